@@ -1,0 +1,146 @@
+"""The model card: what a graph is, what it was trained on, and how well it did where."""
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from models import labels as vocabulary
+from models.errors import ModelError
+from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
+
+Task = Literal["single-label", "multi-label"]
+
+
+class Corpus(msgspec.Struct, frozen=True, kw_only=True):
+    """A corpus that the model was trained on."""
+
+    name: str
+    licence: str
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """One measured figure and the data it was measured on."""
+
+    metric: str
+    """What was measured, such as `exact match`."""
+    value: float
+    """A share in [0, 1] unless the metric names a unit."""
+    data: str
+    """The material it was measured on, and how it was kept apart from training."""
+    windows: int
+    """How many windows were judged."""
+
+
+class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a user of the graph beside it needs to know (`card.json`)."""
+
+    name: str
+    version: str
+    sha256: str
+    """Of `model.onnx`, in hexadecimal."""
+    task: Task
+    labels: tuple[str, ...]
+    """Codes in output order."""
+    thresholds: tuple[float, ...]
+    """Per label, in output order: at or above it the label is active."""
+    description: str = ""
+    sample_rate_hz: int = SAMPLE_RATE_HZ
+    channels: int = CHANNELS
+    window_samples: int = WINDOW_SAMPLES
+    parameters: int
+    macs: int
+    """Multiply-accumulate operations for one window."""
+    opset: int
+    parity_max_abs: float
+    """Largest difference between the graph's probabilities and the trained network's."""
+    corpora: tuple[Corpus, ...]
+    measurements: tuple[Measurement, ...]
+    """The first is the headline."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """English names of the labels, in output order."""
+        return tuple(vocabulary.NAMES[code] for code in self.labels)
+
+
+class GraphFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a loaded graph says of itself."""
+
+    inputs: dict[str, tuple[object, ...]]
+    """Shape by name; a free dimension is a string or None."""
+    outputs: dict[str, tuple[object, ...]]
+    labels: tuple[str, ...]
+    """Codes in output order, from the graph's metadata."""
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read `card.json` and prove that the graph beside it is the one it speaks of.
+
+    Raises:
+        ModelError: the card or the graph is missing, malformed, or they disagree.
+    """
+    path = folder / "card.json"
+    try:
+        card = msgspec.json.decode(path.read_bytes(), type=ModelCard)
+    except FileNotFoundError:
+        raise ModelError(f"{folder} holds no card.json; export a run there: whoplays export RUN --name NAME") from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise ModelError(f"{path} is not a model card: {error}") from error
+    _check_card(card, path)
+    _check_digest(card, folder / "model.onnx")
+    return card
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write `card.json` into a model's folder, indented for people to read."""
+    (folder / "card.json").write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+
+
+def graph_digest(path: Path) -> str:
+    """The sha256 of a graph, as cards carry it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_graph(card: ModelCard, facts: GraphFacts) -> None:
+    """Refuse a graph whose shapes or labels are not those of its card.
+
+    Raises:
+        ModelError: says which of them disagree, and how.
+    """
+    audio = facts.inputs.get("audio", ())
+    wanted = (card.channels, card.window_samples)
+    if len(audio) != 3 or tuple(audio[1:]) != wanted or isinstance(audio[0], int):
+        shown = f"[batch, {wanted[0]}, {wanted[1]}]"
+        raise ModelError(f"model {card.name}: its card says input audio {shown}, its graph has {facts.inputs}")
+    probabilities = facts.outputs.get("probabilities", ())
+    if len(probabilities) != 2 or probabilities[1] != len(card.labels):
+        count = len(card.labels)
+        raise ModelError(f"model {card.name}: its card names {count} labels, its graph returns {facts.outputs}")
+    if facts.labels != card.labels:
+        mine, theirs = " ".join(card.labels), " ".join(facts.labels)
+        raise ModelError(f"model {card.name}: its card says labels {mine}, its graph says {theirs}")
+
+
+def _check_card(card: ModelCard, path: Path) -> None:
+    unknown = [code for code in card.labels if code not in vocabulary.NAMES]
+    if unknown:
+        raise ModelError(f"{path}: unknown labels {', '.join(unknown)}")
+    if len(card.thresholds) != len(card.labels):
+        raise ModelError(f"{path}: {len(card.labels)} labels but {len(card.thresholds)} thresholds")
+    if (card.sample_rate_hz, card.channels, card.window_samples) != (SAMPLE_RATE_HZ, CHANNELS, WINDOW_SAMPLES):
+        raise ModelError(f"{path}: windows must be {WINDOW_SAMPLES} samples of {CHANNELS} at {SAMPLE_RATE_HZ} Hz")
+
+
+def _check_digest(card: ModelCard, graph: Path) -> None:
+    try:
+        found = graph_digest(graph)
+    except OSError as error:
+        raise ModelError(f"{graph} cannot be read ({error.strerror}); export the model again") from error
+    if found != card.sha256:
+        raise ModelError(
+            f"{graph} is not the graph its card speaks of: "
+            f"sha256 {found[:12]}…, the card says {card.sha256[:12]}…; export the model again"
+        )

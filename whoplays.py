@@ -1,0 +1,97 @@
+"""whoplays listens to a concert and says, live, which instruments are playing.
+
+The public Python interface, and the `whoplays` command. Everything is loaded when first used.
+"""
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Final
+
+from models.errors import (
+    DataError,
+    EndpointError,
+    ModelError,
+    OptionError,
+    ProviderError,
+    SourceError,
+    WhoplaysError,
+)
+
+if TYPE_CHECKING:
+    from stream.listen import listen
+    from stream.recognizer import Recognizer
+    from stream.subscriber import Subscriber
+
+__version__ = "0.1.0"
+__all__ = [
+    "DataError",
+    "EndpointError",
+    "ModelError",
+    "OptionError",
+    "ProviderError",
+    "Recognizer",
+    "SourceError",
+    "Subscriber",
+    "WhoplaysError",
+    "listen",
+]
+
+_LAZY: Final = {
+    "Recognizer": "stream.recognizer",
+    "Subscriber": "stream.subscriber",
+    "listen": "stream.listen",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'whoplays' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the `whoplays` command.
+
+    Whatever a user can cause ends in one line on standard error and a non-zero exit code.
+    """
+    from cyclopts import App, CycloptsError  # noqa: PLC0415  kept out of `import whoplays`
+
+    app = App(name="whoplays", version=__version__, help=__doc__.partition("\n")[0], result_action="return_value")
+    for verb, place in _VERBS.items():
+        app.command(place, name=verb)
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        sys.exit(_complain(" ".join(str(error).split()), 2))
+    except WhoplaysError as error:
+        sys.exit(_complain(str(error), 1))
+    except ModuleNotFoundError as error:
+        sys.exit(_complain(_missing_extra(error), 1))
+
+
+_VERBS: Final = {
+    "listen": "stream.commands:listen",
+    "watch": "stream.commands:watch",
+    "demo": "stream.demo:demo",
+    "models": "models.commands:models",
+    "train": "training.commands:train",
+    "evaluate": "training.commands:evaluate",
+    "export": "export.commands:export",
+    "bench": "bench.commands:app",
+}
+_TRAIN_ONLY: Final = {"torch", "torchaudio", "lightning", "sklearn", "matplotlib", "onnx", "onnxscript", "torchmetrics", "scipy"}
+
+
+def _missing_extra(error: ModuleNotFoundError) -> str:
+    if error.name in _TRAIN_ONLY:
+        return f"{error.name} is not installed; training and export need: pip install 'whoplays[train]'"
+    raise error
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"whoplays: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()
