@@ -1,0 +1,1 @@
+"""Hear, window, infer, decide, publish: one stream from its source to its subscribers, without torch."""

@@ -1,0 +1,72 @@
+"""From probabilities to who enters and who leaves."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from stream.windower import Span
+
+RELEASE: Final = 0.8
+"""Who plays is taken to play on down to this share of the threshold, so that a wavering probability is one event."""
+
+
+class Change(NamedTuple):
+    """An instrument enters or leaves."""
+
+    id: int
+    label: str
+    phase: Literal["start", "end"]
+    at: int
+    peak: float
+
+
+@dataclass(slots=True)
+class _Appearance:
+    id: int
+    peak: float
+    until: int
+
+
+class Decider:
+    """Applies per-label thresholds with hysteresis to one stream's windows, in their order.
+
+    Args:
+        labels: English names, in the model's output order.
+        thresholds: at or above its threshold a label is active; in the same order.
+    """
+
+    def __init__(self, labels: Sequence[str], thresholds: Sequence[float]) -> None:
+        self._thresholds: Final = dict(zip(labels, thresholds, strict=True))
+        self._playing: Final[dict[str, _Appearance]] = {}
+        self._count = 0
+
+    def active(self, probabilities: dict[str, float]) -> tuple[str, ...]:
+        """The labels at or above their thresholds."""
+        return tuple(label for label, value in probabilities.items() if value >= self._thresholds[label])
+
+    def follow(self, span: Span, probabilities: dict[str, float]) -> Iterator[Change]:
+        """Who enters or leaves with this window; in silence, without probabilities, everyone leaves."""
+        for label, threshold in self._thresholds.items():
+            value = probabilities.get(label, 0.0)
+            appearance = self._playing.get(label)
+            if appearance is None and value >= threshold and probabilities:
+                yield self._enter(label, span, value)
+            elif appearance is not None and probabilities and value >= threshold * RELEASE:
+                appearance.until = span.end
+                appearance.peak = max(appearance.peak, value)
+            elif appearance is not None:
+                yield self._leave(label)
+
+    def finish(self) -> Iterator[Change]:
+        """Everyone who still plays leaves: the stream is over."""
+        for label in list(self._playing):
+            yield self._leave(label)
+
+    def _enter(self, label: str, span: Span, value: float) -> Change:
+        self._playing[label] = _Appearance(self._count, value, span.end)
+        self._count += 1
+        return Change(self._count - 1, label, "start", span.start, value)
+
+    def _leave(self, label: str) -> Change:
+        appearance = self._playing.pop(label)
+        return Change(appearance.id, label, "end", appearance.until, appearance.peak)

@@ -1,0 +1,90 @@
+"""A recording as a source."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import soundfile
+
+from models.errors import SourceError
+from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from stream.convert import Converter
+from stream.pace import in_real_time
+from stream.ring import Audio
+from stream.source import Block, ClockKind
+
+Speed = Literal["realtime", "max"]
+
+
+class FileSource:
+    """A file in any format that libsndfile reads, of any rate and channel count.
+
+    In real time it plays as if it were live, and does not wait for a listener that is too slow; at `max` speed it
+    waits, and nothing is lost. Of more than two channels the first two are heard.
+
+    Raises:
+        SourceError: it is missing, empty, no audio, or shorter than a window.
+    """
+
+    def __init__(self, path: Path, speed: Speed = "realtime") -> None:
+        self.name = path.name
+        self.uri = path.absolute().as_uri()
+        self.clock: ClockKind = "file"
+        self.live = speed == "realtime"
+        self._stopped = threading.Event()
+        self._path = path
+        self._frames, self._rate_hz, self._channels = _inspect(path)
+
+    def blocks(self) -> Iterator[Block]:
+        """The recording from first to last sample; see `Source`."""
+        if self.live:
+            return in_real_time(self._pieces(self._rate_hz // 10), self._stopped)
+        return (Block(piece, time.monotonic_ns()) for piece in self._pieces(self._rate_hz))
+
+    def stop(self) -> None:
+        """Make `blocks` end soon; see `Source`."""
+        self._stopped.set()
+
+    def _pieces(self, frames: int) -> Iterator[Audio]:
+        converter = Converter(self._rate_hz, self._channels)
+        read = 0
+        try:
+            with soundfile.SoundFile(self._path) as file:
+                while not self._stopped.is_set() and read < self._frames:
+                    chunk = file.read(frames, dtype="float32", always_2d=True)
+                    read += len(chunk)
+                    self._refuse_truncated(len(chunk), read)
+                    yield converter.convert(chunk, last=read == self._frames)
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise SourceError(f"{self._path} is damaged after {read / self._rate_hz:.1f} s: {error}") from error
+
+    def _refuse_truncated(self, chunk: int, read: int) -> None:
+        if chunk == 0:
+            heard_s, promised_s = read / self._rate_hz, self._frames / self._rate_hz
+            raise SourceError(
+                f"{self._path} ends after {heard_s:.1f} s of {promised_s:.1f} s; it is cut off or damaged"
+            )
+
+
+def _inspect(path: Path) -> tuple[int, int, int]:
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder; give one audio file")
+    if not path.exists():
+        raise SourceError(f"there is no file {path}")
+    try:
+        info = soundfile.info(path)
+    except (soundfile.LibsndfileError, OSError) as error:
+        what = "is empty" if path.stat().st_size == 0 else f"is no audio that can be read ({error})"
+        raise SourceError(f"{path} {what}; give a WAV, FLAC, Ogg, MP3 or other recording") from error
+    _refuse_short(path, info.frames / info.samplerate)
+    return info.frames, info.samplerate, info.channels
+
+
+def _refuse_short(path: Path, duration_s: float) -> None:
+    window_s = WINDOW_SAMPLES / SAMPLE_RATE_HZ
+    if duration_s == 0:
+        raise SourceError(f"{path} holds no samples; give a recording of {window_s:.0f} s or more")
+    if duration_s < window_s:
+        raise SourceError(f"{path} lasts {duration_s:.2f} s; a window needs {window_s:.0f} s of audio")

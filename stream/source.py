@@ -1,0 +1,48 @@
+"""What a source of audio is."""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, Protocol
+
+from stream.ring import Audio
+
+ClockKind = Literal["adc", "arrival", "file"]
+"""What heard-times are made of: the converter's clock, the time of arrival here, or a file's own schedule."""
+
+
+class Block(NamedTuple):
+    """Consecutive samples as they leave a source."""
+
+    audio: Audio
+    """`[2, n]` float32 in [-1, 1] at 44 100 Hz, finite, any n."""
+    heard_ns: int
+    """When the last of them was heard, on the monotonic clock."""
+
+
+class Source(Protocol):
+    """Audio that can be listened to, once."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def uri(self) -> str:
+        """Where it is, without any secret."""
+
+    @property
+    def clock(self) -> ClockKind:
+        """What the blocks' heard-times are made of."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it goes on without us: samples that are not taken in time are lost. Otherwise it waits."""
+
+    def blocks(self) -> Iterator[Block]:
+        """The audio from first to last sample; runs in a thread of its own.
+
+        Raises:
+            SourceError: the audio is damaged, or went away.
+        """
+
+    def stop(self) -> None:
+        """Make `blocks` end soon; may be called from any thread, also twice."""

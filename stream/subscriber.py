@@ -1,0 +1,139 @@
+"""Hearing a publisher's messages over ZeroMQ."""
+
+import time
+from collections import defaultdict
+from math import ceil
+from types import TracebackType
+from typing import Final, Literal, Self
+
+import msgspec
+import zmq
+
+from models.errors import EndpointError
+from stream.endpoint import DEFAULT_ENDPOINT
+from stream.losses import Losses
+from stream.messages import KINDS, VERSION, End, Message, decode, topic_of
+
+HIGH_WATER_MESSAGES: Final = 10_000
+SILENCE_S: Final = 3.0
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the subscriber noticed by itself; it never travels on the wire."""
+
+    what: Literal["lost", "silent", "unreadable"]
+    """Messages were lost; nothing came for too long; a message could not be read."""
+    text: str
+    """The same for people, in one line."""
+    stream: str = ""
+    """The stream that it is about, if it is about one."""
+    count: int = 0
+    """How many messages were lost or unreadable."""
+
+
+class Subscriber:
+    """Iterates over what a publisher says, and over what was noticed about its saying it; never ends by itself.
+
+    Args:
+        endpoint: the publisher's ZeroMQ address; it need not be there yet.
+        stream: the one stream to hear; all of them unless given.
+        silence_s: after so long without any message, a publisher with an unfinished stream is noticed to be silent.
+
+    Raises:
+        EndpointError: the address is none.
+    """
+
+    def __init__(
+        self, endpoint: str = DEFAULT_ENDPOINT, stream: str | None = None, *, silence_s: float = SILENCE_S
+    ) -> None:
+        self.endpoint = endpoint
+        self.lost = 0
+        """Messages lost so far."""
+        self._silence_s = silence_s
+        self._losses: Final = defaultdict[str, Losses](Losses)
+        self._open: Final[set[str]] = set()
+        self._pending: Message | None = None
+        self._quiet = False
+        self._deadline_s = time.monotonic() + silence_s
+        self._context: Final = zmq.Context()
+        self._socket = self._connect(topic_of(stream) if stream else f"whoplays/{VERSION}/")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Message | Notice:
+        if self._pending is not None:
+            message, self._pending = self._pending, None
+            return message
+        while True:
+            if not self._wait():
+                return self._fell_silent()
+            heard = self._receive()
+            if heard is not None:
+                return heard
+
+    def close(self) -> None:
+        """Stop hearing."""
+        self._context.destroy(linger=0)
+
+    def _connect(self, topic: str) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.SUB)
+        socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MESSAGES)
+        socket.setsockopt_string(zmq.SUBSCRIBE, topic)
+        try:
+            socket.connect(self.endpoint)
+        except zmq.ZMQError as error:
+            self.close()
+            text = f"{self.endpoint!r} is no address to hear; give one such as {DEFAULT_ENDPOINT}"
+            raise EndpointError(text) from error
+        return socket
+
+    def _wait(self) -> bool:
+        """Wait for a message: for ever if silence is expected, or was noticed already."""
+        if self._quiet:
+            return bool(self._socket.poll())
+        left_s = max(0.0, self._deadline_s - time.monotonic())
+        return bool(self._socket.poll(ceil(left_s * 1000)))
+
+    def _fell_silent(self) -> Notice:
+        self._quiet = True
+        text = f"nothing came from {self.endpoint} for {self._silence_s:.0f} s; is whoplays listen running there?"
+        return Notice(what="silent", text=text)
+
+    def _receive(self) -> Message | Notice | None:
+        topic, *rest = self._socket.recv_multipart()
+        self._deadline_s = time.monotonic() + self._silence_s
+        self._quiet = False
+        kind = topic.decode("ascii", "replace").rstrip("/").rpartition("/")[2]
+        if kind not in KINDS:
+            return None
+        try:
+            message = decode(b"".join(rest))
+        except msgspec.DecodeError as error:
+            return Notice(what="unreadable", text=f"a {kind} could not be read: {error}", count=1)
+        self._follow(message)
+        return self._check_losses(message)
+
+    def _follow(self, message: Message) -> None:
+        if isinstance(message, End):
+            self._open.discard(message.stream)
+            self._quiet = not self._open
+        else:
+            self._open.add(message.stream)
+
+    def _check_losses(self, message: Message) -> Message | Notice:
+        missing = self._losses[message.stream].missing(message)
+        if not missing:
+            return message
+        self.lost += missing
+        self._pending = message
+        text = f"lost {missing} messages of {message.stream}"
+        return Notice(what="lost", text=text, stream=message.stream, count=missing)
