@@ -1,0 +1,1 @@
+"""Corpora, grouped splits, mixing, networks, fitting, evaluation: everything from recordings to a run folder."""

@@ -1,0 +1,70 @@
+"""Opening corpora by folder, and how much of each a run may hear: `DIR`, `DIR@2/5` or `DIR@all`."""
+
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from models.errors import DataError
+from training.clip import Clip, Corpus
+from training.irmas import Irmas
+from training.labelled_folder import LabelledFolder
+from training.splits import Splits, by_group, holding_out
+
+_SHARE: Final = re.compile(r"^(?P<folder>.+)@(?:(?P<fold>\d+)/(?P<folds>\d+)|all)$")
+
+
+class Material(NamedTuple):
+    """A corpus and its part in a run."""
+
+    corpus: Corpus
+    fold: tuple[int, int] | None
+    """(k, n): the k-th of n folds of its sources is for judging, the rest for training."""
+    everything: bool
+    """All of it is for training."""
+
+    def splits(self, seed: int) -> Splits:
+        """Its clips as training, validation and test."""
+        clips = self.corpus.clips()
+        if self.everything:
+            return Splits(clips, [], [])
+        if self.fold:
+            return holding_out(clips, *self.fold)
+        return by_group(clips, seed)
+
+
+def open_corpus(folder: Path) -> Corpus:
+    """The corpus in a folder: IRMAS, or any folder with an `index.csv`.
+
+    Raises:
+        DataError: the folder is neither.
+    """
+    if (folder / "index.csv").is_file():
+        return LabelledFolder(folder)
+    if (folder / "IRMAS-TrainingData").is_dir():
+        return Irmas(folder)
+    raise DataError(f"{folder} is no corpus: it holds neither an index.csv nor IRMAS-TrainingData")
+
+
+def open_material(text: str) -> Material:
+    """`DIR` is split 60/20/20 by group; `DIR@k/n` holds out the k-th of n folds of its sources; `DIR@all`, nothing.
+
+    Raises:
+        DataError: no such corpus or fold.
+    """
+    found = _SHARE.match(text)
+    if not found:
+        return Material(open_corpus(Path(text)), fold=None, everything=False)
+    corpus = open_corpus(Path(found["folder"]))
+    if found["fold"] is None:
+        return Material(corpus, fold=None, everything=True)
+    fold, folds = int(found["fold"]), int(found["folds"])
+    if not 1 <= fold <= folds or folds < 2:
+        raise DataError(f"{text}: folds are numbered 1 to n, n at least 2, as in {found['folder']}@1/2")
+    return Material(corpus, fold=(fold, folds), everything=False)
+
+
+def gather(materials: list[Material], seed: int) -> Splits:
+    """The splits of several corpora, joined."""
+    parts = [material.splits(seed) for material in materials]
+    joined: list[list[Clip]] = [[clip for part in parts for clip in part[index]] for index in range(3)]
+    return Splits(*joined)

@@ -1,0 +1,96 @@
+"""Decoded audio: every clip once as 44.1 kHz int16 on disk, mapped into memory when read."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from training.clip import Clip
+
+
+class Skipped(NamedTuple):
+    """A clip that could not be read, and why."""
+
+    path: Path
+    reason: str
+
+
+class Library:
+    """Clips' audio at 44.1 kHz, decoded when first asked for and kept in a cache folder.
+
+    Args:
+        cache: where decoded audio is kept; `$XDG_CACHE_HOME/whoplays` unless given. Safe to delete.
+    """
+
+    def __init__(self, cache: Path | None = None) -> None:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        self._cache = cache or home / "whoplays"
+        self._cache.mkdir(parents=True, exist_ok=True)
+        self._open: dict[Path, NDArray[np.int16]] = {}
+
+    def readable(self, clips: Iterable[Clip]) -> tuple[list[Clip], list[Skipped]]:
+        """Decode all clips; those that are missing, damaged or silent are set aside with the reason."""
+        good: list[Clip] = []
+        skipped: list[Skipped] = []
+        for clip in clips:
+            try:
+                audio = self.audio(clip)
+            except (OSError, soundfile.LibsndfileError) as error:
+                skipped.append(Skipped(clip.path, str(error)))
+                continue
+            if audio.size and audio.any():
+                good.append(clip)
+            else:
+                skipped.append(Skipped(clip.path, "it holds no sound"))
+        return good, skipped
+
+    def audio(self, clip: Clip) -> NDArray[np.int16]:
+        """A clip's samples, `int16 [1 or 2, samples]` at 44.1 kHz.
+
+        Raises:
+            OSError, soundfile.LibsndfileError: the file is missing or damaged.
+        """
+        if clip.path not in self._open:
+            self._open[clip.path] = self._cached(clip.path)
+        return self._open[clip.path]
+
+    def window(self, clip: Clip, start: int) -> NDArray[np.float32]:
+        """Cut `float32 [2, 132300]` in [-1, 1] from sample `start`; zeros follow the clip's end, mono is doubled."""
+        return cut(self.audio(clip), start)
+
+    def _cached(self, path: Path) -> NDArray[np.int16]:
+        facts = path.stat()
+        key = hashlib.sha256(f"{path.resolve()} {facts.st_size} {facts.st_mtime_ns}".encode()).hexdigest()
+        kept = self._cache / f"{key[:32]}.npy"
+        if not kept.exists():
+            unfinished = kept.with_suffix(f".{os.getpid()}.tmp.npy")
+            np.save(unfinished, decode(path))
+            unfinished.replace(kept)
+        mapped: NDArray[np.int16] = np.load(kept, mmap_mode="r")
+        return mapped
+
+
+def decode(path: Path) -> NDArray[np.int16]:
+    """Read a file as `int16 [1 or 2, samples]` at 44.1 kHz; channels past the second are left out."""
+    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    samples = np.nan_to_num(samples[:, :CHANNELS], nan=0.0, posinf=1.0, neginf=-1.0)
+    if rate_hz != SAMPLE_RATE_HZ:
+        samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ)
+    whole = np.round(np.clip(samples, -1.0, 1.0) * np.iinfo(np.int16).max)
+    return np.ascontiguousarray(whole.T.astype(np.int16))
+
+
+def cut(audio: NDArray[np.int16], start: int) -> NDArray[np.float32]:
+    """A window of `int16 [1 or 2, samples]` from `start`, as `float32 [2, 132300]` in [-1, 1], zero-padded."""
+    window = np.zeros((CHANNELS, WINDOW_SAMPLES), np.float32)
+    piece = audio[:, start : start + WINDOW_SAMPLES]
+    window[:, : piece.shape[1]] = piece
+    window *= np.float32(1 / np.iinfo(np.int16).max)
+    return window
