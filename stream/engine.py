@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack
 from typing import Final
 
 from models.errors import SourceError, WhoplaysError
@@ -38,8 +37,7 @@ class Engine:
         stream: the stable id of the stream.
         hop_samples: from the start of one window to the next; from 1 to the window's length.
         silence_dbfs: below this level a window is silence.
-        publisher: where the messages go as well; entered and left by `run`.
-        audience_s: wait so long, at most, for a first subscriber before the source begins.
+        publisher: where the messages go as well; whoever made it enters and leaves it.
     """
 
     def __init__(
@@ -51,12 +49,10 @@ class Engine:
         hop_samples: int = WINDOW_SAMPLES,
         silence_dbfs: float = SILENCE_DBFS,
         publisher: Publisher | None = None,
-        audience_s: float = 0.0,
     ) -> None:
         self._source: Final = source
         self._recognizer: Final = recognizer
         self._publisher: Final = publisher
-        self._audience_s: Final = audience_s
         self._ring: Final = RingBuffer(CHANNELS, RING_WINDOWS * WINDOW_SAMPLES)
         self._clock: Final = SampleClock(SAMPLE_RATE_HZ)
         self._windower: Final = Windower(self._ring, WINDOW_SAMPLES, hop_samples)
@@ -76,13 +72,8 @@ class Engine:
 
         Raises:
             SourceError: the audio is damaged, or shorter than a window; the `end` message has said so already.
-            EndpointError: the publisher's address is in use.
         """
-        with ExitStack() as stack:
-            if self._publisher:
-                stack.enter_context(self._publisher)
-                self._await_audience(self._publisher)
-            feeder = stack.enter_context(Feeder(self._source, self._ring, self._clock))
+        with Feeder(self._source, self._ring, self._clock) as feeder:
             try:
                 yield from self._say(self._listen())
                 self._check_end(feeder)
@@ -93,12 +84,6 @@ class Engine:
                 yield from self._farewell("failed", str(error))
                 raise
             yield from self._farewell("stopped" if self._stopped else "finished")
-
-    def _await_audience(self, publisher: Publisher) -> None:
-        deadline_s = time.monotonic() + self._audience_s
-        while not self._stopped and time.monotonic() < deadline_s:
-            if publisher.wait_for_subscriber(WAKE_S):
-                return
 
     def _say(self, messages: Iterable[Message]) -> Iterator[Message]:
         for message in messages:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -50,7 +51,7 @@ def listen(
     """
     heard = from_uri(str(source), speed=speed) if isinstance(source, str | Path) else source
     publisher = Publisher(publish) if publish else None
-    return open_engine(
+    engine = open_engine(
         heard,
         stream=stream,
         model=model,
@@ -58,7 +59,8 @@ def listen(
         silence_dbfs=silence_dbfs,
         provider=provider,
         publisher=publisher,
-    ).run()
+    )
+    return _run(engine, publisher)
 
 
 def open_engine(
@@ -70,7 +72,6 @@ def open_engine(
     silence_dbfs: float,
     provider: str | None,
     publisher: Publisher | None,
-    audience_s: float = 0.0,
 ) -> Engine:
     """An engine for a source, its options checked and its model loaded; see `listen`."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+", stream):
@@ -86,8 +87,12 @@ def open_engine(
         hop_samples=hop_samples,
         silence_dbfs=silence_dbfs,
         publisher=publisher,
-        audience_s=audience_s,
     )
+
+
+def _run(engine: Engine, publisher: Publisher | None) -> Generator[Message]:
+    with publisher or nullcontext():
+        yield from engine.run()
 
 
 def _hop_samples(hop_s: float) -> int:

@@ -1,0 +1,113 @@
+"""`whoplays listen` and `whoplays watch`."""
+
+from contextlib import ExitStack, closing
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from models.errors import EndpointError, SourceError
+from stream.endpoint import DEFAULT_ENDPOINT
+from stream.engine import Engine
+from stream.file_source import Speed
+from stream.level import SILENCE_DBFS
+from stream.lines import choose_view, note
+from stream.listen import WINDOW_S, open_engine
+from stream.messages import End
+from stream.pcm_source import Encoding, PcmFormat
+from stream.publisher import Publisher
+from stream.sources import CHOICES, from_uri
+from stream.subscriber import Subscriber
+from stream.terminal import leaving, reader_may_leave, stopping
+
+
+def listen(
+    source: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    /,
+    *,
+    stream: str = "main",
+    model: str = "default",
+    hop: float = WINDOW_S,
+    publish: str = DEFAULT_ENDPOINT,
+    no_publish: Annotated[bool, Parameter(negative=())] = False,
+    wait: float = 0.0,
+    insecure: Annotated[bool, Parameter(negative=())] = False,
+    speed: Speed = "realtime",
+    json: Annotated[bool, Parameter(negative=())] = False,
+    silence_dbfs: Annotated[float, Parameter(allow_leading_hyphen=True)] = SILENCE_DBFS,
+    provider: str | None = None,
+    encoding: Annotated[Encoding, Parameter(name="--format")] = "s16le",
+    rate: int = 44_100,
+    channels: int = 2,
+) -> None:
+    """Listen to a source, and publish and show who plays.
+
+    Args:
+        source: An audio file, or - for raw PCM on standard input.
+        stream: The stable id of the stream.
+        model: A name from `whoplays models`, or a folder with an exported model.
+        hop: Seconds from the start of one window to the next, up to 3.
+        publish: The ZeroMQ address to publish on; port * takes any free one.
+        no_publish: Publish nothing.
+        wait: Seconds to wait for a first subscriber before the source begins.
+        insecure: Allow an address that is open to the network.
+        speed: Play a file in real time, or as fast as it can be heard without losing anything.
+        json: Print the messages as they go over the wire, one a line.
+        silence_dbfs: Below this level a window is silence.
+        provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
+        encoding: How raw PCM is encoded.
+        rate: Sample rate of raw PCM, in Hz.
+        channels: Channels of raw PCM.
+    """
+    if source is None:
+        raise SourceError(f"say what to listen to: {CHOICES}")
+    pcm = PcmFormat(encoding=encoding, rate_hz=rate, channels=channels)
+    publisher = None if no_publish else Publisher(publish, insecure=insecure)
+    engine = open_engine(
+        from_uri(source, speed=speed, pcm=pcm),
+        stream=stream,
+        model=model,
+        hop_s=hop,
+        silence_dbfs=silence_dbfs,
+        provider=provider,
+        publisher=publisher,
+    )
+    with ExitStack() as stack:
+        if publisher:
+            stack.enter_context(publisher)
+            note(f"publishing on {publisher.endpoint}")
+            publisher.wait_for_subscriber(wait)
+        _show(engine, json=json)
+
+
+def watch(
+    endpoint: str = DEFAULT_ENDPOINT,
+    /,
+    *,
+    stream: str | None = None,
+    until_end: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Show what a publisher says, here or on another machine, and what of it was lost.
+
+    Args:
+        endpoint: The publisher's ZeroMQ address.
+        stream: The one stream to show; all of them unless given.
+        until_end: Leave when a stream has ended; fail if any message was lost before.
+        json: Print the messages as they come over the wire, one a line.
+    """
+    ended = False
+    with reader_may_leave(), Subscriber(endpoint, stream) as subscriber, choose_view(json=json) as view, leaving():
+        for item in subscriber:
+            view.show(item)
+            ended = until_end and isinstance(item, End)
+            if ended:
+                break
+    if until_end and not (ended and subscriber.lost == 0):
+        missed = f"{subscriber.lost} messages were lost" if ended else "left before the stream had ended"
+        raise EndpointError(f"{endpoint}: {missed}")
+
+
+def _show(engine: Engine, *, json: bool) -> None:
+    with reader_may_leave(), choose_view(json=json) as view, stopping(engine.stop), closing(engine.run()) as messages:
+        for message in messages:
+            view.show(message)

@@ -1,0 +1,62 @@
+"""What is known of a stream from its messages so far: who plays, how surely, since when."""
+
+from typing import Final
+
+from models.signal import SAMPLE_RATE_HZ
+from stream.messages import End, Event, Gap, Message, Status, Window
+
+
+class Scene:
+    """Follows one stream's messages; a late joiner's scene is complete after one hop."""
+
+    def __init__(self) -> None:
+        self.status: Status | None = None
+        self.window: Window | None = None
+        self.end: End | None = None
+        self.since: Final[dict[str, int]] = {}
+        """From when each one who plays has been heard, in samples."""
+        self.gaps = 0
+
+    def follow(self, message: Message) -> None:
+        """Take in the next message; a new session begins a new scene."""
+        if self.status and message.session != self.status.session:
+            self._begin_again()
+        match message:
+            case Status():
+                self.status = message
+            case Window():
+                self.window = message
+            case Event(phase="start"):
+                self.since[message.label] = message.at
+            case Event():
+                self.since.pop(message.label, None)
+            case Gap():
+                self.gaps += 1
+            case End():
+                self.end = message
+
+    def _begin_again(self) -> None:
+        self.status = self.window = self.end = None
+        self.since.clear()
+        self.gaps = 0
+
+
+def moment(samples: int) -> str:
+    """A sample index as minutes and seconds.
+
+    >>> moment(44_100 * 63)
+    '1:03.0'
+    """
+    minutes, tenths = divmod(samples * 10 // SAMPLE_RATE_HZ, 600)
+    return f"{minutes}:{tenths // 10:02d}.{tenths % 10}"
+
+
+def describe(status: Status) -> str:
+    """What listens to what, in one line."""
+    model = f"{status.model.name} {status.model.version}"
+    return f"{status.stream}: {status.source.name}, heard by {model} on {status.provider}"
+
+
+def describe_end(end: End) -> str:
+    """How the stream ended, in one line."""
+    return f"{end.stream}: {end.reason} after {moment(end.final)}" + (f": {end.detail}" if end.detail else "")
