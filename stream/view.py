@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from stream.messages import End, Message
+from stream.messages import End, Message, Status
 from stream.scene import Scene, describe, describe_end, moment
 from stream.subscriber import Notice
 
@@ -56,18 +56,16 @@ class LiveView:
 
 def draw(scene: Scene) -> RenderableType:
     """A scene as a table: one line for each instrument that the model knows, in a fixed place."""
-    table = Table(box=None, pad_edge=False, show_header=False, title_justify="left", caption_justify="left")
     if scene.status is None:
-        return table
-    table.title = describe(scene.status)
-    table.caption = _caption(scene)
+        return Text()
+    table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(width=max(map(len, scene.status.labels)))
     table.add_column(width=30)
     table.add_column(justify="right", width=5)
     table.add_column()
     for label in scene.status.labels:
         table.add_row(*_row(scene, label))
-    return table
+    return Group(Text(describe(scene.status), style="bold"), table, Text(_caption(scene, scene.status)))
 
 
 def _row(scene: Scene, label: str) -> tuple[RenderableType, ...]:
@@ -81,10 +79,10 @@ def _row(scene: Scene, label: str) -> tuple[RenderableType, ...]:
     return Text(label, style=style), bar, Text(percent, style=style), Text(heard, style=style)
 
 
-def _caption(scene: Scene) -> str:
+def _caption(scene: Scene, status: Status) -> str:
     if scene.end:
         return describe_end(scene.end)
-    parts: list[str] = [scene.status.state] if scene.status else []
+    parts: list[str] = [status.state]
     if scene.window:
         parts += [moment(scene.window.end), f"{scene.window.quality.dbfs:.0f} dBFS"]
     if scene.gaps:

@@ -1,0 +1,38 @@
+"""Real parts to test with: a tiny model, and recordings of sines."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from stream.recognizer import Recognizer
+from stream.ring import Audio
+from tests.stream.tiny_model import LOUD, write_tiny_model
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny model."""
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def recognizer(model: Path) -> Recognizer:
+    return Recognizer.load(model, "cpu")
+
+
+@pytest.fixture(scope="session")
+def concert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """12 s at 44.1 kHz: three seconds each of piano, both, violin, silence."""
+    path = tmp_path_factory.mktemp("audio") / "concert.wav"
+    soundfile.write(path, make_concert(44_100), 44_100)
+    return path
+
+
+def make_concert(rate_hz: int) -> Audio:
+    """`[frames, 2]`: the piano on the left for 6 s, the violin on the right from 3 to 9 s, silence to 12 s."""
+    time_s = np.arange(12 * rate_hz) / rate_hz
+    left = LOUD * np.sin(2 * np.pi * 440 * time_s) * (time_s < 6)
+    right = LOUD * np.sin(2 * np.pi * 660 * time_s) * (time_s >= 3) * (time_s < 9)
+    return np.stack([left, right], axis=1).astype(np.float32)

@@ -1,0 +1,30 @@
+"""Messages to test with."""
+
+from stream.messages import Counters, Gap, ModelInfo, SourceInfo, Status
+
+
+def make_gap(seq: int, *, session: str = "one", stream: str = "hall") -> Gap:
+    return Gap(stream=stream, session=session, seq=seq, published_ns=1, start=0, end=100, cause="overload")
+
+
+def make_status(seq: int, *, session: str = "one", stream: str = "hall", **last_seq: int) -> Status:
+    return Status(
+        stream=stream,
+        session=session,
+        seq=seq,
+        published_ns=1,
+        source=SourceInfo(name="concert.wav", uri="file:///concert.wav"),
+        state="listening",
+        sample_rate_hz=44_100,
+        window_samples=132_300,
+        hop_samples=132_300,
+        model=ModelInfo(name="tiny", version="0.1", sha256="0123456789ab"),
+        labels=("piano", "violin"),
+        thresholds=(0.5, 0.5),
+        provider="cpu",
+        counters=Counters(
+            heard_samples=0, windows=0, lost_samples=0, overflows=0, dropped_windows=0, dropped_messages=0
+        ),
+        lag_ns=0,
+        last_seq=last_seq,
+    )

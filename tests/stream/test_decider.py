@@ -1,0 +1,52 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.decider import Change, Decider
+from stream.windower import Span
+
+
+def follow(decider: Decider, values: list[float | None]) -> list[Change]:
+    """The changes over windows of ten samples; None is silence."""
+    changes: list[Change] = []
+    for number, value in enumerate(values):
+        probabilities = {} if value is None else {"piano": value, "violin": 0.0}
+        changes += decider.follow(Span(10 * number, 10 * number + 10), probabilities)
+    return changes
+
+
+def make() -> Decider:
+    return Decider(["piano", "violin"], [0.5, 0.9])
+
+
+def test_a_wavering_probability_is_one_appearance() -> None:
+    changes = follow(make(), [0.1, 0.5, 0.45, 0.8, 0.41, 0.39, 0.45])
+    assert changes == [Change(0, "piano", "start", 10, 0.5), Change(0, "piano", "end", 50, 0.8)]
+
+
+def test_silence_sends_everyone_off() -> None:
+    changes = follow(make(), [0.9, None, 0.9])
+    assert [(change.id, change.phase, change.at) for change in changes] == [
+        (0, "start", 0),
+        (0, "end", 10),
+        (1, "start", 20),
+    ]
+
+
+def test_the_end_sends_everyone_off() -> None:
+    decider = make()
+    follow(decider, [0.9, 0.7])
+    assert list(decider.finish()) == [Change(0, "piano", "end", 20, 0.9)]
+    assert list(decider.finish()) == []
+
+
+def test_active_is_at_or_above_the_threshold() -> None:
+    assert make().active({"piano": 0.5, "violin": 0.89}) == ("piano",)
+
+
+@given(st.lists(st.none() | st.floats(0, 1)))
+def test_starts_and_ends_alternate(values: list[float | None]) -> None:
+    decider = make()
+    changes = [*follow(decider, values), *decider.finish()]
+    assert [change.phase for change in changes] == ["start", "end"] * (len(changes) // 2)
+    assert [change.id for change in changes] == [number // 2 for number in range(len(changes))]
+    assert [change.at for change in changes] == sorted(change.at for change in changes)
