@@ -14,29 +14,29 @@ LOUD = 0.3
 """A sine of this amplitude in the left channel is a piano, in the right one a violin."""
 
 
-def write_tiny_model(folder: Path, labels: tuple[str, ...] = LABELS, **changes: object) -> Path:
-    """A folder with `model.onnx` and `card.json`; `changes` replace fields of the card."""
+def write_tiny_model(folder: Path, card_labels: tuple[str, ...] = LABELS) -> Path:
+    """A folder with `model.onnx` and `card.json`."""
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(_graph(labels), folder / "model.onnx")
-    card: dict[str, object] = {
-        "name": "tiny",
-        "version": "0.1",
-        "sha256": graph_digest(folder / "model.onnx"),
-        "task": "multi-label",
-        "labels": labels,
-        "thresholds": (0.5,) * len(labels),
-        "parameters": 2,
-        "macs": 2 * WINDOW_SAMPLES,
-        "opset": 17,
-        "parity_max_abs": 0.0,
-        "corpora": (),
-        "measurements": (),
-    }
-    write_card(ModelCard(**(card | changes)), folder)  # type: ignore[arg-type]
+    onnx.save(_graph(), folder / "model.onnx")
+    card = ModelCard(
+        name="tiny",
+        version="0.1",
+        sha256=graph_digest(folder / "model.onnx"),
+        task="multi-label",
+        labels=card_labels,
+        thresholds=(0.5, 0.5),
+        parameters=2,
+        macs=2 * WINDOW_SAMPLES,
+        opset=17,
+        parity_max_abs=0.0,
+        corpora=(),
+        measurements=(),
+    )
+    write_card(card, folder)
     return folder
 
 
-def _graph(labels: tuple[str, ...]) -> onnx.ModelProto:
+def _graph() -> onnx.ModelProto:
     # probability = sigmoid(200 * (mean power - 0.02)): 0.3 ** 2 / 2 = 0.045 gives 0.993, silence gives 0.018.
     nodes = [
         helper.make_node("Mul", ["audio", "audio"], ["squared"]),
@@ -49,13 +49,13 @@ def _graph(labels: tuple[str, ...]) -> onnx.ModelProto:
         nodes,
         "tiny",
         [helper.make_tensor_value_info("audio", TensorProto.FLOAT, ["batch", CHANNELS, WINDOW_SAMPLES])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", len(labels)])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", len(LABELS)])],
         [
             numpy_helper.from_array(np.array(0.02, np.float32), "middle"),
             numpy_helper.from_array(np.array(200.0, np.float32), "scale"),
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
-    helper.set_model_props(model, {"labels": " ".join(labels)})
+    helper.set_model_props(model, {"labels": " ".join(LABELS)})
     onnx.checker.check_model(model)
     return model

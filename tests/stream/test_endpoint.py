@@ -1,0 +1,30 @@
+import pytest
+
+from models.errors import EndpointError
+from stream.endpoint import check_bind
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["tcp://127.0.0.1:9460", "tcp://127.1.2.3:*", "tcp://localhost:1", "tcp://[::1]:5", "ipc:///tmp/whoplays"],
+)
+def test_this_machine_is_allowed(endpoint: str) -> None:
+    check_bind(endpoint)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["tcp://*:9460", "tcp://0.0.0.0:9460", "tcp://192.168.1.2:9460", "tcp://eth0:9460"]
+)
+def test_the_network_needs_insistence(endpoint: str) -> None:
+    with pytest.raises(EndpointError, match="open to the network, unencrypted"):
+        check_bind(endpoint)
+    check_bind(endpoint, insecure=True)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["", "9460", "127.0.0.1:9460", "http://127.0.0.1:9460", "tcp://127.0.0.1", "tcp://127.0.0.1:65536", "ipc://"],
+)
+def test_what_is_no_address_is_refused(endpoint: str) -> None:
+    with pytest.raises(EndpointError, match="no address to publish on"):
+        check_bind(endpoint, insecure=True)

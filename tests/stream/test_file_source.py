@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from models.errors import SourceError
+from stream.file_source import FileSource
+from tests.stream.conftest import make_concert
+
+
+def hear(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.concatenate([block.audio for block in FileSource(path, "max").blocks()], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_hz", "tolerance"),
+    [("a.wav", 44_100, 1e-4), ("a.flac", 48_000, 1e-3), ("a.aiff", 22_050, 1e-2), ("a.ogg", 44_100, 5e-2)],
+)
+def test_any_format_and_rate_is_heard_in_place(tmp_path: Path, name: str, rate_hz: int, tolerance: float) -> None:
+    soundfile.write(tmp_path / name, make_concert(rate_hz), rate_hz)
+    heard = hear(tmp_path / name)
+    assert heard.dtype == np.float32
+    assert heard.shape == (2, 12 * 44_100)
+    middle = slice(44_100, 2 * 44_100)
+    np.testing.assert_allclose(heard[:, middle], make_concert(44_100).T[:, middle], atol=tolerance)
+
+
+def test_a_source_says_what_it_is(concert: Path) -> None:
+    source = FileSource(concert)
+    assert (source.name, source.clock, source.live) == ("concert.wav", "file", True)
+    assert source.uri.startswith("file:///")
+    assert FileSource(concert, "max").live is False
+
+
+def test_stopping_ends_the_blocks(concert: Path) -> None:
+    source = FileSource(concert)
+    blocks = source.blocks()
+    next(blocks)
+    source.stop()
+    assert list(blocks) == []
+
+
+def write_bad_files(folder: Path) -> None:
+    (folder / "empty.wav").touch()
+    (folder / "text.wav").write_text("this is no audio")
+    (folder / "folder").mkdir()
+    soundfile.write(folder / "nothing.wav", np.zeros((0, 2)), 44_100)
+    soundfile.write(folder / "short.wav", np.zeros((44_100, 2)), 44_100)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.wav", "there is no file"),
+        ("folder", "is a folder"),
+        ("empty.wav", "is empty"),
+        ("text.wav", "is no audio"),
+        ("nothing.wav", "holds no samples"),
+        ("short.wav", r"lasts 1\.00 s; a window needs 3 s"),
+    ],
+)
+def test_what_cannot_be_heard_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    write_bad_files(tmp_path)
+    with pytest.raises(SourceError, match=message):
+        FileSource(tmp_path / name)
+
+
+def test_damage_on_the_way_is_said(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "whole.flac", np.random.default_rng(0).normal(0, 0.1, (44_100 * 8, 2)), 44_100)
+    data = (tmp_path / "whole.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(data[: len(data) // 2])
+    with pytest.raises(SourceError, match=r"damaged after|cut off"):
+        hear(tmp_path / "cut.flac")

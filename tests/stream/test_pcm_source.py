@@ -1,0 +1,87 @@
+import os
+import pty
+import threading
+
+import numpy as np
+import pytest
+
+from models.errors import OptionError, SourceError
+from stream.pcm_source import Encoding, PcmFormat, PcmSource, decode
+from stream.ring import Audio
+
+VALUES = np.array([[0.5, -0.25], [-1.0, 0.0]], np.float32)
+
+
+def encode(encoding: Encoding, values: Audio) -> bytes:
+    match encoding:
+        case "s16le":
+            return (values * 2**15).astype("<i2").tobytes()
+        case "s24le":
+            return (values * 2**23).astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        case "s32le":
+            return (values.astype(np.float64) * 2**31).astype("<i4").tobytes()
+        case "f32le":
+            return values.astype("<f4").tobytes()
+
+
+def hear(data: bytes, pcm: PcmFormat, piece: int = 1000) -> Audio:
+    """What a source makes of bytes that come through a pipe in pieces."""
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        for at in range(0, len(data), piece):
+            os.write(writing, data[at : at + piece])
+        os.close(writing)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        return np.concatenate([block.audio for block in PcmSource(pcm, reading).blocks()], axis=1)
+    finally:
+        writer.join()
+        os.close(reading)
+
+
+@pytest.mark.parametrize("encoding", ["s16le", "s24le", "s32le", "f32le"])
+def test_every_encoding_is_read(encoding: Encoding) -> None:
+    pcm = PcmFormat(encoding=encoding)
+    np.testing.assert_array_equal(decode(encode(encoding, VALUES), pcm), VALUES)
+
+
+@pytest.mark.parametrize("piece", [1, 3, 7, 4096])
+def test_pieces_that_split_frames_are_put_together(piece: int) -> None:
+    ramp = (np.arange(200, dtype=np.float32).reshape(-1, 2) - 100) / 128
+    np.testing.assert_array_equal(hear(encode("s24le", ramp), PcmFormat(encoding="s24le"), piece), ramp.T)
+
+
+def test_other_rates_and_channel_counts_are_converted() -> None:
+    data = encode("s16le", np.zeros((24_000, 1), np.float32))
+    assert hear(data, PcmFormat(rate_hz=24_000, channels=1), 4096).shape == (2, 44_100)
+
+
+def test_an_end_within_a_frame_is_said() -> None:
+    with pytest.raises(SourceError, match="ended 3 bytes into a frame of 4"):
+        hear(bytes(4 * 10 + 3), PcmFormat())
+
+
+def test_a_terminal_is_refused() -> None:
+    leader, follower = pty.openpty()
+    with pytest.raises(SourceError, match="standard input is a terminal"):
+        PcmSource(PcmFormat(), follower)
+    os.close(leader)
+    os.close(follower)
+
+
+def test_stopping_ends_a_wait_for_input() -> None:
+    reading, writing = os.pipe()
+    source = PcmSource(PcmFormat(), reading)
+    source.stop()
+    assert list(source.blocks()) == []
+    os.close(writing)
+    os.close(reading)
+
+
+@pytest.mark.parametrize("changes", [{"encoding": "mp3"}, {"rate_hz": 3}, {"channels": 0}])
+def test_impossible_formats_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(OptionError, match=r"PCM"):
+        PcmFormat(**changes)  # type: ignore[arg-type]

@@ -1,0 +1,20 @@
+from pathlib import Path
+
+import pytest
+
+from models.errors import OptionError, SourceError
+from stream.sources import from_uri
+
+
+def test_a_path_and_a_file_address_are_the_same(concert: Path) -> None:
+    assert from_uri(str(concert)).uri == from_uri(concert.as_uri()).uri == concert.as_uri()
+
+
+def test_an_unknown_scheme_says_what_can_be_given() -> None:
+    with pytest.raises(SourceError, match="cannot listen to rtp:// addresses; give an audio file, or -"):
+        from_uri("rtp://239.0.0.1:5004")
+
+
+def test_an_unknown_speed_is_refused(concert: Path) -> None:
+    with pytest.raises(OptionError, match="realtime or max"):
+        from_uri(str(concert), speed="slow")  # type: ignore[arg-type]

@@ -1,0 +1,123 @@
+"""Publisher and subscriber over real sockets."""
+
+import itertools
+from collections.abc import Iterable
+
+import msgspec
+import pytest
+import zmq
+
+from models.errors import EndpointError
+from stream.messages import Gap, Message
+from stream.publisher import Publisher
+from stream.subscriber import Notice, Subscriber
+from tests.stream.make_messages import make_gap, make_status
+
+ANY_PORT = "tcp://127.0.0.1:*"
+JOIN_S = 20
+
+
+def take(subscriber: Iterable[Message | Notice], count: int) -> list[Message | Notice]:
+    return list(itertools.islice(subscriber, count))
+
+
+def test_messages_arrive_as_they_were_sent() -> None:
+    sent = [make_status(0), *map(make_gap, range(20))]
+    with Publisher(ANY_PORT) as publisher, Subscriber(publisher.endpoint) as subscriber:
+        assert publisher.wait_for_subscriber(JOIN_S)
+        for message in sent:
+            publisher.send(message)
+        assert take(subscriber, len(sent)) == sent
+        assert subscriber.lost == 0
+
+
+def test_everything_is_delivered_although_the_publisher_leaves() -> None:
+    with Publisher(ANY_PORT) as publisher:
+        subscriber = Subscriber(publisher.endpoint)
+        assert publisher.wait_for_subscriber(JOIN_S)
+        for seq in range(3000):
+            publisher.send(make_gap(seq))
+    with subscriber:
+        assert take(subscriber, 3000) == list(map(make_gap, range(3000)))
+
+
+def test_one_stream_is_not_another_that_begins_like_it() -> None:
+    with Publisher(ANY_PORT) as publisher, Subscriber(publisher.endpoint, "violin") as subscriber:
+        assert publisher.wait_for_subscriber(JOIN_S)
+        publisher.send(make_gap(0, stream="violin2"))
+        publisher.send(make_gap(0, stream="violin"))
+        assert take(subscriber, 1) == [make_gap(0, stream="violin")]
+
+
+def test_who_comes_late_has_lost_nothing_and_then_sees_losses() -> None:
+    with Publisher(ANY_PORT) as publisher:
+        for seq in range(10):
+            publisher.send(make_gap(seq))
+        with Subscriber(publisher.endpoint) as subscriber:
+            assert publisher.wait_for_subscriber(JOIN_S)
+            for message in (make_status(4, gap=9), make_gap(10), make_gap(13)):
+                publisher.send(message)
+            *seen, notice, last = take(subscriber, 4)
+            assert seen == [make_status(4, gap=9), make_gap(10)]
+            assert isinstance(notice, Notice)
+            assert (notice.what, notice.stream, notice.count) == ("lost", "hall", 2)
+            assert last == make_gap(13)
+
+
+def test_a_slow_subscriber_delays_nobody_and_sees_its_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.publisher.HIGH_WATER_MESSAGES", 10)
+    monkeypatch.setattr("stream.subscriber.HIGH_WATER_MESSAGES", 10)
+    sent = 60_000
+    with Publisher(ANY_PORT) as publisher, Subscriber(publisher.endpoint, "hall") as slow:
+        assert publisher.wait_for_subscriber(JOIN_S)
+        for seq in range(sent):
+            publisher.send(make_gap(seq), wait=True)
+        with Subscriber(publisher.endpoint, "other") as other:
+            while not isinstance(take(other, 1)[0], Gap):
+                publisher.send(make_gap(0, stream="other"))
+        received = 0
+        while received + slow.lost < sent:
+            publisher.send(make_status(0, gap=sent - 1))
+            received += sum(isinstance(item, Gap) for item in take(slow, 1))
+        assert slow.lost > 0
+
+
+def test_a_silent_publisher_is_noticed_once() -> None:
+    with Publisher(ANY_PORT) as publisher, Subscriber(publisher.endpoint, silence_s=0.1) as subscriber:
+        (notice,) = take(subscriber, 1)
+        assert isinstance(notice, Notice)
+        assert notice.what == "silent"
+        assert publisher.wait_for_subscriber(JOIN_S)
+        publisher.send(make_gap(0))
+        assert take(subscriber, 1) == [make_gap(0)]
+
+
+def test_unknown_kinds_and_fields_are_ignored_and_nonsense_is_noticed() -> None:
+    context = zmq.Context()
+    socket = context.socket(zmq.XPUB)
+    port = socket.bind_to_random_port("tcp://127.0.0.1")
+    with Subscriber(f"tcp://127.0.0.1:{port}") as subscriber:
+        assert socket.poll(JOIN_S * 1000)
+        known = msgspec.to_builtins(make_gap(0)) | {"colour": "blue"}
+        socket.send_multipart([b"whoplays/1/hall/weather/", b"{}"])
+        socket.send_multipart([b"whoplays/1/hall/gap/", b"nonsense"])
+        socket.send_multipart([b"whoplays/1/hall/gap/"])
+        socket.send_multipart([b"whoplays/1/hall/gap/", msgspec.json.encode(known)])
+        items = take(subscriber, 3)
+        assert [item.what for item in items if isinstance(item, Notice)] == ["unreadable", "unreadable"]
+        assert items[-1] == make_gap(0)
+    context.destroy(linger=0)
+
+
+def test_a_port_in_use_is_refused() -> None:
+    with (
+        Publisher(ANY_PORT) as publisher,
+        pytest.raises(EndpointError, match="is in use"),
+        Publisher(publisher.endpoint),
+    ):
+        pass
+
+
+def test_an_address_that_is_none_cannot_be_heard() -> None:
+    with pytest.raises(EndpointError, match="no address to hear"):
+        Subscriber("nowhere")
