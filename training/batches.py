@@ -1,0 +1,69 @@
+"""What each epoch trains on and is validated with, by the recipe's material."""
+
+from typing import Final
+
+import lightning as L
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from models.errors import DataError
+from training.band import Bands
+from training.library import Library
+from training.mixing import Take, balanced, solos
+from training.recipe import Recipe
+from training.splits import Splits
+from training.stems import StemBank, Stems, prepare
+from training.windows import Example, PairWindows, SoloWindows
+
+VALIDATION_WINDOWS: Final = 256
+_VALIDATION_DRAW: Final = 1_000_000
+
+
+class Batches(L.LightningDataModule):
+    """Batches of one recipe over one set of splits; training windows are drawn afresh every epoch.
+
+    Raises:
+        DataError: the splits hold nothing that the recipe can train on.
+    """
+
+    def __init__(self, recipe: Recipe, splits: Splits, library: Library) -> None:
+        super().__init__()
+        self._recipe, self._library = recipe, library
+        train = solos(splits.train, recipe.labels)
+        if not train:
+            raise DataError(f"no recording in the training split plays one of: {', '.join(recipe.labels)}")
+        self._takes = balanced(train)
+        self._bank = _bank(recipe, splits, library) if recipe.material == "band" else None
+        self._validation = [Take(clip, 1) for clip in solos(splits.validation, recipe.labels)]
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether validation hears every label that training does; with some missing it would mislead."""
+        return _heard(self._validation) == _heard(self._takes)
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        """This epoch's windows."""
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        recipe, draw = self._recipe, (self._recipe.seed, epoch)
+        windows = recipe.epoch_windows or len(self._takes)
+        if self._bank:
+            return DataLoader(Bands(self._bank, recipe.labels, windows, recipe.batch_windows, draw), batch_size=None)
+        data = self._windows(self._takes, draw, windows)
+        return DataLoader(data, recipe.batch_windows, shuffle=True, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        """The same windows every time."""
+        data = self._windows(self._validation, (self._recipe.seed, _VALIDATION_DRAW), VALIDATION_WINDOWS)
+        return DataLoader(data, self._recipe.batch_windows)
+
+    def _windows(self, takes: list[Take], draw: tuple[int, ...], count: int) -> Dataset[Example]:
+        kind = SoloWindows if self._recipe.material == "solos" else PairWindows
+        return kind(self._library, takes, self._recipe.labels, count, draw)
+
+
+def _bank(recipe: Recipe, splits: Splits, library: Library) -> StemBank:
+    return prepare(Stems(library, splits.train, recipe.labels, recipe.stems, recipe.seed))
+
+
+def _heard(takes: list[Take]) -> set[str]:
+    return {label for take in takes for label in take.clip.labels}

@@ -1,0 +1,90 @@
+"""`whoplays train` and `whoplays evaluate`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+
+from models.errors import OptionError
+from training import recipe as recipes
+from training.clip import Clip
+from training.corpora import gather, open_material
+from training.library import Library
+from training.recipe import Recipe
+from training.run import Config, RunFolder, configure
+from training.splits import Splits
+
+_CONSOLE = Console(stderr=True)
+
+
+def train(
+    recipe: str,
+    *,
+    data: Annotated[list[str], Parameter(negative=())],
+    out: Path,
+    epochs: int | None = None,
+    epoch_windows: int | None = None,
+    stems: int | None = None,
+    seed: int | None = None,
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto",
+    threads: int = 1,
+    cache: Path | None = None,
+) -> None:
+    """Train a recipe; a run that is there already is resumed.
+
+    Args:
+        recipe: Which recipe, such as solo-rawcnn.
+        data: A corpus folder, split 60/20/20 by group; DIR@k/n holds out a fold of its sources, DIR@all nothing.
+        out: The run folder.
+        epochs: Instead of the recipe's.
+        epoch_windows: Windows in one epoch, instead of the recipe's.
+        stems: Stems to prepare, instead of the recipe's.
+        seed: Instead of the recipe's.
+        accelerator: Where to compute.
+        threads: CPU threads to compute with.
+        cache: Where decoded audio is kept.
+    """
+    from training.fit import fit  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+
+    changes = {"epochs": epochs, "epoch_windows": epoch_windows, "stems": stems, "seed": seed}
+    chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
+    materials = [open_material(text) for text in data]
+    library, run = Library(cache), RunFolder(out)
+    splits = _readable(gather(materials, chosen.seed), library)
+    config = configure(chosen, tuple(data), splits)
+    _keep(run, config)
+    _CONSOLE.print(f"{chosen.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
+    fit(chosen, splits, library, run, accelerator=accelerator, threads=threads)
+    _CONSOLE.print(f"trained; judge it with: whoplays evaluate {out} --data DIR")
+
+
+def _changed(recipe: Recipe, changes: dict[str, int]) -> Recipe:
+    for key, value in changes.items():
+        if value < 1 and key != "seed":
+            raise OptionError(f"--{key.replace('_', '-')} must be 1 or more, not {value}")
+    return msgspec.structs.replace(recipe, **changes)
+
+
+def _readable(splits: Splits, library: Library) -> Splits:
+    """Leave out what cannot be read, naming each file and counting them."""
+    parts: list[list[Clip]] = []
+    for clips in splits:
+        good, skipped = library.readable(clips)
+        for path, reason in skipped:
+            _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
+        if skipped:
+            _CONSOLE.print(f"skipped {len(skipped)} of {len(clips)} files")
+        parts.append(good)
+    return Splits(*parts)
+
+
+def _keep(run: RunFolder, config: Config) -> None:
+    """Write the run's configuration; a run can be resumed only as it was begun, save for its number of epochs."""
+    if run.last_checkpoint.is_file():
+        before = run.config()
+        begun = msgspec.structs.replace(before, recipe=msgspec.structs.replace(before.recipe, epochs=config.recipe.epochs))
+        if begun != config:
+            raise OptionError(f"{run.folder} was begun with other settings ({run.config_path}); choose another --out")
+    run.write_config(config)

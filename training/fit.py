@@ -1,0 +1,80 @@
+"""Training: a recipe and splits in, a run folder out; what is there already is gone on with."""
+
+import ctypes
+import sys
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger
+
+from training.batches import Batches
+from training.library import Library
+from training.recipe import Recipe
+from training.run import RunFolder
+from training.splits import Splits
+from training.tagger import Tagger
+
+
+def fit(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, *, accelerator: str, threads: int) -> Tagger:
+    """Train until the recipe's last epoch or until validation no longer improves; return the best network.
+
+    Args:
+        accelerator: `auto`, `cpu` or `gpu`.
+        threads: for computation on the CPU; part of what makes a run repeatable.
+    """
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    L.seed_everything(recipe.seed, workers=True, verbose=False)
+    batches = Batches(recipe, splits, library)
+    trainer = L.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        max_epochs=recipe.epochs,
+        deterministic=True,
+        logger=CSVLogger(run.folder, name="", version="log"),
+        callbacks=_callbacks(recipe, run, validated=batches.has_validation),
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        limit_val_batches=None if batches.has_validation else 0,
+        enable_model_summary=False,
+    )
+    tagger = Tagger(recipe)
+    resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
+    trainer.fit(tagger, datamodule=batches, ckpt_path=resume)
+    return load(recipe, run.best_checkpoint())
+
+
+def load(recipe: Recipe, checkpoint: Path) -> Tagger:
+    """The network of a checkpoint, ready to judge with."""
+    tagger = Tagger(recipe)
+    tagger.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"])
+    return tagger.eval()
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory for the next batch instead of handing it back to the kernel page by page.
+
+    Activations of raw-waveform networks are gigabytes a batch; this more than doubles their speed on a CPU.
+    """
+    if sys.platform != "linux":
+        return
+    mmap_max, trim_threshold = -4, -1
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**31 - 1)
+
+
+def _callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callback]:
+    callbacks: list[Callback] = [
+        ModelCheckpoint(run.checkpoints, save_last=True, save_top_k=0),
+        TQDMProgressBar(refresh_rate=10),
+    ]
+    if validated and not recipe.one_cycle:
+        callbacks.append(ModelCheckpoint(run.checkpoints, filename="best", monitor="validation_loss", enable_version_counter=False))
+    if validated and recipe.patience_epochs is not None:
+        callbacks.append(EarlyStopping("validation_loss", patience=recipe.patience_epochs))
+    return callbacks

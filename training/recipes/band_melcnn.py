@@ -1,0 +1,19 @@
+"""The default: which of eleven instruments play, among whatever else is heard."""
+
+from models.labels import NAMES
+from training.recipe import Recipe
+
+RECIPE = Recipe(
+    name="band-melcnn",
+    description="A small convolutional network over log-mel frames names each of eleven instruments.",
+    network="mel-cnn",
+    material="band",
+    task="multi-label",
+    labels=tuple(NAMES),
+    epochs=20,
+    epoch_windows=8192,
+    batch_windows=64,
+    learning_rate=2e-3,
+    one_cycle=True,
+    stems=16_000,
+)

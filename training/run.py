@@ -1,0 +1,114 @@
+"""A run folder: what was trained, on what, and what came of it.
+
+    runs/<name>/
+      config.json         the recipe as run, the corpora, and which groups each split holds
+      checkpoints/        last.ckpt, and the best by validation loss
+      log/metrics.csv     every epoch's losses
+      metrics.json        figures on the test split
+      *.png               curves and confusion matrices
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from models.card import Corpus
+from models.errors import DataError
+from training.clip import Clip
+from training.recipe import Recipe
+from training.splits import Splits
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The exact configuration of a run (`config.json`)."""
+
+    recipe: Recipe
+    data: tuple[str, ...]
+    """As given on the command line."""
+    corpora: tuple[Corpus, ...]
+    """What training heard, with licences."""
+    train: tuple[str, ...]
+    """Groups heard in training."""
+    validation: tuple[str, ...]
+    """Groups that decided when to stop and which thresholds to use."""
+    test: tuple[str, ...]
+    """Groups kept for judging."""
+
+
+class RunFolder:
+    """One run's files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def config_path(self) -> Path:
+        """Where the configuration is kept."""
+        return self.folder / "config.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints are kept."""
+        return self.folder / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """Written after every epoch; what a run resumes from."""
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.resolve().name
+
+    def best_checkpoint(self) -> Path:
+        """The checkpoint with the lowest validation loss, or the last one where nothing was validated.
+
+        Raises:
+            DataError: the run has no checkpoint yet.
+        """
+        found = sorted(self.checkpoints.glob("best*.ckpt"), key=lambda path: path.stat().st_mtime)
+        chosen = found[-1] if found else self.last_checkpoint
+        if not chosen.is_file():
+            raise DataError(f"{self.folder} has no checkpoint; train it first: whoplays train RECIPE --out {self.folder}")
+        return chosen
+
+    def config(self) -> Config:
+        """The configuration of the run.
+
+        Raises:
+            DataError: the folder is not a run.
+        """
+        try:
+            return msgspec.json.decode(self.config_path.read_bytes(), type=Config)
+        except (OSError, msgspec.DecodeError) as error:
+            raise DataError(f"{self.folder} is not a run: {error}") from error
+
+    def write_config(self, config: Config) -> None:
+        """Keep the configuration of the run."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.config_path, config)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write any message or mapping as indented JSON."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def groups(clips: list[Clip]) -> tuple[str, ...]:
+    """The groups of clips, sorted."""
+    return tuple(sorted({clip.group for clip in clips}))
+
+
+def licences(clips: list[Clip]) -> tuple[Corpus, ...]:
+    """What clips were taken from, with the licences their corpora state."""
+    pairs = sorted({(clip.source, clip.licence) for clip in clips})
+    return tuple(Corpus(name=source, licence=licence) for source, licence in pairs)
+
+
+def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits) -> Config:
+    """The configuration of a run over these splits."""
+    train, validation, test = (groups(part) for part in splits)
+    return Config(
+        recipe=recipe, data=data, corpora=licences(splits.train), train=train, validation=validation, test=test
+    )

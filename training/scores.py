@@ -1,0 +1,78 @@
+"""Figures of merit, all from probabilities `[windows, labels]` and truths of the same shape."""
+
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, f1_score
+
+Probabilities = NDArray[np.float32]
+"""`float32 [windows, labels]` in [0, 1]."""
+Truths = NDArray[np.bool_]
+"""`bool [windows, labels]`."""
+
+_FLOOR: Final = 1e-7
+
+
+class Scores(msgspec.Struct, frozen=True, kw_only=True):
+    """How well one set of windows was judged; every figure is a share in [0, 1]."""
+
+    windows: int
+    top1: float | None
+    """The most probable label is one that plays; None where no window has a label."""
+    labels_right: float
+    """Of all windows times labels."""
+    label_accuracy: dict[str, float]
+    """Share of windows in which this label was judged rightly."""
+    exact_match: float
+    """Windows with every label right."""
+    macro_f1: float
+    """Mean over the labels that occur."""
+    mean_average_precision: float | None
+    """Mean over the labels that occur; None where none does."""
+    false_alarm: float | None
+    """Windows without any of the labels in which one was named; None where every window has one."""
+
+
+def score(probabilities: Probabilities, truths: Truths, labels: tuple[str, ...], thresholds: NDArray[np.float64]) -> Scores:
+    """Judge probabilities at per-label thresholds `[labels]`."""
+    active = probabilities >= thresholds
+    right = active == truths
+    played, occurs = truths.any(axis=1), truths.any(axis=0)
+    best = probabilities.argmax(axis=1)
+    return Scores(
+        windows=len(truths),
+        top1=float(truths[played, best[played]].mean()) if played.any() else None,
+        labels_right=float(right.mean()),
+        label_accuracy=dict(zip(labels, map(float, right.mean(axis=0)), strict=True)),
+        exact_match=float(right.all(axis=1).mean()),
+        macro_f1=_mean(f1_score(truths[:, occurs], active[:, occurs], average=None, zero_division=0)) or 0.0,
+        mean_average_precision=_mean(
+            [average_precision_score(truths[:, k], probabilities[:, k]) for k in np.flatnonzero(occurs)]
+        ),
+        false_alarm=float(active[~played].any(axis=1).mean()) if not played.all() else None,
+    )
+
+
+def single_label_active(probabilities: Probabilities) -> Probabilities:
+    """A single-label model's probabilities with all but the most probable label at zero."""
+    best = probabilities.argmax(axis=1)[:, None]
+    return np.where(np.arange(probabilities.shape[1]) == best, probabilities, np.float32(0))
+
+
+def fit_thresholds(probabilities: Probabilities, truths: Truths) -> NDArray[np.float64]:
+    """Per label, the threshold with the best F1 on these windows; 0.5 for a label that never plays in them."""
+    grid = np.linspace(0.05, 0.95, 91)
+    best = np.full(truths.shape[1], 0.5)
+    for k in np.flatnonzero(truths.any(axis=0)):
+        active = probabilities[:, k, None] >= grid
+        hits = (active & truths[:, k, None]).sum(axis=0)
+        f1 = 2 * hits / np.maximum(active.sum(axis=0) + truths[:, k].sum(), 1)
+        best[k] = float(np.median(grid[f1 >= f1.max() - _FLOOR]))
+    return best
+
+
+def _mean(values: object) -> float | None:
+    figures = np.asarray(values, dtype=np.float64)
+    return float(figures.mean()) if figures.size else None

@@ -1,0 +1,74 @@
+"""The network under training: its loss by task, its optimiser by recipe."""
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics.classification import MultilabelAveragePrecision
+
+from models.errors import DataError
+from training.networks.mel_cnn import MelCNN
+from training.networks.raw_cnn import RawCNN
+from training.recipe import Recipe
+
+
+class Tagger(L.LightningModule):
+    """A network with the loss and optimiser of its recipe.
+
+    Batches are `(audio or mel power, target float32 [batch, labels])`.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.network: MelCNN | RawCNN = _network(recipe)
+        self.precision = MultilabelAveragePrecision(num_labels=len(recipe.labels))
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """Probabilities `[batch, labels]` of windows `[batch, 2, 132300]`."""
+        logits = self.network(audio)
+        return torch.softmax(logits, dim=1) if self.recipe.task == "single-label" else torch.sigmoid(logits)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
+        """Loss of one batch; a `MelCNN` learns from mel power, behind its front end, which has nothing to learn."""
+        inputs, target = batch
+        behind = self.network.classifier if isinstance(self.network, MelCNN) else self.network
+        loss = self._loss(behind(inputs), target)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
+        """Loss and precision of one batch of windows."""
+        audio, target = batch
+        logits = self.network(audio)
+        self.log("validation_loss", self._loss(logits, target), prog_bar=True)
+        self.precision.update(logits.sigmoid(), target.int())
+
+    def on_validation_epoch_end(self) -> None:
+        """Report mean average precision."""
+        self.log("validation_map", self.precision.compute(), prog_bar=True)
+        self.precision.reset()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Adam, at a constant rate or along one cycle."""
+        rate = self.recipe.learning_rate
+        if not self.recipe.one_cycle:
+            return torch.optim.Adam(self.parameters(), rate)
+        optimiser = torch.optim.AdamW(self.parameters(), rate, weight_decay=0.01)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        if self.recipe.task == "single-label":
+            return nn.functional.cross_entropy(logits, target.argmax(dim=1))
+        return nn.functional.multilabel_soft_margin_loss(logits, target)
+
+
+def _network(recipe: Recipe) -> MelCNN | RawCNN:
+    match recipe.network:
+        case "raw-cnn":
+            return RawCNN(len(recipe.labels))
+        case "mel-cnn":
+            return MelCNN(len(recipe.labels))
+    raise DataError(f"recipe {recipe.name} names no known network: {recipe.network}")
