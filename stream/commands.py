@@ -6,11 +6,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from models.errors import EndpointError, SourceError
+from stream.display import Display
 from stream.endpoint import DEFAULT_ENDPOINT
 from stream.engine import Engine
 from stream.file_source import Speed
 from stream.level import SILENCE_DBFS
-from stream.lines import choose_view, note
+from stream.lines import View, choose_view, note
 from stream.listen import WINDOW_S, open_engine
 from stream.messages import End
 from stream.pcm_source import Encoding, PcmFormat
@@ -62,8 +63,9 @@ def listen(
         raise SourceError(f"say what to listen to: {CHOICES}")
     pcm = PcmFormat(encoding=encoding, rate_hz=rate, channels=channels)
     publisher = None if no_publish else Publisher(publish, insecure=insecure)
+    heard = from_uri(source, speed=speed, pcm=pcm)
     engine = open_engine(
-        from_uri(source, speed=speed, pcm=pcm),
+        heard,
         stream=stream,
         model=model,
         hop_s=hop,
@@ -76,7 +78,8 @@ def listen(
             stack.enter_context(publisher)
             note(f"publishing on {publisher.endpoint}")
             publisher.wait_for_subscriber(wait)
-        _show(engine, json=json)
+        view = choose_view(json=json)
+        _show(engine, Display(view) if heard.live else view)
 
 
 def watch(
@@ -107,7 +110,7 @@ def watch(
         raise EndpointError(f"{endpoint}: {missed}")
 
 
-def _show(engine: Engine, *, json: bool) -> None:
-    with reader_may_leave(), choose_view(json=json) as view, stopping(engine.stop), closing(engine.run()) as messages:
+def _show(engine: Engine, view: View) -> None:
+    with reader_may_leave(), view, stopping(engine.stop), closing(engine.run()) as messages:
         for message in messages:
             view.show(message)

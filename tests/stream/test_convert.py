@@ -31,7 +31,7 @@ def test_blocks_of_any_size_sound_the_same(block: int) -> None:
 
 
 def test_mono_is_doubled_and_of_many_the_first_two_are_taken() -> None:
-    frames = np.arange(40, dtype=np.float32).reshape(10, 4) / 100
+    frames: Audio = np.arange(40, dtype=np.float32).reshape(10, 4) / np.float32(100)
     np.testing.assert_array_equal(convert(frames, 44_100, 10), frames[:, :2].T)
     np.testing.assert_array_equal(convert(frames[:, :1], 44_100, 3), np.repeat(frames[:, :1], 2, axis=1).T)
 

@@ -50,7 +50,7 @@ def test_every_encoding_is_read(encoding: Encoding) -> None:
 
 @pytest.mark.parametrize("piece", [1, 3, 7, 4096])
 def test_pieces_that_split_frames_are_put_together(piece: int) -> None:
-    ramp = (np.arange(200, dtype=np.float32).reshape(-1, 2) - 100) / 128
+    ramp: Audio = (np.arange(200, dtype=np.float32).reshape(-1, 2) - 100) / np.float32(128)
     np.testing.assert_array_equal(hear(encode("s24le", ramp), PcmFormat(encoding="s24le"), piece), ramp.T)
 
 

@@ -42,7 +42,7 @@ def test_it_hears_who_plays(recognizer: Recognizer) -> None:
         np.zeros((1, 2, WINDOW_SAMPLES), np.float64),
     ],
 )
-def test_anything_but_windows_is_refused(recognizer: Recognizer, windows: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_anything_but_windows_is_refused(recognizer: Recognizer, windows: np.ndarray) -> None:
     with pytest.raises(SourceError, match=r"windows must be float32 \[n, 2, 132300\]"):
         recognizer.recognize(windows)
 

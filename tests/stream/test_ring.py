@@ -55,7 +55,7 @@ def test_a_read_during_writing_is_right_or_refused() -> None:
 
 def test_a_writer_that_waits_loses_nothing() -> None:
     ring = RingBuffer(2, 40)
-    writer = threading.Thread(target=lambda: ring.write(ramp(0, 1000), wait=True) and ring.close())
+    writer = threading.Thread(target=ring.write, args=(ramp(0, 1000),), kwargs={"wait": True})
     writer.start()
     out = np.empty((2, 10), np.float32)
     for start in range(0, 1000, 10):

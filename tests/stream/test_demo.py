@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+import soundfile
+
+import whoplays
+from models.errors import EndpointError
+from stream.demo import demo
+from tests.stream.conftest import make_concert
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A concert that does not take long in real time: both play."""
+    soundfile.write(tmp_path / "clip.wav", make_concert(44_100)[3 * 44_100 : 6 * 44_100 + 10_000], 44_100)
+    return tmp_path / "clip.wav"
+
+
+def test_a_subscriber_in_another_process_shows_what_it_receives(
+    clip: Path, model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whoplays.main(["demo", str(clip), "--model", str(model)])
+    shown = capfd.readouterr().out
+    assert "piano enters" in shown
+    assert "violin enters" in shown
+    assert "demo: finished after 0:03.2" in shown
+
+
+def test_it_fails_without_its_subscriber(clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "false")
+    monkeypatch.setattr("stream.demo.JOIN_S", 0.2)
+    with pytest.raises(EndpointError, match="did not reach"):
+        demo(clip, model=str(model))

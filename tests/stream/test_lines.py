@@ -1,0 +1,95 @@
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from stream.display import Display
+from stream.engine import Engine
+from stream.file_source import FileSource
+from stream.lines import JsonLines, PlainLines
+from stream.messages import Message, decode
+from stream.recognizer import Recognizer
+from stream.subscriber import Notice
+from stream.view import LiveView
+from tests.stream.make_messages import make_gap, make_status
+
+LOST = Notice(what="lost", text="lost 3 messages of hall", stream="hall", count=3)
+
+
+@pytest.fixture
+def messages(concert: Path, recognizer: Recognizer) -> list[Message]:
+    return list(Engine(FileSource(concert, "max"), recognizer).run())
+
+
+def test_json_goes_to_standard_output_and_notices_to_people(
+    messages: list[Message], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with JsonLines() as view:
+        for item in [*messages, LOST]:
+            view.show(item)
+    captured = capsys.readouterr()
+    assert [decode(line.encode()) for line in captured.out.splitlines()] == messages
+    assert captured.err == "whoplays: lost 3 messages of hall\n"
+
+
+def test_lines_tell_the_story(messages: list[Message], capsys: pytest.CaptureFixture[str]) -> None:
+    with PlainLines() as view:
+        for item in [*messages, LOST, make_gap(0)]:
+            view.show(item)
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "main: concert.wav, heard by tiny 0.1 on cpu",
+        "0:00.0-0:03.0   piano 99%",
+        "0:00.0  piano enters",
+        "0:03.0-0:06.0   piano 99%, violin 99%",
+        "0:03.0  violin enters",
+        "0:06.0-0:09.0   violin 99%",
+        "0:06.0  piano leaves",
+        "0:09.0-0:12.0   silence",
+        "0:09.0  violin leaves",
+        "main: finished after 0:12.0",
+        "! lost 3 messages of hall",
+        "0:00.0-0:00.0   gap: overload",
+    ]
+
+
+def test_the_live_view_shows_who_plays_how_sure_since_when(messages: list[Message]) -> None:
+    screen = io.StringIO()
+    with LiveView(Console(file=screen, width=100)) as view:
+        for item in [make_status(0), *messages[:5], LOST]:
+            view.show(item)
+    last = " ".join(screen.getvalue().split())
+    assert "main: concert.wav, heard by tiny 0.1 on cpu" in last
+    assert "99% since 0:00.0" in last
+    assert "99% since 0:03.0" in last
+    assert "0:06.0 -13 dBFS" in last
+    assert "! lost 3 messages of hall" in last
+
+
+class BlockedView(PlainLines):
+    """A view whose reader has left."""
+
+    def show(self, _item: Message | Notice) -> None:
+        raise BrokenPipeError
+
+
+def test_a_display_raises_what_its_view_raised() -> None:
+    with pytest.raises(BrokenPipeError), Display(BlockedView()) as display:
+        display.show(make_gap(0))
+
+
+def test_a_display_that_falls_behind_says_how_much_it_skipped(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.display.QUEUE_MESSAGES", 3)
+    display = Display(PlainLines())
+    for seq in range(5):
+        display.show(make_gap(seq))
+    with display:
+        while display._queue.qsize() > 1:
+            pass
+        display.show(make_gap(5))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("!")] == ["! nobody read fast enough: 2 messages were not shown"]
+    assert len(lines) == 5
