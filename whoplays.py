@@ -67,6 +67,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(_complain(str(error), 1))
     except ModuleNotFoundError as error:
         sys.exit(_complain(_missing_extra(error), 1))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 _VERBS: Final = {

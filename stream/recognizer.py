@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final, Self
 
 import numpy as np
@@ -10,16 +9,9 @@ import numpy.typing as npt
 
 from models import catalogue
 from models.card import GraphFacts, ModelCard, check_graph
-from models.errors import ModelError, OptionError, ProviderError, SourceError
+from models.errors import OptionError, SourceError
+from stream.provider import open_session
 
-PROVIDERS: Final = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-    "openvino": "OpenVINOExecutionProvider",
-    "coreml": "CoreMLExecutionProvider",
-    "directml": "DmlExecutionProvider",
-}
 LARGEST_BATCH: Final = 16
 
 Windows = npt.NDArray[np.float32]
@@ -31,7 +23,7 @@ class Recognizer:
     def __init__(self, session: Any, card: ModelCard, provider: str) -> None:
         self.card: Final = card
         self.provider: Final = provider
-        """The provider that really runs, such as `cpu` or `cuda`."""
+        """The provider that really runs: `cpu` or `cuda`."""
         self.labels: Final = card.names
         """English names, in output order."""
         self.thresholds: Final = card.thresholds
@@ -53,7 +45,7 @@ class Recognizer:
 
         Args:
             name_or_path: `default`, a name from the catalogue, or a folder with `model.onnx` and `card.json`.
-            provider: `cpu`, `cuda`, … and no other; unless given, CUDA if it is installed and runs, else the CPU.
+            provider: `cpu` or `cuda`, and no other; unless given, CUDA if it is installed and runs, else the CPU.
             batches: batch sizes to warm; unless given, 1 on the CPU, and powers of two up to 16 elsewhere.
             threads: threads within one operation.
 
@@ -65,8 +57,7 @@ class Recognizer:
         if threads < 1 or min(batches or (1,)) < 1:
             raise OptionError("threads and batch sizes must be 1 or more")
         graph, card = catalogue.find(str(name_or_path))
-        runtime = _import_runtime()
-        session, running = _open_session(runtime, graph, card, provider, threads)
+        session, running = open_session(graph, provider, threads)
         check_graph(card, _facts(session))
         recognizer = cls(session, card, running)
         recognizer._warm(batches or _default_batches(running))
@@ -101,67 +92,6 @@ def _default_batches(provider: str) -> Sequence[int]:
     if provider == "cpu":
         return (1,)
     return tuple(2**power for power in range(LARGEST_BATCH.bit_length()))
-
-
-def _import_runtime() -> ModuleType:
-    try:
-        import onnxruntime  # noqa: PLC0415  `import whoplays` must stay quick, and work without it
-    except ModuleNotFoundError as error:
-        hint = "pip install 'whoplays[cpu]', or 'whoplays[gpu]' for NVIDIA GPUs"
-        raise ProviderError(f"onnxruntime is not installed; install one of: {hint}") from error
-    runtime: ModuleType = onnxruntime
-    return runtime
-
-
-def _open_session(
-    runtime: ModuleType, graph: Path, card: ModelCard, provider: str | None, threads: int
-) -> tuple[Any, str]:
-    """A session, and the provider that it really runs on."""
-    if provider is None and PROVIDERS["cuda"] in runtime.get_available_providers():
-        session = _create(runtime, graph, card, PROVIDERS["cuda"], threads)
-        return session, _running(session)
-    wanted = _full_name(runtime, provider or "cpu")
-    session = _create(runtime, graph, card, wanted, threads)
-    if _running(session) != (provider or "cpu"):
-        raise ProviderError(f"{provider} is installed but cannot run here; check its driver and libraries, or use cpu")
-    return session, _running(session)
-
-
-def _full_name(runtime: ModuleType, provider: str) -> str:
-    if provider not in PROVIDERS:
-        raise ProviderError(f"unknown provider {provider!r}; known are {', '.join(PROVIDERS)}")
-    available = runtime.get_available_providers()
-    if PROVIDERS[provider] not in available:
-        here = ", ".join(short for short, full in PROVIDERS.items() if full in available)
-        raise ProviderError(
-            f"provider {provider} is not installed (here: {here}); for cuda: pip install 'whoplays[gpu]'"
-        )
-    return PROVIDERS[provider]
-
-
-def _create(runtime: ModuleType, graph: Path, card: ModelCard, provider: str, threads: int) -> Any:
-    state = runtime.capi.onnxruntime_pybind11_state
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    try:
-        return runtime.InferenceSession(graph, options, providers=list({provider: None, PROVIDERS["cpu"]: None}))
-    except (
-        state.Fail,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NotImplemented,
-        state.RuntimeException,
-    ) as error:
-        raise ModelError(f"model {card.name}: onnxruntime refuses its graph: {' '.join(str(error).split())}") from error
-
-
-def _running(session: Any) -> str:
-    full = session.get_providers()[0]
-    return next((short for short, name in PROVIDERS.items() if name == full), full)
 
 
 def _facts(session: Any) -> GraphFacts:

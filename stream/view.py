@@ -5,9 +5,9 @@ from collections import deque
 from types import TracebackType
 from typing import Final, Self
 
+from rich.bar import Bar
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +17,7 @@ from stream.subscriber import Notice
 
 REFRESH_S: Final = 0.1
 NOTICES: Final = 5
+BAR_WIDTH: Final = 30
 
 
 class LiveView:
@@ -60,7 +61,7 @@ def draw(scene: Scene) -> RenderableType:
         return Text()
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(width=max(map(len, scene.status.labels)))
-    table.add_column(width=30)
+    table.add_column(width=BAR_WIDTH)
     table.add_column(justify="right", width=5)
     table.add_column()
     for label in scene.status.labels:
@@ -72,8 +73,8 @@ def _row(scene: Scene, label: str) -> tuple[RenderableType, ...]:
     known = scene.window.probabilities if scene.window else {}
     value = known.get(label, 0.0)
     since = scene.since.get(label)
-    style = "bold green" if since is not None else "dim"
-    bar = ProgressBar(total=1.0, completed=value, width=30, complete_style=style, finished_style=style)
+    style = "bold green" if since is not None else "bright_black"
+    bar = Bar(1.0, 0.0, value, width=BAR_WIDTH, color="green" if since is not None else "bright_black")
     percent = f"{value:.0%}" if label in known else ""
     heard = f"since {moment(since)}" if since is not None else ""
     return Text(label, style=style), bar, Text(percent, style=style), Text(heard, style=style)

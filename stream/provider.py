@@ -1,0 +1,90 @@
+"""Opening a graph on the onnxruntime provider that was asked for, and on no other."""
+
+import io
+from contextlib import redirect_stdout, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from models.errors import ModelError, ProviderError
+
+PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+SILENT: Final = 4
+
+
+def open_session(graph: Path, provider: str | None, threads: int) -> tuple[Any, str]:
+    """An inference session, and the provider that it really runs on.
+
+    Args:
+        graph: an ONNX file.
+        provider: `cpu` or `cuda`; unless given, CUDA if it is installed and runs, else the CPU.
+        threads: threads within one operation. None of them spins while it waits.
+
+    Raises:
+        ProviderError: onnxruntime is not installed, or the provider cannot run here.
+        ModelError: onnxruntime refuses the graph.
+    """
+    runtime = _import_runtime()
+    if provider is None:
+        with suppress(ProviderError):
+            return _open(runtime, graph, "cuda", threads), "cuda"
+    return _open(runtime, graph, provider or "cpu", threads), provider or "cpu"
+
+
+def _import_runtime() -> ModuleType:
+    try:
+        import onnxruntime  # noqa: PLC0415  `import whoplays` must stay quick, and work without it
+    except ModuleNotFoundError as error:
+        hint = "pip install 'whoplays[cpu]', or 'whoplays[gpu]' for NVIDIA GPUs"
+        raise ProviderError(f"onnxruntime is not installed; install one of: {hint}") from error
+    # What it would log on standard error is said by our own errors, in one line.
+    onnxruntime.set_default_logger_severity(SILENT)
+    runtime: ModuleType = onnxruntime
+    return runtime
+
+
+def _open(runtime: ModuleType, graph: Path, provider: str, threads: int) -> Any:
+    _refuse_missing(runtime, provider)
+    if provider == "cuda":
+        # Finds the libraries that pip installed; what it prints about missing ones shows below, as CUDA will not run.
+        with redirect_stdout(io.StringIO()):
+            runtime.preload_dlls()
+    session = _create(runtime, graph, provider, threads)
+    if session.get_providers()[0] != PROVIDERS[provider]:
+        raise ProviderError(
+            f"{provider} is installed but does not run here; check its driver and libraries, or use cpu"
+        )
+    return session
+
+
+def _refuse_missing(runtime: ModuleType, provider: str) -> None:
+    if provider not in PROVIDERS:
+        raise ProviderError(f"unknown provider {provider!r}; known are {', '.join(PROVIDERS)}")
+    if PROVIDERS[provider] not in runtime.get_available_providers():
+        raise ProviderError(f"provider {provider} is not installed; it comes with: pip install 'whoplays[gpu]'")
+
+
+def _create(runtime: ModuleType, graph: Path, provider: str, threads: int) -> Any:
+    state = runtime.capi.onnxruntime_pybind11_state
+    refusals = (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented, state.RuntimeException)
+    chain = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
+    try:
+        return runtime.InferenceSession(graph, _options(runtime, threads), providers=chain, enable_fallback=0)
+    except refusals as error:
+        raise ModelError(f"onnxruntime refuses {graph}: {_one_line(error)}") from error
+    except (RuntimeError, ValueError) as error:
+        raise ProviderError(f"{provider} cannot run here: {_one_line(error)}") from error
+
+
+def _options(runtime: ModuleType, threads: int) -> Any:
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = SILENT
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    return options
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
