@@ -11,7 +11,7 @@ from stream.endpoint import DEFAULT_ENDPOINT
 from stream.engine import Engine
 from stream.file_source import Speed
 from stream.level import SILENCE_DBFS
-from stream.lines import View, choose_view, note
+from stream.lines import note
 from stream.listen import WINDOW_S, open_engine
 from stream.messages import End
 from stream.pcm_source import Encoding, PcmFormat
@@ -19,6 +19,7 @@ from stream.publisher import Publisher
 from stream.sources import CHOICES, from_uri
 from stream.subscriber import Subscriber
 from stream.terminal import leaving, reader_may_leave, stopping
+from stream.view import View, choose_view
 
 
 def listen(

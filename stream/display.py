@@ -5,9 +5,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Final, Self
 
-from stream.lines import View
 from stream.messages import End, Message
 from stream.subscriber import Notice
+from stream.view import View
 
 QUEUE_MESSAGES: Final = 1000
 

@@ -2,35 +2,12 @@
 
 import sys
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from models.signal import SAMPLE_RATE_HZ
 from stream.messages import End, Event, Gap, Message, Status, Window, encode
 from stream.scene import describe, describe_end, moment
 from stream.subscriber import Notice
-from stream.view import LiveView
-
-
-class View(Protocol):
-    """Shows messages to somebody, between entering and leaving."""
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        """Leave the display as it should stay."""
-
-    def show(self, item: Message | Notice) -> None:
-        """Show a message or a notice."""
-
-
-def choose_view(*, json: bool) -> View:
-    """JSON if that is asked for; else the live view on a terminal, or lines where there is none."""
-    if json:
-        return JsonLines()
-    return LiveView() if sys.stdout.isatty() else PlainLines()
 
 
 class _Lines:

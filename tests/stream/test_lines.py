@@ -8,10 +8,10 @@ from stream.display import Display
 from stream.engine import Engine
 from stream.file_source import FileSource
 from stream.lines import JsonLines, PlainLines
+from stream.live_view import LiveView
 from stream.messages import Message, decode
 from stream.recognizer import Recognizer
 from stream.subscriber import Notice
-from stream.view import LiveView
 from tests.stream.make_messages import make_gap, make_status
 
 LOST = Notice(what="lost", text="lost 3 messages of hall", stream="hall", count=3)
