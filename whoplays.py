@@ -81,7 +81,17 @@ _VERBS: Final = {
     "export": "export.commands:export",
     "bench": "bench.commands:app",
 }
-_TRAIN_ONLY: Final = {"torch", "torchaudio", "lightning", "sklearn", "matplotlib", "onnx", "onnxscript", "torchmetrics", "scipy"}
+_TRAIN_ONLY: Final = {
+    "torch",
+    "torchaudio",
+    "lightning",
+    "sklearn",
+    "matplotlib",
+    "onnx",
+    "onnxscript",
+    "torchmetrics",
+    "scipy",
+}
 
 
 def _missing_extra(error: ModuleNotFoundError) -> str:

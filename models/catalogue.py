@@ -27,7 +27,9 @@ def folder_of(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if (path / "card.json").is_file():
         return path
-    raise ModelError(f"no model {name_or_path!r}; the catalogue has {', '.join(names())}; a path to an export works too")
+    raise ModelError(
+        f"no model {name_or_path!r}; the catalogue has {', '.join(names())}; a path to an export works too"
+    )
 
 
 def find(name_or_path: str = "default") -> tuple[Path, ModelCard]:

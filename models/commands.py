@@ -23,4 +23,12 @@ def _row(card: ModelCard) -> tuple[str, ...]:
     size = f"{card.parameters / 1e6:.2f} M"
     headline = card.measurements[0] if card.measurements else None
     measured = f"{headline.metric} {headline.value:.1%} on {headline.data}" if headline else "not measured"
-    return (card.name + default, card.version, card.task, " ".join(card.labels), size, f"{card.macs / 1e6:.0f}", measured)
+    return (
+        card.name + default,
+        card.version,
+        card.task,
+        " ".join(card.labels),
+        size,
+        f"{card.macs / 1e6:.0f}",
+        measured,
+    )

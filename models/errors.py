@@ -1,12 +1,12 @@
 """What can go wrong, as one tree; the command line prints any of it as one line.
 
-    WhoplaysError
-    ├── ModelError        a model that is unknown, damaged, or disagrees with its card
-    ├── ProviderError     an inference provider that is not installed or cannot run
-    ├── SourceError       audio that is missing, empty, damaged, or of no known kind
-    ├── EndpointError     an address that cannot be bound or connected to
-    ├── DataError         a corpus, a split or a run that cannot be used
-    └── OptionError       an option's value that makes no sense
+WhoplaysError
+├── ModelError        a model that is unknown, damaged, or disagrees with its card
+├── ProviderError     an inference provider that is not installed or cannot run
+├── SourceError       audio that is missing, empty, damaged, or of no known kind
+├── EndpointError     an address that cannot be bound or connected to
+├── DataError         a corpus, a split or a run that cannot be used
+└── OptionError       an option's value that makes no sense
 """
 
 

@@ -31,7 +31,9 @@ class Bands(IterableDataset[tuple[Tensor, Tensor]]):
         draw: which drawing: the same numbers give the same bands.
     """
 
-    def __init__(self, bank: StemBank, labels: tuple[str, ...], windows: int, batch: int, draw: tuple[int, ...]) -> None:
+    def __init__(
+        self, bank: StemBank, labels: tuple[str, ...], windows: int, batch: int, draw: tuple[int, ...]
+    ) -> None:
         super().__init__()
         self._bank, self._labels, self._draw = bank, labels, draw
         self._batches, self._batch = windows // batch, batch

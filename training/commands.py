@@ -10,7 +10,7 @@ from rich.console import Console
 from models.errors import OptionError
 from training import recipe as recipes
 from training.clip import Clip
-from training.corpora import gather, open_material
+from training.corpora import gather, open_corpus, open_material
 from training.library import Library
 from training.recipe import Recipe
 from training.run import Config, RunFolder, configure
@@ -52,12 +52,48 @@ def train(
     chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
     materials = [open_material(text) for text in data]
     library, run = Library(cache), RunFolder(out)
-    splits = _readable(gather(materials, chosen.seed), library)
+    splits = Splits(*(_readable(clips, library) for clips in gather(materials, chosen.seed)))
     config = configure(chosen, tuple(data), splits)
     _keep(run, config)
     _CONSOLE.print(f"{chosen.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     fit(chosen, splits, library, run, accelerator=accelerator, threads=threads)
     _CONSOLE.print(f"trained; judge it with: whoplays evaluate {out} --data DIR")
+
+
+def evaluate(
+    runs: list[Path],
+    /,
+    *,
+    data: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    out: Path | None = None,
+    fit_thresholds: Annotated[bool, Parameter(negative=())] = False,
+    threads: int = 1,
+    cache: Path | None = None,
+) -> None:
+    """Judge runs on recordings they have not heard: solos, mixes of two and three, other sounds.
+
+    Args:
+        runs: Run folders; of several, each judges what the ones before it have heard.
+        data: Corpora to judge on; the run's own test split unless given.
+        out: The run folder that keeps metrics.json and figures; the first run's unless given.
+        fit_thresholds: Fit a threshold for each label, each run's on the answers of the others, instead of 0.5.
+        threads: CPU threads to compute with.
+        cache: Where decoded audio is kept.
+    """
+    from training.examine import examine  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+
+    folders = [RunFolder(path) for path in runs]
+    clips = _judged(folders[0].config(), data)
+    name = " + ".join(path.resolve().name for path in data) if data else "test split"
+    library = Library(cache)
+    examine(folders, _readable(clips, library), library, name, out or runs[0], fit=fit_thresholds, threads=threads)
+
+
+def _judged(config: Config, data: list[Path] | None) -> list[Clip]:
+    if data:
+        return [clip for folder in data for clip in open_corpus(folder).clips()]
+    test = set(config.test)
+    return [clip for text in config.data for clip in open_material(text).corpus.clips() if clip.group in test]
 
 
 def _changed(recipe: Recipe, changes: dict[str, int]) -> Recipe:
@@ -67,24 +103,23 @@ def _changed(recipe: Recipe, changes: dict[str, int]) -> Recipe:
     return msgspec.structs.replace(recipe, **changes)
 
 
-def _readable(splits: Splits, library: Library) -> Splits:
+def _readable(clips: list[Clip], library: Library) -> list[Clip]:
     """Leave out what cannot be read, naming each file and counting them."""
-    parts: list[list[Clip]] = []
-    for clips in splits:
-        good, skipped = library.readable(clips)
-        for path, reason in skipped:
-            _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
-        if skipped:
-            _CONSOLE.print(f"skipped {len(skipped)} of {len(clips)} files")
-        parts.append(good)
-    return Splits(*parts)
+    good, skipped = library.readable(clips)
+    for path, reason in skipped:
+        _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
+    if skipped:
+        _CONSOLE.print(f"skipped {len(skipped)} of {len(clips)} files")
+    return good
 
 
 def _keep(run: RunFolder, config: Config) -> None:
     """Write the run's configuration; a run can be resumed only as it was begun, save for its number of epochs."""
     if run.last_checkpoint.is_file():
         before = run.config()
-        begun = msgspec.structs.replace(before, recipe=msgspec.structs.replace(before.recipe, epochs=config.recipe.epochs))
+        begun = msgspec.structs.replace(
+            before, recipe=msgspec.structs.replace(before.recipe, epochs=config.recipe.epochs)
+        )
         if begun != config:
             raise OptionError(f"{run.folder} was begun with other settings ({run.config_path}); choose another --out")
     run.write_config(config)

@@ -74,7 +74,9 @@ def _callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callb
         TQDMProgressBar(refresh_rate=10),
     ]
     if validated and not recipe.one_cycle:
-        callbacks.append(ModelCheckpoint(run.checkpoints, filename="best", monitor="validation_loss", enable_version_counter=False))
+        callbacks.append(
+            ModelCheckpoint(run.checkpoints, filename="best", monitor="validation_loss", enable_version_counter=False)
+        )
     if validated and recipe.patience_epochs is not None:
         callbacks.append(EarlyStopping("validation_loss", patience=recipe.patience_epochs))
     return callbacks

@@ -43,6 +43,11 @@ def peak_normalised(window: Window) -> Window:
     return window * np.float32(PEAK / peak) if peak > 0 else window
 
 
+def rms(window: Window) -> float:
+    """Root of the mean square over both channels."""
+    return float(np.sqrt(np.square(window).mean()))
+
+
 def balanced(clips: list[Clip]) -> list[Take]:
     """Fill every class up to the largest one with sign-reversed copies (in turn with plain ones where once is not enough).
 

@@ -1,11 +1,11 @@
 """A run folder: what was trained, on what, and what came of it.
 
-    runs/<name>/
-      config.json         the recipe as run, the corpora, and which groups each split holds
-      checkpoints/        last.ckpt, and the best by validation loss
-      log/metrics.csv     every epoch's losses
-      metrics.json        figures on the test split
-      *.png               curves and confusion matrices
+runs/<name>/
+  config.json         the recipe as run, the corpora, and which groups each split holds
+  checkpoints/        last.ckpt, and the best by validation loss
+  log/metrics.csv     every epoch's losses
+  metrics.json        figures on the test split
+  *.png               curves and confusion matrices
 """
 
 from pathlib import Path
@@ -70,7 +70,9 @@ class RunFolder:
         found = sorted(self.checkpoints.glob("best*.ckpt"), key=lambda path: path.stat().st_mtime)
         chosen = found[-1] if found else self.last_checkpoint
         if not chosen.is_file():
-            raise DataError(f"{self.folder} has no checkpoint; train it first: whoplays train RECIPE --out {self.folder}")
+            raise DataError(
+                f"{self.folder} has no checkpoint; train it first: whoplays train RECIPE --out {self.folder}"
+            )
         return chosen
 
     def config(self) -> Config:

@@ -35,9 +35,8 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     """Windows without any of the labels in which one was named; None where every window has one."""
 
 
-def score(probabilities: Probabilities, truths: Truths, labels: tuple[str, ...], thresholds: NDArray[np.float64]) -> Scores:
-    """Judge probabilities at per-label thresholds `[labels]`."""
-    active = probabilities >= thresholds
+def score(probabilities: Probabilities, active: Truths, truths: Truths, labels: tuple[str, ...]) -> Scores:
+    """Judge probabilities, and which labels were named, by the truth."""
     right = active == truths
     played, occurs = truths.any(axis=1), truths.any(axis=0)
     best = probabilities.argmax(axis=1)
@@ -55,10 +54,10 @@ def score(probabilities: Probabilities, truths: Truths, labels: tuple[str, ...],
     )
 
 
-def single_label_active(probabilities: Probabilities) -> Probabilities:
-    """A single-label model's probabilities with all but the most probable label at zero."""
+def single_label_active(probabilities: Probabilities) -> Truths:
+    """What a single-label model names: its most probable label."""
     best = probabilities.argmax(axis=1)[:, None]
-    return np.where(np.arange(probabilities.shape[1]) == best, probabilities, np.float32(0))
+    return np.asarray(np.arange(probabilities.shape[1]) == best)
 
 
 def fit_thresholds(probabilities: Probabilities, truths: Truths) -> NDArray[np.float64]:

@@ -1,0 +1,104 @@
+"""Exams: fixed sets of windows with their truths, cut and mixed from recordings that training has not heard."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from models.signal import WINDOW_SAMPLES
+from training.clip import Clip
+from training.library import Library, cut
+from training.mixing import Window, peak_normalised, rms, solos
+
+MIXES: Final = 200
+_LEVEL_DB: Final = 6.0
+_QUIETEST_RMS: Final = 10 ** (-55 / 20)
+_LONGEST_WINDOWS: Final = 12
+_TRIES: Final = 1000
+
+
+class Place(NamedTuple):
+    """Three seconds of a recording: where they are, not yet the samples."""
+
+    clip: Clip
+    start: int
+
+
+class Question(NamedTuple):
+    """One window of an exam: what sounds in it, and how loud each part is."""
+
+    places: tuple[Place, ...]
+    gains_db: tuple[float, ...]
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The instruments that play in it."""
+        return frozenset().union(*(place.clip.labels for place in self.places))
+
+    @property
+    def source(self) -> str:
+        """Where it comes from; mixes come from several sources."""
+        return " + ".join(sorted({place.clip.source for place in self.places}))
+
+    def audio(self, library: Library) -> Window:
+        """The window itself: as recorded where one plays, else mixed at its gains and normalised to a peak of 0.5."""
+        windows = [library.window(place.clip, place.start) for place in self.places]
+        if len(windows) == 1:
+            return windows[0]
+        parts = zip(windows, self.gains_db, strict=True)
+        return peak_normalised(
+            sum((w * np.float32(10 ** (g / 20) / rms(w)) for w, g in parts), np.zeros_like(windows[0]))
+        )
+
+
+class Exam(NamedTuple):
+    """Sets of questions by name: `solos`, `pairs`, `trios`, `other sounds`."""
+
+    sets: dict[str, list[Question]]
+
+
+def set_exam(library: Library, clips: list[Clip], labels: tuple[str, ...], seed: int) -> Exam:
+    """Solos and other sounds as recorded, and seeded mixes of two and three labels within +-6 dB.
+
+    The parts of a mix come from different sources where there is more than one, else from different groups.
+    """
+    alone = [place for clip in solos(clips, labels) for place in places(library, clip)]
+    others = [place for clip in clips if not clip.labels for place in places(library, clip)]
+    rng = np.random.default_rng(seed)
+    sets = {
+        "solos": [Question((place,), (0.0,)) for place in alone],
+        "pairs": list(islice(_mixes(alone, 2, rng), MIXES)),
+        "trios": list(islice(_mixes(alone, 3, rng), MIXES)),
+        "other sounds": [Question((place,), (0.0,)) for place in others],
+    }
+    return Exam({name: questions for name, questions in sets.items() if questions})
+
+
+def places(library: Library, clip: Clip) -> list[Place]:
+    """Every whole window of a recording that is not silent, twelve at most; a shorter recording is one window."""
+    audio = library.audio(clip)
+    starts = range(0, max(audio.shape[1] - WINDOW_SAMPLES, 0) + 1, WINDOW_SAMPLES)
+    heard = [Place(clip, start) for start in starts if rms(cut(audio, start)) > _QUIETEST_RMS]
+    keep = np.linspace(0, len(heard) - 1, min(len(heard), _LONGEST_WINDOWS)).round().astype(int)
+    return [heard[index] for index in keep]
+
+
+def _mixes(alone: list[Place], size: int, rng: np.random.Generator) -> Iterator[Question]:
+    """Mixes of different labels, each label and then each source as likely as any other."""
+    by_label: dict[str, dict[str, list[Place]]] = {}
+    for place in alone:
+        by_label.setdefault(next(iter(place.clip.labels)), {}).setdefault(place.clip.source, []).append(place)
+    if len(by_label) < size:
+        return
+    several = len({place.clip.source for place in alone}) > 1
+    for _ in range(_TRIES):
+        chosen = rng.choice(sorted(by_label), size=size, replace=False)
+        parts = tuple(_draw(by_label[label], rng) for label in chosen)
+        if not several or len({part.clip.source for part in parts}) == size:
+            yield Question(parts, tuple(rng.uniform(-_LEVEL_DB, _LEVEL_DB, size).tolist()))
+
+
+def _draw(by_source: dict[str, list[Place]], rng: np.random.Generator) -> Place:
+    members = by_source[str(rng.choice(sorted(by_source)))]
+    return members[int(rng.integers(len(members)))]

@@ -1,0 +1,64 @@
+"""Reports as people read them: a table on the terminal, and a run's `metrics.json`."""
+
+from pathlib import Path
+
+import msgspec
+from rich.table import Table
+
+from training.evaluate import Judgement, Report
+from training.run import write_json
+
+
+def keep(report: Report, path: Path) -> None:
+    """Put a report into `metrics.json`, in place of an earlier one on the same data."""
+    reports = [kept for kept in read(path) if kept.data != report.data]
+    write_json(path, [*reports, report])
+
+
+def read(path: Path) -> list[Report]:
+    """The reports in a `metrics.json`; none where there is no such file."""
+    return msgspec.json.decode(path.read_bytes(), type=list[Report]) if path.is_file() else []
+
+
+def table(report: Report) -> Table:
+    """Every set that was judged, a row each."""
+    title = f"{' + '.join(report.runs)} on {report.data}: {report.clips} recordings, {report.sources} sources"
+    grid = Table(title=title, title_justify="left", box=None, header_style="bold")
+    grid.add_column("set")
+    grid.add_column("labels")
+    for heading in ("windows", "top-1", "labels right", "exact", "macro F1", "mAP", "false alarm"):
+        grid.add_column(heading, justify="right")
+    for judgement in report.judgements:
+        grid.add_row(*_row(judgement))
+    return grid
+
+
+def by_label(report: Report) -> Table:
+    """Label accuracy of every set, a row each."""
+    labels = report.labels
+    grid = Table(title="label accuracy", title_justify="left", box=None, header_style="bold")
+    grid.add_column("set")
+    grid.add_column("labels")
+    for label in labels:
+        grid.add_column(label, justify="right")
+    for judgement in report.judgements:
+        accuracy = judgement.scores.label_accuracy
+        grid.add_row(judgement.set, judgement.scope, *(_share(accuracy.get(label)) for label in labels))
+    return grid
+
+
+def _row(judgement: Judgement) -> tuple[str, ...]:
+    scores = judgement.scores
+    figures = (
+        scores.top1,
+        scores.labels_right,
+        scores.exact_match,
+        scores.macro_f1 if scores.top1 is not None else None,
+        scores.mean_average_precision,
+        scores.false_alarm,
+    )
+    return (judgement.set, judgement.scope, str(scores.windows), *(_share(figure) for figure in figures))
+
+
+def _share(figure: float | None) -> str:
+    return "" if figure is None else f"{figure:.3f}"
