@@ -2,7 +2,7 @@
 
 from typing import Final
 
-import lightning as L
+import lightning
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -19,7 +19,7 @@ VALIDATION_WINDOWS: Final = 256
 _VALIDATION_DRAW: Final = 1_000_000
 
 
-class Batches(L.LightningDataModule):
+class Batches(lightning.LightningDataModule):
     """Batches of one recipe over one set of splits; training windows are drawn afresh every epoch.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from models.errors import DataError
 from training.clip import Clip, Corpus
-from training.irmas import Irmas
+from training.irmas import IRMAS_TEST_PART, Irmas, IrmasTest
 from training.labelled_folder import LabelledFolder
 from training.splits import Splits, by_group, holding_out
 
@@ -33,16 +33,20 @@ class Material(NamedTuple):
 
 
 def open_corpus(folder: Path) -> Corpus:
-    """The corpus in a folder: IRMAS, or any folder with an `index.csv`.
+    """The corpus in a folder: any folder with an `index.csv`, IRMAS' training folders, or IRMAS' test parts.
 
     Raises:
-        DataError: the folder is neither.
+        DataError: the folder is none of these.
     """
     if (folder / "index.csv").is_file():
         return LabelledFolder(folder)
     if (folder / "IRMAS-TrainingData").is_dir():
         return Irmas(folder)
-    raise DataError(f"{folder} is no corpus: it holds neither an index.csv nor IRMAS-TrainingData")
+    if folder.name.startswith(IRMAS_TEST_PART):
+        return IrmasTest(folder)
+    raise DataError(
+        f"{folder} is no corpus: it holds no index.csv, no IRMAS-TrainingData, and is no {IRMAS_TEST_PART}1, 2 or 3"
+    )
 
 
 def open_material(text: str) -> Material:

@@ -44,7 +44,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     sources: int
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
-    """Per label; those a model card takes over."""
+    """Per label."""
+    fitted: bool
+    """Whether the thresholds were fitted; if so, a model card takes them over."""
     judgements: tuple[Judgement, ...]
 
 
@@ -85,6 +87,7 @@ def evaluate(runs: list[RunFolder], clips: list[Clip], library: Library, data: s
         sources=len({clip.source for _, share in shares for clip in share}),
         labels=recipe.labels,
         thresholds=tuple(round(float(value), 4) for value in thresholds),
+        fitted=fit,
         judgements=tuple(
             _judge(scope, name, papers, recipe, scopes[scope])
             for scope, papers in judged.items()

@@ -53,23 +53,25 @@ class Question(NamedTuple):
 
 
 class Exam(NamedTuple):
-    """Sets of questions by name: `solos`, `pairs`, `trios`, `other sounds`."""
+    """Sets of questions by name: `solos`, `pairs`, `trios`, `ensembles`, `other sounds`."""
 
     sets: dict[str, list[Question]]
 
 
 def set_exam(library: Library, clips: list[Clip], labels: tuple[str, ...], seed: int) -> Exam:
-    """Solos and other sounds as recorded, and seeded mixes of two and three labels within +-6 dB.
+    """Solos, ensembles and other sounds as recorded, and seeded mixes of two and three labels within +-6 dB.
 
     The parts of a mix come from different sources where there is more than one, else from different groups.
     """
     alone = [place for clip in solos(clips, labels) for place in places(library, clip)]
+    together = [place for clip in clips if len(clip.labels) > 1 for place in places(library, clip)]
     others = [place for clip in clips if not clip.labels for place in places(library, clip)]
     rng = np.random.default_rng(seed)
     sets = {
         "solos": [Question((place,), (0.0,)) for place in alone],
         "pairs": list(islice(_mixes(alone, 2, rng), MIXES)),
         "trios": list(islice(_mixes(alone, 3, rng), MIXES)),
+        "ensembles": [Question((place,), (0.0,)) for place in together],
         "other sounds": [Question((place,), (0.0,)) for place in others],
     }
     return Exam({name: questions for name, questions in sets.items() if questions})

@@ -4,7 +4,7 @@ import ctypes
 import sys
 from pathlib import Path
 
-import lightning as L
+import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
@@ -26,9 +26,9 @@ def fit(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, *, acc
     """
     keep_freed_memory()
     torch.set_num_threads(threads)
-    L.seed_everything(recipe.seed, workers=True, verbose=False)
+    lightning.seed_everything(recipe.seed, workers=True, verbose=False)
     batches = Batches(recipe, splits, library)
-    trainer = L.Trainer(
+    trainer = lightning.Trainer(
         accelerator=accelerator,
         devices=1,
         max_epochs=recipe.epochs,

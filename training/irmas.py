@@ -13,7 +13,7 @@ from training.clip import Clip
 
 _LICENCE: Final = "CC BY-NC-SA 3.0 (IRMAS)"
 _TRAINING: Final = "IRMAS-TrainingData"
-_TEST: Final = "IRMAS-TestingData-Part*"
+IRMAS_TEST_PART: Final = "IRMAS-TestingData-Part"
 # "[gac][pop_roc]0571__1.wav", "008__[cel][nod][cla]0058__1.wav": the digits before "__" number the recording.
 _NUMBER: Final = re.compile(r"\](\d+)__\d+$")
 
@@ -51,31 +51,34 @@ class Irmas:
 
 
 class IrmasTest:
-    """The test excerpts (several labels each): `IRMAS-TestingData-Part{1,2,3}/**/<name>.wav` beside `<name>.txt`."""
+    """One test part (several labels an excerpt): `IRMAS-TestingData-Part1/**/<name>.wav` beside `<name>.txt`.
+
+    Raises:
+        DataError: the part holds no recording, or labels are missing or unknown.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     @property
     def name(self) -> str:
-        """What reports call it."""
-        return "IRMAS test"
+        """The part's name."""
+        return self._folder.name
 
     def clips(self) -> list[Clip]:
-        """One clip for every excerpt that has labels; excerpts are grouped by the song their names begin with."""
-        paths = sorted(self._folder.glob(f"{_TEST}/**/*.wav"))
+        """One clip for every excerpt; excerpts of one song share a group."""
+        paths = sorted(self._folder.glob("**/*.wav"))
         if not paths:
-            raise DataError(f"{self._folder} has no {_TEST}/**/*.wav")
+            raise DataError(f"{self._folder} holds no recordings")
         return [
             Clip(
                 path=path,
                 labels=_written_labels(path.with_suffix(".txt")),
                 group=f"IRMAS test/{path.stem.rpartition('-')[0] or path.stem}",
-                source="IRMAS test",
+                source=self.name,
                 licence=_LICENCE,
             )
             for path in paths
-            if path.with_suffix(".txt").is_file()
         ]
 
 
@@ -90,7 +93,10 @@ def recording_number(path: Path) -> str:
 
 
 def _written_labels(path: Path) -> frozenset[str]:
-    words = path.read_text(encoding="utf-8").split()
+    try:
+        words = path.read_text(encoding="utf-8").split()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read; every test excerpt has its labels in a .txt beside it") from error
     unknown = [word for word in words if word not in NAMES]
     if unknown:
         raise DataError(f"{path}: unknown label {unknown[0]!r}")

@@ -49,7 +49,7 @@ def rms(window: Window) -> float:
 
 
 def balanced(clips: list[Clip]) -> list[Take]:
-    """Fill every class up to the largest one with sign-reversed copies (in turn with plain ones where once is not enough).
+    """Fill every class up to the largest with sign-reversed copies, in turn with plain ones where once is not enough.
 
     For the training split only: a copy in another split would be a leak.
     """

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-from models.card import Corpus
 from models.errors import DataError
 from training.clip import Clip
 from training.recipe import Recipe
@@ -25,8 +24,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     recipe: Recipe
     data: tuple[str, ...]
     """As given on the command line."""
-    corpora: tuple[Corpus, ...]
-    """What training heard, with licences."""
     train: tuple[str, ...]
     """Groups heard in training."""
     validation: tuple[str, ...]
@@ -102,15 +99,7 @@ def groups(clips: list[Clip]) -> tuple[str, ...]:
     return tuple(sorted({clip.group for clip in clips}))
 
 
-def licences(clips: list[Clip]) -> tuple[Corpus, ...]:
-    """What clips were taken from, with the licences their corpora state."""
-    pairs = sorted({(clip.source, clip.licence) for clip in clips})
-    return tuple(Corpus(name=source, licence=licence) for source, licence in pairs)
-
-
 def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits) -> Config:
     """The configuration of a run over these splits."""
     train, validation, test = (groups(part) for part in splits)
-    return Config(
-        recipe=recipe, data=data, corpora=licences(splits.train), train=train, validation=validation, test=test
-    )
+    return Config(recipe=recipe, data=data, train=train, validation=validation, test=test)

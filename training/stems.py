@@ -109,7 +109,7 @@ def _by_label_and_group(clips: list[Clip], labels: tuple[str, ...]) -> dict[str,
 def _weights(library: Library, groups: list[list[Clip]]) -> NDArray[np.float64]:
     lengths = [sum(library.audio(clip).shape[1] for clip in clips) for clips in groups]
     roots = np.sqrt(np.asarray(lengths, np.float64))
-    return roots / roots.sum()
+    return np.asarray(roots / roots.sum())
 
 
 def _phrase(library: Library, clips: list[Clip], *, chordal: bool, rng: np.random.Generator) -> Mono:
@@ -135,7 +135,7 @@ def _take(library: Library, clip: Clip, rng: np.random.Generator) -> Mono:
     start = int(rng.integers(spare)) if spare > 0 and clip.kind != "note" else 0
     piece = audio[:, start : start + wanted].mean(axis=0, dtype=np.float32)
     places = np.arange(int(len(piece) / ratio)) * ratio
-    return np.interp(places, np.arange(len(piece)), piece).astype(np.float32)
+    return np.asarray(np.interp(places, np.arange(len(piece)), piece), np.float32)
 
 
 def _add(phrase: Mono, take: Mono, cursor: int, rng: np.random.Generator) -> int:

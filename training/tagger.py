@@ -1,6 +1,6 @@
 """The network under training: its loss by task, its optimiser by recipe."""
 
-import lightning as L
+import lightning
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from training.networks.raw_cnn import RawCNN
 from training.recipe import Recipe
 
 
-class Tagger(L.LightningModule):
+class Tagger(lightning.LightningModule):
     """A network with the loss and optimiser of its recipe.
 
     Batches are `(audio or mel power, target float32 [batch, labels])`.

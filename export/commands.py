@@ -1,0 +1,43 @@
+"""`whoplays export`: from a run to a model that can be listened with."""
+
+import re
+from pathlib import Path
+
+from rich.console import Console
+
+from models import catalogue
+from models.errors import OptionError
+
+
+def export(
+    run: Path,
+    /,
+    *,
+    name: str,
+    version: str = "1.0.0",
+    out: Path = catalogue.CATALOGUE,
+    cache: Path | None = None,
+) -> None:
+    """Write models/NAME/{model.onnx,card.json} from a run, and prove that graph and network agree.
+
+    Args:
+        run: The run folder.
+        name: What the model is called.
+        version: Of the model, for its card.
+        out: Where the model's folder is made, instead of the catalogue.
+        cache: Where decoded audio is kept.
+    """
+    from export.package import package  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+    from training.library import Library  # noqa: PLC0415
+    from training.run import RunFolder  # noqa: PLC0415
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
+        raise OptionError(f"--name {name!r}: use small letters, digits, '.', '_' and '-'")
+    card, parity = package(RunFolder(run), name, version, out / name, Library(cache))
+    console = Console(highlight=False)
+    console.print(
+        f"{out / name}: {card.parameters:,} parameters, {card.macs / 1e6:.1f} MMAC a window, opset {card.opset}"
+    )
+    console.print(
+        f"parity with torch, largest difference: {parity.random:.1e} on noise, {parity.real:.1e} on recordings"
+    )

@@ -1,0 +1,92 @@
+"""Networks as ONNX: audio in, probabilities out, everything between inside one file."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Final
+
+import onnx
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from models.errors import ModelError
+from models.signal import CHANNELS, WINDOW_SAMPLES
+from training.tagger import Tagger
+
+OPSET: Final = 18
+
+
+def write_graph(tagger: Tagger, path: Path) -> None:
+    """Write a network's graph: `audio float32 [batch, 2, 132300]` -> `probabilities float32 [batch, labels]`.
+
+    The batch is free, weights are inside the file, and the metadata name the labels.
+
+    Raises:
+        ModelError: the exporter fixed the batch.
+    """
+    example = torch.randn(2, CHANNELS, WINDOW_SAMPLES)
+    with warnings.catch_warnings(), _quiet("torch.onnx"):
+        warnings.simplefilter("ignore", DeprecationWarning)
+        program = torch.onnx.export(
+            _Probabilities(tagger).eval(),
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["audio"],
+            output_names=["probabilities"],
+            dynamic_shapes={"audio": {0: torch.export.Dim("batch")}},
+            verbose=False,
+        )
+    if program is None:
+        raise ModelError("the exporter gave no graph")
+    graph = program.model_proto
+    _strip(graph)
+    onnx.helper.set_model_props(graph, {"labels": " ".join(tagger.recipe.labels)})
+    onnx.checker.check_model(graph, full_check=True)
+    if not graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
+        raise ModelError("the exporter fixed the batch; the network must not depend on it")
+    onnx.save(graph, path)
+
+
+def count_macs(tagger: Tagger) -> int:
+    """Multiply-accumulate operations of convolutions and matrix products for one window."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        tagger(torch.zeros(1, CHANNELS, WINDOW_SAMPLES))
+    return int(counter.get_total_flops()) // 2
+
+
+class _Probabilities(torch.nn.Module):
+    """A tagger's forward pass, apart from the trainer that the tagger also is."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        super().__init__()
+        self.network = tagger.network
+        self.single_label = tagger.recipe.task == "single-label"
+
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        logits = self.network(audio)
+        return torch.softmax(logits, dim=1) if self.single_label else torch.sigmoid(logits)
+
+
+def _strip(graph: onnx.ModelProto) -> None:
+    """Take out where each node came from: paths and stack traces of the exporting machine."""
+    for node in graph.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in (*graph.graph.input, *graph.graph.output, *graph.graph.value_info, *graph.graph.initializer):
+        del value.metadata_props[:]
+    del graph.graph.metadata_props[:]
+
+
+class _quiet:  # noqa: N801  a context manager reads like a verb
+    """Keep a logger's warnings off the terminal: they speak of operators that no network here uses."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def __enter__(self) -> None:
+        self._level = self._logger.level
+        self._logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.setLevel(self._level)

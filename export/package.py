@@ -1,0 +1,125 @@
+"""A model's folder: the graph and the card that says what it is, made from a run."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.graph import OPSET, count_macs, write_graph
+from export.parity import Parity, prove
+from models.card import Corpus, Measurement, ModelCard, graph_digest, write_card
+from models.errors import DataError
+from training.clip import Clip
+from training.corpora import open_material
+from training.evaluate import Judgement, Report
+from training.exam import places
+from training.fit import load
+from training.library import Library
+from training.mixing import solos
+from training.report import read
+from training.run import Config, RunFolder
+from training.tagger import Tagger
+
+_REAL_WINDOWS: Final = 12
+# What is worth keeping of each set: attribute of `Scores` and the name it goes by.
+_KEPT: Final = {
+    "solos": (("top1", "top-1"),),
+    "pairs": (
+        ("exact_match", "exact match"),
+        ("labels_right", "labels right"),
+        ("macro_f1", "macro F1"),
+        ("mean_average_precision", "mAP"),
+    ),
+    "trios": (("exact_match", "exact match"), ("labels_right", "labels right"), ("mean_average_precision", "mAP")),
+    "ensembles": (("exact_match", "exact match"), ("labels_right", "labels right"), ("mean_average_precision", "mAP")),
+    "other sounds": (("false_alarm", "false alarm"),),
+}
+
+
+def package(run: RunFolder, name: str, version: str, folder: Path, library: Library) -> tuple[ModelCard, Parity]:
+    """Write `model.onnx` and `card.json` into `folder`, both or neither.
+
+    Raises:
+        DataError: the run or its recordings cannot be read.
+        ModelError: the graph does not compute what the network computes.
+    """
+    config = run.config()
+    tagger = load(config.recipe, run.best_checkpoint())
+    with tempfile.TemporaryDirectory() as scratch:
+        graph = Path(scratch) / "model.onnx"
+        write_graph(tagger, graph)
+        parity = prove(tagger, graph, _real_windows(config, library))
+        card = _card(run, config, tagger, name=name, version=version, graph=graph, parity=parity)
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.move(graph, folder / "model.onnx")
+        write_card(card, folder)
+    return card, parity
+
+
+def _card(
+    run: RunFolder, config: Config, tagger: Tagger, *, name: str, version: str, graph: Path, parity: Parity
+) -> ModelCard:
+    reports = read(run.folder / "metrics.json")
+    recipe = config.recipe
+    fitted = [report.thresholds for report in reports if report.fitted and report.labels == recipe.labels]
+    return ModelCard(
+        name=name,
+        version=version,
+        sha256=graph_digest(graph),
+        task=recipe.task,
+        labels=recipe.labels,
+        thresholds=fitted[-1] if fitted else (0.5,) * len(recipe.labels),
+        description=f"{recipe.description} Trained for {recipe.epochs} epochs.",
+        parameters=sum(parameter.numel() for parameter in tagger.network.parameters()),
+        macs=count_macs(tagger),
+        opset=OPSET,
+        parity_max_abs=parity.worst,
+        corpora=_heard(config),
+        measurements=_measurements(reports, recipe.task == "single-label"),
+    )
+
+
+def _heard(config: Config) -> tuple[Corpus, ...]:
+    """What training heard, with licences."""
+    train = set(config.train)
+    clips = [clip for clip in _clips(config) if clip.group in train]
+    used = clips if config.recipe.material == "band" else solos(clips, config.recipe.labels)
+    pairs = sorted({(clip.source, clip.licence) for clip in used})
+    return tuple(Corpus(name=source, licence=licence) for source, licence in pairs)
+
+
+def _clips(config: Config) -> list[Clip]:
+    return [clip for text in config.data for clip in open_material(text).corpus.clips()]
+
+
+def _measurements(reports: list[Report], single_label: bool) -> tuple[Measurement, ...]:
+    """Every figure that was measured; the headline is of core solos for single-label models, else of core pairs."""
+    headline = "solos" if single_label else "pairs"
+    pairs = [(report, judgement) for report in reports for judgement in report.judgements]
+    pairs.sort(key=lambda pair: (pair[0].data == "test split", pair[1].set != headline, pair[1].scope != "core"))
+    return tuple(figure for report, judgement in pairs for figure in _figures(report, judgement))
+
+
+def _figures(report: Report, judgement: Judgement) -> list[Measurement]:
+    scope = "four core labels" if judgement.scope == "core" else f"{len(report.labels)} labels"
+    data = f"{judgement.set} of {report.data}, {scope}, {report.sources} sources, none heard in training"
+    found = [(name, getattr(judgement.scores, attribute)) for attribute, name in _KEPT[judgement.set]]
+    return [
+        Measurement(metric=name, value=round(value, 4), data=data, windows=judgement.scores.windows)
+        for name, value in found
+        if value is not None
+    ]
+
+
+def _real_windows(config: Config, library: Library) -> NDArray[np.float32]:
+    """Windows of recordings from the run's corpora, spread evenly over them."""
+    clips = _clips(config)
+    chosen = [clips[index] for index in np.linspace(0, len(clips) - 1, _REAL_WINDOWS).round().astype(int)]
+    good, _ = library.readable(chosen)
+    spots = [spot for clip in good for spot in places(library, clip)[:1]]
+    if not spots:
+        raise DataError(f"no recording in {', '.join(config.data)} can be read; parity is proven on real windows")
+    return np.stack([library.window(spot.clip, spot.start) for spot in spots])
