@@ -54,7 +54,7 @@ class IrmasTest:
     """One test part (several labels an excerpt): `IRMAS-TestingData-Part1/**/<name>.wav` beside `<name>.txt`.
 
     Raises:
-        DataError: the part holds no recording, or labels are missing or unknown.
+        DataError: the part holds no recording.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,20 +66,23 @@ class IrmasTest:
         return self._folder.name
 
     def clips(self) -> list[Clip]:
-        """One clip for every excerpt; excerpts of one song share a group."""
+        """One clip for every excerpt; those of one song share a group."""
         paths = sorted(self._folder.glob("**/*.wav"))
         if not paths:
             raise DataError(f"{self._folder} holds no recordings")
-        return [
-            Clip(
-                path=path,
-                labels=_written_labels(path.with_suffix(".txt")),
-                group=f"IRMAS test/{path.stem.rpartition('-')[0] or path.stem}",
-                source=self.name,
-                licence=_LICENCE,
-            )
-            for path in paths
-        ]
+        return [self._clip(path) for path in paths]
+
+    def _clip(self, path: Path) -> Clip:
+        """An excerpt; without readable labels it stands for its `.txt`, so that this is what is named as unreadable."""
+        written = path.with_suffix(".txt")
+        labels = _written_labels(written)
+        return Clip(
+            path=path if labels else written,
+            labels=labels,
+            group=f"IRMAS test/{path.stem.rpartition('-')[0] or path.stem}",
+            source=self.name,
+            licence=_LICENCE,
+        )
 
 
 def recording_number(path: Path) -> str:
@@ -93,11 +96,9 @@ def recording_number(path: Path) -> str:
 
 
 def _written_labels(path: Path) -> frozenset[str]:
+    """The labels in a `.txt`, one a line; none where the file is missing or names anything else."""
     try:
         words = path.read_text(encoding="utf-8").split()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read; every test excerpt has its labels in a .txt beside it") from error
-    unknown = [word for word in words if word not in NAMES]
-    if unknown:
-        raise DataError(f"{path}: unknown label {unknown[0]!r}")
-    return frozenset(words)
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
+    return frozenset(words) if all(word in NAMES for word in words) else frozenset()
