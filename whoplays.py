@@ -20,13 +20,14 @@ from models.errors import (
 if TYPE_CHECKING:
     from stream.listen import listen
     from stream.recognizer import Recognizer
-    from stream.subscriber import Subscriber
+    from stream.subscriber import Notice, Subscriber
 
 __version__ = "0.1.0"
 __all__ = [
     "DataError",
     "EndpointError",
     "ModelError",
+    "Notice",
     "OptionError",
     "ProviderError",
     "Recognizer",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _LAZY: Final = {
+    "Notice": "stream.subscriber",
     "Recognizer": "stream.recognizer",
     "Subscriber": "stream.subscriber",
     "listen": "stream.listen",
