@@ -53,7 +53,7 @@ def _row(judgement: Judgement) -> tuple[str, ...]:
         scores.top1,
         scores.labels_right,
         scores.exact_match,
-        scores.macro_f1 if scores.top1 is not None else None,
+        scores.macro_f1,
         scores.mean_average_precision,
         scores.false_alarm,
     )

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, f1_score
+from sklearn.metrics import average_precision_score
 
 Probabilities = NDArray[np.float32]
 """`float32 [windows, labels]` in [0, 1]."""
@@ -27,8 +27,8 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     """Share of windows in which this label was judged rightly."""
     exact_match: float
     """Windows with every label right."""
-    macro_f1: float
-    """Mean over the labels that occur."""
+    macro_f1: float | None
+    """Mean over the labels that occur; None where none does."""
     mean_average_precision: float | None
     """Mean over the labels that occur; None where none does."""
     false_alarm: float | None
@@ -46,7 +46,7 @@ def score(probabilities: Probabilities, active: Truths, truths: Truths, labels: 
         labels_right=float(right.mean()),
         label_accuracy=dict(zip(labels, map(float, right.mean(axis=0)), strict=True)),
         exact_match=float(right.all(axis=1).mean()),
-        macro_f1=_mean(f1_score(truths[:, occurs], active[:, occurs], average=None, zero_division=0)) or 0.0,
+        macro_f1=_mean(_f1(active[:, occurs], truths[:, occurs])),
         mean_average_precision=_mean(
             [average_precision_score(truths[:, k], probabilities[:, k]) for k in np.flatnonzero(occurs)]
         ),
@@ -70,6 +70,12 @@ def fit_thresholds(probabilities: Probabilities, truths: Truths) -> NDArray[np.f
         f1 = 2 * hits / np.maximum(active.sum(axis=0) + truths[:, k].sum(), 1)
         best[k] = float(np.median(grid[f1 >= f1.max() - _FLOOR]))
     return best
+
+
+def _f1(active: Truths, truths: Truths) -> NDArray[np.float64]:
+    """F1 of each label; each occurs in the truths."""
+    hits = (active & truths).sum(axis=0)
+    return np.asarray(2 * hits / (active.sum(axis=0) + truths.sum(axis=0)), np.float64)
 
 
 def _mean(values: object) -> float | None:
