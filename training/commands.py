@@ -48,6 +48,7 @@ def train(
     """
     from training.fit import fit  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
 
+    _refuse_less("threads", threads, 1)
     changes = {"epochs": epochs, "epoch_windows": epoch_windows, "stems": stems, "seed": seed}
     chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
     materials = [open_material(text) for text in data]
@@ -82,6 +83,7 @@ def evaluate(
     """
     from training.examine import examine  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
 
+    _refuse_less("threads", threads, 1)
     folders = [RunFolder(path) for path in runs]
     clips = _judged(folders[0].config(), data)
     name = " + ".join(path.resolve().name for path in data) if data else "test split"
@@ -98,9 +100,13 @@ def _judged(config: Config, data: list[Path] | None) -> list[Clip]:
 
 def _changed(recipe: Recipe, changes: dict[str, int]) -> Recipe:
     for key, value in changes.items():
-        if value < 1 and key != "seed":
-            raise OptionError(f"--{key.replace('_', '-')} must be 1 or more, not {value}")
+        _refuse_less(key.replace("_", "-"), value, 0 if key == "seed" else 1)
     return msgspec.structs.replace(recipe, **changes)
+
+
+def _refuse_less(option: str, value: int, least: int) -> None:
+    if value < least:
+        raise OptionError(f"--{option} must be {least} or more, not {value}")
 
 
 def _readable(clips: list[Clip], library: Library) -> list[Clip]:

@@ -1,14 +1,21 @@
 """Training: a recipe and splits in, a run folder out; what is there already is gone on with."""
 
 import ctypes
+import logging
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import lightning
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 
+from models.errors import OptionError
 from training.batches import Batches
 from training.library import Library
 from training.recipe import Recipe
@@ -17,33 +24,34 @@ from training.splits import Splits
 from training.tagger import Tagger
 
 
+# What Lightning and torchmetrics say of things that are meant to be as they are.
+_REMARKS: Final = (
+    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
+    "Your `IterableDataset` has `__len__` defined",
+    "The '.*_dataloader' does not have many workers",
+    "No positive samples found in target",
+)
+
+
 def fit(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, *, accelerator: str, threads: int) -> Tagger:
     """Train until the recipe's last epoch or until validation no longer improves; return the best network.
 
     Args:
         accelerator: `auto`, `cpu` or `gpu`.
         threads: for computation on the CPU; part of what makes a run repeatable.
+
+    Raises:
+        DataError: the splits hold too little for the recipe.
+        OptionError: there is no such accelerator here.
     """
     keep_freed_memory()
     torch.set_num_threads(threads)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
     batches = Batches(recipe, splits, library)
-    trainer = lightning.Trainer(
-        accelerator=accelerator,
-        devices=1,
-        max_epochs=recipe.epochs,
-        deterministic=True,
-        logger=CSVLogger(run.folder, name="", version="log"),
-        callbacks=_callbacks(recipe, run, validated=batches.has_validation),
-        reload_dataloaders_every_n_epochs=1,
-        num_sanity_val_steps=0,
-        log_every_n_steps=10,
-        limit_val_batches=None if batches.has_validation else 0,
-        enable_model_summary=False,
-    )
-    tagger = Tagger(recipe)
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
-    trainer.fit(tagger, datamodule=batches, ckpt_path=resume)
+    with _quiet():
+        trainer = _trainer(recipe, run, accelerator, validated=batches.has_validation)
+        trainer.fit(Tagger(recipe), datamodule=batches, ckpt_path=resume)
     return load(recipe, run.best_checkpoint())
 
 
@@ -66,6 +74,35 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, 2**31 - 1)
+
+
+def _trainer(recipe: Recipe, run: RunFolder, accelerator: str, *, validated: bool) -> lightning.Trainer:
+    try:
+        return lightning.Trainer(
+            accelerator=accelerator,
+            devices=1,
+            max_epochs=recipe.epochs,
+            deterministic=True,
+            logger=CSVLogger(run.folder, name="", version="log"),
+            callbacks=_callbacks(recipe, run, validated=validated),
+            reload_dataloaders_every_n_epochs=1,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            limit_val_batches=None if validated else 0,
+            enable_model_summary=False,
+        )
+    except MisconfigurationException as error:
+        raise OptionError(f"cannot compute on {accelerator} here: {' '.join(str(error).split())}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep tips and remarks off the terminal; warnings of anything else are shown."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for remark in _REMARKS:
+            warnings.filterwarnings("ignore", remark)
+        yield
 
 
 def _callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callback]:
