@@ -22,7 +22,7 @@ class Tagger(lightning.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.network: MelCNN | RawCNN = _network(recipe)
-        self.precision = MultilabelAveragePrecision(num_labels=len(recipe.labels))
+        self.precision = MultilabelAveragePrecision(num_labels=len(recipe.labels), average="weighted")
 
     def forward(self, audio: Tensor) -> Tensor:
         """Probabilities `[batch, labels]` of windows `[batch, 2, 132300]`."""
@@ -45,7 +45,7 @@ class Tagger(lightning.LightningModule):
         self.precision.update(logits.sigmoid(), target.int())
 
     def on_validation_epoch_end(self) -> None:
-        """Report mean average precision."""
+        """Report average precision, each label weighted by how often it plays; one that never does has no say."""
         self.log("validation_map", self.precision.compute(), prog_bar=True)
         self.precision.reset()
 
