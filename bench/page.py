@@ -1,0 +1,63 @@
+"""The page of results: made from result files, never by hand."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from bench.results import Result
+from bench.tables import Grid, describe, lay_out
+
+HEAD: Final = """\
+# Benchmarks
+
+How late and how fast results come. This page is generated from the files in `bench/measured`; the first two commands
+make such a file, the third makes this page:
+
+    whoplays bench latency --json bench/measured/latency.json
+    whoplays bench throughput --json bench/measured/throughput.json
+    whoplays bench report bench/measured/*.json > docs/benchmarks.md
+
+## What is measured
+
+**Latency** is the time from the moment a window's last sample was due until another process has received the window's
+message. Three processes take part: one sends noise as raw PCM in blocks of 10 ms, `whoplays listen -` recognises and
+publishes over TCP on this machine, and one subscribes. When each sample is due is decided before the first is sent, and
+nothing that happens later moves it (an open loop); so a stall counts against every window that it delays. A window that
+was not received within ten seconds after the last was due is lost: it is counted, and is in no percentile. All three
+processes read one clock, the monotonic one. The stages of a window add up to its latency; their percentiles do not:
+
+| stage | from | to |
+|---|---|---|
+| send | its last sample is due | its last block begins to be written: late if the sender is, or if the pipe is full |
+| hear | then | it is taken, complete, from the ring |
+| queue | then | its inference begins |
+| infer | then | its inference has ended |
+| publish | then | the subscriber has read its message |
+
+**Throughput** is the number of windows that the recogniser judges in a second, by windows inferred together (batch) and
+threads within one operation, without anything around it. Each result must equal that of one window at a time on one
+thread, or the command fails. The cells take turns in rounds, so that whatever else the machine does falls on all alike.
+
+A machine that is busy with other things measures those as well: see the load before each measurement.
+"""
+NOTHING: Final = "\n## Results\n\nNothing has been measured yet.\n"
+
+
+def page(results: Sequence[Result]) -> str:
+    """The page in Markdown that shows results, in their order."""
+    return HEAD + ("".join(map(_section, results)) or NOTHING)
+
+
+def _section(result: Result) -> str:
+    grid = lay_out(result)
+    table = "\n".join(_lines(grid))
+    return f"\n## {grid.title}\n\n    {result.command}\n\n{table}\n\n{grid.caption}\n\n{describe(result.conditions)}\n"
+
+
+def _lines(grid: Grid) -> Iterator[str]:
+    yield _line(grid.headings)
+    yield _line(("---", *("---:" for _ in grid.headings[1:])))
+    yield from map(_line, grid.rows)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

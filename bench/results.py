@@ -1,0 +1,106 @@
+"""The results of measurements, as they are kept in files."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench.conditions import Conditions
+from bench.summary import Summary
+from models.errors import DataError, OptionError
+
+
+class LatencyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="latency"):
+    """How late windows were received."""
+
+    command: str
+    conditions: Conditions
+    hop_s: float
+    """From the start of one window to the next."""
+    cutoff_s: float
+    """So long after the last window was due, what had not been received was lost."""
+    windows: int
+    """Due by the schedule."""
+    received: int
+    """In time; the times below are theirs."""
+    lost: int
+    """Due, but not received in time."""
+    latency: Summary
+    """From the moment the window's last sample was due until another process had received the result."""
+    stages: dict[str, Summary]
+    """The parts of which each latency is the sum, in order; see `bench.latency.STAGES`."""
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """One batch size on one number of threads."""
+
+    batch: int
+    threads: int
+    windows_per_s: float
+    """Median over the rounds."""
+    slowest_per_s: float
+    """In the slowest round."""
+    fastest_per_s: float
+    ratio: float
+    """To the reference: one window at a time on one thread."""
+    max_abs_diff: float | None
+    """Of any probability from the reference's; None if one of them is no number."""
+    agrees: bool
+    """Whether that is within the tolerance."""
+
+
+class ThroughputResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="throughput"):
+    """How many windows the recogniser judges in a second."""
+
+    command: str
+    conditions: Conditions
+    rounds: int
+    """In each, every cell had a turn, in a new order."""
+    seconds_per_cell: float
+    """Over all rounds."""
+    tolerance: float
+    """The largest difference from the reference's probabilities that is allowed."""
+    cells: tuple[Cell, ...]
+
+
+Result = LatencyResult | ThroughputResult
+
+_decoder: Final[msgspec.json.Decoder[Result]] = msgspec.json.Decoder(Result)
+
+
+def check_writable(target: str | None) -> None:
+    """Refuse a file that cannot be written, before time is spent on measuring.
+
+    Raises:
+        OptionError: it is a folder, or cannot be written.
+    """
+    if target in (None, "-"):
+        return
+    path = Path(target)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OptionError(f"cannot write a result to {target}; give a file in a folder that exists, or -")
+
+
+def write_result(result: Result, target: str) -> None:
+    """Write a result as indented JSON to a file, or to standard output if the target is `-`."""
+    text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        Path(target).write_text(text)
+
+
+def read_result(path: Path) -> Result:
+    """Read a result from its file.
+
+    Raises:
+        DataError: there is none, or the file is something else.
+    """
+    try:
+        return _decoder.decode(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path} is no result of whoplays bench: {error}") from error

@@ -1,0 +1,57 @@
+"""Sending audio by a schedule, whoever keeps up with it."""
+
+import os
+import select
+import time
+from typing import Final
+
+import numpy as np
+
+from bench.schedule import BLOCK_SAMPLES, Schedule
+from models.signal import CHANNELS
+
+FRAME_BYTES: Final = 2 * CHANNELS
+NOISE_BLOCKS: Final = 300
+NOISE_LEVEL: Final = 0.1
+
+
+def send(schedule: Schedule, descriptor: int, cutoff_ns: int) -> list[int]:
+    """Write noise as s16le PCM to a pipe, block by block as it is due.
+
+    A full pipe delays the writing, but never the schedule: what is overdue is written as soon as it fits.
+
+    Args:
+        schedule: when what is due.
+        descriptor: the pipe's writing end.
+        cutoff_ns: monotonic time at which to give up.
+
+    Returns:
+        For each block the monotonic time at which its writing began; fewer if the cut-off came first, or if nobody
+        reads any more.
+    """
+    os.set_blocking(descriptor, False)
+    noise, sent_ns, start = _noise(), list[int](), 0
+    for number, end in enumerate(schedule.block_ends):
+        time.sleep(max(0, schedule.due_ns(end) - time.monotonic_ns()) / 1e9)
+        sent_ns.append(time.monotonic_ns())
+        if not _write(noise[number % NOISE_BLOCKS][: (end - start) * FRAME_BYTES], descriptor, cutoff_ns):
+            break
+        start = end
+    return sent_ns
+
+
+def _write(data: bytes, descriptor: int, cutoff_ns: int) -> bool:
+    while data:
+        left_s = max(0, cutoff_ns - time.monotonic_ns()) / 1e9
+        if not select.select([], [descriptor], [], left_s)[1]:
+            return False
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BrokenPipeError:
+            return False
+    return True
+
+
+def _noise() -> list[bytes]:
+    frames = np.random.default_rng(0).normal(0.0, NOISE_LEVEL, (NOISE_BLOCKS, BLOCK_SAMPLES, CHANNELS))
+    return [block.tobytes() for block in (frames.clip(-1, 1) * 32767).astype("<i2")]

@@ -1,0 +1,71 @@
+"""Results as words and tables, for the terminal and for the page alike."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.conditions import Conditions
+from bench.results import Cell, LatencyResult, Result
+from bench.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table before it is drawn: the first column names the row, the others are figures."""
+
+    title: str
+    caption: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def lay_out(result: Result) -> Grid:
+    """The table that shows a result."""
+    conditions = result.conditions
+    heard_by = f"{conditions.model.name} {conditions.model.version} on {conditions.provider}"
+    if isinstance(result, LatencyResult):
+        rows = (_times("due to received", result.latency), *(_times(*stage) for stage in result.stages.items()))
+        caption = (
+            f"{result.windows} windows, one every {result.hop_s:g} s: {result.received} received, {result.lost} lost."
+        )
+        return Grid(f"Latency of {heard_by}", caption, ("ms", "p50", "p90", "p99", "max"), rows)
+    caption = (
+        f"Median of {result.rounds} rounds, {result.seconds_per_cell:g} s in all for each row. Ratio and difference "
+        f"are to one window at a time on one thread; {result.tolerance:.0e} is allowed."
+    )
+    headings = ("batch", "threads", "windows/s", "slowest", "fastest", "ratio", "max difference")
+    return Grid(f"Throughput of {heard_by}", caption, headings, tuple(map(_cell, result.cells)))
+
+
+def describe(conditions: Conditions) -> str:
+    """The conditions in one line."""
+    hardware = conditions.hardware
+    gpu = f", {hardware.gpu}" if hardware.gpu else ""
+    software = ", ".join(f"{name} {version}" for name, version in conditions.versions.items())
+    return (
+        f"{hardware.cpu}, {hardware.cores} cores, {hardware.memory_gib:g} GiB{gpu}; {conditions.os}; {software}; "
+        f"model sha256 {conditions.model.sha256}; load {conditions.load:g} before; {conditions.measured_at}"
+    )
+
+
+def show(result: Result, console: Console) -> None:
+    """Draw a result on a terminal."""
+    grid = lay_out(result)
+    table = Table(title=grid.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for place, heading in enumerate(grid.headings):
+        table.add_column(heading, justify="right" if place else "left")
+    for row in grid.rows:
+        table.add_row(*row)
+    console.print(table, grid.caption, describe(result.conditions), sep="\n\n", highlight=False)
+
+
+def _times(name: str, times: Summary) -> tuple[str, ...]:
+    return name, *(f"{value:.2f}" for value in (times.p50_ms, times.p90_ms, times.p99_ms, times.max_ms))
+
+
+def _cell(cell: Cell) -> tuple[str, ...]:
+    difference = "no number" if cell.max_abs_diff is None else f"{cell.max_abs_diff:.1e}"
+    rates = (f"{rate:.1f}" for rate in (cell.windows_per_s, cell.slowest_per_s, cell.fastest_per_s))
+    verdict = difference if cell.agrees else f"{difference} TOO LARGE"
+    return str(cell.batch), str(cell.threads), *rates, f"{cell.ratio:.2f}", verdict

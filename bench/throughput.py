@@ -1,0 +1,142 @@
+"""How many windows a second the recogniser judges, by batch size and threads."""
+
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.conditions import load_now, observe
+from bench.results import Cell, ThroughputResult
+from models.errors import OptionError
+from models.signal import CHANNELS, WINDOW_SAMPLES
+from stream.messages import ModelInfo
+from stream.recognizer import Recognizer
+
+ROUNDS: Final = 5
+TOLERANCE: Final = 1e-4
+"""What an exported graph may differ from its network by."""
+LEVEL: Final = 0.1
+
+Floats = npt.NDArray[np.float32]
+
+
+class Setting(NamedTuple):
+    """What a cell stands for."""
+
+    batch: int
+    threads: int
+
+
+REFERENCE: Final = Setting(batch=1, threads=1)
+
+
+def measure_throughput(
+    model: str, batches: Sequence[int], threads: Sequence[int], seconds: float, provider: str | None
+) -> ThroughputResult:
+    """Measure every batch size on every number of threads, and the reference even if nobody asked for it.
+
+    The cells take turns, in a new order in each round, so that whatever else the machine does falls on all alike.
+
+    Args:
+        model: a name from the catalogue, or a folder with an exported model.
+        batches: batch sizes, each from 1.
+        threads: threads within one operation, each from 1.
+        seconds: how long to measure each cell, over all rounds; a turn is one batch or more.
+        provider: the onnxruntime provider, or None for the best that runs.
+
+    Raises:
+        WhoplaysError: an option makes no sense, or the model cannot be run.
+    """
+    if not 0 < seconds < float("inf"):
+        raise OptionError(f"measuring for {seconds} s makes no sense; give more than 0")
+    load = load_now()
+    settings = list(dict.fromkeys((REFERENCE, *itertools.starmap(Setting, itertools.product(batches, threads)))))
+    recognizers = _load(model, settings, provider)
+    audio = _noise(max(setting.batch for setting in settings))
+    rates = _take_turns(settings, recognizers, audio, seconds / ROUNDS)
+    card, running = recognizers[1].card, recognizers[1].provider
+    info = ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12])
+    return ThroughputResult(
+        command=_command(model, batches, threads, seconds, provider),
+        conditions=observe(info, running, load),
+        rounds=ROUNDS,
+        seconds_per_cell=seconds,
+        tolerance=TOLERANCE,
+        cells=judge(rates, differences(settings, recognizers, audio)),
+    )
+
+
+def differences(
+    settings: Sequence[Setting], recognizers: Mapping[int, Recognizer], audio: Floats
+) -> dict[Setting, float]:
+    """The largest difference of each setting's probabilities from those of the reference, on the same windows.
+
+    Args:
+        settings: what to compare.
+        recognizers: by threads.
+        audio: `[n, channels, samples]` float32, n as large as the largest batch.
+    """
+    reference = np.concatenate([recognizers[1].recognize(window[np.newaxis]) for window in audio])
+    found = {
+        setting: recognizers[setting.threads].recognize(audio[: setting.batch]) - reference[: setting.batch]
+        for setting in settings
+    }
+    return {setting: float(np.abs(difference).max()) for setting, difference in found.items()}
+
+
+def judge(rates: Mapping[Setting, Sequence[float]], differing: Mapping[Setting, float]) -> tuple[Cell, ...]:
+    """The cells, from each setting's rates in windows a second, a rate a round, and its difference."""
+    medians = {setting: float(np.median(rounds)) for setting, rounds in rates.items()}
+    return tuple(
+        Cell(
+            batch=setting.batch,
+            threads=setting.threads,
+            windows_per_s=round(median, 3),
+            slowest_per_s=round(min(rates[setting]), 3),
+            fastest_per_s=round(max(rates[setting]), 3),
+            ratio=round(median / medians[REFERENCE], 3),
+            max_abs_diff=differing[setting] if np.isfinite(differing[setting]) else None,
+            # Written so that what is no number does not agree.
+            agrees=differing[setting] <= TOLERANCE,
+        )
+        for setting, median in medians.items()
+    )
+
+
+def _load(model: str, settings: Sequence[Setting], provider: str | None) -> dict[int, Recognizer]:
+    batches = {setting.batch for setting in settings}
+    counts = sorted({setting.threads for setting in settings})
+    return {count: Recognizer.load(model, provider, batches=sorted(batches), threads=count) for count in counts}
+
+
+def _take_turns(
+    settings: Sequence[Setting], recognizers: Mapping[int, Recognizer], audio: Floats, turn_s: float
+) -> dict[Setting, list[float]]:
+    rates: dict[Setting, list[float]] = {setting: [] for setting in settings}
+    order = np.random.default_rng(0)
+    for place in itertools.chain.from_iterable(order.permutation(len(settings)) for _ in range(ROUNDS)):
+        setting = settings[place]
+        rates[setting].append(_windows_per_s(recognizers[setting.threads], audio[: setting.batch], turn_s))
+    return rates
+
+
+def _windows_per_s(recognizer: Recognizer, audio: Floats, turn_s: float) -> float:
+    started_ns, elapsed_ns, windows = time.perf_counter_ns(), 0, 0
+    while elapsed_ns < turn_s * 1e9:
+        recognizer.recognize(audio)
+        windows += len(audio)
+        elapsed_ns = time.perf_counter_ns() - started_ns
+    return windows * 1e9 / elapsed_ns
+
+
+def _noise(windows: int) -> Floats:
+    return LEVEL * np.random.default_rng(0).standard_normal((windows, CHANNELS, WINDOW_SAMPLES), np.float32)
+
+
+def _command(model: str, batches: Sequence[int], threads: Sequence[int], seconds: float, provider: str | None) -> str:
+    lists = f"--batches {','.join(map(str, batches))} --threads {','.join(map(str, threads))}"
+    options = f"--model {model} {lists} --seconds {seconds:g}"
+    return f"whoplays bench throughput {options}" + (f" --provider {provider}" if provider else "")

@@ -1,0 +1,59 @@
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from bench.throughput import REFERENCE, ROUNDS, Setting, judge, measure_throughput
+from models.errors import ModelError, OptionError
+from stream.recognizer import Recognizer
+
+Floats = npt.NDArray[np.float32]
+PAIR = Setting(batch=2, threads=1)
+
+
+def test_every_cell_is_measured_and_equals_the_reference(model: Path) -> None:
+    result = measure_throughput(str(model), (2, 3), (1, 2), 0.05, "cpu")
+    assert [(cell.batch, cell.threads) for cell in result.cells] == [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2)]
+    assert (result.cells[0].ratio, result.cells[0].max_abs_diff, result.rounds) == (1.0, 0.0, ROUNDS)
+    assert all(cell.agrees for cell in result.cells)
+    assert all(0 < cell.slowest_per_s <= cell.windows_per_s <= cell.fastest_per_s for cell in result.cells)
+    assert result.command.endswith("--batches 2,3 --threads 1,2 --seconds 0.05 --provider cpu")
+
+
+def test_a_batch_with_other_results_is_seen(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recognizer, "recognize", wrong_in_batches(Recognizer.recognize))
+    reference, pair = measure_throughput(str(model), (2,), (1,), 0.01, "cpu").cells
+    assert (reference.agrees, pair.agrees) == (True, False)
+    assert pair.max_abs_diff == pytest.approx(0.25)
+
+
+def wrong_in_batches(recognize: Callable[[Recognizer, Floats], Floats]) -> Callable[[Recognizer, Floats], Floats]:
+    def wrong(recognizer: Recognizer, windows: Floats) -> Floats:
+        return recognize(recognizer, windows) + np.float32(0.25 if len(windows) > 1 else 0.0)
+
+    return wrong
+
+
+def test_cells_are_medians_and_their_ratios() -> None:
+    reference, pair = judge({REFERENCE: [10.0, 30.0, 20.0], PAIR: [5.0, 100.0, 50.0]}, {REFERENCE: 0.0, PAIR: 1e-4})
+    assert (reference.windows_per_s, reference.slowest_per_s, reference.fastest_per_s) == (20.0, 10.0, 30.0)
+    assert (pair.windows_per_s, pair.ratio, pair.max_abs_diff, pair.agrees) == (50.0, 2.5, 1e-4, True)
+
+
+def test_what_is_no_number_does_not_agree() -> None:
+    (cell,) = judge({REFERENCE: [1.0]}, {REFERENCE: math.nan})
+    assert (cell.max_abs_diff, cell.agrees) == (None, False)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan, math.inf])
+def test_a_time_that_makes_no_sense_is_refused(model: Path, seconds: float) -> None:
+    with pytest.raises(OptionError, match="measuring for"):
+        measure_throughput(str(model), (1,), (1,), seconds, "cpu")
+
+
+def test_an_unknown_model_is_refused() -> None:
+    with pytest.raises(ModelError, match="no model 'nobody'"):
+        measure_throughput("nobody", (1,), (1,), 1.0, "cpu")
