@@ -18,6 +18,8 @@ from models.errors import (
 )
 
 if TYPE_CHECKING:
+    from cyclopts import App
+
     from stream.listen import listen
     from stream.recognizer import Recognizer
     from stream.subscriber import Notice, Subscriber
@@ -56,13 +58,10 @@ def main(arguments: list[str] | None = None) -> None:
 
     Whatever a user can cause ends in one line on standard error and a non-zero exit code.
     """
-    from cyclopts import App, CycloptsError  # noqa: PLC0415  kept out of `import whoplays`
+    from cyclopts import CycloptsError  # noqa: PLC0415  kept out of `import whoplays`
 
-    app = App(name="whoplays", version=__version__, help=__doc__.partition("\n")[0], result_action="return_value")
-    for verb, place in _VERBS.items():
-        app.command(place, name=verb)
     try:
-        app(arguments, exit_on_error=False, print_error=False)
+        command_line()(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         sys.exit(_complain(" ".join(str(error).split()), 2))
     except WhoplaysError as error:
@@ -71,6 +70,16 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(_complain(_missing_extra(error), 1))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def command_line() -> "App":
+    """The `whoplays` command and its verbs, each loaded when it is used."""
+    from cyclopts import App  # noqa: PLC0415  kept out of `import whoplays`
+
+    app = App(name="whoplays", version=__version__, help=__doc__.partition("\n")[0], result_action="return_value")
+    for verb, place in _VERBS.items():
+        app.command(place, name=verb)
+    return app
 
 
 _VERBS: Final = {

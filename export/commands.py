@@ -27,12 +27,12 @@ def export(
         out: Where the model's folder is made, instead of the catalogue.
         cache: Where decoded audio is kept.
     """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
+        raise OptionError(f"--name {name!r}: use small letters, digits, '.', '_' and '-'")
     from export.package import package  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
     from training.library import Library  # noqa: PLC0415
     from training.run import RunFolder  # noqa: PLC0415
 
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
-        raise OptionError(f"--name {name!r}: use small letters, digits, '.', '_' and '-'")
     card, parity = package(RunFolder(run), name, version, out / name, Library(cache))
     console = Console(highlight=False)
     console.print(

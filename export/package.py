@@ -19,7 +19,7 @@ from training.exam import places
 from training.fit import load
 from training.library import Library
 from training.mixing import solos
-from training.report import read
+from training.report import read, thresholds
 from training.run import Config, RunFolder
 from training.tagger import Tagger
 
@@ -64,14 +64,13 @@ def _card(
 ) -> ModelCard:
     reports = read(run.folder / "metrics.json")
     recipe = config.recipe
-    fitted = [report.thresholds for report in reports if report.fitted and report.labels == recipe.labels]
     return ModelCard(
         name=name,
         version=version,
         sha256=graph_digest(graph),
         task=recipe.task,
         labels=recipe.labels,
-        thresholds=fitted[-1] if fitted else (0.5,) * len(recipe.labels),
+        thresholds=tuple(thresholds(reports, recipe.labels).tolist()),
         description=f"{recipe.description} Trained for {recipe.epochs} epochs.",
         parameters=sum(parameter.numel() for parameter in tagger.network.parameters()),
         macs=count_macs(tagger),
@@ -117,7 +116,8 @@ def _figures(report: Report, judgement: Judgement) -> list[Measurement]:
 def _real_windows(config: Config, library: Library) -> NDArray[np.float32]:
     """Windows of recordings from the run's corpora, spread evenly over them."""
     clips = _clips(config)
-    chosen = [clips[index] for index in np.linspace(0, len(clips) - 1, _REAL_WINDOWS).round().astype(int)]
+    spread = np.linspace(0, len(clips) - 1, min(len(clips), _REAL_WINDOWS)).round().astype(int)
+    chosen = [clips[index] for index in spread]
     good, _ = library.readable(chosen)
     spots = [spot for clip in good for spot in places(library, clip)[:1]]
     if not spots:

@@ -23,7 +23,7 @@ class Batches(lightning.LightningDataModule):
     """Batches of one recipe over one set of splits; training windows are drawn afresh every epoch.
 
     Raises:
-        DataError: the splits hold nothing that the recipe can train on.
+        DataError: the splits hold too little for the recipe to train on.
     """
 
     def __init__(self, recipe: Recipe, splits: Splits, library: Library) -> None:
@@ -33,6 +33,7 @@ class Batches(lightning.LightningDataModule):
         if not train:
             raise DataError(f"no recording in the training split plays one of: {', '.join(recipe.labels)}")
         self._takes = balanced(train)
+        self._epoch_windows = _epoch_windows(recipe, self._takes)
         self._bank = _bank(recipe, splits, library) if recipe.material == "band" else None
         self._validation = [Take(clip, 1) for clip in solos(splits.validation, recipe.labels)]
 
@@ -45,7 +46,7 @@ class Batches(lightning.LightningDataModule):
         """This epoch's windows."""
         epoch = self.trainer.current_epoch if self.trainer else 0
         recipe, draw = self._recipe, (self._recipe.seed, epoch)
-        windows = recipe.epoch_windows or len(self._takes)
+        windows = self._epoch_windows
         if self._bank:
             return DataLoader(Bands(self._bank, recipe.labels, windows, recipe.batch_windows, draw), batch_size=None)
         data = self._windows(self._takes, draw, windows)
@@ -59,6 +60,16 @@ class Batches(lightning.LightningDataModule):
     def _windows(self, takes: list[Take], draw: tuple[int, ...], count: int) -> Dataset[Example]:
         kind = SoloWindows if self._recipe.material == "solos" else PairWindows
         return kind(self._library, takes, self._recipe.labels, count, draw)
+
+
+def _epoch_windows(recipe: Recipe, takes: list[Take]) -> int:
+    """How many windows an epoch has; solos are drawn without return."""
+    windows = recipe.epoch_windows or len(takes)
+    if recipe.material == "solos":
+        windows = min(windows, len(takes))
+    if windows < recipe.batch_windows:
+        raise DataError(f"an epoch of {windows} windows does not fill a batch of {recipe.batch_windows}")
+    return windows
 
 
 def _bank(recipe: Recipe, splits: Splits, library: Library) -> StemBank:

@@ -77,7 +77,8 @@ def evaluate(
         runs: Run folders; of several, each judges what the ones before it have heard.
         data: Corpora to judge on; the run's own test split unless given.
         out: The run folder that keeps metrics.json and figures; the first run's unless given.
-        fit_thresholds: Fit a threshold for each label, each run's on the answers of the others, instead of 0.5.
+        fit_thresholds: Fit a threshold for each label, each run's on the answers of the others. Without it those count
+            that were fitted before and are kept in metrics.json, or 0.5.
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
@@ -120,12 +121,15 @@ def _readable(clips: list[Clip], library: Library) -> list[Clip]:
 
 
 def _keep(run: RunFolder, config: Config) -> None:
-    """Write the run's configuration; a run can be resumed only as it was begun, save for its number of epochs."""
+    """Write the run's configuration; a run can be resumed only as it was begun.
+
+    Save for its number of epochs, where the learning rate does not follow from it.
+    """
     if run.last_checkpoint.is_file():
-        before = run.config()
-        begun = msgspec.structs.replace(
-            before, recipe=msgspec.structs.replace(before.recipe, epochs=config.recipe.epochs)
-        )
+        begun = run.config()
+        if not config.recipe.one_cycle:
+            recipe = msgspec.structs.replace(begun.recipe, epochs=config.recipe.epochs)
+            begun = msgspec.structs.replace(begun, recipe=recipe)
         if begun != config:
             raise OptionError(f"{run.folder} was begun with other settings ({run.config_path}); choose another --out")
     run.write_config(config)

@@ -16,7 +16,7 @@ from training.fit import load
 from training.library import Library
 from training.recipe import Recipe
 from training.run import RunFolder
-from training.scores import Probabilities, Scores, Truths, fit_thresholds, score, single_label_active
+from training.scores import Probabilities, Scores, Thresholds, Truths, fit_thresholds, score, single_label_active
 from training.tagger import Tagger
 
 _BATCH: Final = 16
@@ -58,40 +58,41 @@ class Answers(NamedTuple):
     truths: Truths
 
 
-def evaluate(runs: list[RunFolder], clips: list[Clip], library: Library, data: str, *, fit: bool) -> Report:
+def evaluate(
+    runs: list[RunFolder], clips: list[Clip], library: Library, data: str, thresholds: Thresholds | None
+) -> Report:
     """Let each run judge the recordings it has not heard; a recording goes to the first such run.
 
     Args:
-        fit: fit thresholds, each run's on the answers of the others; else 0.5 for every label.
+        data: what the report calls the recordings.
+        thresholds: per label `[labels]`; unless given, fitted: each run's on the answers of the others.
 
     Raises:
         DataError: the runs differ in labels, every recording was heard, or thresholds are to be fitted to one run.
     """
     recipe = _common_recipe(runs)
-    if fit and len(runs) < 2:
+    if thresholds is None and len(runs) < 2:
         raise DataError("thresholds are fitted across runs: give two or more that held out different folds")
     shares = _shares(runs, clips)
     scopes = _scopes(recipe)
-    thresholds = np.full(len(recipe.labels), 0.5)
-    judged: dict[str, list[tuple[dict[str, Answers], NDArray[np.float64]]]] = {}
-    for scope, labels in scopes.items():
-        papers = [_sit(run, set_exam(library, share, labels, _SEED), recipe, library) for run, share in shares]
-        fitted = [_fit([p for p in papers if p is not paper]) if fit else thresholds for paper in papers]
-        judged[scope] = list(zip(papers, fitted, strict=True))
-        if fit:
-            thresholds = _fit(papers)
+    papers = {
+        scope: [_sit(run, set_exam(library, share, labels, _SEED), recipe, library) for run, share in shares]
+        for scope, labels in scopes.items()
+    }
+    widest = papers[next(reversed(scopes))]
+    marks = [_thresholds(thresholds, [paper for paper in widest if paper is not own]) for own in widest]
     return Report(
         data=data,
         runs=tuple(run.name for run, _ in shares),
         clips=sum(len(share) for _, share in shares),
         sources=len({clip.source for _, share in shares for clip in share}),
         labels=recipe.labels,
-        thresholds=tuple(round(float(value), 4) for value in thresholds),
-        fitted=fit,
+        thresholds=tuple(_thresholds(thresholds, widest).round(4).tolist()),
+        fitted=thresholds is None,
         judgements=tuple(
-            _judge(scope, name, papers, recipe, scopes[scope])
-            for scope, papers in judged.items()
-            for name in dict.fromkeys(name for paper, _ in papers for name in paper)
+            _judge(scope, name, list(zip(sat, marks, strict=True)), recipe, scopes[scope])
+            for scope, sat in papers.items()
+            for name in dict.fromkeys(name for paper in sat for name in paper)
         ),
     )
 
@@ -139,7 +140,10 @@ def _answer(tagger: Tagger, questions: list[Question], recipe: Recipe, library: 
     return Answers(questions, np.concatenate(probabilities), truths)
 
 
-def _fit(papers: list[dict[str, Answers]]) -> NDArray[np.float64]:
+def _thresholds(given: Thresholds | None, papers: list[dict[str, Answers]]) -> Thresholds:
+    """The thresholds given, or else those that fit these answers best."""
+    if given is not None:
+        return given
     answers = [answers for paper in papers for answers in paper.values()]
     return fit_thresholds(
         np.concatenate([answer.probabilities for answer in answers]),
@@ -150,7 +154,7 @@ def _fit(papers: list[dict[str, Answers]]) -> NDArray[np.float64]:
 def _judge(
     scope: str,
     name: str,
-    papers: list[tuple[dict[str, Answers], NDArray[np.float64]]],
+    papers: list[tuple[dict[str, Answers], Thresholds]],
     recipe: Recipe,
     labels: tuple[str, ...],
 ) -> Judgement:

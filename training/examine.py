@@ -16,10 +16,15 @@ from training.run import RunFolder
 def examine(
     runs: list[RunFolder], clips: list[Clip], library: Library, data: str, out: Path, *, fit: bool, threads: int
 ) -> None:
-    """Evaluate, print the tables, and keep figures and `metrics.json` in the run folder `out`."""
+    """Evaluate, print the tables, and keep figures and `metrics.json` in the run folder `out`.
+
+    Args:
+        fit: fit thresholds; else those count that were fitted before and are kept in `out`, or 0.5.
+    """
     keep_freed_memory()
     torch.set_num_threads(threads)
-    found = evaluate(runs, clips, library, data, fit=fit)
+    before = report.thresholds(report.read(out / "metrics.json"), runs[0].config().recipe.labels)
+    found = evaluate(runs, clips, library, data, None if fit else before)
     out.mkdir(parents=True, exist_ok=True)
     report.keep(found, out / "metrics.json")
     figures.draw_confusions(found, out)

@@ -23,7 +23,6 @@ from training.run import RunFolder
 from training.splits import Splits
 from training.tagger import Tagger
 
-
 # What Lightning and torchmetrics say of things that are meant to be as they are.
 _REMARKS: Final = (
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",

@@ -33,7 +33,7 @@ class LabelledFolder:
         path = self._folder / "index.csv"
         try:
             with path.open(newline="", encoding="utf-8") as file:
-                reader = csv.DictReader(file)
+                reader = csv.DictReader(file, restval="")
                 missing = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
                 if missing:
                     raise DataError(f"{path} lacks the columns {', '.join(missing)}")

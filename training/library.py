@@ -11,6 +11,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from models.errors import DataError
 from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from training.clip import Clip
 
@@ -27,12 +28,18 @@ class Library:
 
     Args:
         cache: where decoded audio is kept; `$XDG_CACHE_HOME/whoplays` unless given. Safe to delete.
+
+    Raises:
+        DataError: the cache folder cannot be made.
     """
 
     def __init__(self, cache: Path | None = None) -> None:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         self._cache = cache or home / "whoplays"
-        self._cache.mkdir(parents=True, exist_ok=True)
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{self._cache} cannot be a cache folder: {error.strerror}") from error
         self._open: dict[Path, NDArray[np.int16]] = {}
 
     def readable(self, clips: Iterable[Clip]) -> tuple[list[Clip], list[Skipped]]:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import msgspec
+import numpy as np
 from rich.table import Table
 
 from training.evaluate import Judgement, Report
 from training.run import write_json
+from training.scores import Thresholds
 
 
 def keep(report: Report, path: Path) -> None:
@@ -18,6 +20,12 @@ def keep(report: Report, path: Path) -> None:
 def read(path: Path) -> list[Report]:
     """The reports in a `metrics.json`; none where there is no such file."""
     return msgspec.json.decode(path.read_bytes(), type=list[Report]) if path.is_file() else []
+
+
+def thresholds(reports: list[Report], labels: tuple[str, ...]) -> Thresholds:
+    """The thresholds fitted last for these labels, or 0.5 for each."""
+    fitted = [report.thresholds for report in reports if report.fitted and report.labels == labels]
+    return np.array(fitted[-1] if fitted else (0.5,) * len(labels))
 
 
 def table(report: Report) -> Table:

@@ -84,9 +84,16 @@ class RunFolder:
             raise DataError(f"{self.folder} is not a run: {error}") from error
 
     def write_config(self, config: Config) -> None:
-        """Keep the configuration of the run."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self.config_path, config)
+        """Keep the configuration of the run.
+
+        Raises:
+            DataError: the folder cannot be written to.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_json(self.config_path, config)
+        except OSError as error:
+            raise DataError(f"{self.folder} cannot be a run folder: {error.strerror}") from error
 
 
 def write_json(path: Path, value: object) -> None:

@@ -11,6 +11,8 @@ Probabilities = NDArray[np.float32]
 """`float32 [windows, labels]` in [0, 1]."""
 Truths = NDArray[np.bool_]
 """`bool [windows, labels]`."""
+Thresholds = NDArray[np.float64]
+"""`float64 [labels]`: at or above it a label is active."""
 
 _FLOOR: Final = 1e-7
 
@@ -60,7 +62,7 @@ def single_label_active(probabilities: Probabilities) -> Truths:
     return np.asarray(np.arange(probabilities.shape[1]) == best)
 
 
-def fit_thresholds(probabilities: Probabilities, truths: Truths) -> NDArray[np.float64]:
+def fit_thresholds(probabilities: Probabilities, truths: Truths) -> Thresholds:
     """Per label, the threshold with the best F1 on these windows; 0.5 for a label that never plays in them."""
     grid = np.linspace(0.05, 0.95, 91)
     best = np.full(truths.shape[1], 0.5)
