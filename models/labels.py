@@ -1,6 +1,7 @@
 """The label vocabulary: the eleven instruments of IRMAS, by code and by English name.
 
-Source: Bosch et al., "A Comparison of Sound Segregation Techniques for Predominant Instrument Recognition" (ISMIR 2012).
+Source: Bosch et al., "A Comparison of Sound Segregation Techniques for Predominant Instrument Recognition"
+(ISMIR 2012).
 """
 
 from types import MappingProxyType
