@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from models.errors import DataError
+from tests.training.tiny_corpus import write_index
+from training.clip import Clip
+from training.labelled_folder import LabelledFolder
+
+COLUMNS = ("path", "labels", "group")
+
+
+def read(folder: Path, *rows: tuple[str, ...], columns: tuple[str, ...] = COLUMNS) -> list[Clip]:
+    return LabelledFolder(write_index(folder, list(rows), columns)).clips()
+
+
+def test_a_row_is_a_clip(tmp_path: Path) -> None:
+    columns = (*COLUMNS, "source", "licence", "kind")
+    (clip,) = read(tmp_path, ("a/one.wav", "pia", "g1", "the hall", "CC0", "note"), columns=columns)
+    assert clip == Clip(
+        path=tmp_path / "a" / "one.wav",
+        labels=frozenset({"pia"}),
+        group=f"{tmp_path.name}/g1",
+        source="the hall",
+        licence="CC0",
+        kind="note",
+    )
+
+
+def test_what_is_not_told_is_assumed(tmp_path: Path) -> None:
+    (clip,) = read(tmp_path, ("one.wav", "", "g1"))
+    assert (clip.labels, clip.source, clip.licence, clip.kind) == (set(), tmp_path.name, "none stated", "phrase")
+
+
+def test_a_corpus_stands_for_a_source(tmp_path: Path) -> None:
+    (clip,) = read(tmp_path, ("one.wav", "", "g1", "flutes"), columns=(*COLUMNS, "corpus"))
+    assert clip.source == "flutes"
+
+
+def test_several_labels_by_code_or_name(tmp_path: Path) -> None:
+    (clip,) = read(tmp_path, ("one.wav", "pia; Violin;", "g1"))
+    assert clip.labels == {"pia", "vio"}
+
+
+def test_a_file_listed_twice_is_one_clip(tmp_path: Path) -> None:
+    clips = read(tmp_path, ("one.wav", "pia", "g1"), ("two.wav", "pia", "g1"), ("one.wav", "pia", "g1"))
+    assert [clip.path.name for clip in clips] == ["one.wav", "two.wav"]
+
+
+def test_groups_of_different_folders_are_different(tmp_path: Path) -> None:
+    groups = set()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        groups |= {clip.group for clip in read(tmp_path / name, ("one.wav", "pia", "g1"))}
+    assert groups == {"a/g1", "b/g1"}
+
+
+def test_missing_columns_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="lacks the columns labels, group"):
+        read(tmp_path, ("one.wav",), columns=("path",))
+
+
+def test_an_unknown_label_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="unknown label 'lute'; known are: cello, clarinet"):
+        read(tmp_path, ("one.wav", "lute", "g1"))
+
+
+def test_a_row_cut_short_has_no_labels(tmp_path: Path) -> None:
+    assert [clip.labels for clip in read(tmp_path, ("one.wav",))] == [set()]
+
+
+@pytest.mark.parametrize("content", [b"", b"path,labels\xff\xfe,group\n"])
+def test_an_index_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "index.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"index\.csv (lacks|cannot be read)"):
+        LabelledFolder(tmp_path).clips()

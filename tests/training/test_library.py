@@ -1,0 +1,100 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from models.errors import DataError
+from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from tests.training.make_clips import clip
+from tests.training.tiny_corpus import write_sound
+from training import library as module
+from training.clip import Clip
+from training.library import Library, cut, decode
+
+FULL = np.iinfo(np.int16).max
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path / "cache")
+
+
+def at(path: Path) -> Clip:
+    return clip(str(path.with_suffix("")), ["pia"])
+
+
+@pytest.mark.parametrize(("channels", "kept"), [(1, 1), (2, 2), (5, 2)])
+def test_channels_past_the_second_are_left_out(tmp_path: Path, channels: int, kept: int) -> None:
+    sound = np.tile(np.linspace(0.1, 0.5, channels), (1000, 1))
+    audio = decode(write_sound(tmp_path / "a.wav", sound))
+    assert (audio.dtype, audio.shape) == (np.int16, (kept, 1000))
+    np.testing.assert_allclose(audio[:, 0] / FULL, sound[0, :kept], atol=1e-4)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 22_050, 48_000, 96_000])
+def test_any_rate_becomes_44100_hz(tmp_path: Path, rate_hz: int) -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 441 * np.arange(rate_hz) / rate_hz)
+    audio = decode(write_sound(tmp_path / "a.wav", tone, rate_hz))
+    expected = 0.5 * np.sin(2 * np.pi * 441 * np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ)
+    assert abs(audio.shape[1] - SAMPLE_RATE_HZ) <= 1
+    np.testing.assert_allclose(audio[0, 4000:40_000] / FULL, expected[4000:40_000], atol=2e-3)
+
+
+def test_what_is_no_number_is_silence_and_what_is_too_loud_is_clipped(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.array([np.nan, np.inf, -np.inf, 3.0, -3.0]), SAMPLE_RATE_HZ, subtype="FLOAT")
+    assert decode(path).tolist() == [[0, FULL, -FULL, FULL, -FULL]]
+
+
+def test_a_file_is_decoded_once(tmp_path: Path, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = at(write_sound(tmp_path / "a.wav", np.full(1000, 0.25)))
+    first = library.audio(one)
+    monkeypatch.delattr(module, "decode")
+    np.testing.assert_array_equal(Library(tmp_path / "cache").audio(one), first)
+
+
+def test_a_file_that_changed_is_decoded_again(tmp_path: Path, library: Library) -> None:
+    path = write_sound(tmp_path / "a.wav", np.full(1000, 0.25))
+    assert library.audio(at(path))[0, 0] == round(0.25 * FULL)
+    before = path.stat().st_mtime_ns
+    write_sound(path, np.full(1000, 0.5))
+    os.utime(path, ns=(before, before + 1))
+    assert Library(tmp_path / "cache").audio(at(path))[0, 0] == round(0.5 * FULL)
+
+
+def test_what_cannot_be_used_is_set_aside_with_the_reason(tmp_path: Path, library: Library) -> None:
+    write_sound(tmp_path / "good.wav", np.full(1000, 0.25))
+    write_sound(tmp_path / "silent.wav", np.zeros(1000))
+    write_sound(tmp_path / "empty.wav", np.zeros(0))
+    write_sound(tmp_path / "empty 48k.wav", np.zeros(0), 48_000)
+    (tmp_path / "damaged.wav").write_bytes(b"RIFF, and then nothing")
+    (tmp_path / "folder.wav").mkdir()
+    names = ["good", "silent", "empty", "empty 48k", "damaged", "folder", "missing"]
+    good, skipped = library.readable([at(tmp_path / f"{name}.wav") for name in names])
+    assert [one.path.stem for one in good] == ["good"]
+    assert [path.stem for path, _ in skipped] == names[1:]
+    reasons = {path.stem: reason for path, reason in skipped}
+    assert reasons["silent"] == reasons["empty"] == "it holds no sound"
+    assert "No such file" in reasons["missing"]
+
+
+def test_a_window_of_irmas_is_padded_by_one_sample() -> None:
+    """Its clips are one sample short of three seconds."""
+    window = cut(np.full((2, WINDOW_SAMPLES - 1), FULL, np.int16), 0)
+    assert (window.shape, window.dtype) == ((2, WINDOW_SAMPLES), np.float32)
+    assert (window[:, :-1] == 1).all()
+    assert (window[:, -1] == 0).all()
+
+
+def test_a_window_of_mono_is_on_both_channels() -> None:
+    window = cut(np.arange(WINDOW_SAMPLES + 10, dtype=np.int32).astype(np.int16)[None], 10)
+    np.testing.assert_array_equal(window[0], window[1])
+    assert window[0, 0] == np.float32(10 / FULL)
+
+
+def test_a_cache_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot be a cache folder"):
+        Library(tmp_path / "file")
