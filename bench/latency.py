@@ -13,6 +13,7 @@ from bench.sender import send
 from bench.summary import Summary, summarize
 from models.errors import EndpointError, OptionError
 from models.signal import SAMPLE_RATE_HZ
+from stream.lines import note
 from stream.messages import Status
 
 CUTOFF_S: Final = 10.0
@@ -37,6 +38,7 @@ def measure_latency(model: str, windows: int, hop_s: float, provider: str | None
     load = load_now()
     with listening(model, hop_s, provider) as listener, Receiver(listener.endpoint) as receiver:
         status = receiver.status()
+        note(f"measuring {windows} windows, one every {status.hop_samples / SAMPLE_RATE_HZ:g} s")
         schedule = _begin(status, windows)
         cutoff_ns = schedule.last_due_ns + round(CUTOFF_S * 1e9)
         sent_ns = send(schedule, listener.descriptor, cutoff_ns)

@@ -22,7 +22,6 @@ class Listener:
         self._process: Final = process
         self._pcm: Final = pcm
         self._notes: Final = notes
-        self._last_note = "it ended without a word"
         self.endpoint: Final = self._read_endpoint()
         """The address on which it publishes."""
 
@@ -44,22 +43,23 @@ class Listener:
             self._process.terminate()
             self._process.wait(LEAVE_S)
         if self._process.returncode:
-            raise self._complaint()
+            raise self._complaint(list(self._lines()))
 
     def _read_endpoint(self) -> str:
+        notes = []
         for line in self._lines():
             if line.startswith(ANNOUNCEMENT):
                 return line.removeprefix(ANNOUNCEMENT)
-        raise self._complaint()
+            notes.append(line)
+        raise self._complaint(notes)
 
-    def _complaint(self) -> WhoplaysError:
-        *_, last = [self._last_note, *self._lines()]
-        return WhoplaysError(last.removeprefix(NOTE))
+    def _complaint(self, notes: list[str]) -> WhoplaysError:
+        """Its last words, if it had any."""
+        code = self._process.wait()
+        return WhoplaysError(notes[-1].removeprefix(NOTE) if notes else f"whoplays listen ended with exit code {code}")
 
     def _lines(self) -> Iterator[str]:
-        for line in self._notes:
-            self._last_note = line.decode().strip()
-            yield self._last_note
+        return (line.decode().strip() for line in self._notes)
 
 
 @contextmanager

@@ -21,6 +21,6 @@ def summarize(times_ns: Sequence[int]) -> Summary:
     >>> summarize([1_000_000, 3_000_000, 2_000_000])
     Summary(p50_ms=2.0, p90_ms=3.0, p99_ms=3.0, max_ms=3.0)
     """
-    times_ms = np.percentile(times_ns, (50, 90, 99, 100), method="inverted_cdf") / 1e6
-    p50, p90, p99, longest = times_ms.round(4).tolist()
+    found_ns = np.percentile(times_ns, (50, 90, 99, 100), method="inverted_cdf")
+    p50, p90, p99, longest = (found_ns / 1e6).tolist()
     return Summary(p50_ms=p50, p90_ms=p90, p99_ms=p99, max_ms=longest)

@@ -12,6 +12,7 @@ from bench.conditions import load_now, observe
 from bench.results import Cell, ThroughputResult
 from models.errors import OptionError
 from models.signal import CHANNELS, WINDOW_SAMPLES
+from stream.lines import note
 from stream.messages import ModelInfo
 from stream.recognizer import Recognizer
 
@@ -55,6 +56,7 @@ def measure_throughput(
     load = load_now()
     settings = list(dict.fromkeys((REFERENCE, *itertools.starmap(Setting, itertools.product(batches, threads)))))
     recognizers = _load(model, settings, provider)
+    note(f"measuring {len(settings)} cells, each for {seconds:g} s or more")
     audio = _noise(max(setting.batch for setting in settings))
     rates = _take_turns(settings, recognizers, audio, seconds / ROUNDS)
     card, running = recognizers[1].card, recognizers[1].provider
