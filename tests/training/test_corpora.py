@@ -43,5 +43,5 @@ def test_a_fold_that_is_none_is_refused(folder: Path, share: str) -> None:
 
 @pytest.mark.parametrize("given", ["missing", "missing@1/2", "missing@all", "corpus@some", "corpus@-1/2"])
 def test_a_folder_that_is_no_corpus_is_refused(folder: Path, given: str) -> None:
-    with pytest.raises(DataError, match="is no corpus: it holds no index.csv"):
+    with pytest.raises(DataError, match=r"is no corpus: it holds no index\.csv"):
         open_material(str(folder.parent / given))

@@ -1,0 +1,63 @@
+"""Real parts to test with: a made corpus, a library over it, and a run trained on it through the command line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+import whoplays
+from tests.training.tiny_corpus import write_corpus
+from training import batches, exam
+from training.clip import Clip
+from training.labelled_folder import LabelledFolder
+from training.library import Library
+from training.run import RunFolder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpora") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def clips(corpus: Path) -> list[Clip]:
+    return LabelledFolder(corpus).clips()
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def library(cache: Path) -> Library:
+    return Library(cache)
+
+
+@pytest.fixture(scope="session")
+def few() -> Iterator[None]:
+    """A few windows to validate with and to examine on: enough here, and quick."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "VALIDATION_WINDOWS", 16)
+        patch.setattr(exam, "MIXES", 16)
+        yield
+
+
+@pytest.fixture(scope="session")
+def trained(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory, few: None) -> RunFolder:
+    """The default recipe, trained on very little for a few epochs."""
+    folder = tmp_path_factory.mktemp("runs") / "band"
+    whoplays.main(["train", "band-melcnn", *little(corpus, cache), "--out", str(folder)])
+    return RunFolder(folder)
+
+
+def little(corpus: Path, cache: Path) -> list[str]:
+    """Options for a short training."""
+    amounts = {"epochs": 6, "epoch-windows": 256, "stems": 128}
+    return ["--data", str(corpus), "--cache", str(cache), *(f"--{key}={value}" for key, value in amounts.items())]
