@@ -18,11 +18,10 @@ _MOST_COLUMNS: Final = 16
 
 def draw_curves(run: RunFolder) -> Path | None:
     """Draw every figure that training logged by epoch, or nothing where nothing was logged."""
-    log = run.folder / "log" / "metrics.csv"
-    if not log.is_file():
+    if not run.logs:
         return None
     figure, axes = _sheet(8, 4.5)
-    for name, points in sorted(_logged(log).items()):
+    for name, points in sorted(_logged(run.logs).items()):
         axes.plot([epoch for epoch, _ in points], [value for _, value in points], marker="o", markersize=3, label=name)
     axes.set_xlabel("epoch")
     axes.set_title(run.name)
@@ -72,14 +71,18 @@ def _draw_confusion(judgement: Judgement, path: Path) -> Path:
     return _save(figure, path)
 
 
-def _logged(log: Path) -> dict[str, list[tuple[int, float]]]:
+def _logged(logs: list[Path]) -> dict[str, list[tuple[int, float]]]:
     curves: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for row in (row for log in logs for row in _rows(log)):
+        for name, value in row.items():
+            if value and name not in {"epoch", "step"}:
+                curves[name].append((int(row["epoch"]), float(value)))
+    return {name: sorted(points) for name, points in curves.items()}
+
+
+def _rows(log: Path) -> list[dict[str, str]]:
     with log.open(newline="") as file:
-        for row in csv.DictReader(file):
-            for name, value in row.items():
-                if value and name not in {"epoch", "step"}:
-                    curves[name].append((int(row["epoch"]), float(value)))
-    return curves
+        return list(csv.DictReader(file))
 
 
 def _sheet(width: float, height: float) -> tuple[Figure, Axes]:

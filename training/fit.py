@@ -82,7 +82,7 @@ def _trainer(recipe: Recipe, run: RunFolder, accelerator: str, *, validated: boo
             devices=1,
             max_epochs=recipe.epochs,
             deterministic=True,
-            logger=CSVLogger(run.folder, name="", version="log"),
+            logger=CSVLogger(run.folder, name="", version=f"log{len(run.logs) or ''}"),
             callbacks=_callbacks(recipe, run, validated=validated),
             reload_dataloaders_every_n_epochs=1,
             num_sanity_val_steps=0,

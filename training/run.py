@@ -3,7 +3,7 @@
 runs/<name>/
   config.json         the recipe as run, the corpora, and which groups each split holds
   checkpoints/        last.ckpt, and the best by validation loss
-  log/metrics.csv     every epoch's losses
+  log/metrics.csv     every epoch's losses; log1/, log2/ and so on since the run was resumed
   metrics.json        figures on the test split
   *.png               curves and confusion matrices
 """
@@ -52,6 +52,11 @@ class RunFolder:
     def last_checkpoint(self) -> Path:
         """Written after every epoch; what a run resumes from."""
         return self.checkpoints / "last.ckpt"
+
+    @property
+    def logs(self) -> list[Path]:
+        """What was logged by epoch, a file for each time that training was begun or resumed."""
+        return sorted(self.folder.glob("log*/metrics.csv"))
 
     @property
     def name(self) -> str:

@@ -59,7 +59,9 @@ class LogMel(nn.Module):
 
     def forward(self, power: Tensor) -> Tensor:
         """What the convolutions see."""
-        return (torch.log(power + FLOOR) / 9.0 + 1.0).transpose(1, 2).unsqueeze(1)
+        # log(power + FLOOR), with the floor as 1: exporters drop the addition of anything as small as 1e-8.
+        above_floor = torch.log(power / FLOOR + 1.0)
+        return (above_floor / 9.0 + (1.0 + math.log(FLOOR) / 9.0)).transpose(1, 2).unsqueeze(1)
 
 
 class RealFourier(nn.Module):
