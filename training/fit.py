@@ -29,6 +29,7 @@ _REMARKS: Final = (
     "Your `IterableDataset` has `__len__` defined",
     "The '.*_dataloader' does not have many workers",
     "No positive samples found in target",
+    "Checkpoint directory .* exists and is not empty",
 )
 
 

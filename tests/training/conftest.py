@@ -57,7 +57,7 @@ def trained(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory,
     return RunFolder(folder)
 
 
-def little(corpus: Path, cache: Path) -> list[str]:
+def little(corpus: Path, cache: Path, **changes: int) -> list[str]:
     """Options for a short training."""
-    amounts = {"epochs": 6, "epoch-windows": 256, "stems": 128}
+    amounts = {"epochs": 6, "epoch-windows": 256, "stems": 96} | changes
     return ["--data", str(corpus), "--cache", str(cache), *(f"--{key}={value}" for key, value in amounts.items())]

@@ -29,7 +29,7 @@ def test_a_row_is_a_clip(tmp_path: Path) -> None:
 
 def test_what_is_not_told_is_assumed(tmp_path: Path) -> None:
     (clip,) = read(tmp_path, ("one.wav", "", "g1"))
-    assert (clip.labels, clip.source, clip.licence, clip.kind) == (set(), tmp_path.name, "none stated", "phrase")
+    assert (clip.labels, clip.source, clip.licence, clip.kind) == (frozenset(), tmp_path.name, "none stated", "phrase")
 
 
 def test_a_corpus_stands_for_a_source(tmp_path: Path) -> None:

@@ -56,10 +56,9 @@ def test_the_raw_network_learns_from_a_batch_of_two(audio: torch.Tensor) -> None
     """One step, every weight; its training in full takes too long here."""
     tagger = Tagger(recipes.find("solo-rawcnn"))
     loss = tagger._loss(tagger.network(torch.cat([audio, audio.flip(2)])), torch.eye(4)[:2])
-    loss.backward()
+    gradients = torch.autograd.grad(loss, list(tagger.network.parameters()))
     assert loss.item() == pytest.approx(np.log(4), rel=0.5)
-    gradients = [parameter.grad for parameter in tagger.network.parameters()]
-    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
+    assert all(gradient.isfinite().all() and gradient.any() for gradient in gradients)
 
 
 def test_the_fourier_transform_is_that_of_torch() -> None:

@@ -18,7 +18,7 @@ Make = Callable[[tuple[int, ...]], Dataset[Example]]
 def make(request: pytest.FixtureRequest, library: Library, clips: list[Clip]) -> Make:
     """Eight windows by the numbers of their drawing."""
     takes = [Take(one, 1) for one in solos(clips, CORE)]
-    return lambda draw: request.param(library, takes, CORE, 8, draw)  # type: ignore[no-any-return]
+    return lambda draw: request.param(library, takes, CORE, 8, draw)
 
 
 def alike(first: Dataset[Example], second: Dataset[Example]) -> bool:

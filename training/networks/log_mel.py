@@ -33,14 +33,14 @@ class MelPower(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         taps = torch.from_numpy(firwin(_TAPS, 0.92 / _DECIMATION)).float()
-        self.register_buffer("taps", taps.reshape(1, 1, 1, _TAPS))
+        self.register_buffer("taps", taps.reshape(1, 1, 1, _TAPS), persistent=False)
         self.fourier = RealFourier()
         window = torch.hann_window(FFT)
-        self.register_buffer("window", window / window.sum() * 2)
+        self.register_buffer("window", window / window.sum() * 2, persistent=False)
         bands = torchaudio.functional.melscale_fbanks(
             FFT // 2 + 1, _LOW_HZ, _HIGH_HZ, MELS, SAMPLE_RATE_HZ // _DECIMATION, norm=None, mel_scale="htk"
         )
-        self.register_buffer("bands", self.fourier.reorder(bands))
+        self.register_buffer("bands", self.fourier.reorder(bands), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
         """Mel power of a batch of windows."""
@@ -69,10 +69,10 @@ class RealFourier(nn.Module):
 
     Cooley and Tukey (1965): with n = 32 a + b and k = c + 32 d,
     X[k] = sum over b of W32^(b d) W1024^(b c) [ sum over a of x[n] W32^(a c) ].
-    The input is real, so c runs over 0..16 only; the other bins mirror these.
-    About 100 000 products a frame, a tenth of the plain matrix.
+    The input is real, so c runs over 0..16 only; the other bins mirror these. d = 16, the bins next to half the sample
+    rate, is left out: no band reaches them. About 100 000 products a frame, a tenth of the plain matrix.
 
-    Shape: `[batch, frames, 1024]` -> `[batch, frames, 544]`: bins in the order of `bins()`, some of them twice.
+    Shape: `[batch, frames, 1024]` -> `[batch, frames, 527]`: bins in the order of `bins()`, some of them twice.
     """
 
     def __init__(self) -> None:
@@ -81,13 +81,13 @@ class RealFourier(nn.Module):
         full = torch.arange(_RADIX)
         first = _turn(low[:, None] * full[None, :], _RADIX)
         twiddle = _turn(low[:, None] * full[None, :], FFT)
-        second = _turn(full[:, None] * full[None, :], _RADIX)
-        # One matrix a stage, twiddles folded in: [c, (re, im), a], then per c [b (re, im), d (re, im)].
-        self.register_buffer("first", torch.cat([first.real, first.imag]).contiguous())
+        second = _turn(full[:, None] * _upper()[None, :], _RADIX)
+        # One matrix a stage, twiddles folded in: [c (re, im), a], then for each c [b (re, im), d (re, im)].
+        self.register_buffer("first", torch.cat([first.real, first.imag]).contiguous(), persistent=False)
         folded = twiddle[:, :, None] * second[None]
         upper = torch.cat([folded.real, folded.imag], dim=2)
         lower = torch.cat([-folded.imag, folded.real], dim=2)
-        self.register_buffer("second", torch.cat([upper, lower], dim=1).contiguous())
+        self.register_buffer("second", torch.cat([upper, lower], dim=1).contiguous(), persistent=False)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Power of each bin."""
@@ -97,13 +97,14 @@ class RealFourier(nn.Module):
         half = _RADIX // 2 + 1
         columns = torch.cat([inner[:, :half], inner[:, half:]], dim=2).transpose(0, 1)
         spectrum = columns @ self.get_buffer("second")
-        power = spectrum[..., :_RADIX].square() + spectrum[..., _RADIX:].square()
-        return power.transpose(0, 1).reshape(batch, count, half * _RADIX)
+        real, imaginary = spectrum.chunk(2, dim=-1)
+        power = real.square() + imaginary.square()
+        return power.transpose(0, 1).reshape(batch, count, -1)
 
     def reorder(self, bands: Tensor) -> Tensor:
         """Rows of a `[513, bands]` matrix in the order of this transform's output; mirrored bins share their weight.
 
-        Shape: `[513, bands]` -> `[544, bands]`
+        Shape: `[513, bands]` -> `[527, bands]`
         """
         bins = self.bins()
         mirrored = torch.minimum(bins, FFT - bins)
@@ -114,7 +115,13 @@ class RealFourier(nn.Module):
     def bins() -> Tensor:
         """The frequency bin, 0..1023, of each output."""
         low = torch.arange(_RADIX // 2 + 1)
-        return (low[:, None] + _RADIX * torch.arange(_RADIX)[None, :]).flatten()
+        return (low[:, None] + _RADIX * _upper()[None, :]).flatten()
+
+
+def _upper() -> Tensor:
+    """The values of d, 0..31 without 16."""
+    every = torch.arange(_RADIX)
+    return every[every != _RADIX // 2]
 
 
 def _turn(steps: Tensor, size: int) -> Tensor:
