@@ -105,10 +105,15 @@ class RealFourier(nn.Module):
         """Rows of a `[513, bands]` matrix in the order of this transform's output; mirrored bins share their weight.
 
         Shape: `[513, bands]` -> `[527, bands]`
+
+        Raises:
+            ValueError: a band reaches bins that are left out.
         """
         bins = self.bins()
         mirrored = torch.minimum(bins, FFT - bins)
         times = torch.bincount(mirrored, minlength=bands.shape[0])
+        if bands[times == 0].any():
+            raise ValueError("a band reaches bins that the transform leaves out")
         return bands[mirrored] / times[mirrored][:, None]
 
     @staticmethod
