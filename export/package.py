@@ -77,7 +77,7 @@ def _card(
         opset=OPSET,
         parity_max_abs=parity.worst,
         corpora=_heard(config),
-        measurements=_measurements(reports, recipe.task == "single-label"),
+        measurements=_measurements(run.name, reports, recipe.task == "single-label"),
     )
 
 
@@ -94,17 +94,18 @@ def _clips(config: Config) -> list[Clip]:
     return [clip for text in config.data for clip in open_material(text).corpus.clips()]
 
 
-def _measurements(reports: list[Report], single_label: bool) -> tuple[Measurement, ...]:
+def _measurements(run: str, reports: list[Report], single_label: bool) -> tuple[Measurement, ...]:
     """Every figure that was measured; the headline is of core solos for single-label models, else of core pairs."""
     headline = "solos" if single_label else "pairs"
     pairs = [(report, judgement) for report in reports for judgement in report.judgements]
-    pairs.sort(key=lambda pair: (pair[0].data == "test split", pair[1].set != headline, pair[1].scope != "core"))
-    return tuple(figure for report, judgement in pairs for figure in _figures(report, judgement))
+    pairs.sort(key=lambda pair: (pair[0].data != "real", pair[1].set != headline, pair[1].scope != "core"))
+    return tuple(figure for report, judgement in pairs for figure in _figures(run, report, judgement))
 
 
-def _figures(report: Report, judgement: Judgement) -> list[Measurement]:
+def _figures(run: str, report: Report, judgement: Judgement) -> list[Measurement]:
     scope = "four core labels" if judgement.scope == "core" else f"{len(report.labels)} labels"
-    data = f"{judgement.set} of {report.data}, {scope}, {report.sources} sources, none heard in training"
+    by = "not heard in training" if report.runs == (run,) else "by runs of the same recipe that had not heard them"
+    data = f"{judgement.set} of {report.data}, {scope}, {report.sources} sources, {by}"
     found = [(name, getattr(judgement.scores, attribute)) for attribute, name in _KEPT[judgement.set]]
     return [
         Measurement(metric=name, value=round(value, 4), data=data, windows=judgement.scores.windows)
