@@ -95,10 +95,13 @@ def _clips(config: Config) -> list[Clip]:
 
 
 def _measurements(run: str, reports: list[Report], single_label: bool) -> tuple[Measurement, ...]:
-    """Every figure that was measured; the headline is of core solos for single-label models, else of core pairs."""
+    """Every figure that was measured, those from the most sources first.
+
+    The headline is of core solos for single-label models, of core pairs for others.
+    """
     headline = "solos" if single_label else "pairs"
     pairs = [(report, judgement) for report in reports for judgement in report.judgements]
-    pairs.sort(key=lambda pair: (pair[0].data != "real", pair[1].set != headline, pair[1].scope != "core"))
+    pairs.sort(key=lambda pair: (-pair[0].sources, pair[1].set != headline, pair[1].scope != "core"))
     return tuple(figure for report, judgement in pairs for figure in _figures(run, report, judgement))
 
 
