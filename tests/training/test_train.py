@@ -1,0 +1,156 @@
+"""Training from end to end on a made corpus: it learns, it is repeatable, it resumes."""
+
+import csv
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+import whoplays
+from models.errors import DataError
+from models.labels import CORE, NAMES
+from tests.training.conftest import little
+from training import figures, report
+from training import recipe as recipes
+from training.clip import Clip
+from training.fit import fit, load
+from training.library import Library
+from training.recipe import Recipe
+from training.run import RunFolder, configure
+from training.splits import Splits, by_group
+from training.tagger import Tagger
+
+
+def weights(tagger: Tagger) -> list[torch.Tensor]:
+    return [weight.detach().clone() for weight in tagger.network.state_dict().values()]
+
+
+def same(first: Tagger, second: Tagger) -> bool:
+    return all(torch.equal(one, two) for one, two in zip(weights(first), weights(second), strict=True))
+
+
+def test_a_run_learns(trained: RunFolder) -> None:
+    with (trained.folder / "log" / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    losses = [float(row["train_loss"]) for row in rows if row["train_loss"]]
+    assert len(losses) == 6
+    assert losses[-1] < losses[0] / 2
+
+
+def test_what_it_learnt_holds_for_players_it_never_heard(trained: RunFolder, cache: Path) -> None:
+    whoplays.main(["evaluate", str(trained.folder), "--cache", str(cache)])
+    (found,) = report.read(trained.folder / "metrics.json")
+    precision = {judgement.set: judgement.scores.mean_average_precision for judgement in found.judgements}
+    # By chance it would be about a quarter for solos, a half for pairs.
+    assert (precision["solos"] or 0) > 0.8
+    assert (precision["pairs"] or 0) > 0.8
+    for name in ("curves", "confusion-solos-test-split", "confusion-pairs-test-split"):
+        assert (trained.folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_keeps_what_it_was_made_of(trained: RunFolder, corpus: Path) -> None:
+    config = trained.config()
+    assert (config.recipe.epochs, config.recipe.epoch_windows, config.recipe.stems) == (6, 256, 96)
+    assert config.data == (str(corpus),)
+    assert not {*config.train} & {*config.validation, *config.test}
+    assert len(config.train) + len(config.validation) + len(config.test) == 24
+    assert load(config.recipe, trained.best_checkpoint()).recipe.labels == tuple(NAMES)
+
+
+def test_a_run_is_resumed_only_as_it_was_begun(
+    trained: RunFolder, corpus: Path, cache: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = trained.last_checkpoint.read_bytes()
+    for change in ({"seed": 3}, {"epochs": 5}):
+        with pytest.raises(SystemExit):
+            whoplays.main(["train", "band-melcnn", *little(corpus, cache, **change), "--out", str(trained.folder)])
+        assert "was begun with other settings" in capfd.readouterr().err
+    assert trained.last_checkpoint.read_bytes() == before
+
+
+def test_a_label_that_is_not_validated_ends_validation(clips: list[Clip], library: Library, tmp_path: Path) -> None:
+    """With some labels missing it would mislead; such a run keeps its last epoch."""
+    splits = Splits([clip for clip in clips if clip.labels <= {"gac", "pia"}], [clips[0]], [])
+    recipe = msgspec.structs.replace(recipes.find("band-melcnn"), epochs=1, epoch_windows=8, batch_windows=8, stems=8)
+    fit(recipe, splits, library, RunFolder(tmp_path), accelerator="cpu", threads=1)
+    assert RunFolder(tmp_path).best_checkpoint().name == "last.ckpt"
+    assert "validation" not in (tmp_path / "log" / "metrics.csv").read_text()
+
+
+def steady() -> Recipe:
+    """A recipe of constant rate, which may be given more epochs; two windows a step."""
+    band = recipes.find("band-melcnn")
+    return msgspec.structs.replace(
+        band, one_cycle=False, epochs=2, epoch_windows=4, batch_windows=2, stems=8, learning_rate=1e-3
+    )
+
+
+@pytest.fixture(scope="module")
+def splits(clips: list[Clip]) -> Splits:
+    return by_group(clips, seed=1)
+
+
+@pytest.fixture(scope="module")
+def unbroken(splits: Splits, library: Library, tmp_path_factory: pytest.TempPathFactory, few: None) -> Tagger:
+    """Two epochs without a stop."""
+    run = RunFolder(tmp_path_factory.mktemp("unbroken"))
+    fit(steady(), splits, library, run, accelerator="cpu", threads=1)
+    return load(steady(), run.last_checkpoint)
+
+
+def test_the_same_seed_gives_the_same_network(
+    unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path
+) -> None:
+    fit(steady(), splits, library, RunFolder(tmp_path / "again"), accelerator="cpu", threads=1)
+    assert same(unbroken, load(steady(), tmp_path / "again" / "checkpoints" / "last.ckpt"))
+    other = msgspec.structs.replace(steady(), seed=3)
+    fit(other, splits, library, RunFolder(tmp_path / "other"), accelerator="cpu", threads=1)
+    assert not same(unbroken, load(other, tmp_path / "other" / "checkpoints" / "last.ckpt"))
+
+
+def test_a_run_that_was_cut_off_is_gone_on_with(
+    unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path
+) -> None:
+    """After one epoch and then another, the network is that of two epochs without a stop."""
+    run = RunFolder(tmp_path)
+    fit(msgspec.structs.replace(steady(), epochs=1), splits, library, run, accelerator="cpu", threads=1)
+    first = load(steady(), run.last_checkpoint)
+    fit(steady(), splits, library, run, accelerator="cpu", threads=1)
+    assert not same(first, load(steady(), run.last_checkpoint))
+    assert same(unbroken, load(steady(), run.last_checkpoint))
+    assert sum("train_loss" in log.read_text() for log in run.logs) == 2
+    assert figures.draw_curves(run) == tmp_path / "curves.png"
+
+
+def test_the_raw_network_runs_through(clips: list[Clip], library: Library, tmp_path: Path) -> None:
+    """One epoch of two windows: enough to see that solos reach it."""
+    solo = recipes.find("solo-rawcnn")
+    recipe = msgspec.structs.replace(solo, epochs=1, epoch_windows=2, batch_windows=2)
+    tagger = fit(recipe, Splits(clips, [], []), library, RunFolder(tmp_path), accelerator="cpu", threads=1)
+    with torch.inference_mode():
+        probabilities = tagger(torch.from_numpy(library.window(clips[0], 0))[None])
+    assert probabilities.shape == (1, len(CORE))
+    assert probabilities.sum().item() == pytest.approx(1)
+
+
+def test_too_little_for_a_batch_is_refused(clips: list[Clip], library: Library, tmp_path: Path) -> None:
+    one = Splits(clips[:1], [], [])
+    with pytest.raises(DataError, match="an epoch of 1 windows does not fill a batch of 16"):
+        fit(recipes.find("solo-rawcnn"), one, library, RunFolder(tmp_path), accelerator="cpu", threads=1)
+
+
+def test_nothing_to_train_on_is_refused(clips: list[Clip], library: Library, tmp_path: Path) -> None:
+    noises = Splits([clip for clip in clips if not clip.labels], [], [])
+    with pytest.raises(DataError, match="no recording in the training split plays one of: gac, pia, tru, vio"):
+        fit(recipes.find("solo-rawcnn"), noises, library, RunFolder(tmp_path), accelerator="cpu", threads=1)
+
+
+def test_a_run_without_a_checkpoint_says_so(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(DataError, match="is not a run"):
+        run.config()
+    run.write_config(configure(recipes.find("solo-rawcnn"), (), Splits([], [], [])))
+    assert run.config().recipe == recipes.find("solo-rawcnn")
+    with pytest.raises(DataError, match="has no checkpoint; train it first"):
+        run.best_checkpoint()
