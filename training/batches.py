@@ -43,14 +43,14 @@ class Batches(lightning.LightningDataModule):
         return _heard(self._validation) == _heard(self._takes)
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """This epoch's windows."""
+        """This epoch's windows, drawn in random order."""
         epoch = self.trainer.current_epoch if self.trainer else 0
         recipe, draw = self._recipe, (self._recipe.seed, epoch)
         windows = self._epoch_windows
         if self._bank:
             return DataLoader(Bands(self._bank, recipe.labels, windows, recipe.batch_windows, draw), batch_size=None)
         data = self._windows(self._takes, draw, windows)
-        return DataLoader(data, recipe.batch_windows, shuffle=True, drop_last=True)
+        return DataLoader(data, recipe.batch_windows, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """The same windows every time."""

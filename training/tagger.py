@@ -29,9 +29,9 @@ class Tagger(lightning.LightningModule):
         logits = self.network(audio)
         return torch.softmax(logits, dim=1) if self.recipe.task == "single-label" else torch.sigmoid(logits)
 
-    def on_train_epoch_start(self) -> None:
-        """Draw each epoch by its own number, so that a resumed run goes on as an unbroken one would."""
-        torch.manual_seed(self.recipe.seed + self.current_epoch)
+    def on_train_batch_start(self, _batch: object, _index: int) -> None:
+        """Seed dropout by the step's number, so that a resumed run goes on as an unbroken one would."""
+        torch.manual_seed(self.recipe.seed + self.global_step)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
         """Loss of one batch; a `MelCNN` learns from mel power, behind its front end, which has nothing to learn."""
