@@ -71,9 +71,9 @@ def evaluate(
         DataError: the runs differ in labels, every recording was heard, or thresholds are to be fitted to one run.
     """
     recipe = _common_recipe(runs)
-    if thresholds is None and len(runs) < 2:
-        raise DataError("thresholds are fitted across runs: give two or more that held out different folds")
     shares = _shares(runs, clips)
+    if thresholds is None and len(shares) < 2:
+        raise DataError("thresholds are fitted across runs: give two or more that held out different folds")
     scopes = _scopes(recipe)
     papers = {
         scope: [_sit(run, set_exam(library, share, labels, _SEED), recipe, library) for run, share in shares]
