@@ -1,0 +1,152 @@
+"""Evaluation of runs that were never trained: what is judged, by whom, and what is kept of it."""
+
+import json
+from pathlib import Path
+
+import lightning
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from models.errors import DataError
+from training import figures, report
+from training import recipe as recipes
+from training.clip import Clip
+from training.evaluate import Report, evaluate
+from training.library import Library
+from training.recipe import Recipe
+from training.run import RunFolder, configure
+from training.splits import Splits
+from training.tagger import Tagger
+
+HALF = np.full(11, 0.5)
+
+
+def untrained(folder: Path, heard: list[Clip], recipe: Recipe | None = None) -> RunFolder:
+    """A run as if it had heard some clips, with a network that has learnt nothing."""
+    recipe = recipe or recipes.find("band-melcnn")
+    run = RunFolder(folder)
+    run.write_config(configure(recipe, (), Splits(heard, [], [])))
+    run.checkpoints.mkdir()
+    lightning.seed_everything(1, verbose=False)
+    torch.save({"state_dict": Tagger(recipe).state_dict()}, run.last_checkpoint)
+    return run
+
+
+@pytest.fixture(scope="module")
+def halves(clips: list[Clip]) -> tuple[list[Clip], list[Clip]]:
+    """The clips of two players, and those of the others."""
+    first = [clip for clip in clips if clip.source in {"player 0", "player 1"}]
+    return first, [clip for clip in clips if clip not in first]
+
+
+@pytest.fixture(scope="module")
+def runs(halves: tuple[list[Clip], list[Clip]], tmp_path_factory: pytest.TempPathFactory) -> list[RunFolder]:
+    """Two runs, each of which heard what the other did not."""
+    folder = tmp_path_factory.mktemp("halves")
+    return [untrained(folder / name, heard) for name, heard in zip("ab", halves, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def found(runs: list[RunFolder], clips: list[Clip], library: Library, few: None) -> Report:
+    return evaluate(runs, clips, library, "tiny", HALF)
+
+
+def test_a_run_judges_only_what_it_has_not_heard(
+    runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], clips: list[Clip], library: Library, few: None
+) -> None:
+    alone = evaluate(runs[:1], clips, library, "tiny", HALF)
+    assert (alone.clips, alone.sources, alone.runs) == (len(halves[1]), 3, ("a",))
+    solos = {judgement.set: judgement.scores.windows for judgement in alone.judgements if judgement.scope == "core"}
+    assert solos["solos"] == len([clip for clip in halves[1] if clip.labels])
+
+
+def test_several_runs_judge_everything_between_them(found: Report, clips: list[Clip]) -> None:
+    assert (found.clips, found.sources, found.runs) == (len(clips), 5, ("a", "b"))
+    windows = {(judgement.set, judgement.scope): judgement.scores.windows for judgement in found.judgements}
+    assert windows["solos", "core"] == windows["solos", "all"] == 20
+    assert windows["other sounds", "core"] == 4
+    assert {scope for _, scope in windows} == {"core", "all"}
+
+
+def test_confusions_count_every_window(found: Report) -> None:
+    for judgement in found.judgements:
+        assert sum(sum(heard.values()) for heard in judgement.confusion.values()) == judgement.scores.windows
+        assert set(judgement.top1_by_source) == (
+            {f"player {k}" for k in range(5)} if judgement.set == "solos" else set()
+        )
+
+
+def test_what_was_heard_by_all_is_judged_by_none(runs: list[RunFolder], library: Library, clips: list[Clip]) -> None:
+    heard = set(runs[0].config().train)
+    with pytest.raises(DataError, match="every one of these recordings was heard in training"):
+        evaluate(runs[:1], [clip for clip in clips if clip.group in heard], library, "tiny", HALF)
+
+
+def test_what_was_validated_with_counts_as_heard(clips: list[Clip], library: Library, tmp_path: Path) -> None:
+    run = untrained(tmp_path / "run", [])
+    run.write_config(configure(recipes.find("band-melcnn"), (), Splits([], clips, [])))
+    with pytest.raises(DataError, match="was heard in training"):
+        evaluate([run], clips, library, "tiny", HALF)
+
+
+def test_thresholds_are_fitted_on_the_answers_of_others(
+    runs: list[RunFolder], clips: list[Clip], library: Library, few: None
+) -> None:
+    fitted = evaluate(runs, clips, library, "tiny", None)
+    assert fitted.fitted
+    assert len(fitted.thresholds) == 11
+    assert set(fitted.thresholds) != {0.5}
+
+
+def test_thresholds_are_not_fitted_to_one_run(runs: list[RunFolder], clips: list[Clip], library: Library) -> None:
+    with pytest.raises(DataError, match="thresholds are fitted across runs"):
+        evaluate(runs[:1], clips, library, "tiny", None)
+
+
+def test_thresholds_are_not_fitted_where_one_run_judges_all(
+    runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], library: Library, few: None
+) -> None:
+    with pytest.raises(DataError, match="thresholds are fitted across runs"):
+        evaluate(runs, halves[1], library, "tiny", None)
+
+
+def test_runs_of_other_labels_are_not_judged_together(
+    runs: list[RunFolder], clips: list[Clip], library: Library, tmp_path: Path
+) -> None:
+    other = untrained(tmp_path / "run", [], msgspec.structs.replace(recipes.find("band-melcnn"), labels=("pia", "vio")))
+    with pytest.raises(DataError, match="only runs of the same labels"):
+        evaluate([runs[0], other], clips, library, "tiny", HALF)
+
+
+def test_a_report_takes_the_place_of_an_earlier_one_on_the_same_data(found: Report, tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    assert report.read(path) == []
+    for data, clips in (("a", 1), ("b", 2), ("a", 3)):
+        report.keep(msgspec.structs.replace(found, data=data, clips=clips), path)
+    assert [(kept.data, kept.clips) for kept in report.read(path)] == [("b", 2), ("a", 3)]
+    assert json.loads(path.read_bytes())[0]["judgements"][0]["set"] == "solos"
+    assert report.read(path)[0] == msgspec.structs.replace(found, data="b", clips=2)
+
+
+def test_thresholds_fitted_last_count(found: Report) -> None:
+    first, last = (msgspec.structs.replace(found, fitted=True, thresholds=(share,) * 11) for share in (0.3, 0.4))
+    assert report.thresholds([first, last, found], found.labels).tolist() == [0.4] * 11
+    assert report.thresholds([first], ("pia",)).tolist() == report.thresholds([], ("pia",)).tolist() == [0.5]
+
+
+def test_a_report_is_shown_as_tables(found: Report) -> None:
+    rows = len(found.judgements)
+    assert report.table(found).row_count == report.by_label(found).row_count == rows
+    assert len(report.by_label(found).columns) == 2 + 11
+
+
+def test_confusions_are_drawn(found: Report, tmp_path: Path) -> None:
+    paths = figures.draw_confusions(msgspec.structs.replace(found, data="a/b c"), tmp_path)
+    assert [path.name for path in paths] == ["confusion-solos-a-b-c.png", "confusion-pairs-a-b-c.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+
+
+def test_nothing_logged_draws_nothing(tmp_path: Path) -> None:
+    assert figures.draw_curves(RunFolder(tmp_path)) is None
