@@ -77,20 +77,20 @@ def command_line() -> "App":
     from cyclopts import App  # noqa: PLC0415  kept out of `import whoplays`
 
     app = App(name="whoplays", version=__version__, help=__doc__.partition("\n")[0], result_action="return_value")
-    for verb, place in _VERBS.items():
-        app.command(place, name=verb)
+    for verb, (place, summary) in _VERBS.items():
+        app.command(place, name=verb, help=summary)
     return app
 
 
 _VERBS: Final = {
-    "listen": "stream.commands:listen",
-    "watch": "stream.commands:watch",
-    "demo": "stream.demo:demo",
-    "models": "models.commands:models",
-    "train": "training.commands:train",
-    "evaluate": "training.commands:evaluate",
-    "export": "export.commands:export",
-    "bench": "bench.commands:app",
+    "listen": ("stream.commands:listen", "Listen to a source, and publish and show who plays."),
+    "watch": ("stream.commands:watch", "Show what a publisher says, and what of it was lost."),
+    "demo": ("stream.demo:demo", "Play a bundled concert through the whole path."),
+    "models": ("models.commands:models", "List the models that ship, and how good they are."),
+    "train": ("training.commands:train", "Train a recipe on recordings."),
+    "evaluate": ("training.commands:evaluate", "Judge runs on recordings they have not heard."),
+    "export": ("export.commands:export", "Make a model from a run."),
+    "bench": ("bench.commands:app", "Measure latency and throughput."),
 }
 _TRAIN_ONLY: Final = {
     "torch",
