@@ -130,6 +130,8 @@ def _check_card(card: ModelCard, path: Path) -> None:
         raise ModelError(f"{path}: unknown labels {', '.join(unknown)}")
     if len(card.thresholds) != len(card.labels):
         raise ModelError(f"{path}: {len(card.labels)} labels but {len(card.thresholds)} thresholds")
+    if not all(0 < threshold <= 1 for threshold in card.thresholds):
+        raise ModelError(f"{path}: thresholds must be above 0 and at most 1")
     if (card.sample_rate_hz, card.channels, card.window_samples) != (SAMPLE_RATE_HZ, CHANNELS, WINDOW_SAMPLES):
         raise ModelError(f"{path}: windows must be {WINDOW_SAMPLES} samples of {CHANNELS} at {SAMPLE_RATE_HZ} Hz")
 

@@ -40,18 +40,18 @@ class Decider:
         self._playing: Final[dict[str, _Appearance]] = {}
         self._count = 0
 
-    def active(self, probabilities: dict[str, float]) -> tuple[str, ...]:
-        """The labels at or above their thresholds."""
-        return tuple(label for label, value in probabilities.items() if value >= self._thresholds[label])
+    def active(self, probabilities: dict[str, float]) -> dict[str, bool]:
+        """Whether each label is at or above its threshold."""
+        return {label: value >= self._thresholds[label] for label, value in probabilities.items()}
 
     def follow(self, span: Span, probabilities: dict[str, float]) -> Iterator[Change]:
-        """Who enters or leaves with this window; in silence, without probabilities, everyone leaves."""
+        """Who enters or leaves with this window."""
         for label, threshold in self._thresholds.items():
-            value = probabilities.get(label, 0.0)
+            value = probabilities[label]
             appearance = self._playing.get(label)
-            if appearance is None and value >= threshold and probabilities:
+            if appearance is None and value >= threshold:
                 yield self._enter(label, span, value)
-            elif appearance is not None and probabilities and value >= threshold * RELEASE:
+            elif appearance is not None and value >= threshold * RELEASE:
                 appearance.until = span.end
                 appearance.peak = max(appearance.peak, value)
             elif appearance is not None:

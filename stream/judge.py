@@ -71,7 +71,7 @@ class Judge:
         for span, audio, row in zip(batch.spans, batch.audio, inferred.probabilities, strict=True):
             level = measure(audio)
             self.silent = level.dbfs < self._silence_dbfs
-            probabilities = {} if self.silent else self._named(row, span)
+            probabilities = self._named(np.zeros_like(row) if self.silent else row, span)
             yield self._window(span, level, probabilities, inferred)
             yield from self._events(self._decider.follow(span, probabilities))
 

@@ -71,7 +71,8 @@ class PlainLines(_Lines):
         if window.end < self._due_samples.get(window.session, 0):
             return ""
         self._due_samples[window.session] = window.end + SAMPLE_RATE_HZ
-        sure = ", ".join(f"{label} {window.probabilities[label]:.0%}" for label in window.active)
+        players = [label for label, active in window.active.items() if active]
+        sure = ", ".join(f"{label} {window.probabilities[label]:.0%}" for label in players)
         heard = "silence" if window.quality.silent else sure or "nobody for sure"
         return f"{moment(window.start):>7}-{moment(window.end):<7}  {heard}"
 

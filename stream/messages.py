@@ -101,7 +101,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     clipped: int
     """Samples at full scale."""
     silent: bool
-    """Below the silence gate: then nobody plays, and there are no probabilities."""
+    """Below the silence gate: then nobody plays: every probability is 0."""
     lost_samples: int
     """Samples of the window that were invented to fill a gap."""
 
@@ -131,9 +131,9 @@ class Window(Envelope, frozen=True, kw_only=True, tag="window"):
     clock: ClockKind
     """What `closed_ns` is made of."""
     probabilities: dict[str, float]
-    """By English name; empty in silence."""
-    active: tuple[str, ...]
-    """The names at or above their thresholds."""
+    """By English name; all 0 in silence."""
+    active: dict[str, bool]
+    """By English name: whether it is at or above its threshold."""
     quality: Quality
     timing: Timing
 

@@ -9,7 +9,7 @@ def follow(decider: Decider, values: list[float | None]) -> list[Change]:
     """The changes over windows of ten samples; None is silence."""
     changes: list[Change] = []
     for number, value in enumerate(values):
-        probabilities = {} if value is None else {"piano": value, "violin": 0.0}
+        probabilities = {"piano": value or 0.0, "violin": 0.0}
         changes += decider.follow(Span(10 * number, 10 * number + 10), probabilities)
     return changes
 
@@ -40,7 +40,7 @@ def test_the_end_sends_everyone_off() -> None:
 
 
 def test_active_is_at_or_above_the_threshold() -> None:
-    assert make().active({"piano": 0.5, "violin": 0.89}) == ("piano",)
+    assert make().active({"piano": 0.5, "violin": 0.89}) == {"piano": True, "violin": False}
 
 
 @given(st.lists(st.none() | st.floats(0, 1)))
