@@ -26,7 +26,8 @@ def write_graph(tagger: Tagger, path: Path) -> None:
     """
     example = torch.randn(2, CHANNELS, WINDOW_SAMPLES)
     with warnings.catch_warnings(), _quiet("torch.onnx"):
-        warnings.simplefilter("ignore", DeprecationWarning)
+        for kind in (DeprecationWarning, FutureWarning):
+            warnings.simplefilter("ignore", kind)
         program = torch.onnx.export(
             _Probabilities(tagger).eval(),
             (example,),
