@@ -19,7 +19,6 @@ _TIME_S: Final = np.arange(int(SECONDS * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
 
 def write_corpus(folder: Path, groups: int = 5, noises: int = 4) -> Path:
     """A labelled folder with one clip in each of so many groups of each instrument, and with noises."""
-    folder.mkdir(parents=True)
     rows: list[tuple[str, ...]] = []
     for label, play in INSTRUMENTS.items():
         for group in range(groups):
@@ -38,7 +37,8 @@ def write_index(
     rows: list[tuple[str, ...]],
     columns: tuple[str, ...] = ("path", "labels", "group", "source", "licence"),
 ) -> Path:
-    """Write `index.csv`."""
+    """Write `index.csv`, and the folder if there is none."""
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([columns, *rows])
     return folder

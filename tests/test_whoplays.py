@@ -1,0 +1,124 @@
+"""The front door: quick to open, and one line for whatever goes wrong behind it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import whoplays
+
+HEAVY = ("onnxruntime", "torch", "lightning", "cyclopts", "zmq", "soundfile", "numpy", "sklearn")
+
+
+def loaded_by(code: str) -> set[str]:
+    """The heavy packages that some code loads, in a process of its own."""
+    report = f"import atexit, sys; atexit.register(lambda: print(*set(sys.modules) & set({HEAVY}))); {code}"
+    done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=False, timeout=60)
+    assert "Traceback" not in done.stderr, done.stderr
+    return set(done.stdout.split())
+
+
+def complaint(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> str:
+    """The one line on standard error with which the command fails."""
+    with pytest.raises(SystemExit) as leaving:
+        whoplays.main(arguments)
+    assert leaving.value.code
+    out, err = capfd.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()
+    assert line.startswith("whoplays: ")
+    return line
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    assert loaded_by("import whoplays") == set()
+
+
+def test_the_recognizer_loads_the_runtime_only_with_a_model() -> None:
+    assert "onnxruntime" not in loaded_by("import whoplays; whoplays.Recognizer")
+
+
+def test_listening_never_loads_what_trains() -> None:
+    assert not loaded_by("import whoplays, stream.commands; whoplays.listen, whoplays.Subscriber") & {
+        "torch",
+        "lightning",
+        "sklearn",
+        "onnxruntime",
+    }
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate", "export", "listen", "models"])
+def test_a_wrong_option_is_refused_before_anything_heavy_is_loaded(verb: str) -> None:
+    assert not loaded_by(f"import whoplays; whoplays.main([{verb!r}, '--nonsense', '1'])") & {
+        "torch",
+        "lightning",
+        "onnxruntime",
+    }
+
+
+def test_all_that_is_promised_is_there() -> None:
+    for name in whoplays.__all__:
+        assert getattr(whoplays, name)
+    assert "importlib" not in whoplays.__all__
+
+
+def test_what_is_not_promised_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="module 'whoplays' has no attribute 'play'"):
+        _ = whoplays.play
+
+
+@pytest.mark.parametrize(
+    "error", ["DataError", "EndpointError", "ModelError", "OptionError", "ProviderError", "SourceError"]
+)
+def test_one_error_catches_all(error: str) -> None:
+    assert issubclass(getattr(whoplays, error), whoplays.WhoplaysError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("sing", "sing"),
+        ("listen --nonsense", "--nonsense"),
+        ("train", "requires an argument"),
+        ("train lasagne --data . --out run", "no recipe 'lasagne'"),
+        ("train band-melcnn --data missing --out run", "missing is no corpus"),
+        ("train band-melcnn --data missing --out run --epochs 0", "--epochs must be 1 or more, not 0"),
+        ("train band-melcnn --data missing --out run --stems -1", "--stems must be 1 or more, not -1"),
+        ("train band-melcnn --data missing --out run --seed -1", "--seed must be 0 or more, not -1"),
+        ("train band-melcnn --data missing --out run --threads 0", "--threads must be 1 or more, not 0"),
+        ("train band-melcnn --data missing --out run --epochs many", "many"),
+        ("train band-melcnn --data missing --out run --accelerator abacus", "abacus"),
+        ("evaluate missing", "missing is not a run"),
+        ("evaluate missing --threads 0", "--threads must be 1 or more, not 0"),
+        ("export missing --name Bad", "use small letters"),
+        ("export missing --name fine --cache .", "missing is not a run"),
+        ("listen missing.wav --no-publish --model nobody", "nobody"),
+    ],
+)
+def test_each_mistake_gives_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert message in complaint(arguments.split(), capfd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "package"),
+    [("train band-melcnn --data . --out run", "lightning"), ("evaluate run", "torch"), ("export run --name n", "onnx")],
+)
+def test_a_missing_extra_gives_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: str, package: str
+) -> None:
+    """As if the package were not installed: whatever was loaded from it before is forgotten, then not found again."""
+    for name in [name for name in sys.modules if name.split(".")[0] in {"training", "export"}]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    line = complaint(arguments.split(), capfd)
+    assert line == f"whoplays: {package} is not installed; training and export need: pip install 'whoplays[train]'"
+
+
+def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
+    whoplays.main(["--version"])
+    assert capsys.readouterr().out.strip() == whoplays.__version__
