@@ -46,7 +46,8 @@ def train(
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
-    from training.fit import fit  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+    from training.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+    from training.fit import fit  # noqa: PLC0415
 
     _refuse_less("threads", threads, 1)
     changes = {"epochs": epochs, "epoch_windows": epoch_windows, "stems": stems, "seed": seed}
@@ -58,6 +59,7 @@ def train(
     _keep(run, config)
     _CONSOLE.print(f"{chosen.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     fit(chosen, splits, library, run, accelerator=accelerator, threads=threads)
+    draw_curves(run)
     _CONSOLE.print(f"trained; judge it with: whoplays evaluate {out} --data DIR")
 
 
