@@ -39,28 +39,20 @@ def test_the_recognizer_loads_the_runtime_only_with_a_model() -> None:
     assert "onnxruntime" not in loaded_by("import whoplays; whoplays.Recognizer")
 
 
-def test_listening_never_loads_what_trains() -> None:
-    assert not loaded_by("import whoplays, stream.commands; whoplays.listen, whoplays.Subscriber") & {
-        "torch",
-        "lightning",
-        "sklearn",
-        "onnxruntime",
-    }
+def test_listening_loads_nothing_that_trains() -> None:
+    loaded = loaded_by("import whoplays, stream.commands; whoplays.listen, whoplays.Subscriber")
+    assert not loaded & {"torch", "lightning", "sklearn", "onnxruntime"}
 
 
 @pytest.mark.parametrize("verb", ["train", "evaluate", "export", "listen", "models"])
 def test_a_wrong_option_is_refused_before_anything_heavy_is_loaded(verb: str) -> None:
-    assert not loaded_by(f"import whoplays; whoplays.main([{verb!r}, '--nonsense', '1'])") & {
-        "torch",
-        "lightning",
-        "onnxruntime",
-    }
+    loaded = loaded_by(f"import whoplays; whoplays.main([{verb!r}, '--nonsense', '1'])")
+    assert not loaded & {"torch", "lightning", "onnxruntime"}
 
 
 def test_all_that_is_promised_is_there() -> None:
     for name in whoplays.__all__:
         assert getattr(whoplays, name)
-    assert "importlib" not in whoplays.__all__
 
 
 def test_what_is_not_promised_is_not_there() -> None:
@@ -68,11 +60,9 @@ def test_what_is_not_promised_is_not_there() -> None:
         _ = whoplays.play
 
 
-@pytest.mark.parametrize(
-    "error", ["DataError", "EndpointError", "ModelError", "OptionError", "ProviderError", "SourceError"]
-)
-def test_one_error_catches_all(error: str) -> None:
-    assert issubclass(getattr(whoplays, error), whoplays.WhoplaysError)
+@pytest.mark.parametrize("name", [name for name in whoplays.__all__ if name.endswith("Error")])
+def test_one_error_catches_all(name: str) -> None:
+    assert issubclass(getattr(whoplays, name), whoplays.WhoplaysError)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +83,7 @@ def test_one_error_catches_all(error: str) -> None:
         ("evaluate missing --threads 0", "--threads must be 1 or more, not 0"),
         ("export missing --name Bad", "use small letters"),
         ("export missing --name fine --cache .", "missing is not a run"),
-        ("listen missing.wav --no-publish --model nobody", "nobody"),
+        ("listen missing.wav --no-publish --model nobody", "there is no file missing.wav"),
     ],
 )
 def test_each_mistake_gives_one_clear_line(

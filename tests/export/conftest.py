@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import whoplays
+from export import package, parity
 from models.card import ModelCard, read_card
 from models.labels import NAMES
 from tests.training.tiny_corpus import write_corpus
@@ -89,11 +90,13 @@ def write_run(folder: Path, recipe_name: str, corpus: Path, seed: int = 1) -> Ru
 
 
 def export(run: RunFolder, cache: Path, out: Path) -> Exported:
-    """Make a model's folder from a run, by the command."""
+    """Make a model's folder from a run, by the command; parity on a few windows, as `RawCNN` is slow."""
     name = run.name
     options = ["--name", name, "--version", "1.2.3", "--out", str(out), "--cache", str(cache)]
     with redirect_stdout(io.StringIO()) as said, pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "300")
+        patch.setattr(parity, "_RANDOM_WINDOWS", 2)
+        patch.setattr(package, "_REAL_WINDOWS", 2)
         whoplays.main(["export", str(run.folder), *options])
     return Exported(run, out / name, said.getvalue())
 
