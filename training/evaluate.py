@@ -44,9 +44,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     sources: int
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
-    """Per label."""
-    fitted: bool
-    """Whether the thresholds were fitted; if so, a model card takes them over."""
+    """Per label, as judged by or as fitted; those of the latest report go on a model's card."""
     judgements: tuple[Judgement, ...]
 
 
@@ -88,7 +86,6 @@ def evaluate(
         sources=len({clip.source for _, share in shares for clip in share}),
         labels=recipe.labels,
         thresholds=tuple(_thresholds(thresholds, widest).round(4).tolist()),
-        fitted=thresholds is None,
         judgements=tuple(
             _judge(scope, name, list(zip(sat, marks, strict=True)), recipe, scopes[scope])
             for scope, sat in papers.items()

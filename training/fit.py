@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Final
 
 import lightning
@@ -15,7 +16,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 
-from models.errors import OptionError
+from models.errors import DataError, OptionError
 from training.batches import Batches
 from training.library import Library
 from training.recipe import Recipe
@@ -56,9 +57,17 @@ def fit(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, *, acc
 
 
 def load(recipe: Recipe, checkpoint: Path) -> Tagger:
-    """The network of a checkpoint, ready to judge with."""
+    """The network of a checkpoint, ready to judge with.
+
+    Raises:
+        DataError: the checkpoint is damaged, or is of another network.
+    """
     tagger = Tagger(recipe)
-    tagger.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"])
+    try:
+        tagger.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"])
+    except (OSError, EOFError, KeyError, RuntimeError, UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{checkpoint} cannot be used ({reason}); train the run again") from error
     return tagger.eval()
 
 

@@ -23,9 +23,9 @@ def read(path: Path) -> list[Report]:
 
 
 def thresholds(reports: list[Report], labels: tuple[str, ...]) -> Thresholds:
-    """The thresholds fitted last for these labels, or 0.5 for each."""
-    fitted = [report.thresholds for report in reports if report.fitted and report.labels == labels]
-    return np.array(fitted[-1] if fitted else (0.5,) * len(labels))
+    """The thresholds of the latest report on these labels, or 0.5 each; once fitted they stay until fitted again."""
+    known = [report.thresholds for report in reports if report.labels == labels]
+    return np.array(known[-1] if known else (0.5,) * len(labels))
 
 
 def table(report: Report) -> Table:

@@ -63,8 +63,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def band(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """The default network, of a run that was judged twice."""
     run = write_run(tmp_path_factory.mktemp("runs") / "band", "band-melcnn", corpus)
-    report.keep(judged("real", 0.8, sources=3, fitted=True), run.folder / "metrics.json")
-    report.keep(judged("test split", 0.5, sources=2, fitted=False), run.folder / "metrics.json")
+    report.keep(judged("real", 0.8, sources=3), run.folder / "metrics.json")
+    report.keep(judged("test split", 0.5, sources=2), run.folder / "metrics.json")
     return export(run, cache, tmp_path_factory.mktemp("models"))
 
 
@@ -101,7 +101,7 @@ def export(run: RunFolder, cache: Path, out: Path) -> Exported:
     return Exported(run, out / name, said.getvalue())
 
 
-def judged(data: str, share: float, *, sources: int, fitted: bool) -> Report:
+def judged(data: str, share: float, *, sources: int) -> Report:
     """A report with the same share everywhere."""
     scores = Scores(
         windows=10,
@@ -124,8 +124,7 @@ def judged(data: str, share: float, *, sources: int, fitted: bool) -> Report:
         clips=5,
         sources=sources,
         labels=tuple(NAMES),
-        thresholds=((0.25 if fitted else 0.5),) * 11,
-        fitted=fitted,
+        thresholds=(0.25,) * 11,
         judgements=tuple(judgements),
     )
 

@@ -95,7 +95,6 @@ def test_thresholds_are_fitted_on_the_answers_of_others(
     runs: list[RunFolder], clips: list[Clip], library: Library, few: None
 ) -> None:
     fitted = evaluate(runs, clips, library, "tiny", None)
-    assert fitted.fitted
     assert len(fitted.thresholds) == 11
     assert set(fitted.thresholds) != {0.5}
 
@@ -130,9 +129,9 @@ def test_a_report_takes_the_place_of_an_earlier_one_on_the_same_data(found: Repo
     assert report.read(path)[0] == msgspec.structs.replace(found, data="b", clips=2)
 
 
-def test_thresholds_fitted_last_count(found: Report) -> None:
-    first, last = (msgspec.structs.replace(found, fitted=True, thresholds=(share,) * 11) for share in (0.3, 0.4))
-    assert report.thresholds([first, last, found], found.labels).tolist() == [0.4] * 11
+def test_the_latest_thresholds_count(found: Report) -> None:
+    first, last = (msgspec.structs.replace(found, thresholds=(share,) * 11) for share in (0.3, 0.4))
+    assert report.thresholds([first, last], found.labels).tolist() == [0.4] * 11
     assert report.thresholds([first], ("pia",)).tolist() == report.thresholds([], ("pia",)).tolist() == [0.5]
 
 

@@ -1,0 +1,23 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.errors import DataError
+from training import recipe as recipes
+from training.fit import load
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint"])
+def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"last\.ckpt cannot be used"):
+        load(recipes.find("band-melcnn"), path)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save({"state_dict": {"stray": torch.zeros(1)}}, path)
+    with pytest.raises(DataError, match=r"last\.ckpt cannot be used"):
+        load(recipes.find("band-melcnn"), path)
