@@ -22,7 +22,7 @@ clean:
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "whoplays needs Python 3.11 or newer; name one with: make PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || apt-get install -y -q python3-venv \
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -y -q python3-venv; } \
 	  || { echo "this Python cannot make virtual environments; run: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 

@@ -108,6 +108,8 @@ _TRAIN_ONLY: Final = {
 def _missing_extra(error: ModuleNotFoundError) -> str:
     if error.name in _TRAIN_ONLY:
         return f"{error.name} is not installed; training and export need: pip install 'whoplays[train]'"
+    if error.name == "onnxruntime":
+        return "onnxruntime is not installed; install one of: pip install 'whoplays[cpu]', or 'whoplays[gpu]'"
     raise error
 
 

@@ -29,13 +29,13 @@ def write_graph(tagger: Tagger, path: Path) -> None:
         for kind in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", kind)
         program = torch.onnx.export(
-            _Probabilities(tagger).eval(),
+            torch.nn.Sequential(tagger.network, tagger.to_probabilities).eval(),
             (example,),
             dynamo=True,
             opset_version=OPSET,
             input_names=["audio"],
             output_names=["probabilities"],
-            dynamic_shapes={"audio": {0: torch.export.Dim("batch")}},
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
             verbose=False,
         )
     if program is None:
@@ -54,19 +54,6 @@ def count_macs(tagger: Tagger) -> int:
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         tagger(torch.zeros(1, CHANNELS, WINDOW_SAMPLES))
     return int(counter.get_total_flops()) // 2
-
-
-class _Probabilities(torch.nn.Module):
-    """A tagger's forward pass, apart from the trainer that the tagger also is."""
-
-    def __init__(self, tagger: Tagger) -> None:
-        super().__init__()
-        self.network = tagger.network
-        self.single_label = tagger.recipe.task == "single-label"
-
-    def forward(self, audio: torch.Tensor) -> torch.Tensor:
-        logits = self.network(audio)
-        return torch.softmax(logits, dim=1) if self.single_label else torch.sigmoid(logits)
 
 
 def _strip(graph: onnx.ModelProto) -> None:

@@ -19,6 +19,7 @@ from training.exam import places
 from training.fit import load
 from training.library import Library
 from training.mixing import solos
+from training.recipe import Recipe
 from training.report import read, thresholds
 from training.run import Config, RunFolder
 from training.tagger import Tagger
@@ -40,10 +41,10 @@ _KEPT: Final = {
 
 
 def package(run: RunFolder, name: str, version: str, folder: Path, library: Library) -> tuple[ModelCard, Parity]:
-    """Write `model.onnx` and `card.json` into `folder`, both or neither.
+    """Write `model.onnx` and `card.json` into `folder`, once both are made and proven.
 
     Raises:
-        DataError: the run or its recordings cannot be read.
+        DataError: the run or its recordings cannot be read, or the folder cannot be written.
         ModelError: the graph does not compute what the network computes.
     """
     config = run.config()
@@ -53,10 +54,18 @@ def package(run: RunFolder, name: str, version: str, folder: Path, library: Libr
         write_graph(tagger, graph)
         parity = prove(tagger, graph, _real_windows(config, library))
         card = _card(run, config, tagger, name=name, version=version, graph=graph, parity=parity)
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.move(graph, folder / "model.onnx")
-        write_card(card, folder)
+        write_card(card, Path(scratch))
+        _move(Path(scratch), folder)
     return card, parity
+
+
+def _move(made: Path, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("model.onnx", "card.json"):
+            shutil.move(made / name, folder / name)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written: {error.strerror}") from error
 
 
 def _card(
@@ -71,7 +80,7 @@ def _card(
         task=recipe.task,
         labels=recipe.labels,
         thresholds=tuple(thresholds(reports, recipe.labels).tolist()),
-        description=f"{recipe.description} Trained for {recipe.epochs} epochs.",
+        description=f"{recipe.description} Trained for {_length(recipe)}.",
         parameters=sum(parameter.numel() for parameter in tagger.network.parameters()),
         macs=count_macs(tagger),
         opset=OPSET,
@@ -79,6 +88,11 @@ def _card(
         corpora=_heard(config),
         measurements=_measurements(run.name, reports, recipe.task == "single-label"),
     )
+
+
+def _length(recipe: Recipe) -> str:
+    windows = f" of {recipe.epoch_windows:,} windows" if recipe.epoch_windows else ""
+    return f"{recipe.epochs} epochs{windows}"
 
 
 def _heard(config: Config) -> tuple[Corpus, ...]:

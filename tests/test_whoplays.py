@@ -99,9 +99,11 @@ def test_each_mistake_gives_one_clear_line(
     [("train band-melcnn --data . --out run", "lightning"), ("evaluate run", "torch"), ("export run --name n", "onnx")],
 )
 def test_a_missing_extra_gives_one_line(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: str, package: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: str, package: str
 ) -> None:
     """As if the package were not installed: whatever was loaded from it before is forgotten, then not found again."""
+    monkeypatch.chdir(tmp_path)
+    Path("index.csv").write_text("path,labels,group\n")
     for name in [name for name in sys.modules if name.split(".")[0] in {"training", "export"}]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)

@@ -50,13 +50,14 @@ def train(
     changes = {"epochs": epochs, "epoch_windows": epoch_windows, "stems": stems, "seed": seed}
     chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
     materials = [open_material(text) for text in data]
+
+    from training.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
+    from training.fit import fit  # noqa: PLC0415
+
     library, run = Library(cache), RunFolder(out)
     splits = Splits(*(_readable(clips, library) for clips in gather(materials, chosen.seed)))
     config = configure(chosen, tuple(data), splits)
     _keep(run, config)
-    from training.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
-    from training.fit import fit  # noqa: PLC0415
-
     _CONSOLE.print(f"{chosen.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     fit(chosen, splits, library, run, accelerator=accelerator, threads=threads)
     draw_curves(run)

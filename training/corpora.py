@@ -42,6 +42,8 @@ def open_corpus(folder: Path) -> Corpus:
         return LabelledFolder(folder)
     if (folder / "IRMAS-TrainingData").is_dir():
         return Irmas(folder)
+    if folder.name == "IRMAS-TrainingData":
+        return Irmas(folder.parent)
     if folder.name.startswith(IRMAS_TEST_PART):
         return IrmasTest(folder)
     raise DataError(

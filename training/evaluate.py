@@ -45,6 +45,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
     """Per label, as judged by or as fitted; those of the latest report go on a model's card."""
+    fitted: bool
+    """Whether the thresholds were fitted in this evaluation, each run's on the answers of the others."""
     judgements: tuple[Judgement, ...]
 
 
@@ -74,7 +76,7 @@ def evaluate(
         raise DataError("thresholds are fitted across runs: give two or more that held out different folds")
     scopes = _scopes(recipe)
     papers = {
-        scope: [_sit(run, set_exam(library, share, labels, _SEED), recipe, library) for run, share in shares]
+        scope: [_sit(run, set_exam(library, share, labels, _SEED), library) for run, share in shares]
         for scope, labels in scopes.items()
     }
     widest = papers[next(reversed(scopes))]
@@ -86,6 +88,7 @@ def evaluate(
         sources=len({clip.source for _, share in shares for clip in share}),
         labels=recipe.labels,
         thresholds=tuple(_thresholds(thresholds, widest).round(4).tolist()),
+        fitted=thresholds is None,
         judgements=tuple(
             _judge(scope, name, list(zip(sat, marks, strict=True)), recipe, scopes[scope])
             for scope, sat in papers.items()
@@ -121,19 +124,19 @@ def _shares(runs: list[RunFolder], clips: list[Clip]) -> list[tuple[RunFolder, l
     return shares
 
 
-def _sit(run: RunFolder, exam: Exam, recipe: Recipe, library: Library) -> dict[str, Answers]:
-    tagger = load(recipe, run.best_checkpoint())
-    return {name: _answer(tagger, questions, recipe, library) for name, questions in exam.sets.items()}
+def _sit(run: RunFolder, exam: Exam, library: Library) -> dict[str, Answers]:
+    tagger = load(run.config().recipe, run.best_checkpoint())
+    return {name: _answer(tagger, questions, library) for name, questions in exam.sets.items()}
 
 
-def _answer(tagger: Tagger, questions: list[Question], recipe: Recipe, library: Library) -> Answers:
+def _answer(tagger: Tagger, questions: list[Question], library: Library) -> Answers:
     batches = [questions[start : start + _BATCH] for start in range(0, len(questions), _BATCH)]
     probabilities: list[NDArray[np.float32]] = []
     for batch in batches:
         audio = torch.from_numpy(np.stack([question.audio(library) for question in batch]))
         with torch.inference_mode():
             probabilities.append(tagger(audio).numpy())
-    truths = np.array([[label in question.labels for label in recipe.labels] for question in questions])
+    truths = np.array([[label in question.labels for label in tagger.recipe.labels] for question in questions])
     return Answers(questions, np.concatenate(probabilities), truths)
 
 
@@ -157,11 +160,10 @@ def _judge(
 ) -> Judgement:
     columns = [recipe.labels.index(label) for label in labels]
     answers = [(paper[name], thresholds) for paper, thresholds in papers if name in paper]
-    # Relative to its threshold, a probability can be pooled with those of other runs: it is active at 0 and above.
-    margins = np.concatenate([answer.probabilities - thresholds for answer, thresholds in answers])[:, columns]
     probabilities = np.concatenate([answer.probabilities for answer, _ in answers])[:, columns]
     truths = np.concatenate([answer.truths for answer, _ in answers])[:, columns]
-    active = margins >= 0 if recipe.task == "multi-label" else single_label_active(probabilities)
+    named = np.concatenate([answer.probabilities >= thresholds for answer, thresholds in answers])[:, columns]
+    active = named if recipe.task == "multi-label" else single_label_active(probabilities)
     questions = [question for answer, _ in answers for question in answer.questions]
     return Judgement(
         set=name,

@@ -61,7 +61,7 @@ class Exam(NamedTuple):
 def set_exam(library: Library, clips: list[Clip], labels: tuple[str, ...], seed: int) -> Exam:
     """Solos, ensembles and other sounds as recorded, and seeded mixes of two and three labels within +-6 dB.
 
-    The parts of a mix come from different sources where there is more than one, else from different groups.
+    The parts of a mix come from different sources where there is more than one.
     """
     alone = [place for clip in solos(clips, labels) for place in places(library, clip)]
     together = [place for clip in clips if len(clip.labels) > 1 for place in places(library, clip)]

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import soundfile
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from models.errors import DataError
 from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from training.clip import Clip
+
+_UNKNOWN_LENGTH: Final = 1 << 62
 
 
 class Skipped(NamedTuple):
@@ -85,7 +87,13 @@ class Library:
 
 
 def decode(path: Path) -> NDArray[np.int16]:
-    """Read a file as `int16 [1 or 2, samples]` at 44.1 kHz; channels past the second are left out."""
+    """Read a file as `int16 [1 or 2, samples]` at 44.1 kHz; channels past the second are left out.
+
+    Raises:
+        OSError, soundfile.LibsndfileError: the file is missing or damaged, or of unknown length.
+    """
+    if soundfile.info(path).frames >= _UNKNOWN_LENGTH:
+        raise OSError("it does not say how long it is, as recordings that were piped do not; convert it once more")
     samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     samples = np.nan_to_num(samples[:, :CHANNELS], nan=0.0, posinf=1.0, neginf=-1.0)
     if rate_hz != SAMPLE_RATE_HZ:

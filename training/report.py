@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from rich.table import Table
 
+from models.errors import DataError
 from training.evaluate import Judgement, Report
 from training.run import write_json
 from training.scores import Thresholds
@@ -18,8 +19,17 @@ def keep(report: Report, path: Path) -> None:
 
 
 def read(path: Path) -> list[Report]:
-    """The reports in a `metrics.json`; none where there is no such file."""
-    return msgspec.json.decode(path.read_bytes(), type=list[Report]) if path.is_file() else []
+    """The reports in a `metrics.json`; none where there is no such file.
+
+    Raises:
+        DataError: the file holds anything else.
+    """
+    if not path.is_file():
+        return []
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[Report])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} holds no reports ({error}); delete it and evaluate again") from error
 
 
 def thresholds(reports: list[Report], labels: tuple[str, ...]) -> Thresholds:
@@ -52,6 +62,19 @@ def by_label(report: Report) -> Table:
     for judgement in report.judgements:
         accuracy = judgement.scores.label_accuracy
         grid.add_row(judgement.set, judgement.scope, *(_share(accuracy.get(label)) for label in labels))
+    return grid
+
+
+def by_source(report: Report) -> Table:
+    """Top-1 of solos from each source, a row each, and the mean over the sources."""
+    solos = {judgement.scope: judgement.top1_by_source for judgement in report.judgements if judgement.set == "solos"}
+    grid = Table(title="top-1 of solos by source", title_justify="left", box=None, header_style="bold")
+    grid.add_column("source")
+    for scope in solos:
+        grid.add_column(scope, justify="right")
+    for source in sorted({source for shares in solos.values() for source in shares}):
+        grid.add_row(source, *(_share(shares.get(source)) for shares in solos.values()))
+    grid.add_row("mean", *(_share(float(np.mean(list(shares.values())))) for shares in solos.values()))
     return grid
 
 

@@ -4,7 +4,7 @@ runs/<name>/
   config.json         the recipe as run, the corpora, and which groups each split holds
   checkpoints/        last.ckpt, and the best by validation loss
   log/metrics.csv     every epoch's losses; log1/, log2/ and so on since the run was resumed
-  metrics.json        figures on the test split
+  metrics.json        what evaluations found
   *.png               curves and confusion matrices
 """
 
@@ -27,7 +27,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     train: tuple[str, ...]
     """Groups heard in training."""
     validation: tuple[str, ...]
-    """Groups that decided when to stop and which thresholds to use."""
+    """Groups that decided which checkpoint is the best, where they hold every label."""
     test: tuple[str, ...]
     """Groups kept for judging."""
 
@@ -85,7 +85,7 @@ class RunFolder:
         """
         try:
             return msgspec.json.decode(self.config_path.read_bytes(), type=Config)
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise DataError(f"{self.folder} is not a run: {error}") from error
 
     def write_config(self, config: Config) -> None:

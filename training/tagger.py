@@ -22,12 +22,13 @@ class Tagger(lightning.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.network: MelCNN | RawCNN = _network(recipe)
+        self.to_probabilities = nn.Softmax(dim=1) if recipe.task == "single-label" else nn.Sigmoid()
         self.precision = MultilabelAveragePrecision(num_labels=len(recipe.labels), average="weighted")
 
     def forward(self, audio: Tensor) -> Tensor:
         """Probabilities `[batch, labels]` of windows `[batch, 2, 132300]`."""
-        logits = self.network(audio)
-        return torch.softmax(logits, dim=1) if self.recipe.task == "single-label" else torch.sigmoid(logits)
+        probabilities: Tensor = self.to_probabilities(self.network(audio))
+        return probabilities
 
     def on_train_batch_start(self, _batch: object, _index: int) -> None:
         """Seed dropout by the step's number, so that a resumed run goes on as an unbroken one would."""
@@ -46,7 +47,7 @@ class Tagger(lightning.LightningModule):
         audio, target = batch
         logits = self.network(audio)
         self.log("validation_loss", self._loss(logits, target), prog_bar=True)
-        self.precision.update(logits.sigmoid(), target.int())
+        self.precision.update(self.to_probabilities(logits), target.int())
 
     def on_validation_epoch_end(self) -> None:
         """Report average precision, each label weighted by how often it plays; one that never does has no say."""

@@ -125,6 +125,7 @@ def judged(data: str, share: float, *, sources: int) -> Report:
         sources=sources,
         labels=tuple(NAMES),
         thresholds=(0.25,) * 11,
+        fitted=False,
         judgements=tuple(judgements),
     )
 

@@ -100,3 +100,15 @@ def test_a_cache_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be a cache folder"):
         Library(tmp_path / "file")
+
+
+def test_a_recording_of_unknown_length_is_skipped(library: Library, tmp_path: Path) -> None:
+    path = tmp_path / "piped.flac"
+    soundfile.write(path, np.full(50_000, 0.25), 44_100)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the count of samples in FLAC's first metadata block: 0 is "unknown"
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    good, skipped = library.readable([Clip(path=path, labels=frozenset(), group="piped", source="piped")])
+    assert not good
+    assert "does not say how long it is" in skipped[0].reason
