@@ -2,6 +2,7 @@
 
 import queue
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -10,6 +11,7 @@ from stream.subscriber import Notice
 from stream.view import View
 
 QUEUE_MESSAGES: Final = 1000
+CHECK_S: Final = 0.1
 
 
 class Display:
@@ -32,8 +34,7 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._failed():
-            self._queue.put(None)
+        self._put(None, wait=True)
         self._thread.shutdown()
         if error is None:
             self._check()
@@ -41,17 +42,27 @@ class Display:
     def show(self, item: Message | Notice) -> None:
         """Show a message or a notice soon; raises what the view raised, if it has failed."""
         self._check()
+        wait = isinstance(item, End)
         try:
-            self._tell_skipped()
-            self._queue.put(item, block=isinstance(item, End))
+            self._tell_skipped(wait=wait)
+            self._put(item, wait=wait)
         except queue.Full:
             self._skipped += 1
 
-    def _tell_skipped(self) -> None:
+    def _tell_skipped(self, *, wait: bool) -> None:
         if self._skipped:
             text = f"nobody read fast enough: {self._skipped} messages were not shown"
-            self._queue.put_nowait(Notice(what="lost", text=text, count=self._skipped))
+            self._put(Notice(what="lost", text=text, count=self._skipped), wait=wait)
             self._skipped = 0
+
+    def _put(self, item: Message | Notice | None, *, wait: bool) -> None:
+        """Queue an item; wait for room if it must be shown, but not for a view that has failed."""
+        if not wait:
+            self._queue.put_nowait(item)
+        while wait and not self._failed():
+            with suppress(queue.Full):
+                self._queue.put(item, timeout=CHECK_S)
+                return
 
     def _check(self) -> None:
         if self._showing is not None and self._showing.done():

@@ -35,12 +35,13 @@ class Feeder:
         self._thread.shutdown()
 
     def check(self) -> None:
-        """Raise what the source raised, if it has failed.
+        """Raise what the source raised, if nothing follows because it has failed.
 
         Raises:
             SourceError: the audio is damaged, or went away.
         """
-        if self._fed is not None and self._fed.done():
+        # Not whether the thread is done: it closes the ring first, and is done a moment later.
+        if self._fed is not None and self._ring.closed:
             self._fed.result()
 
     def _feed(self) -> None:

@@ -3,18 +3,24 @@
 from typing import Final
 
 from models.signal import SAMPLE_RATE_HZ
+from stream.decider import RELEASE
 from stream.messages import End, Event, Gap, Message, Status, Window
 
 
 class Scene:
-    """Follows one stream's messages; a late joiner's scene is complete after one hop."""
+    """Follows one stream's messages; a late joiner's scene is complete within a second and a hop.
+
+    Who plays is told by events. Windows tell it to who joined late, or lost some: whoever is active plays, since that
+    window if nothing earlier is known, and whoever falls below the share of the threshold down to which events let
+    one play on, does not. Between the two a late joiner cannot know: whoever wavers there is shown once active.
+    """
 
     def __init__(self) -> None:
         self.status: Status | None = None
         self.window: Window | None = None
         self.end: End | None = None
         self.since: Final[dict[str, int]] = {}
-        """From when each one who plays has been heard, in samples."""
+        """From when each one who plays has been heard, in samples, as far as is known."""
         self.gaps = 0
 
     def follow(self, message: Message) -> None:
@@ -25,7 +31,7 @@ class Scene:
             case Status():
                 self.status = message
             case Window():
-                self.window = message
+                self._look(message)
             case Event(phase="start"):
                 self.since[message.label] = message.at
             case Event():
@@ -34,6 +40,17 @@ class Scene:
                 self.gaps += 1
             case End():
                 self.end = message
+                self.since.clear()
+
+    def _look(self, window: Window) -> None:
+        self.window = window
+        status = self.status
+        thresholds = dict(zip(status.labels, status.thresholds, strict=False)) if status else {}
+        for label, active in window.active.items():
+            if active:
+                self.since.setdefault(label, window.start)
+            elif window.probabilities.get(label, 0.0) < thresholds.get(label, 0.0) * RELEASE:
+                self.since.pop(label, None)
 
     def _begin_again(self) -> None:
         self.status = self.window = self.end = None

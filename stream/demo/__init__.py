@@ -12,7 +12,7 @@ from stream.engine import Engine
 from stream.file_source import FileSource
 from stream.publisher import Publisher
 from stream.recognizer import Recognizer
-from stream.terminal import stopping
+from stream.terminal import leaving, stopping
 
 CLIP: Final = Path(__file__).with_name("concert.ogg")
 ENDPOINT: Final = "tcp://127.0.0.1:*"
@@ -23,31 +23,39 @@ LEAVE_S: Final = 20.0
 def demo(clip: Path = CLIP, /, *, model: str = "default") -> None:
     """Play a bundled concert in real time, and show what a subscriber in another process receives.
 
-    It fails unless the subscriber got every message, up to the end of the stream.
+    It fails unless the subscriber got every message, up to the end of the stream. Ctrl-C ends the stream early.
 
     Args:
         clip: Another recording to play.
         model: Another model to listen with.
     """
     source, recognizer = FileSource(clip), Recognizer.load(model)
-    with Publisher(ENDPOINT) as publisher, _subscriber(publisher.endpoint) as watcher:
+    with leaving(), Publisher(ENDPOINT) as publisher, _subscriber(publisher.endpoint) as watcher:
         if not publisher.wait_for_subscriber(JOIN_S):
             raise EndpointError(f"the subscriber did not reach {publisher.endpoint} within {JOIN_S:.0f} s")
         engine = Engine(source, recognizer, stream="demo", publisher=publisher)
         with stopping(engine.stop):
             for _ in engine.run():
                 pass
-        code = watcher.wait(LEAVE_S)
-    if code:
-        raise EndpointError("the subscriber did not receive the whole stream")
+        _check(watcher)
 
 
 @contextmanager
 def _subscriber(endpoint: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "whoplays", "watch", endpoint, "--until-end"]
-    watcher = subprocess.Popen(command)  # noqa: S603  our own interpreter and module
+    # In a session of its own Ctrl-C does not reach it, so that it still receives how the stream ends.
+    watcher = subprocess.Popen(command, start_new_session=True)  # noqa: S603  our own interpreter and module
     try:
         yield watcher
     finally:
         watcher.terminate()
         watcher.wait()
+
+
+def _check(watcher: subprocess.Popen[bytes]) -> None:
+    try:
+        code = watcher.wait(LEAVE_S)
+    except subprocess.TimeoutExpired as error:
+        raise EndpointError(f"the subscriber did not leave within {LEAVE_S:.0f} s") from error
+    if code:
+        raise EndpointError("the subscriber did not receive the whole stream")

@@ -1,3 +1,7 @@
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,23 @@ def test_a_subscriber_in_another_process_shows_what_it_receives(
     assert "piano enters" in shown
     assert "violin enters" in shown
     assert "demo: finished after 0:03.2" in shown
+
+
+def test_ctrl_c_ends_it_in_both_processes(concert: Path, model: Path) -> None:
+    """A terminal sends the signal to every process of the group."""
+    command = [sys.executable, "-m", "whoplays", "demo", str(concert), "--model", str(model)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        try:
+            assert process.stdout
+            assert "heard by tiny" in process.stdout.readline()
+            os.killpg(process.pid, signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert (process.returncode, err) == (0, "")
+    assert "demo: stopped after" in out
 
 
 def test_it_fails_without_its_subscriber(clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

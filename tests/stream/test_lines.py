@@ -1,4 +1,5 @@
 import io
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from stream.live_view import LiveView
 from stream.messages import Message, decode
 from stream.recognizer import Recognizer
 from stream.subscriber import Notice
+from stream.view import View
 from tests.stream.make_messages import make_gap, make_status
 
 LOST = Notice(what="lost", text="lost 3 messages of hall", stream="hall", count=3)
@@ -77,6 +79,66 @@ class BlockedView(PlainLines):
 def test_a_display_raises_what_its_view_raised() -> None:
     with pytest.raises(BrokenPipeError), Display(BlockedView()) as display:
         display.show(make_gap(0))
+
+
+class HeldView(PlainLines):
+    """A view that shows nothing until somebody waits for room in the queue of its display."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self._view = view
+        self._going_on = threading.Event()
+
+    def show(self, item: Message | Notice) -> None:
+        self._going_on.wait()
+        self._view.show(item)
+
+    def hold(self, display: Display) -> None:
+        """Let one message be taken, and fill the queue."""
+        put = display._queue.put
+
+        def watched(item: Message | Notice | None, block: bool = True, timeout: float | None = None) -> None:
+            if block:
+                self._going_on.set()
+            put(item, block, timeout)
+
+        display._queue.put = watched  # type: ignore[method-assign]
+        display.show(make_gap(0))
+        while display._queue.qsize():
+            pass
+        while not display._queue.full():
+            display.show(make_gap(0))
+
+
+def end_while_full(view: HeldView, end: Message, skipped: int = 0) -> None:
+    with Display(view) as display:
+        view.hold(display)
+        for _ in range(skipped):
+            display.show(make_gap(0))
+        display.show(end)
+
+
+@pytest.fixture
+def end(messages: list[Message]) -> Message:
+    return messages[-1]
+
+
+@pytest.mark.timeout(30)
+def test_a_view_that_dies_while_the_queue_is_full_delays_nothing(end: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.display.QUEUE_MESSAGES", 3)
+    with pytest.raises(BrokenPipeError):
+        end_while_full(HeldView(BlockedView()), end)
+
+
+@pytest.mark.timeout(30)
+def test_the_end_is_shown_although_messages_were_skipped(
+    end: Message, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.display.QUEUE_MESSAGES", 3)
+    end_while_full(HeldView(PlainLines()), end, skipped=1)
+    *_, skipped, last = capsys.readouterr().out.splitlines()
+    assert skipped == "! nobody read fast enough: 1 messages were not shown"
+    assert last == "main: finished after 0:12.0"
 
 
 def test_a_display_that_falls_behind_says_how_much_it_skipped(
