@@ -141,13 +141,14 @@ def _answer(tagger: Tagger, questions: list[Question], library: Library) -> Answ
 
 
 def _thresholds(given: Thresholds | None, papers: list[dict[str, Answers]]) -> Thresholds:
-    """The thresholds given, or else those that fit these answers best."""
+    """The thresholds given, or else those that fit these answers best, each set of questions counting alike."""
     if given is not None:
         return given
     answers = [answers for paper in papers for answers in paper.values()]
     return fit_thresholds(
         np.concatenate([answer.probabilities for answer in answers]),
         np.concatenate([answer.truths for answer in answers]),
+        np.concatenate([np.full(len(answer.truths), 1 / len(answer.truths)) for answer in answers]),
     )
 
 

@@ -62,14 +62,22 @@ def single_label_active(probabilities: Probabilities) -> Truths:
     return np.asarray(np.arange(probabilities.shape[1]) == best)
 
 
-def fit_thresholds(probabilities: Probabilities, truths: Truths) -> Thresholds:
-    """Per label, the threshold with the best F1 on these windows; 0.5 for a label that never plays in them."""
+def fit_thresholds(
+    probabilities: Probabilities, truths: Truths, weights: NDArray[np.float64] | None = None
+) -> Thresholds:
+    """Per label, the threshold with the best F1 on these windows; 0.5 for a label that never plays in them.
+
+    Args:
+        weights: how much each window counts, `[windows]`; all alike unless given.
+    """
+    share = (np.ones(len(truths)) if weights is None else weights)[:, None]
     grid = np.linspace(0.05, 0.95, 91)
     best = np.full(truths.shape[1], 0.5)
     for k in np.flatnonzero(truths.any(axis=0)):
         active = probabilities[:, k, None] >= grid
-        hits = (active & truths[:, k, None]).sum(axis=0)
-        f1 = 2 * hits / np.maximum(active.sum(axis=0) + truths[:, k].sum(), 1)
+        truth = truths[:, k, None]
+        named = (share * active).sum(axis=0) + (share * truth).sum()
+        f1 = 2 * (share * (active & truth)).sum(axis=0) / named
         best[k] = grid[_middle_of_widest(np.flatnonzero(f1 >= f1.max() - _FLOOR))]
     return best
 

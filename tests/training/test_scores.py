@@ -88,3 +88,10 @@ def test_between_two_thresholds_that_are_best_is_none() -> None:
     truth = np.array([[1], [0], [0], [1]], bool)
     (threshold,) = fit_thresholds(probabilities, truth)
     assert f1(probabilities[:, 0] >= threshold, truth[:, 0]) == pytest.approx(2 / 3)
+
+
+def test_windows_count_by_their_weights() -> None:
+    probabilities = np.array([[0.3], [0.6], [0.8]], np.float32)
+    truth = np.array([[True], [False], [True]])
+    low, high = (fit_thresholds(probabilities, truth, np.array(weights))[0] for weights in ([9, 1, 1], [1, 9, 1]))
+    assert low < 0.3 < 0.6 < high
