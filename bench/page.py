@@ -22,8 +22,13 @@ make such a file, the third makes this page:
 message. Three processes take part: one sends noise as raw PCM in blocks of 10 ms, `whoplays listen -` recognises and
 publishes over TCP on this machine, and one subscribes. When each sample is due is decided before the first is sent, and
 nothing that happens later moves it (an open loop); so a stall counts against every window that it delays. A window that
-was not received within ten seconds after the last was due is lost: it is counted, and is in no percentile. All three
-processes read one clock, the monotonic one. The stages of a window add up to its latency; their percentiles do not:
+was not received within ten seconds after the last was due is lost: it is counted, and is in no percentile.
+
+The latency itself is taken from one clock, the monotonic one: the sender decides by it when a sample is due, and the
+subscriber notes by it when a message came. The moments between travel in the message as wall time, to which the listener
+converts them and from which the subscriber converts them back; so should the wall clock be adjusted in between, that
+moves time from one stage to its neighbour, and leaves the latency alone. The stages of a window add up to its latency;
+their percentiles do not:
 
 | stage | from | to |
 |---|---|---|

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -71,7 +72,7 @@ _decoder: Final[msgspec.json.Decoder[Result]] = msgspec.json.Decoder(Result)
 
 
 def check_writable(target: str | None) -> None:
-    """Refuse a file that cannot be written, before time is spent on measuring.
+    """Refuse a file that cannot be written, before time is spent on measuring; make its folder if there is none.
 
     Raises:
         OptionError: it is a folder, or cannot be written.
@@ -79,8 +80,11 @@ def check_writable(target: str | None) -> None:
     if target in (None, "-"):
         return
     path = Path(target)
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise OptionError(f"cannot write a result to {target}; give a file in a folder that exists, or -")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    possible = path.parent.is_dir() and not path.is_dir()
+    if not (possible and os.access(path if path.exists() else path.parent, os.W_OK)):
+        raise OptionError(f"cannot write a result to {target}; give a file that can be written, or -")
 
 
 def write_result(result: Result, target: str) -> None:
@@ -102,5 +106,5 @@ def read_result(path: Path) -> Result:
         return _decoder.decode(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
         raise DataError(f"{path} is no result of whoplays bench: {error}") from error

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from bench.conditions import load_now, observe
 from bench.results import Cell, ThroughputResult
+from models.card import MAX_DIFFERENCE
 from models.errors import OptionError
 from models.signal import CHANNELS, WINDOW_SAMPLES
 from stream.lines import note
@@ -17,8 +18,6 @@ from stream.messages import ModelInfo
 from stream.recognizer import Recognizer
 
 ROUNDS: Final = 5
-TOLERANCE: Final = 1e-4
-"""What an exported graph may differ from its network by."""
 LEVEL: Final = 0.1
 
 Floats = npt.NDArray[np.float32]
@@ -66,7 +65,7 @@ def measure_throughput(
         conditions=observe(info, running, load),
         rounds=ROUNDS,
         seconds_per_cell=seconds,
-        tolerance=TOLERANCE,
+        tolerance=MAX_DIFFERENCE,
         cells=judge(rates, differences(settings, recognizers, audio)),
     )
 
@@ -102,7 +101,7 @@ def judge(rates: Mapping[Setting, Sequence[float]], differing: Mapping[Setting, 
             ratio=round(median / medians[REFERENCE], 3),
             max_abs_diff=differing[setting] if np.isfinite(differing[setting]) else None,
             # Written so that what is no number does not agree.
-            agrees=differing[setting] <= TOLERANCE,
+            agrees=differing[setting] <= MAX_DIFFERENCE,
         )
         for setting, median in medians.items()
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -11,6 +11,11 @@ from models.errors import ModelError
 from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 
 Task = Literal["single-label", "multi-label"]
+
+MAX_DIFFERENCE: Final = 1e-4
+"""What a probability may differ by, of the same window in the same network: between torch and the exported graph, and
+between batch sizes, threads and providers. Far below what a threshold could mean, far above float32's rounding."""
+FLOAT32: Final = "tensor(float)"
 
 
 class Corpus(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +76,8 @@ class GraphFacts(msgspec.Struct, frozen=True, kw_only=True):
     inputs: dict[str, tuple[object, ...]]
     """Shape by name; a free dimension is a string or None."""
     outputs: dict[str, tuple[object, ...]]
+    types: dict[str, str]
+    """Of the elements of each input and output, by name, as onnxruntime calls them: `tensor(float)`."""
     labels: tuple[str, ...]
     """Codes in output order, from the graph's metadata."""
 
@@ -86,7 +93,7 @@ def read_card(folder: Path) -> ModelCard:
         card = msgspec.json.decode(path.read_bytes(), type=ModelCard)
     except FileNotFoundError:
         raise ModelError(f"{folder} holds no card.json; export a run there: whoplays export RUN --name NAME") from None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise ModelError(f"{path} is not a model card: {error}") from error
     _check_card(card, path)
     _check_digest(card, folder / "model.onnx")
@@ -105,23 +112,31 @@ def graph_digest(path: Path) -> str:
 
 
 def check_graph(card: ModelCard, facts: GraphFacts) -> None:
-    """Refuse a graph whose shapes or labels are not those of its card.
+    """Refuse a graph whose inputs, shapes, types or labels are not those of its card.
 
     Raises:
         ModelError: says which of them disagree, and how.
     """
-    audio = facts.inputs.get("audio", ())
-    wanted = (card.channels, card.window_samples)
-    if len(audio) != 3 or tuple(audio[1:]) != wanted or isinstance(audio[0], int):
-        shown = f"[batch, {wanted[0]}, {wanted[1]}]"
-        raise ModelError(f"model {card.name}: its card says input audio {shown}, its graph has {facts.inputs}")
+    _check_inputs(card, facts)
     probabilities = facts.outputs.get("probabilities", ())
     if len(probabilities) != 2 or probabilities[1] != len(card.labels):
         count = len(card.labels)
         raise ModelError(f"model {card.name}: its card names {count} labels, its graph returns {facts.outputs}")
+    for name in ("audio", "probabilities"):
+        if facts.types.get(name) != FLOAT32:
+            raise ModelError(f"model {card.name}: {name} must be {FLOAT32}, its graph has {facts.types.get(name)}")
     if facts.labels != card.labels:
         mine, theirs = " ".join(card.labels), " ".join(facts.labels)
         raise ModelError(f"model {card.name}: its card says labels {mine}, its graph says {theirs}")
+
+
+def _check_inputs(card: ModelCard, facts: GraphFacts) -> None:
+    audio = facts.inputs.get("audio", ())
+    wanted = (card.channels, card.window_samples)
+    alone = len(facts.inputs) == 1
+    if not alone or len(audio) != 3 or tuple(audio[1:]) != wanted or isinstance(audio[0], int):
+        shown = f"[batch, {wanted[0]}, {wanted[1]}]"
+        raise ModelError(f"model {card.name}: its card says input audio {shown}, its graph has {facts.inputs}")
 
 
 def _check_card(card: ModelCard, path: Path) -> None:

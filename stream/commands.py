@@ -1,11 +1,11 @@
 """`whoplays listen` and `whoplays watch`."""
 
 from contextlib import ExitStack, closing
-from typing import Annotated
+from typing import Annotated, Final
 
-from cyclopts import Parameter
+from cyclopts import CycloptsError, Parameter
 
-from models.errors import EndpointError, SourceError
+from models.errors import EndpointError, OptionError, SourceError
 from stream.display import Display
 from stream.endpoint import DEFAULT_ENDPOINT
 from stream.engine import Engine
@@ -20,6 +20,8 @@ from stream.sources import CHOICES, from_uri
 from stream.subscriber import Subscriber
 from stream.terminal import leaving, reader_may_leave, stopping
 from stream.view import View, choose_view
+
+LONGEST_WAIT_S: Final = 86_400.0
 
 
 def listen(
@@ -50,7 +52,7 @@ def listen(
         hop: Seconds from the start of one window to the next, up to 3.
         publish: The ZeroMQ address to publish on; port * takes any free one.
         no_publish: Publish nothing.
-        wait: Seconds to wait for a first subscriber before the source begins.
+        wait: Seconds to wait for a first subscriber before the source begins, up to a day.
         insecure: Allow an address that is open to the network.
         speed: Play a file in real time, or as fast as it can be heard without losing anything.
         json: Print the messages as they go over the wire, one a line.
@@ -62,6 +64,9 @@ def listen(
     """
     if source is None:
         raise SourceError(f"say what to listen to: {CHOICES}")
+    _refuse_option(source)
+    if not 0 <= wait <= LONGEST_WAIT_S:
+        raise OptionError(f"waiting {wait} s makes no sense; give 0 to {LONGEST_WAIT_S:.0f} s, which is a day")
     pcm = PcmFormat(encoding=encoding, rate_hz=rate, channels=channels)
     publisher = None if no_publish else Publisher(publish, insecure=insecure)
     heard = from_uri(source, speed=speed, pcm=pcm)
@@ -109,6 +114,12 @@ def watch(
     if until_end and not (ended and subscriber.lost == 0):
         missed = f"{subscriber.lost} messages were lost" if ended else "left before the stream had ended"
         raise EndpointError(f"{endpoint}: {missed}")
+
+
+def _refuse_option(source: str) -> None:
+    """Refuse a mistyped option: as - is a source, whatever begins with it is taken for one at first."""
+    if source.startswith("-") and source != "-":
+        raise CycloptsError(msg=f"Unknown option: {source}. A file of that name is ./{source}")
 
 
 def _show(engine: Engine, view: View) -> None:

@@ -9,6 +9,9 @@ from models.errors import SourceError
 from models.signal import SAMPLE_RATE_HZ
 from stream.ring import Audio
 
+RATES_HZ: Final = range(1_000, 1_000_001)
+"""The rates that audio can have."""
+
 
 class Converter:
     """Makes stereo at 44 100 Hz of audio at any rate, block by block.
@@ -21,8 +24,9 @@ class Converter:
     """
 
     def __init__(self, rate_hz: int, channels: int) -> None:
-        if not 1_000 <= rate_hz <= 1_000_000:
-            raise SourceError(f"cannot listen at {rate_hz} Hz; give a rate from 1000 to 1000000 Hz")
+        if rate_hz not in RATES_HZ:
+            lowest, highest = RATES_HZ[0], RATES_HZ[-1]
+            raise SourceError(f"cannot listen at {rate_hz} Hz; give a rate from {lowest} to {highest} Hz")
         if channels < 1:
             raise SourceError(f"cannot listen to {channels} channels; give 1 or more")
         self._rate_hz: Final = rate_hz

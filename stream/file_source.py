@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import soundfile
 
@@ -17,15 +17,19 @@ from stream.source import Block, ClockKind
 
 Speed = Literal["realtime", "max"]
 
+UNKNOWN_FRAMES: Final = 2**63 - 1
+"""What libsndfile says of a length that the file does not tell (`SF_COUNT_MAX`)."""
+
 
 class FileSource:
     """A file in any format that libsndfile reads, of any rate and channel count.
 
     In real time it plays as if it were live, and does not wait for a listener that is too slow; at `max` speed it
-    waits, and nothing is lost. Of more than two channels the first two are heard.
+    waits, and nothing is lost. Of more than two channels the first two are heard. A FLAC whose writer could not tell
+    its length, because it wrote into a pipe, is heard to its end.
 
     Raises:
-        SourceError: it is missing, empty, no audio, or shorter than a window.
+        SourceError: it is missing, empty, no audio, or known to be shorter than a window.
     """
 
     def __init__(self, path: Path, speed: Speed = "realtime") -> None:
@@ -51,24 +55,36 @@ class FileSource:
         converter = Converter(self._rate_hz, self._channels)
         read = 0
         try:
-            with soundfile.SoundFile(self._path) as file:
-                while not self._stopped.is_set() and read < self._frames:
+            with _Forward(self._path) as file:
+                last = False
+                while not self._stopped.is_set() and not last:
                     chunk = file.read(frames, dtype="float32", always_2d=True)
                     read += len(chunk)
-                    self._refuse_truncated(len(chunk), read)
-                    yield converter.convert(chunk, last=read == self._frames)
+                    last = self._is_last(len(chunk), read)
+                    yield converter.convert(chunk, last=last)
         except (soundfile.LibsndfileError, OSError) as error:
             raise SourceError(f"{self._path} is damaged after {read / self._rate_hz:.1f} s: {error}") from error
 
-    def _refuse_truncated(self, chunk: int, read: int) -> None:
+    def _is_last(self, chunk: int, read: int) -> bool:
+        if self._frames is None:
+            return chunk == 0
         if chunk == 0:
             heard_s, promised_s = read / self._rate_hz, self._frames / self._rate_hz
             raise SourceError(
                 f"{self._path} ends after {heard_s:.1f} s of {promised_s:.1f} s; it is cut off or damaged"
             )
+        return read == self._frames
 
 
-def _inspect(path: Path) -> tuple[int, int, int]:
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]  soundfile has no types
+    """A file that is read from first to last: after each read soundfile would seek, which fails if no end is known."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _inspect(path: Path) -> tuple[int | None, int, int]:
+    """Frames, if their number is known, sample rate, and channels."""
     if path.is_dir():
         raise SourceError(f"{path} is a folder; give one audio file")
     if not path.exists():
@@ -78,6 +94,8 @@ def _inspect(path: Path) -> tuple[int, int, int]:
     except (soundfile.LibsndfileError, OSError) as error:
         what = "is empty" if path.stat().st_size == 0 else f"is no audio that can be read ({error})"
         raise SourceError(f"{path} {what}; give a WAV, FLAC, Ogg, MP3 or other recording") from error
+    if info.frames == UNKNOWN_FRAMES:
+        return None, info.samplerate, info.channels
     _refuse_short(path, info.frames / info.samplerate)
     return info.frames, info.samplerate, info.channels
 

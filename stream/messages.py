@@ -202,6 +202,9 @@ def decode(data: bytes) -> Message:
     """A message from its JSON.
 
     Raises:
-        msgspec.DecodeError: it is no JSON, no message, or of an unknown kind.
+        msgspec.DecodeError: it is no JSON, no UTF-8, no message, or of an unknown kind.
     """
-    return _decoder.decode(data)
+    try:
+        return _decoder.decode(data)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from error

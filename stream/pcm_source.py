@@ -13,13 +13,14 @@ import numpy as np
 
 from models.errors import OptionError, SourceError
 from models.signal import SAMPLE_RATE_HZ
-from stream.convert import Converter
+from stream.convert import RATES_HZ, Converter
 from stream.ring import Audio
 from stream.source import Block, ClockKind
 
 Encoding = Literal["s16le", "s24le", "s32le", "f32le"]
 WIDTH_BYTES: Final[dict[Encoding, int]] = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
 POLL_S: Final = 0.1
+PIPE: Final = "pipe PCM into it: ffmpeg … -f s16le - | whoplays listen -"
 
 
 class PcmFormat(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +37,9 @@ class PcmFormat(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.encoding not in WIDTH_BYTES:
             raise OptionError(f"unknown PCM format {self.encoding!r}; known are {', '.join(WIDTH_BYTES)}")
-        if not 1_000 <= self.rate_hz <= 1_000_000:
-            raise OptionError(f"PCM at {self.rate_hz} Hz makes no sense; give a rate from 1000 to 1000000")
+        if self.rate_hz not in RATES_HZ:
+            lowest, highest = RATES_HZ[0], RATES_HZ[-1]
+            raise OptionError(f"PCM at {self.rate_hz} Hz makes no sense; give a rate from {lowest} to {highest}")
         if not 1 <= self.channels <= 64:
             raise OptionError(f"PCM of {self.channels} channels makes no sense; give 1 to 64")
 
@@ -53,7 +55,7 @@ class PcmSource:
     A pipe makes its writer wait while we are busy, so nothing is lost here.
 
     Raises:
-        SourceError: standard input is a terminal.
+        SourceError: standard input is closed, or a terminal.
     """
 
     def __init__(self, pcm: PcmFormat, descriptor: int | None = None) -> None:
@@ -61,9 +63,9 @@ class PcmSource:
         self.uri = "-"
         self.clock: ClockKind = "arrival"
         self.live = False
-        self._descriptor = sys.stdin.fileno() if descriptor is None else descriptor
+        self._descriptor = _standard_input() if descriptor is None else descriptor
         if os.isatty(self._descriptor):
-            raise SourceError("standard input is a terminal; pipe PCM into it: ffmpeg … -f s16le - | whoplays listen -")
+            raise SourceError(f"standard input is a terminal; {PIPE}")
         self._pcm = pcm
         self._stopped = threading.Event()
 
@@ -85,7 +87,7 @@ class PcmSource:
         while not self._stopped.is_set():
             if not select.select([self._descriptor], [], [], POLL_S)[0]:
                 continue
-            data = os.read(self._descriptor, 1 << 16)
+            data = self._read()
             if not data:
                 self._refuse_rest(len(rest))
                 yield decode(b"", self._pcm)
@@ -96,12 +98,24 @@ class PcmSource:
             if whole:
                 yield decode(data[:whole], self._pcm)
 
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._descriptor, 1 << 16)
+        except OSError as error:
+            raise SourceError(f"{self.name} cannot be read: {error.strerror}; {PIPE}") from error
+
     def _refuse_rest(self, extra: int) -> None:
         if extra:
             raise SourceError(
                 f"the PCM ended {extra} bytes into a frame of {self._pcm.frame_bytes}; "
                 "it is cut off, or --format or --channels is wrong"
             )
+
+
+def _standard_input() -> int:
+    if sys.stdin is None:
+        raise SourceError(f"standard input is closed; {PIPE}")
+    return sys.stdin.fileno()
 
 
 def decode(data: bytes, pcm: PcmFormat) -> Audio:

@@ -1,7 +1,8 @@
 """Opening a graph on the onnxruntime provider that was asked for, and on no other."""
 
 import io
-from contextlib import redirect_stdout, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -65,15 +66,38 @@ def _refuse_missing(runtime: ModuleType, provider: str) -> None:
 
 
 def _create(runtime: ModuleType, graph: Path, provider: str, threads: int) -> Any:
-    state = runtime.capi.onnxruntime_pybind11_state
-    refusals = (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented, state.RuntimeException)
     chain = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
-    try:
+    with one_line(str(graph), provider):
         return runtime.InferenceSession(graph, _options(runtime, threads), providers=chain, enable_fallback=0)
-    except refusals as error:
-        raise ModelError(f"onnxruntime refuses {graph}: {_one_line(error)}") from error
-    except (RuntimeError, ValueError) as error:
-        raise ProviderError(f"{provider} cannot run here: {_one_line(error)}") from error
+
+
+@contextmanager
+def one_line(what: str, provider: str) -> Iterator[None]:
+    """Let what onnxruntime raises be one of our errors, of one line.
+
+    Args:
+        what: names the model.
+        provider: what it runs on.
+
+    Raises:
+        ProviderError: the provider fails.
+        ModelError: onnxruntime refuses the model.
+    """
+    try:
+        yield
+    except (_state().EPFail, RuntimeError, ValueError) as error:
+        raise ProviderError(f"{provider} cannot run here: {_joined(error)}") from error
+    except _refusals() as error:
+        raise ModelError(f"onnxruntime refuses {what}: {_joined(error)}") from error
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """Every exception of onnxruntime's own: they share no base but `Exception`."""
+    return tuple(kind for kind in vars(_state()).values() if isinstance(kind, type) and issubclass(kind, Exception))
+
+
+def _state() -> Any:
+    return _import_runtime().capi.onnxruntime_pybind11_state
 
 
 def _options(runtime: ModuleType, threads: int) -> Any:
@@ -86,5 +110,5 @@ def _options(runtime: ModuleType, threads: int) -> Any:
     return options
 
 
-def _one_line(error: Exception) -> str:
+def _joined(error: Exception) -> str:
     return " ".join(str(error).split())

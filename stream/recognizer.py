@@ -10,7 +10,7 @@ import numpy.typing as npt
 from models import catalogue
 from models.card import GraphFacts, ModelCard, check_graph
 from models.errors import OptionError, SourceError
-from stream.provider import open_session
+from stream.provider import one_line, open_session
 
 LARGEST_BATCH: Final = 16
 
@@ -50,7 +50,7 @@ class Recognizer:
             threads: threads within one operation.
 
         Raises:
-            ModelError: there is no such model, or its card and graph disagree.
+            ModelError: there is no such model, its card and graph disagree, or its graph does not run.
             ProviderError: onnxruntime is not installed, or the provider cannot run here.
             OptionError: a batch size or the number of threads is less than 1.
         """
@@ -74,12 +74,15 @@ class Recognizer:
 
         Raises:
             SourceError: the windows have another shape or type.
+            ModelError: the graph fails on them.
+            ProviderError: the provider fails.
         """
         wanted = (self.card.channels, self.card.window_samples)
         if windows.ndim != 3 or windows.shape[1:] != wanted or windows.dtype != np.float32 or not len(windows):
             found = f"{windows.dtype} {list(windows.shape)}"
             raise SourceError(f"windows must be float32 [n, {wanted[0]}, {wanted[1]}] with n from 1, not {found}")
-        probabilities: npt.NDArray[np.float32] = self._session.run(["probabilities"], {"audio": windows})[0]
+        with one_line(f"model {self.card.name}", self.provider):
+            probabilities: npt.NDArray[np.float32] = self._session.run(["probabilities"], {"audio": windows})[0]
         return probabilities
 
     def _warm(self, batches: Sequence[int]) -> None:
@@ -98,5 +101,6 @@ def _facts(session: Any) -> GraphFacts:
     return GraphFacts(
         inputs={value.name: tuple(value.shape) for value in session.get_inputs()},
         outputs={value.name: tuple(value.shape) for value in session.get_outputs()},
+        types={value.name: value.type for value in (*session.get_inputs(), *session.get_outputs())},
         labels=tuple(session.get_modelmeta().custom_metadata_map.get("labels", "").split()),
     )

@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple, Protocol
 from stream.ring import Audio
 
 ClockKind = Literal["adc", "arrival", "file"]
-"""What heard-times are made of: the converter's clock, the time of arrival here, or a file's own schedule."""
+"""What heard-times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it has
+only in real time: at `max` speed, the time of reading)."""
 
 
 class Block(NamedTuple):

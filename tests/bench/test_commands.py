@@ -5,7 +5,7 @@ import pytest
 
 import whoplays
 from bench.results import Result, ThroughputResult
-from bench.throughput import TOLERANCE
+from models.card import MAX_DIFFERENCE
 
 
 def test_latency_writes_json_on_standard_output_and_nothing_else(
@@ -33,7 +33,7 @@ def test_results_that_differ_are_shown_and_fail(
 ) -> None:
     (cell,) = throughput.cells
     wrong = msgspec.structs.replace(cell, batch=8, max_abs_diff=0.25, agrees=False)
-    differing = msgspec.structs.replace(throughput, cells=(cell, wrong), tolerance=TOLERANCE)
+    differing = msgspec.structs.replace(throughput, cells=(cell, wrong), tolerance=MAX_DIFFERENCE)
     monkeypatch.setattr("bench.commands.measure_throughput", lambda *_: differing)
     with pytest.raises(SystemExit) as leaving:
         whoplays.main(["bench", "throughput"])
@@ -51,7 +51,7 @@ def test_results_that_differ_are_shown_and_fail(
         ("latency --model nobody", "no model 'nobody'"),
         ("latency --windows 0", "0 windows make no sense"),
         ("latency --windows many", "many"),
-        ("latency --json missing/result.json", "cannot write a result to missing/result.json"),
+        ("latency --json /dev/null/result.json", "cannot write a result to /dev/null/result.json"),
         ("throughput --model nobody", "no model 'nobody'"),
         ("throughput --batches 0", "--batches '0' makes no sense"),
         ("throughput --threads one", "--threads 'one' makes no sense"),

@@ -19,17 +19,26 @@ def test_results_come_back_from_their_files(
 def test_a_file_that_is_no_result_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"missing\.json cannot be read"):
         read_result(tmp_path / "missing.json")
-    (tmp_path / "other.json").write_text('{"bench": "accuracy"}')
-    with pytest.raises(DataError, match=r"other\.json is no result of whoplays bench"):
-        read_result(tmp_path / "other.json")
+    for content in (b'{"bench": "accuracy"}', b'{"bench": "\xff"}'):
+        (tmp_path / "other.json").write_bytes(content)
+        with pytest.raises(DataError, match=r"other\.json is no result of whoplays bench"):
+            read_result(tmp_path / "other.json")
 
 
 def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
-    for target in (tmp_path, tmp_path / "missing" / "result.json"):
+    (tmp_path / "file").touch()
+    for target in (tmp_path, tmp_path / "file" / "result.json"):
         with pytest.raises(OptionError, match="cannot write a result to"):
             check_writable(str(target))
     for good in (None, "-", str(tmp_path / "result.json")):
         check_writable(good)
+
+
+def test_a_folder_that_is_missing_is_made(tmp_path: Path, latency: LatencyResult) -> None:
+    target = tmp_path / "bench" / "measured" / "latency.json"
+    check_writable(str(target))
+    write_result(latency, str(target))
+    assert read_result(target) == latency
 
 
 def test_conditions_tell_machine_and_software() -> None:

@@ -21,7 +21,10 @@ CARD = ModelCard(
     measurements=(Measurement(metric="top-1", value=0.9, data="solos", windows=100),),
 )
 FACTS = GraphFacts(
-    inputs={"audio": ("batch", 2, 132_300)}, outputs={"probabilities": ("batch", 2)}, labels=("pia", "vio")
+    inputs={"audio": ("batch", 2, 132_300)},
+    outputs={"probabilities": ("batch", 2)},
+    types={"audio": "tensor(float)", "probabilities": "tensor(float)"},
+    labels=("pia", "vio"),
 )
 
 
@@ -89,7 +92,7 @@ def test_a_missing_card_is_named(tmp_path: Path) -> None:
     assert "holds no card.json" in complaint(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"no json", b"{}", b'{"name": 3}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"no json", b"{}", b'{"name": 3}', b"\xff", b'{"name": "\xff"}'])
 def test_what_is_no_card_is_refused(folder: Path, content: bytes) -> None:
     (folder / "card.json").write_bytes(content)
     assert "card.json is not a model card" in complaint(folder)
@@ -113,6 +116,15 @@ def test_a_graph_as_its_card_says_is_accepted() -> None:
         ({"inputs": {"audio": ("batch", 2, 44_100)}}, r"its card says input audio \[batch, 2, 132300\]"),
         ({"inputs": {"audio": (1, 2, 132_300)}}, r"its graph has \{'audio': \(1, 2, 132300\)\}"),
         ({"inputs": {"sound": ("batch", 2, 132_300)}}, "its graph has {'sound'"),
+        ({"inputs": {"audio": ("batch", 2, 132_300), "gain": ()}}, "its graph has .*'gain'"),
+        (
+            {"types": {"audio": "tensor(float16)", "probabilities": "tensor(float)"}},
+            r"audio must be tensor\(float\), its graph has tensor\(float16\)",
+        ),
+        (
+            {"types": {"audio": "tensor(float)", "probabilities": "tensor(double)"}},
+            r"probabilities must be tensor\(float\), its graph has tensor\(double\)",
+        ),
         ({"outputs": {"probabilities": ("batch", 4)}}, "its card names 2 labels"),
         ({"outputs": {"logits": ("batch", 2)}}, "its card names 2 labels"),
         ({"labels": ("vio", "pia")}, "its card says labels pia vio, its graph says vio pia"),

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from models.errors import SourceError
-from stream.file_source import FileSource
+from stream.file_source import FileSource, Speed
 from tests.stream.conftest import make_concert
 
 
@@ -24,6 +24,20 @@ def test_any_format_and_rate_is_heard_in_place(tmp_path: Path, name: str, rate_h
     assert heard.shape == (2, 12 * 44_100)
     middle = slice(44_100, 2 * 44_100)
     np.testing.assert_allclose(heard[:, middle], make_concert(44_100).T[:, middle], atol=tolerance)
+
+
+@pytest.mark.parametrize("speed", ["realtime", "max"])
+def test_a_flac_that_does_not_tell_its_length_is_heard_to_its_end(tmp_path: Path, speed: Speed) -> None:
+    """As ffmpeg writes it into a pipe: the total samples of its STREAMINFO are 0."""
+    frames = np.random.default_rng(0).uniform(-0.1, 0.1, (44_100 // 2 + 123, 2)).astype(np.float32)
+    soundfile.write(tmp_path / "piped.flac", frames, 44_100, subtype="PCM_24")
+    data = bytearray((tmp_path / "piped.flac").read_bytes())
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    (tmp_path / "piped.flac").write_bytes(data)
+    source = FileSource(tmp_path / "piped.flac", speed)
+    heard = np.concatenate([block.audio for block in source.blocks()], axis=1)
+    np.testing.assert_allclose(heard, frames.T, atol=1e-6)
 
 
 def test_a_source_says_what_it_is(concert: Path) -> None:

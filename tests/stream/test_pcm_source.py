@@ -1,6 +1,7 @@
 import os
 import pty
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,19 @@ def test_a_terminal_is_refused() -> None:
         PcmSource(PcmFormat(), follower)
     os.close(leader)
     os.close(follower)
+
+
+def test_a_closed_standard_input_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(SourceError, match="standard input is closed"):
+        PcmSource(PcmFormat())
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(SourceError, match="standard input cannot be read: Is a directory"):
+        list(PcmSource(PcmFormat(), folder).blocks())
+    os.close(folder)
 
 
 def test_stopping_ends_a_wait_for_input() -> None:

@@ -9,6 +9,7 @@ import pytest
 from models.card import ModelCard, graph_digest, write_card
 from models.errors import ModelError, OptionError, ProviderError, SourceError
 from models.signal import WINDOW_SAMPLES
+from stream.provider import open_session
 from stream.recognizer import Recognizer
 from tests.stream.conftest import make_concert
 from tests.stream.tiny_model import write_tiny_model
@@ -103,6 +104,40 @@ def test_a_graph_that_is_none_is_refused(tmp_path: Path) -> None:
     write_card(card, folder)
     with pytest.raises(ModelError, match="onnxruntime refuses"):
         Recognizer.load(folder)
+
+
+def test_a_graph_that_does_not_run_is_refused(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "single", batch=1)
+    assert Recognizer.load(folder, "cpu").warmed == (1,)
+    with pytest.raises(ModelError, match=r"^onnxruntime refuses model tiny: ") as refused:
+        Recognizer.load(folder, "cpu", batches=(1, 2))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("EPFail", ProviderError),
+        ("InvalidArgument", ModelError),
+        ("NoModel", ModelError),
+        ("NotFound", ModelError),
+        ("RuntimeException", ModelError),
+    ],
+)
+def test_whatever_the_runtime_raises_is_one_line(
+    model: Path, monkeypatch: pytest.MonkeyPatch, kind: str, error: type[Exception]
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise getattr(onnxruntime.capi.onnxruntime_pybind11_state, kind)("it\nfailed")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fail)
+    with pytest.raises(error, match=r"it failed$"):
+        Recognizer.load(model, "cpu")
+
+
+def test_a_graph_that_has_gone_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"onnxruntime refuses .*missing\.onnx"):
+        open_session(tmp_path / "missing.onnx", "cpu", 1)
 
 
 @pytest.mark.parametrize("options", [{"threads": 0}, {"batches": (0,)}])

@@ -105,9 +105,10 @@ def test_unknown_kinds_and_fields_are_ignored_and_nonsense_is_noticed() -> None:
         socket.send_multipart([b"whoplays/1/hall/weather/", b"{}"])
         socket.send_multipart([b"whoplays/1/hall/gap/", b"nonsense"])
         socket.send_multipart([b"whoplays/1/hall/gap/"])
+        socket.send_multipart([b"whoplays/1/hall/gap/", msgspec.json.encode(known).replace(b"one", b"\xff")])
         socket.send_multipart([b"whoplays/1/hall/gap/", msgspec.json.encode(known)])
-        items = take(subscriber, 3)
-        assert [item.what for item in items if isinstance(item, Notice)] == ["unreadable", "unreadable"]
+        items = take(subscriber, 4)
+        assert [item.what for item in items if isinstance(item, Notice)] == 3 * ["unreadable"]
         assert items[-1] == make_gap(0)
     context.destroy(linger=0)
 

@@ -14,10 +14,10 @@ LOUD = 0.3
 """A sine of this amplitude in the left channel is a piano, in the right one a violin."""
 
 
-def write_tiny_model(folder: Path, card_labels: tuple[str, ...] = LABELS) -> Path:
-    """A folder with `model.onnx` and `card.json`."""
+def write_tiny_model(folder: Path, card_labels: tuple[str, ...] = LABELS, *, batch: int = 0) -> Path:
+    """A folder with `model.onnx` and `card.json`; with a batch given, the graph says any, but runs on no other."""
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(_graph(), folder / "model.onnx")
+    onnx.save(_graph(batch), folder / "model.onnx")
     card = ModelCard(
         name="tiny",
         version="0.1",
@@ -36,10 +36,12 @@ def write_tiny_model(folder: Path, card_labels: tuple[str, ...] = LABELS) -> Pat
     return folder
 
 
-def _graph() -> onnx.ModelProto:
+def _graph(batch: int) -> onnx.ModelProto:
     # probability = sigmoid(200 * (mean power - 0.02)): 0.3 ** 2 / 2 = 0.045 gives 0.993, silence gives 0.018.
     nodes = [
-        helper.make_node("Mul", ["audio", "audio"], ["squared"]),
+        # In a shape, 0 is the size that is there.
+        helper.make_node("Reshape", ["audio", "shape"], ["heard"]),
+        helper.make_node("Mul", ["heard", "heard"], ["squared"]),
         helper.make_node("ReduceMean", ["squared"], ["power"], axes=[2], keepdims=0),
         helper.make_node("Sub", ["power", "middle"], ["above"]),
         helper.make_node("Mul", ["above", "scale"], ["logits"]),
@@ -51,6 +53,7 @@ def _graph() -> onnx.ModelProto:
         [helper.make_tensor_value_info("audio", TensorProto.FLOAT, ["batch", CHANNELS, WINDOW_SAMPLES])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", len(LABELS)])],
         [
+            numpy_helper.from_array(np.array([batch, CHANNELS, WINDOW_SAMPLES], np.int64), "shape"),
             numpy_helper.from_array(np.array(0.02, np.float32), "middle"),
             numpy_helper.from_array(np.array(200.0, np.float32), "scale"),
         ],
