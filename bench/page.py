@@ -25,9 +25,9 @@ nothing that happens later moves it (an open loop); so a stall counts against ev
 was not received within ten seconds after the last was due is lost: it is counted, and is in no percentile.
 
 The latency itself is taken from one clock, the monotonic one: the sender decides by it when a sample is due, and the
-subscriber notes by it when a message came. The moments between travel in the message as wall time, to which the listener
-converts them and from which the subscriber converts them back; so should the wall clock be adjusted in between, that
-moves time from one stage to its neighbour, and leaves the latency alone. The stages of a window add up to its latency;
+subscriber notes by it when a message came. The moments between are also taken from it, but travel in the message as
+wall time: the listener converts them, and the subscriber converts them back. If the wall clock is adjusted in between,
+time moves from `hear` to `publish` or back; the latency stays as it is. The stages of a window add up to its latency;
 their percentiles do not:
 
 | stage | from | to |

@@ -76,7 +76,7 @@ class FileSource:
         return read == self._frames
 
 
-class _Forward(soundfile.SoundFile):  # type: ignore[misc]  soundfile has no types
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
     """A file that is read from first to last: after each read soundfile would seek, which fails if no end is known."""
 
     def seekable(self) -> bool:
