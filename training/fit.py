@@ -93,7 +93,7 @@ def _trainer(recipe: Recipe, run: RunFolder, accelerator: str, *, validated: boo
             max_epochs=recipe.epochs,
             deterministic=True,
             logger=CSVLogger(run.folder, name="", version=f"log{len(run.logs) or ''}"),
-            callbacks=_callbacks(recipe, run, validated=validated),
+            callbacks=callbacks(recipe, run, validated=validated),
             reload_dataloaders_every_n_epochs=1,
             num_sanity_val_steps=0,
             log_every_n_steps=1,
@@ -114,9 +114,10 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callback]:
+def callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callback]:
+    """The last epoch is always kept; the best one, and an early stop, where there is something to validate with."""
     callbacks: list[Callback] = [
-        ModelCheckpoint(run.checkpoints, save_last=True, save_top_k=0),
+        ModelCheckpoint(run.checkpoints, filename=run.last_checkpoint.stem, enable_version_counter=False),
         TQDMProgressBar(refresh_rate=10),
     ]
     if validated and not recipe.one_cycle:

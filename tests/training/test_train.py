@@ -14,7 +14,7 @@ from tests.training.conftest import little
 from training import figures, report
 from training import recipe as recipes
 from training.clip import Clip
-from training.fit import fit, load
+from training.fit import callbacks, fit, load
 from training.library import Library
 from training.recipe import Recipe
 from training.run import RunFolder, configure
@@ -154,3 +154,34 @@ def test_a_run_without_a_checkpoint_says_so(tmp_path: Path) -> None:
     assert run.config().recipe == recipes.find("solo-rawcnn")
     with pytest.raises(DataError, match="has no checkpoint; train it first"):
         run.best_checkpoint()
+
+
+def test_a_run_that_dies_has_kept_its_last_whole_epoch(
+    clips: list[Clip], library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = msgspec.structs.replace(
+        recipes.find("band-melcnn"), epochs=2, epoch_windows=8, batch_windows=8, stems=8, one_cycle=False
+    )
+    run, splits = RunFolder(tmp_path / "run"), by_group(clips, recipe.seed)
+    step = Tagger.training_step
+
+    def dies_in_its_second_epoch(self: Tagger, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
+        if self.current_epoch == 1:
+            raise MemoryError
+        return step(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tagger, "training_step", dies_in_its_second_epoch)
+        with pytest.raises(MemoryError):
+            fit(recipe, splits, library, run, accelerator="cpu", threads=1)
+    assert torch.load(run.last_checkpoint, weights_only=False)["epoch"] == 0
+    fit(recipe, splits, library, run, accelerator="cpu", threads=1)
+    assert torch.load(run.last_checkpoint, weights_only=False)["epoch"] == 1
+    assert [path.name for path in run.checkpoints.iterdir() if path.name.startswith("last")] == ["last.ckpt"]
+
+
+def test_a_seed_recipe_stops_early_where_it_is_validated(tmp_path: Path) -> None:
+    recipe = recipes.find("solo-rawcnn")
+    for validated in (True, False):
+        kinds = {type(callback).__name__ for callback in callbacks(recipe, RunFolder(tmp_path), validated=validated)}
+        assert ("EarlyStopping" in kinds) is validated

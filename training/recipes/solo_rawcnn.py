@@ -12,4 +12,5 @@ RECIPE = Recipe(
     labels=CORE,
     epochs=30,
     learning_rate=3e-4,
+    patience_epochs=5,
 )
