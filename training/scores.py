@@ -15,6 +15,7 @@ Thresholds = NDArray[np.float64]
 """`float64 [labels]`: at or above it a label is active."""
 
 _FLOOR: Final = 1e-7
+_MISS_COST: Final = 0.5
 
 
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +66,9 @@ def single_label_active(probabilities: Probabilities) -> Truths:
 def fit_thresholds(
     probabilities: Probabilities, truths: Truths, weights: NDArray[np.float64] | None = None
 ) -> Thresholds:
-    """Per label, the threshold with the best F1 on these windows; 0.5 for a label that never plays in them.
+    """Per label, the best threshold on these windows; 0.5 for a label that never plays in them.
+
+    Best is the largest F-measure in which a label named wrongly counts twice as much as one missed (beta² = 1/2).
 
     Args:
         weights: how much each window counts, `[windows]`; all alike unless given.
@@ -76,9 +79,9 @@ def fit_thresholds(
     for k in np.flatnonzero(truths.any(axis=0)):
         active = probabilities[:, k, None] >= grid
         truth = truths[:, k, None]
-        named = (share * active).sum(axis=0) + (share * truth).sum()
-        f1 = 2 * (share * (active & truth)).sum(axis=0) / named
-        best[k] = grid[_middle_of_widest(np.flatnonzero(f1 >= f1.max() - _FLOOR))]
+        named = (share * active).sum(axis=0) + _MISS_COST * (share * truth).sum()
+        f_measure = (1 + _MISS_COST) * (share * (active & truth)).sum(axis=0) / named
+        best[k] = grid[_middle_of_widest(np.flatnonzero(f_measure >= f_measure.max() - _FLOOR))]
     return best
 
 

@@ -67,14 +67,15 @@ def test_no_threshold_of_the_grid_is_better_than_the_one_fitted(probabilities: n
     fitted = fit_thresholds(probabilities, truths)
     for k in range(3):
         if truths[:, k].any():
-            best = max(f1(probabilities[:, k] >= t, truths[:, k]) for t in np.linspace(0.05, 0.95, 91))
-            assert f1(probabilities[:, k] >= fitted[k], truths[:, k]) == pytest.approx(best)
+            best = max(f_measure(probabilities[:, k] >= t, truths[:, k]) for t in np.linspace(0.05, 0.95, 91))
+            assert f_measure(probabilities[:, k] >= fitted[k], truths[:, k]) == pytest.approx(best)
         else:
             assert fitted[k] == 0.5
 
 
-def f1(active: np.ndarray, truth: np.ndarray) -> float:
-    return float(2 * (active & truth).sum() / max(1, active.sum() + truth.sum()))
+def f_measure(active: np.ndarray, truth: np.ndarray) -> float:
+    hits, wrong, missed = (active & truth).sum(), (active & ~truth).sum(), (~active & truth).sum()
+    return float(1.5 * hits / (1.5 * hits + wrong + 0.5 * missed))
 
 
 def test_a_threshold_lies_in_the_middle_of_the_best() -> None:
@@ -83,11 +84,11 @@ def test_a_threshold_lies_in_the_middle_of_the_best() -> None:
 
 
 def test_between_two_thresholds_that_are_best_is_none() -> None:
-    """One of two players found without a false alarm, or both with two: F1 is 2/3 either way, and less between."""
-    probabilities = np.array([[0.9], [0.7], [0.65], [0.3]], np.float32)
-    truth = np.array([[1], [0], [0], [1]], bool)
+    """One of two players found without a false alarm, or both with one: 3/4 either way, and less between."""
+    probabilities = np.array([[0.9], [0.7], [0.3]], np.float32)
+    truth = np.array([[1], [0], [1]], bool)
     (threshold,) = fit_thresholds(probabilities, truth)
-    assert f1(probabilities[:, 0] >= threshold, truth[:, 0]) == pytest.approx(2 / 3)
+    assert f_measure(probabilities[:, 0] >= threshold, truth[:, 0]) == pytest.approx(3 / 4)
 
 
 def test_windows_count_by_their_weights() -> None:

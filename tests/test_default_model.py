@@ -1,0 +1,34 @@
+"""The model that ships as the default, on recordings of real players."""
+
+from pathlib import Path
+
+import pytest
+
+import whoplays
+from models import catalogue
+from stream.demo import CLIP
+from stream.messages import Window
+
+DATA = Path(__file__).parent / "data"
+
+
+def heard(recording: Path) -> list[set[str]]:
+    """Who is active in each window."""
+    windows = [message for message in whoplays.listen(recording, speed="max") if isinstance(message, Window)]
+    return [{label for label, active in window.active.items() if active} for window in windows]
+
+
+def test_everything_that_is_told_of_ships() -> None:
+    assert catalogue.names() == ["band-melcnn", "duo-rawcnn", "solo-rawcnn"]
+
+
+@pytest.mark.parametrize("instrument", ["piano", "violin"])
+def test_a_soloist_is_heard(instrument: str) -> None:
+    players = heard(DATA / f"{instrument}.ogg")
+    assert players
+    assert all(instrument in each for each in players)
+
+
+def test_the_demo_shows_who_plays() -> None:
+    """Violin for twelve seconds, violin with piano for six, piano for six."""
+    assert heard(CLIP) == [{"violin"}] * 4 + [{"violin", "piano"}] * 2 + [{"piano"}] * 2
