@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from models import catalogue
 from whoplays import command_line
 
 ROOT = Path(__file__).parents[1]
+FIGURES = re.compile(
+    r"(top-1 of solos|(exact match|labels right|macro F1|mAP) of pairs|false alarm of other).*four core labels"
+)
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -26,5 +30,16 @@ def test_there_is_something_to_check() -> None:
 
 @pytest.mark.parametrize(("page", "line"), documented())
 def test_every_documented_command_is_one(page: str, line: str) -> None:
-    words = shlex.split(line.partition(" &")[0], comments=True)[1:]
+    words = shlex.split(re.split(r" [&>]", line)[0], comments=True)[1:]
     command_line().parse_args(words, exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_the_figures_in_the_readme_are_those_on_the_cards(name: str) -> None:
+    _, card = catalogue.find(name)
+    rows = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if f"| {name} |" in line]
+    told = [each for each in card.measurements if FIGURES.match(f"{each.metric} of {each.data}")]
+    assert len(told) >= 8
+    for each in told:
+        data = "real" if " of real," in each.data else "corpora"
+        assert any(f"| {data} |" in row and f"| {each.value:.3f} |" in row for row in rows), each
