@@ -54,7 +54,7 @@ def observe(model: ModelInfo, provider: str, load: float) -> Conditions:
     """
     return Conditions(
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        os=f"{platform.system()} {platform.release()} {platform.machine()}",
+        os=f"{platform.system()} {platform.machine()}",
         hardware=_hardware(),
         load=load,
         versions={"python": platform.python_version(), **_installed()},
