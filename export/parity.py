@@ -8,11 +8,11 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from models.card import MAX_DIFFERENCE
 from models.errors import ModelError
 from models.signal import CHANNELS, WINDOW_SAMPLES
 from training.tagger import Tagger
 
-LARGEST_DIFFERENCE: Final = 1e-4
 _RANDOM_WINDOWS: Final = 4
 _BATCH: Final = 4
 
@@ -40,10 +40,8 @@ def prove(tagger: Tagger, graph: Path, real: NDArray[np.float32]) -> Parity:
     levels = np.logspace(-3, 0, _RANDOM_WINDOWS, dtype=np.float32)[:, None, None]
     noise = levels * rng.uniform(-1, 1, (_RANDOM_WINDOWS, CHANNELS, WINDOW_SAMPLES)).astype(np.float32)
     parity = Parity(_difference(tagger, session, noise), _difference(tagger, session, real))
-    if parity.worst >= LARGEST_DIFFERENCE:
-        raise ModelError(
-            f"the graph differs from the network by {parity.worst:.1e}; below {LARGEST_DIFFERENCE} is asked"
-        )
+    if parity.worst >= MAX_DIFFERENCE:
+        raise ModelError(f"the graph differs from the network by {parity.worst:.1e}; below {MAX_DIFFERENCE} is asked")
     return parity
 
 

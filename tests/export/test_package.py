@@ -11,8 +11,8 @@ import torch
 
 from export import package as module
 from export.graph import OPSET
-from export.parity import LARGEST_DIFFERENCE, prove
-from models.card import Corpus, read_card
+from export.parity import prove
+from models.card import MAX_DIFFERENCE, Corpus, read_card
 from models.errors import DataError, ModelError, SourceError
 from models.labels import CORE, NAMES
 from stream.recognizer import Recognizer
@@ -39,7 +39,7 @@ def test_a_model_is_one_graph_and_one_card(exported: Exported) -> None:
 def test_the_card_is_of_the_run(exported: Exported) -> None:
     card = read_card(exported.folder)
     assert (card.name, card.version, card.opset) == (exported.folder.name, "1.2.3", OPSET)
-    assert card.parity_max_abs < LARGEST_DIFFERENCE
+    assert card.parity_max_abs < MAX_DIFFERENCE
     assert card.corpora == (Corpus(name="player 0", licence="CC0-1.0"),)
 
 
@@ -61,8 +61,8 @@ def test_the_model_answers_as_the_network_does(exported: Exported) -> None:
     windows = made_windows(3)
     with torch.inference_mode():
         wanted = exported.tagger()(torch.from_numpy(windows)).numpy()
-    np.testing.assert_allclose(recognizer.recognize(windows), wanted, atol=LARGEST_DIFFERENCE)
-    np.testing.assert_allclose(recognizer.recognize(windows[:1]), wanted[:1], atol=LARGEST_DIFFERENCE)
+    np.testing.assert_allclose(recognizer.recognize(windows), wanted, atol=MAX_DIFFERENCE)
+    np.testing.assert_allclose(recognizer.recognize(windows[:1]), wanted[:1], atol=MAX_DIFFERENCE)
     assert wanted.std() > 0
 
 
