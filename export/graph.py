@@ -2,6 +2,8 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -66,15 +68,13 @@ def _strip(graph: onnx.ModelProto) -> None:
     del graph.graph.metadata_props[:]
 
 
-class _quiet:  # noqa: N801  a context manager reads like a verb
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
     """Keep a logger's warnings off the terminal: they speak of operators that no network here uses."""
-
-    def __init__(self, name: str) -> None:
-        self._logger = logging.getLogger(name)
-
-    def __enter__(self) -> None:
-        self._level = self._logger.level
-        self._logger.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.setLevel(self._level)
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -48,14 +48,11 @@ class Decider:
         """Who enters or leaves with this window."""
         for label, threshold in self._thresholds.items():
             value = probabilities[label]
-            appearance = self._playing.get(label)
-            if appearance is None and value >= threshold:
+            if label not in self._playing and value >= threshold:
                 yield self._enter(label, span, value)
-            elif appearance is not None and value >= threshold * RELEASE:
-                appearance.until = span.end
-                appearance.peak = max(appearance.peak, value)
-            elif appearance is not None:
+            if label in self._playing and value < threshold * RELEASE:
                 yield self._leave(label)
+            self._go_on(label, span, value)
 
     def finish(self) -> Iterator[Change]:
         """Everyone who still plays leaves: the stream is over."""
@@ -66,6 +63,13 @@ class Decider:
         self._playing[label] = _Appearance(self._count, value, span.end)
         self._count += 1
         return Change(self._count - 1, label, "start", span.start, value)
+
+    def _go_on(self, label: str, span: Span, value: float) -> None:
+        """Whoever plays now has played through this window."""
+        appearance = self._playing.get(label)
+        if appearance is not None:
+            appearance.until = span.end
+            appearance.peak = max(appearance.peak, value)
 
     def _leave(self, label: str) -> Change:
         appearance = self._playing.pop(label)

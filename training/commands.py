@@ -49,18 +49,8 @@ def train(
     _refuse_less("threads", threads, 1)
     changes = {"epochs": epochs, "epoch_windows": epoch_windows, "stems": stems, "seed": seed}
     chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
-    materials = [open_material(text) for text in data]
-
-    from training.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
-    from training.fit import fit  # noqa: PLC0415
-
-    library, run = Library(cache), RunFolder(out)
-    splits = Splits(*(_readable(clips, library) for clips in gather(materials, chosen.seed)))
-    config = configure(chosen, tuple(data), splits)
-    _keep(run, config)
-    _CONSOLE.print(f"{chosen.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
-    fit(chosen, splits, library, run, accelerator=accelerator, threads=threads)
-    draw_curves(run)
+    splits = gather([open_material(text) for text in data], chosen.seed)
+    _train(chosen, tuple(data), splits, Library(cache), RunFolder(out), accelerator, threads)
     _CONSOLE.print(f"trained; judge it with: whoplays evaluate {out} --data DIR")
 
 
@@ -93,6 +83,25 @@ def evaluate(
     name = " + ".join(path.resolve().name for path in data) if data else "test split"
     library = Library(cache)
     examine(folders, _readable(clips, library), library, name, out or runs[0], fit=fit_thresholds, threads=threads)
+
+
+def _train(
+    recipe: Recipe,
+    data: tuple[str, ...],
+    splits: Splits,
+    library: Library,
+    run: RunFolder,
+    accelerator: str,
+    threads: int,
+) -> None:
+    from training.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
+    from training.fit import fit  # noqa: PLC0415
+
+    splits = Splits(*(_readable(clips, library) for clips in splits))
+    _keep(run, configure(recipe, data, splits))
+    _CONSOLE.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
+    fit(recipe, splits, library, run, accelerator=accelerator, threads=threads)
+    draw_curves(run)
 
 
 def _judged(config: Config, data: list[Path] | None) -> list[Clip]:
