@@ -89,6 +89,7 @@ _VERBS: Final = {
     "models": ("models.commands:models", "List the models that ship, and how good they are."),
     "train": ("training.commands:train", "Train a recipe on recordings."),
     "evaluate": ("training.commands:evaluate", "Judge runs on recordings they have not heard."),
+    "calibrate": ("training.calibrate_commands:calibrate", "Fit calibration and thresholds to runs' answers."),
     "export": ("export.commands:export", "Make a model from a run."),
     "bench": ("bench.commands:app", "Measure latency and throughput."),
 }

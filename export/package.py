@@ -8,10 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from export.calibrated import calibrate
 from export.graph import OPSET, count_macs, write_graph
 from export.parity import Parity, prove
 from models.card import Corpus, Measurement, ModelCard, graph_digest, write_card
 from models.errors import DataError
+from training import calibrated
+from training.calibrated import Calibrated, Marked, Sitting
 from training.clip import Clip
 from training.corpora import open_material
 from training.evaluate import Judgement, Report
@@ -39,6 +42,9 @@ _KEPT: Final = {
     "other sounds": (("false_alarm", "false alarm"),),
 }
 
+_UNCHANGED: Final = {"mAP"}
+"""Figures of each label's ranking alone, which a calibration keeps."""
+
 
 def package(run: RunFolder, name: str, version: str, folder: Path, library: Library) -> tuple[ModelCard, Parity]:
     """Write `model.onnx` and `card.json` into `folder`, once both are made and proven.
@@ -49,11 +55,14 @@ def package(run: RunFolder, name: str, version: str, folder: Path, library: Libr
     """
     config = run.config()
     tagger = load(config.recipe, run.best_checkpoint())
+    fitted = calibrated.read(run)
+    if fitted:
+        calibrate(tagger, fitted.calibration)
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "model.onnx"
         write_graph(tagger, graph)
         parity = prove(tagger, graph, _real_windows(config, library))
-        card = _card(run, config, tagger, name=name, version=version, graph=graph, parity=parity)
+        card = _card(run, config, tagger, fitted, name=name, version=version, graph=graph, parity=parity)
         write_card(card, Path(scratch))
         _move(Path(scratch), folder)
     return card, parity
@@ -69,7 +78,15 @@ def _move(made: Path, folder: Path) -> None:
 
 
 def _card(
-    run: RunFolder, config: Config, tagger: Tagger, *, name: str, version: str, graph: Path, parity: Parity
+    run: RunFolder,
+    config: Config,
+    tagger: Tagger,
+    fitted: Calibrated | None,
+    *,
+    name: str,
+    version: str,
+    graph: Path,
+    parity: Parity,
 ) -> ModelCard:
     reports = read(run.folder / "metrics.json")
     recipe = config.recipe
@@ -79,14 +96,15 @@ def _card(
         sha256=graph_digest(graph),
         task=recipe.task,
         labels=recipe.labels,
-        thresholds=tuple(thresholds(reports, recipe.labels).tolist()),
+        thresholds=fitted.thresholds if fitted else tuple(thresholds(reports, recipe.labels).tolist()),
+        calibration=tuple(zip(fitted.scales, fitted.biases, strict=True)) if fitted else (),
         description=f"{recipe.description} Trained for {_length(recipe)}.",
         parameters=sum(parameter.numel() for parameter in tagger.network.parameters()),
         macs=count_macs(tagger),
         opset=OPSET,
         parity_max_abs=parity.worst,
         corpora=_heard(config),
-        measurements=_measurements(run.name, reports, recipe.task == "single-label"),
+        measurements=_measurements(run.name, reports, fitted, recipe.task == "single-label"),
     )
 
 
@@ -108,21 +126,31 @@ def _clips(config: Config) -> list[Clip]:
     return [clip for text in config.data for clip in open_material(text).corpus.clips()]
 
 
-def _measurements(run: str, reports: list[Report], single_label: bool) -> tuple[Measurement, ...]:
+def _measurements(
+    run: str, reports: list[Report], fitted: Calibrated | None, single_label: bool
+) -> tuple[Measurement, ...]:
     """Every figure that was measured, those from the most sources first.
 
-    The headline is of core solos for single-label models, of core pairs for others.
+    The headline is of core solos for single-label models, of core pairs for others. Where a calibration was fitted, its
+    figures count, and of the others only those that neither it nor its thresholds change.
     """
     headline = "solos" if single_label else "pairs"
-    pairs = [(report, judgement) for report in reports for judgement in report.judgements]
+    sittings: list[Report | Sitting] = [*(fitted.sittings if fitted else ()), *reports]
+    pairs = [(sitting, judgement) for sitting in sittings for judgement in sitting.judgements]
     pairs.sort(key=lambda pair: (-pair[0].sources, pair[1].set != headline, pair[1].scope != "core"))
-    return tuple(figure for report, judgement in pairs for figure in _figures(run, report, judgement))
+    found: dict[tuple[str, str], Measurement] = {}
+    for sitting, judgement in pairs:
+        still_true = not fitted or isinstance(sitting, Sitting)
+        for figure in _figures(run, sitting, judgement):
+            if still_true or figure.metric in _UNCHANGED:
+                found.setdefault((figure.metric, figure.data), figure)
+    return tuple(found.values())
 
 
-def _figures(run: str, report: Report, judgement: Judgement) -> list[Measurement]:
-    scope = "four core labels" if judgement.scope == "core" else f"{len(report.labels)} labels"
-    by = "not heard in training" if report.runs == (run,) else "by runs of the same recipe that had not heard them"
-    data = f"{judgement.set} of {report.data}, {scope}, {report.sources} sources, {by}"
+def _figures(run: str, sitting: Report | Sitting, judgement: Judgement | Marked) -> list[Measurement]:
+    scope = "four core labels" if judgement.scope == "core" else f"{len(sitting.labels)} labels"
+    by = "not heard in training" if sitting.runs == (run,) else "by runs of the same recipe that had not heard them"
+    data = f"{judgement.set} of {sitting.data}, {scope}, {sitting.sources} sources, {by}"
     found = [(name, getattr(judgement.scores, attribute)) for attribute, name in _KEPT[judgement.set]]
     return [
         Measurement(metric=name, value=round(value, 4), data=data, windows=judgement.scores.windows)

@@ -50,6 +50,9 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Codes in output order."""
     thresholds: tuple[float, ...]
     """Per label, in output order: at or above it the label is active."""
+    calibration: tuple[tuple[float, float], ...] = ()
+    """Per label, the scale and bias that the graph applies to its logits, so that thresholds and probabilities are of
+    calibrated ones; empty where it applies none."""
     description: str = ""
     sample_rate_hz: int = SAMPLE_RATE_HZ
     channels: int = CHANNELS
@@ -147,6 +150,8 @@ def _check_card(card: ModelCard, path: Path) -> None:
         raise ModelError(f"{path}: {len(card.labels)} labels but {len(card.thresholds)} thresholds")
     if not all(0 < threshold <= 1 for threshold in card.thresholds):
         raise ModelError(f"{path}: thresholds must be above 0 and at most 1")
+    if len(card.calibration) not in {0, len(card.labels)}:
+        raise ModelError(f"{path}: {len(card.labels)} labels but {len(card.calibration)} calibrations")
     if (card.sample_rate_hz, card.channels, card.window_samples) != (SAMPLE_RATE_HZ, CHANNELS, WINDOW_SAMPLES):
         raise ModelError(f"{path}: windows must be {WINDOW_SAMPLES} samples of {CHANNELS} at {SAMPLE_RATE_HZ} Hz")
 

@@ -135,3 +135,18 @@ def test_a_graph_unlike_its_card_is_refused(facts: dict[str, object], message: s
     with pytest.raises(ModelError, match=message) as refused:
         check_graph(CARD, msgspec.structs.replace(FACTS, **facts))
     assert "\n" not in str(refused.value)
+
+
+def test_a_card_without_calibration_is_read_as_one_that_has_none(folder: Path) -> None:
+    path = folder / "card.json"
+    card = msgspec.json.decode(path.read_bytes())
+    del card["calibration"]
+    path.write_bytes(msgspec.json.encode(card))
+    assert read_card(folder).calibration == ()
+
+
+def test_a_calibration_is_of_every_label(folder: Path) -> None:
+    keep(folder, calibration=((0.5, -1.0), (2.0, 0.0)))
+    assert read_card(folder).calibration == ((0.5, -1.0), (2.0, 0.0))
+    keep(folder, calibration=((0.5, -1.0),))
+    assert "2 labels but 1 calibrations" in complaint(folder)

@@ -1,0 +1,128 @@
+"""What runs answer to exams on recordings they have not heard, kept on disk: a network is asked each question once."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.errors import DataError
+from training.clip import Clip
+from training.exam import Question, set_exam
+from training.fit import load
+from training.library import Library
+from training.recipe import Recipe
+from training.run import RunFolder
+from training.scores import Probabilities, Truths
+
+SEED: Final = 7
+_BATCH: Final = 16
+
+
+class Sheet(NamedTuple):
+    """What one run answered; probabilities and truths have a row for each question."""
+
+    run: str
+    sources: frozenset[str]
+    """Where the recordings it was asked about come from."""
+    probabilities: Probabilities
+    truths: Truths
+    asked: NDArray[np.bool_]
+    """Which labels the exam is about, `[labels]`; the answers are for all."""
+    kinds: NDArray[np.str_]
+    """Which set of the exam the question is of."""
+    blocks: NDArray[np.str_]
+    """The groups of recordings that sound in it: questions of the same ones are no independent witnesses."""
+
+
+def common_recipe(runs: list[RunFolder]) -> Recipe:
+    """The recipe of runs that can be judged together.
+
+    Raises:
+        DataError: they differ in labels or task, or name one label in every window.
+    """
+    recipes = [run.config().recipe for run in runs]
+    if any((one.labels, one.task) != (recipes[0].labels, recipes[0].task) for one in recipes):
+        raise DataError("only runs of the same labels and task can be judged together")
+    if recipes[0].task == "single-label":
+        raise DataError(f"{recipes[0].name} names its most probable label always: it has no thresholds to fit")
+    return recipes[0]
+
+
+def held_out(runs: list[RunFolder], clips: list[Clip]) -> list[tuple[RunFolder, list[Clip]]]:
+    """What each run may be asked about: what it has not heard, and no run before it may be asked about.
+
+    Raises:
+        DataError: every recording was heard.
+    """
+    shares, left = [], clips
+    for run in runs:
+        config = run.config()
+        heard = {*config.train, *config.validation}
+        shares.append((run, [clip for clip in left if clip.group not in heard]))
+        left = [clip for clip in left if clip.group in heard]
+    shares = [(run, share) for run, share in shares if share]
+    if not shares:
+        raise DataError("every one of these recordings was heard in training; give others, or runs that held them out")
+    return shares
+
+
+def answer(run: RunFolder, clips: list[Clip], labels: tuple[str, ...], library: Library) -> Sheet:
+    """A run's answers to an exam of these labels on these recordings; those it has given before are read.
+
+    Args:
+        labels: whose exam it is; the answers are for all labels of the run.
+
+    Raises:
+        DataError: the run has no checkpoint, or it is damaged, or its folder cannot keep the answers.
+    """
+    exam = set_exam(library, clips, labels, SEED)
+    asked = [(name, question) for name, questions in exam.sets.items() for question in questions]
+    own = run.config().recipe.labels
+    return Sheet(
+        run=run.name,
+        sources=frozenset(clip.source for clip in clips),
+        probabilities=_kept(run, [question for _, question in asked], library),
+        truths=np.array([[label in question.labels for label in own] for _, question in asked]),
+        asked=np.array([label in labels for label in own]),
+        kinds=np.array([name for name, _ in asked]),
+        blocks=np.array([_block(question) for _, question in asked]),
+    )
+
+
+def _block(question: Question) -> str:
+    return " + ".join(sorted({place.clip.group for place in question.places}))
+
+
+def _kept(run: RunFolder, questions: list[Question], library: Library) -> Probabilities:
+    """The answers to exactly these questions of exactly this network, from the file that holds them if there is one."""
+    path = run.folder / "answers" / f"{_key(run.best_checkpoint(), questions)}.npy"
+    if path.is_file():
+        kept: Probabilities = np.load(path)
+        return kept
+    found = np.concatenate(list(_asked(run, questions, library)))
+    try:
+        path.parent.mkdir(exist_ok=True)
+        np.save(path, found)
+    except OSError as error:
+        raise DataError(f"{path.parent} cannot keep answers: {error.strerror}") from error
+    return found
+
+
+def _key(checkpoint: Path, questions: list[Question]) -> str:
+    digest = hashlib.sha256(checkpoint.read_bytes())
+    for question in questions:
+        parts = [(str(place.clip.path), place.start) for place in question.places]
+        digest.update(f"{parts} {question.gains_db}".encode())
+    return digest.hexdigest()[:32]
+
+
+def _asked(run: RunFolder, questions: list[Question], library: Library) -> Iterator[Probabilities]:
+    tagger = load(run.config().recipe, run.best_checkpoint())
+    for start in range(0, len(questions), _BATCH):
+        batch = questions[start : start + _BATCH]
+        with torch.inference_mode():
+            yield tagger(torch.from_numpy(np.stack([question.audio(library) for question in batch]))).numpy()

@@ -1,0 +1,68 @@
+"""`whoplays calibrate`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from models.errors import OptionError
+from training.clip import Clip
+from training.corpora import open_corpus
+from training.library import Library
+from training.run import RunFolder
+
+_CONSOLE = Console(stderr=True)
+
+
+def calibrate(
+    runs: list[Path],
+    /,
+    *,
+    data: Annotated[list[Path], Parameter(negative=())],
+    out: Path,
+    judge: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    method: Literal["none", "temperature", "platt"] = "platt",
+    rule: Literal["f-measure", "even", "exact"] = "f-measure",
+    false_alarm_cost: float = 1.0,
+    threads: int = 1,
+    cache: Path | None = None,
+) -> None:
+    """Fit calibration and thresholds on what runs answer to recordings they have not heard, for export.
+
+    Args:
+        runs: Run folders; of several, each answers what the ones before it have heard.
+        data: Corpora to fit on.
+        out: The run folder that keeps calibration.json; each of the runs keeps what fits the answers of the others.
+        judge: Further corpora, each judged by what was fitted.
+        method: One temperature for all labels, a scale and a bias for each (platt), or none.
+        rule: Thresholds for each label's F-measure by itself; one for all labels (even), or one for each (exact), for
+            the most windows that are exactly right.
+        false_alarm_cost: What a false alarm on other sounds costs, in sets not exactly right; not for f-measure.
+        threads: CPU threads to compute with.
+        cache: Where decoded audio is kept.
+    """
+    if threads < 1:
+        raise OptionError(f"--threads must be 1 or more, not {threads}")
+    if not 0 <= false_alarm_cost <= 1000:
+        raise OptionError(f"--false-alarm-cost must be from 0 to 1000, not {false_alarm_cost:g}")
+    folders = [RunFolder(path) for path in runs]
+    for folder in folders:
+        folder.config()
+    library = Library(cache)
+    fitting = _material(data, library)
+    from training import calibrate as fitted  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+    from training.fitted import Ask  # noqa: PLC0415
+
+    judging = [fitted.Material(*_material([folder], library)) for folder in judge or ()]
+    ask = Ask(method, rule, false_alarm_cost)
+    fitted.calibrate(folders, fitted.Material(*fitting), judging, library, RunFolder(out), ask, threads=threads)
+
+
+def _material(folders: list[Path], library: Library) -> tuple[str, list[Clip]]:
+    """What corpora are called together, and what of them can be read."""
+    clips = [clip for folder in folders for clip in open_corpus(folder).clips()]
+    good, skipped = library.readable(clips)
+    for path, reason in skipped:
+        _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
+    return " + ".join(folder.resolve().name for folder in folders), good

@@ -1,0 +1,91 @@
+"""What was fitted to a run's answers and is exported with it: a calibration, thresholds, and how good both are."""
+
+import math
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from models.errors import DataError
+from training.calibration import Calibration, Method
+from training.run import RunFolder, write_json
+from training.scores import Scores
+
+
+class Marked(msgspec.Struct, frozen=True, kw_only=True):
+    """How one set of an exam went."""
+
+    set: str
+    scope: str
+    """`core` (the four core labels) or `all` (every label of the model)."""
+    scores: Scores
+
+
+class Sitting(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exam on some recordings went, with calibration and thresholds that no judged recording had a part in."""
+
+    data: str
+    runs: tuple[str, ...]
+    sources: int
+    labels: tuple[str, ...]
+    judgements: tuple[Marked, ...]
+
+
+class Calibrated(msgspec.Struct, frozen=True, kw_only=True):
+    """A run's `calibration.json`."""
+
+    labels: tuple[str, ...]
+    method: Method
+    rule: str
+    """What thresholds were fitted by."""
+    data: str
+    """What both were fitted on."""
+    runs: tuple[str, ...]
+    """Whose answers they were fitted on."""
+    scales: tuple[float, ...]
+    biases: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    """Of calibrated probabilities."""
+    sittings: tuple[Sitting, ...]
+
+    @property
+    def calibration(self) -> Calibration:
+        """Scales and biases as arrays."""
+        return Calibration(np.array(self.scales), np.array(self.biases))
+
+
+def read(run: RunFolder) -> Calibrated | None:
+    """What was fitted to a run, or None if nothing was.
+
+    Raises:
+        DataError: `calibration.json` holds anything else, or something for other labels.
+    """
+    path = _path(run)
+    if not path.is_file():
+        return None
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Calibrated)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} holds no calibration ({error}); delete it and calibrate again") from error
+    labels = run.config().recipe.labels
+    same = found.labels == labels and {len(found.scales), len(found.biases), len(found.thresholds)} == {len(labels)}
+    if not same or not all(0 < scale < math.inf for scale in found.scales):
+        raise DataError(f"{path} is not for the labels of {run.folder}; delete it and calibrate again")
+    return found
+
+
+def keep(run: RunFolder, calibrated: Calibrated) -> None:
+    """Write a run's `calibration.json`.
+
+    Raises:
+        DataError: the folder cannot be written to.
+    """
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_json(_path(run), calibrated)
+    except OSError as error:
+        raise DataError(f"{run.folder} cannot keep a calibration: {error.strerror}") from error
+
+
+def _path(run: RunFolder) -> Path:
+    return run.folder / "calibration.json"
