@@ -1,10 +1,12 @@
-"""Bands: none to three instruments, background, room noise and level, mixed on the fly from stems.
+"""Bands: none to four instruments, background, room noise and level, mixed on the fly from a bank's solos.
 
-Power of independent sounds adds, so stems are mixed as mel power: a hundred times cheaper than as audio.
+Power of independent sounds adds, so solos are mixed as mel power: a hundred times cheaper than as audio. Beside them
+in every batch are windows of the bank as they are, true mixes and unlabelled music among them, with what teachers
+make of each.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -12,73 +14,127 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from training.bank import KINDS, Bank
 from training.networks.log_mel import FRAMES, MELS
-from training.stems import OTHER, StemBank
+from training.stems import shares
 
-# How often none, one, two and three instruments play.
-_BAND_SIZES: Final = (0.12, 0.33, 0.35, 0.20)
+# How often none, one, two, three and four instruments play.
+_BAND_SIZES: Final = (0.18, 0.30, 0.32, 0.16, 0.04)
 _BACKGROUNDS: Final = 2
 _SILENT_DB: Final = -300.0
 _SHORTEST_FRAMES: Final = 45
+_SCALED_ON: Final = 4096
 
 Rng = np.random.Generator
 
 
-class Bands(IterableDataset[tuple[Tensor, Tensor]]):
-    """Batches of `(mel power [batch, 148, 64], target [batch, labels])`.
+class BandBatch(NamedTuple):
+    """One batch of bands and of windows as they are."""
+
+    power: Tensor
+    """`float32 [batch, 148, 64]`: mel power."""
+    target: Tensor
+    """`float32 [batch, labels]`."""
+    labelled: Tensor
+    """`bool [batch]`: whether anybody knows who plays."""
+    lesson: Tensor
+    """`float32 [batch, classes]`: teachers' logits, of mean 0 and, over all classes, a variance of 1."""
+    taught: Tensor
+    """`bool [batch]`: whether there is a lesson."""
+
+
+class Bands(IterableDataset[BandBatch]):
+    """Batches of bands and lessons.
 
     Args:
+        windows: in all batches together.
+        batch: windows in one batch.
+        taught_share: of a batch, how much are windows as they are.
         draw: which drawing: the same numbers give the same bands.
     """
 
-    def __init__(
-        self, bank: StemBank, labels: tuple[str, ...], windows: int, batch: int, draw: tuple[int, ...]
-    ) -> None:
+    def __init__(self, bank: Bank, windows: int, batch: int, taught_share: float, draw: tuple[int, ...]) -> None:
         super().__init__()
-        self._bank, self._labels, self._draw = bank, labels, draw
+        self._bank, self._draw = bank, draw
         self._batches, self._batch = windows // batch, batch
-        names = np.asarray(bank.labels)
-        self._stems_of = {label: np.flatnonzero(names == label) for label in (*labels, OTHER)}
+        self._taught = round(batch * taught_share)
+        self._solos = {label: bank.solos(label) for label in (*bank.labels, None)}
+        self._present = [k for k, label in enumerate(bank.labels) if len(self._solos[label])]
+        self._shares = shares([bank.labels[k] for k in self._present])
+        self._as_they_are = _worth_hearing(bank)
+        self._lesson_mean, self._lesson_scale = lesson_scale(bank)
 
     def __len__(self) -> int:
         return self._batches
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[BandBatch]:
         rng = np.random.default_rng(self._draw)
         for _ in range(self._batches):
             yield self._mix(rng)
 
-    def _mix(self, rng: Rng) -> tuple[Tensor, Tensor]:
-        line_ups = [self._line_up(rng) for _ in range(self._batch)]
+    def _mix(self, rng: Rng) -> BandBatch:
+        windows = self._bank.windows
+        bands, band_targets = self._bands(self._batch - self._taught, rng)
+        rows = rng.choice(self._as_they_are, size=self._taught)
+        power = np.concatenate([bands, np.exp(windows.log_power[rows].astype(np.float32))])
+        unknown = np.zeros(len(bands), np.bool_)
+        lessons = np.zeros((self._batch, windows.lessons.shape[1]), np.float32)
+        lessons[len(bands) :] = (windows.lessons[rows] - self._lesson_mean) / self._lesson_scale
+        return BandBatch(
+            torch.from_numpy(_played(power, rng)),
+            torch.from_numpy(np.concatenate([band_targets, windows.targets[rows].astype(np.float32)])),
+            torch.from_numpy(np.concatenate([~unknown, windows.kinds[rows] != KINDS.index("music")])),
+            torch.from_numpy(lessons),
+            torch.from_numpy(np.concatenate([unknown, np.ones(self._taught, np.bool_)])),
+        )
+
+    def _bands(self, count: int, rng: Rng) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mel power `[count, 148, 64]` of bands, and their targets `[count, labels]`."""
+        line_ups = [self._line_up(rng) for _ in range(count)]
         stems = np.stack([stems for stems, _, _ in line_ups])
         gains_db = np.stack([gains for _, gains, _ in line_ups])
-        power = np.exp(self._bank.log_power[stems].astype(np.float32))
+        power = np.exp(self._bank.windows.log_power[stems].astype(np.float32))
         power *= _decibels(gains_db)[:, :, None, None]
         power *= _entrances(rng, gains_db.shape)[..., None]
-        heard = _played(power.sum(axis=1), rng)
-        return torch.from_numpy(heard), torch.from_numpy(np.stack([target for _, _, target in line_ups]))
+        return power.sum(axis=1), np.stack([target for _, _, target in line_ups])
 
     def _line_up(self, rng: Rng) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float32]]:
-        """Which stems play, how loud in decibels, and the target."""
-        present = [k for k, label in enumerate(self._labels) if len(self._stems_of[label])]
-        size = min(int(rng.choice(len(_BAND_SIZES), p=_BAND_SIZES)), len(present))
-        players = rng.choice(present, size=size, replace=False)
-        names = [self._labels[k] for k in players] + [OTHER] * _BACKGROUNDS
+        """Which solos play, how loud in decibels, and the target."""
+        size = min(int(rng.choice(len(_BAND_SIZES), p=_BAND_SIZES)), len(self._present))
+        players = rng.choice(self._present, size=size, replace=False, p=self._shares)
+        names = [self._bank.labels[k] for k in players] + [None] * _BACKGROUNDS
         gains = [rng.uniform(-8, 8) for _ in players] + [_background_db(rng, size) for _ in range(_BACKGROUNDS)]
         slots = len(_BAND_SIZES) - 1 + _BACKGROUNDS
         stems, gains_db = np.zeros(slots, np.int64), np.full(slots, _SILENT_DB)
         for slot, (name, gain) in enumerate(zip(names, gains, strict=True)):
-            if len(self._stems_of[name]):
-                stems[slot], gains_db[slot] = rng.choice(self._stems_of[name]), gain
-        target = np.zeros(len(self._labels), np.float32)
+            if len(self._solos[name]):
+                stems[slot], gains_db[slot] = rng.choice(self._solos[name]), gain
+        target = np.zeros(len(self._bank.labels), np.float32)
         target[players] = 1.0
         return stems, gains_db, target
+
+
+def lesson_scale(bank: Bank) -> tuple[NDArray[np.float32], np.float32]:
+    """Mean `[classes]` of the lessons, and their standard deviation over all classes, from the bank's first windows.
+
+    One scale for all, so that classes about which the teachers say much weigh more than those that never sound.
+    """
+    lessons = bank.windows.lessons[:_SCALED_ON].astype(np.float32)
+    mean = lessons.mean(axis=0)
+    return mean, np.float32(np.sqrt(np.square(lessons - mean).mean()) if lessons.size else 1.0)
+
+
+def _worth_hearing(bank: Bank) -> NDArray[np.intp]:
+    """Places of windows from which something can be learned: unlabelled ones only where there are lessons."""
+    if bank.windows.lessons.shape[1]:
+        return np.arange(len(bank.windows.kinds))
+    return np.flatnonzero(bank.windows.kinds != KINDS.index("music"))
 
 
 def _background_db(rng: Rng, players: int) -> float:
     if players == 0:
         return float(rng.uniform(-12, 0))
-    return float(rng.uniform(-30, -2)) if rng.random() < 0.3 else _SILENT_DB
+    return float(rng.uniform(-30, 0)) if rng.random() < 0.35 else _SILENT_DB
 
 
 def _entrances(rng: Rng, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -7,12 +7,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from models.errors import DataError
-from training.band import Bands
+from training.band import BandBatch, Bands
+from training.bank import Bank
 from training.library import Library
 from training.mixing import Take, balanced, solos
 from training.recipe import Recipe
 from training.splits import Splits
-from training.stems import StemBank, Stems, prepare
 from training.windows import Example, PairWindows, SoloWindows
 
 VALIDATION_WINDOWS: Final = 256
@@ -22,19 +22,21 @@ _VALIDATION_DRAW: Final = 1_000_000
 class Batches(lightning.LightningDataModule):
     """Batches of one recipe over one set of splits; training windows are drawn afresh every epoch.
 
+    Args:
+        bank: what bands are mixed from, for a recipe of that material.
+
     Raises:
         DataError: the splits hold too little for the recipe to train on.
     """
 
-    def __init__(self, recipe: Recipe, splits: Splits, library: Library) -> None:
+    def __init__(self, recipe: Recipe, splits: Splits, library: Library, bank: Bank | None = None) -> None:
         super().__init__()
-        self._recipe, self._library = recipe, library
+        self._recipe, self._library, self._bank = recipe, library, bank
         train = solos(splits.train, recipe.labels)
         if not train:
             raise DataError(f"no recording in the training split plays one of: {', '.join(recipe.labels)}")
         self._takes = balanced(train)
         self._epoch_windows = _epoch_windows(recipe, self._takes)
-        self._bank = _bank(recipe, splits, library) if recipe.material == "band" else None
         self._validation = [Take(clip, 1) for clip in solos(splits.validation, recipe.labels)]
 
     @property
@@ -42,13 +44,13 @@ class Batches(lightning.LightningDataModule):
         """Whether validation hears every label that training does; with some missing it would mislead."""
         return _heard(self._validation) == _heard(self._takes)
 
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]] | DataLoader[BandBatch]:
         """This epoch's windows, drawn in random order."""
         epoch = self.trainer.current_epoch if self.trainer else 0
-        recipe, draw = self._recipe, (self._recipe.seed, epoch)
-        windows = self._epoch_windows
+        recipe, draw, windows = self._recipe, (self._recipe.seed, epoch), self._epoch_windows
         if self._bank:
-            return DataLoader(Bands(self._bank, recipe.labels, windows, recipe.batch_windows, draw), batch_size=None)
+            bands = Bands(self._bank, windows, recipe.batch_windows, recipe.taught_share, draw)
+            return DataLoader(bands, batch_size=None)
         data = self._windows(self._takes, draw, windows)
         return DataLoader(data, recipe.batch_windows, drop_last=True)
 
@@ -70,10 +72,6 @@ def _epoch_windows(recipe: Recipe, takes: list[Take]) -> int:
     if windows < recipe.batch_windows:
         raise DataError(f"an epoch of {windows} windows does not fill a batch of {recipe.batch_windows}")
     return windows
-
-
-def _bank(recipe: Recipe, splits: Splits, library: Library) -> StemBank:
-    return prepare(Stems(library, splits.train, recipe.labels, recipe.stems, recipe.seed))
 
 
 def _heard(takes: list[Take]) -> set[str]:

@@ -14,9 +14,11 @@ import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks.weight_averaging import EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 
 from models.errors import DataError, OptionError
+from training.bank import Bank
 from training.batches import Batches
 from training.library import Library
 from training.recipe import Recipe
@@ -33,11 +35,23 @@ _REMARKS: Final = (
     "Checkpoint directory .* exists and is not empty",
 )
 
+_AVERAGING_DECAY: Final = 0.998
 
-def fit(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, *, accelerator: str, threads: int) -> Tagger:
+
+def fit(
+    recipe: Recipe,
+    splits: Splits,
+    library: Library,
+    run: RunFolder,
+    *,
+    accelerator: str,
+    threads: int,
+    bank: Bank | None = None,
+) -> Tagger:
     """Train until the recipe's last epoch or until validation no longer improves; return the best network.
 
     Args:
+        bank: what bands are mixed from, for a recipe of that material.
         accelerator: `auto`, `cpu` or `gpu`.
         threads: for computation on the CPU; part of what makes a run repeatable.
 
@@ -48,11 +62,12 @@ def fit(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, *, acc
     keep_freed_memory()
     torch.set_num_threads(threads)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
-    batches = Batches(recipe, splits, library)
+    batches = Batches(recipe, splits, library, bank)
+    tagger = Tagger(recipe, bank.windows.lessons.shape[1] if bank and recipe.lesson_weight else 0)
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
     with _quiet():
         trainer = _trainer(recipe, run, accelerator, validated=batches.has_validation)
-        trainer.fit(Tagger(recipe), datamodule=batches, ckpt_path=resume)
+        trainer.fit(tagger, datamodule=batches, ckpt_path=resume)
     return load(recipe, run.best_checkpoint())
 
 
@@ -64,7 +79,8 @@ def load(recipe: Recipe, checkpoint: Path) -> Tagger:
     """
     tagger = Tagger(recipe)
     try:
-        tagger.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"])
+        kept = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
+        tagger.load_state_dict({name: value for name, value in kept.items() if not name.startswith("pupil.")})
     except (OSError, EOFError, KeyError, RuntimeError, UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{checkpoint} cannot be used ({reason}); train the run again") from error
@@ -124,6 +140,8 @@ def callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callba
         callbacks.append(
             ModelCheckpoint(run.checkpoints, filename="best", monitor="validation_loss", enable_version_counter=False)
         )
+    if recipe.averaged:
+        callbacks.append(EMAWeightAveraging(decay=_AVERAGING_DECAY))
     if validated and recipe.patience_epochs is not None:
         callbacks.append(EarlyStopping("validation_loss", patience=recipe.patience_epochs))
     return callbacks

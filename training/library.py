@@ -37,11 +37,11 @@ class Library:
 
     def __init__(self, cache: Path | None = None) -> None:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        self._cache = cache or home / "whoplays"
+        self.cache = cache or home / "whoplays"
         try:
-            self._cache.mkdir(parents=True, exist_ok=True)
+            self.cache.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(f"{self._cache} cannot be a cache folder: {error.strerror}") from error
+            raise DataError(f"{self.cache} cannot be a cache folder: {error.strerror}") from error
         self._open: dict[Path, NDArray[np.int16]] = {}
 
     def readable(self, clips: Iterable[Clip]) -> tuple[list[Clip], list[Skipped]]:
@@ -77,7 +77,7 @@ class Library:
     def _cached(self, path: Path) -> NDArray[np.int16]:
         facts = path.stat()
         key = hashlib.sha256(f"{path.resolve()} {facts.st_size} {facts.st_mtime_ns}".encode()).hexdigest()
-        kept = self._cache / f"{key[:32]}.npy"
+        kept = self.cache / f"{key[:32]}.npy"
         if not kept.exists():
             unfinished = kept.with_suffix(f".{os.getpid()}.tmp.npy")
             np.save(unfinished, decode(path))

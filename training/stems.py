@@ -5,25 +5,28 @@ and instruments stand for many.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import fft
-from torch.utils.data import DataLoader, Dataset
 
 from models.errors import DataError
+from models.labels import CORE
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from training.clip import Clip
 from training.library import Library
-from training.networks.log_mel import FLOOR, FRAMES, MELS, MelPower
 
 OTHER: Final = ""
 """The label of sounds that are none of the instruments."""
-_OTHER_SHARE: Final = 0.25
+_OTHER_SHARE: Final = 0.3
+CORE_WEIGHT: Final = 1.5
+"""How much more often a core label is drawn than another."""
+_MEASURED_ROOMS: Final = 0.3
+_NOTES_CUT: Final = 0.5
+_PHRASES_CUT: Final = 0.15
 _CHORDAL: Final = frozenset({"gac", "gel", "org", "pia"})
-_BATCH: Final = 64
 _TAIL_SAMPLES: Final = SAMPLE_RATE_HZ
 
 Mono = NDArray[np.float32]
@@ -34,70 +37,72 @@ class Stem(NamedTuple):
     """What a stem is of."""
 
     label: str
+    group: str
     audio: Mono
+    """At an RMS of 1 where it sounds."""
 
 
-class StemBank(NamedTuple):
-    """Prepared stems."""
+class Stems:
+    """Stems, drawn evenly over the labels, then over the corpora, then over players.
 
-    log_power: NDArray[np.float16]
-    """`float16 [stems, 148, 64]`: natural logarithm of mel power, each stem at an RMS of 1 where it sounds."""
-    labels: tuple[str, ...]
-    """Label of each stem; `OTHER` for other sounds."""
+    Within a corpus a group counts by the root of its length.
 
-
-class Stems(Dataset[Stem]):
-    """So many stems, drawn evenly over the labels, then over players: a group counts by the root of its length.
+    Args:
+        corpora: the clips of each corpus; solos and other sounds are used.
+        rooms: measured impulse responses, `float32 [samples]` each; rooms are made up as well.
 
     Raises:
-        DataError: nothing in `clips` is a solo or another sound.
+        DataError: nothing in `corpora` is a solo or another sound.
     """
 
-    def __init__(self, library: Library, clips: list[Clip], labels: tuple[str, ...], count: int, seed: int) -> None:
-        self._library, self._count, self._seed = library, count, seed
-        self._groups = _by_label_and_group(clips, labels)
-        if not self._groups:
+    def __init__(
+        self, library: Library, corpora: Sequence[Sequence[Clip]], labels: tuple[str, ...], rooms: Sequence[Mono] = ()
+    ) -> None:
+        self._library, self._rooms = library, rooms
+        self._players: dict[str, list[_Players]] = defaultdict(list)
+        for clips in corpora:
+            for label, groups in _by_label_and_group(clips, labels).items():
+                self._players[label].append(_Players(groups, _weights(library, groups)))
+        if not self._players:
             raise DataError("no recording is of a single instrument or of another sound")
-        self._weights = {label: _weights(library, groups) for label, groups in self._groups.items()}
+        self._instruments = sorted(set(self._players) - {OTHER})
 
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> Stem:
-        rng = np.random.default_rng([self._seed, index])
+    def draw(self, rng: np.random.Generator) -> Stem:
+        """One stem; the generator decides everything about it."""
         label = self._label(rng)
-        groups = self._groups[label]
-        clips = groups[int(rng.choice(len(groups), p=self._weights[label]))]
+        corpora = self._players[label]
+        players = corpora[int(rng.integers(len(corpora)))]
+        clips = players.groups[int(rng.choice(len(players.groups), p=players.weights))]
         audio = _phrase(self._library, clips, chordal=label in _CHORDAL, rng=rng)
-        return Stem(label, _levelled(_in_room(audio, rng)))
+        return Stem(label, clips[0].group, levelled(_in_room(audio, self._room(rng), rng)))
 
     def _label(self, rng: np.random.Generator) -> str:
-        instruments = sorted(set(self._groups) - {OTHER})
-        if OTHER in self._groups and (not instruments or rng.random() < _OTHER_SHARE):
+        if OTHER in self._players and (not self._instruments or rng.random() < _OTHER_SHARE):
             return OTHER
-        return instruments[int(rng.integers(len(instruments)))]
+        return str(rng.choice(self._instruments, p=shares(self._instruments)))
+
+    def _room(self, rng: np.random.Generator) -> Mono | None:
+        if rng.random() < 0.4:
+            return None
+        if self._rooms and rng.random() < _MEASURED_ROOMS:
+            return self._rooms[int(rng.integers(len(self._rooms)))]
+        return _room_response(rng)
 
 
-def prepare(stems: Stems) -> StemBank:
-    """Render all stems to log mel power."""
-    power = MelPower().eval()
-    bank = np.empty((len(stems), FRAMES, MELS), np.float16)
-    labels: list[str] = []
-    loader: DataLoader[Stem] = DataLoader(stems, _BATCH, collate_fn=_collate)
-    for names, audio in loader:
-        with torch.inference_mode():
-            log_power = torch.log(power(audio) + FLOOR)
-        bank[len(labels) : len(labels) + len(names)] = log_power.numpy()
-        labels += names
-    return StemBank(bank, tuple(labels))
+class _Players(NamedTuple):
+    """Those of one corpus who play one instrument."""
+
+    groups: list[list[Clip]]
+    weights: NDArray[np.float64]
 
 
-def _collate(stems: list[Stem]) -> tuple[list[str], torch.Tensor]:
-    audio = torch.from_numpy(np.stack([stem.audio for stem in stems]))
-    return [stem.label for stem in stems], audio[:, None].expand(-1, 2, -1)
+def shares(labels: Sequence[str]) -> NDArray[np.float64]:
+    """How likely each label is drawn, `[labels]`."""
+    weights = np.array([CORE_WEIGHT if label in CORE else 1.0 for label in labels])
+    return np.asarray(weights / weights.sum())
 
 
-def _by_label_and_group(clips: list[Clip], labels: tuple[str, ...]) -> dict[str, list[list[Clip]]]:
+def _by_label_and_group(clips: Sequence[Clip], labels: tuple[str, ...]) -> dict[str, list[list[Clip]]]:
     grouped: dict[str, dict[str, list[Clip]]] = defaultdict(lambda: defaultdict(list))
     for clip in clips:
         if len(clip.labels) > 1 or not clip.labels <= set(labels):
@@ -120,7 +125,8 @@ def _phrase(library: Library, clips: list[Clip], *, chordal: bool, rng: np.rando
         clip = clips[int(rng.integers(len(clips)))]
         voices = int(rng.integers(1, 5)) if chordal and clip.kind == "note" else 1
         chord = [clip, *(clips[int(rng.integers(len(clips)))] for _ in range(voices - 1))]
-        length = max(_add(phrase, _take(library, member, rng), cursor, rng) for member in chord)
+        cut_short = rng.random() < (_NOTES_CUT if clip.kind == "note" else _PHRASES_CUT)
+        length = max(_add(phrase, _take(library, member, rng), cursor, rng, cut_short=cut_short) for member in chord)
         cursor += int(length * rng.uniform(0.5, 1.1)) if clip.kind == "note" else length
         cursor += int(rng.exponential(0.02) * SAMPLE_RATE_HZ)
     return phrase
@@ -138,10 +144,10 @@ def _take(library: Library, clip: Clip, rng: np.random.Generator) -> Mono:
     return np.asarray(np.interp(places, np.arange(len(piece)), piece), np.float32)
 
 
-def _add(phrase: Mono, take: Mono, cursor: int, rng: np.random.Generator) -> int:
-    """Add a take at `cursor` with a level of its own, cut short at times; return its length in samples."""
+def _add(phrase: Mono, take: Mono, cursor: int, rng: np.random.Generator, *, cut_short: bool) -> int:
+    """Add a take at `cursor` with a level of its own; return its length in samples."""
     length = min(len(take), len(phrase) - cursor)
-    if rng.random() < 0.5:
+    if cut_short:
         length = min(length, int(rng.uniform(0.15, 1.5) * SAMPLE_RATE_HZ))
     piece = take[:length] * np.float32(10 ** (rng.uniform(-9, 0) / 20) / (np.abs(take[:length]).max(initial=0) + 1e-6))
     fade = min(length, 441)
@@ -150,13 +156,13 @@ def _add(phrase: Mono, take: Mono, cursor: int, rng: np.random.Generator) -> int
     return max(length, 2205)
 
 
-def _in_room(audio: Mono, rng: np.random.Generator) -> Mono:
+def _in_room(audio: Mono, room: Mono | None, rng: np.random.Generator) -> Mono:
     """Tone colour and reverberation, as one filter: a smooth curve in decibels times a room's response."""
     size = fft.next_fast_len(WINDOW_SAMPLES + _TAIL_SAMPLES, real=True)
     spectrum = fft.rfft(audio, size)
     spectrum *= _tone(len(spectrum), rng)
-    if rng.random() < 0.6:
-        spectrum *= fft.rfft(_room_response(rng), size)
+    if room is not None:
+        spectrum *= fft.rfft(room[:_TAIL_SAMPLES], size)
     return np.asarray(fft.irfft(spectrum, size)[:WINDOW_SAMPLES], np.float32)
 
 
@@ -178,7 +184,7 @@ def _room_response(rng: np.random.Generator) -> Mono:
     return response
 
 
-def _levelled(audio: Mono) -> Mono:
+def levelled(audio: Mono) -> Mono:
     """Scale to an RMS of 1 over the parts that sound."""
     power = np.square(audio).reshape(-1, WINDOW_SAMPLES // 60).mean(axis=1)
     sounding = power[power > power.max() * 1e-3]

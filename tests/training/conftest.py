@@ -8,7 +8,7 @@ import torch
 
 import whoplays
 from tests.training.tiny_corpus import write_corpus
-from training import batches, exam
+from training import batches, exam, soundscapes
 from training.clip import Clip
 from training.labelled_folder import LabelledFolder
 from training.library import Library
@@ -42,10 +42,11 @@ def library(cache: Path) -> Library:
 
 @pytest.fixture(scope="session")
 def few() -> Iterator[None]:
-    """A few windows to validate with and to examine on: enough here, and quick."""
+    """A few windows to prepare at a time, to validate with and to examine on: enough here, and quick."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "VALIDATION_WINDOWS", 16)
         patch.setattr(exam, "MIXES", 16)
+        patch.setattr(soundscapes, "SHARD_WINDOWS", 8)
         yield
 
 
@@ -59,5 +60,5 @@ def trained(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory,
 
 def little(corpus: Path, cache: Path, **changes: int) -> list[str]:
     """Options for a short training."""
-    amounts = {"epochs": 6, "epoch-windows": 256, "stems": 96} | changes
+    amounts = {"epochs": 6, "epoch-windows": 256, "bank-windows": 128} | changes
     return ["--data", str(corpus), "--cache", str(cache), *(f"--{key}={value}" for key, value in amounts.items())]

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -5,57 +7,83 @@ import torch
 from models.errors import DataError
 from models.labels import CORE, NAMES
 from tests.training.make_clips import clip
-from training.band import Bands
 from training.clip import Clip
 from training.library import Library
-from training.networks.log_mel import FRAMES, MELS, MelPower
-from training.stems import OTHER, StemBank, Stems, prepare
+from training.networks.log_mel import MelPower
+from training.stems import OTHER, Stem, Stems, shares
 
 LABELS = tuple(NAMES)
-COUNT = 24
 
 
 @pytest.fixture(scope="module")
 def stems(library: Library, clips: list[Clip]) -> Stems:
-    return Stems(library, clips, LABELS, COUNT, seed=1)
+    return Stems(library, [clips], LABELS)
 
 
 @pytest.fixture(scope="module")
-def bank(stems: Stems) -> StemBank:
-    return prepare(stems)
+def drawn(stems: Stems) -> list[Stem]:
+    rng = np.random.default_rng(1)
+    return [stems.draw(rng) for _ in range(24)]
 
 
-def test_a_stem_is_three_seconds_at_a_level(stems: Stems) -> None:
-    for k in range(COUNT):
-        audio = stems[k].audio
-        assert audio.shape == (132_300,)
-        assert audio.dtype == np.float32
-        assert np.isfinite(audio).all()
-        power = np.square(audio).reshape(60, -1).mean(axis=1)
+def test_a_stem_is_three_seconds_at_a_level(drawn: list[Stem]) -> None:
+    for stem in drawn:
+        assert stem.audio.shape == (132_300,)
+        assert stem.audio.dtype == np.float32
+        assert np.isfinite(stem.audio).all()
+        power = np.square(stem.audio).reshape(60, -1).mean(axis=1)
         assert power[power > power.max() * 1e-3].mean() == pytest.approx(1, rel=0.01)
 
 
-def test_the_same_seed_gives_the_same_stems(stems: Stems, library: Library, clips: list[Clip]) -> None:
-    again, other = (Stems(library, clips, LABELS, COUNT, seed) for seed in (1, 2))
-    for k in range(4):
-        np.testing.assert_array_equal(stems[k].audio, again[k].audio)
-    assert not np.array_equal(stems[0].audio, other[0].audio)
+def test_the_same_seed_gives_the_same_stem(stems: Stems) -> None:
+    first, again, other = (stems.draw(np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.audio, again.audio)
+    assert (first.label, first.group) == (again.label, again.group)
+    assert not np.array_equal(first.audio, other.audio)
 
 
-def test_every_instrument_and_other_sounds_are_drawn(bank: StemBank) -> None:
-    assert set(bank.labels) == {*CORE, OTHER}
-    assert bank.log_power.shape == (COUNT, FRAMES, MELS)
-    assert np.isfinite(bank.log_power).all()
+def test_every_instrument_and_other_sounds_are_drawn(drawn: list[Stem]) -> None:
+    assert {stem.label for stem in drawn} == {*CORE, OTHER}
+
+
+def test_a_stem_says_whose_recordings_it_is_made_of(drawn: list[Stem], clips: list[Clip]) -> None:
+    label_of = {member.group: next(iter(member.labels), OTHER) for member in clips if len(member.labels) < 2}
+    assert all(label_of[stem.group] == stem.label for stem in drawn)
+
+
+def test_each_corpus_counts_alike(library: Library, clips: list[Clip]) -> None:
+    """A corpus of one violin is heard as often as one of everything that plays."""
+    violins = [member for member in clips if member.labels == {"vio"}]
+    lone, rest = violins[:1], [member for member in violins if member.group != violins[0].group]
+    stems = Stems(library, [lone, rest], LABELS)
+    rng = np.random.default_rng(3)
+    counts = Counter(stems.draw(rng).group == lone[0].group for _ in range(60))
+    assert 15 < counts[True] < 45
+
+
+def test_core_labels_are_drawn_more_often() -> None:
+    weights = shares(LABELS)
+    assert weights.sum() == pytest.approx(1)
+    assert weights[LABELS.index("vio")] == pytest.approx(1.5 * weights[LABELS.index("cel")])
 
 
 def test_several_instruments_at_once_make_no_stem(library: Library) -> None:
     with pytest.raises(DataError, match="no recording is of a single instrument"):
-        Stems(library, [clip("a", ["pia", "vio"]), clip("b", ["lute"])], LABELS, 1, seed=1)
+        Stems(library, [[clip("a", ["pia", "vio"]), clip("b", ["lute"])]], LABELS)
 
 
-def test_power_adds_as_audio_does(stems: Stems) -> None:
+def test_a_measured_room_is_played_in(library: Library, clips: list[Clip]) -> None:
+    """With an echo of half a second as the only room, some stems that differ in nothing else have it."""
+    room = np.zeros(22_050, np.float32)
+    room[[0, -1]] = 1.0
+    dry, wet = (Stems(library, [clips], LABELS, rooms) for rooms in ([], [room]))
+    pairs = [[stems.draw(np.random.default_rng(seed)).audio for stems in (dry, wet)] for seed in range(12)]
+    assert any(not np.array_equal(one, two) for one, two in pairs)
+
+
+def test_power_adds_as_audio_does(drawn: list[Stem]) -> None:
     """Mixing mel power stands in for mixing audio: right to within a decibel where anything is heard."""
-    first, second = (torch.from_numpy(stems[k].audio).expand(1, 2, -1) for k in (0, 1))
+    first, second = (torch.from_numpy(drawn[k].audio).expand(1, 2, -1) for k in (0, 1))
     power = MelPower()
     mixed = power(first + second).mean(dim=1)
     added = (power(first) + power(second)).mean(dim=1)
@@ -63,41 +91,3 @@ def test_power_adds_as_audio_does(stems: Stems) -> None:
     decibels = 10 * torch.log10(added / mixed)[heard]
     assert decibels.abs().median().item() < 1
     assert abs(decibels.mean().item()) < 1
-
-
-def test_bands_are_drawn_by_number(bank: StemBank) -> None:
-    first, again, other = ([power for power, _ in Bands(bank, LABELS, 32, 16, (1, k))] for k in (0, 0, 1))
-    assert len(first) == len(Bands(bank, LABELS, 32, 16, (1, 0))) == 2
-    assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
-    assert not torch.equal(first[0], other[0])
-
-
-def test_bands_are_of_none_to_three_of_the_instruments_there_are(bank: StemBank) -> None:
-    batches = list(Bands(bank, LABELS, 256, 64, (1,)))
-    power, targets = (torch.cat([batch[part] for batch in batches]) for part in (0, 1))
-    assert (power.shape, power.dtype, targets.dtype) == ((256, FRAMES, MELS), torch.float32, torch.float32)
-    assert power.isfinite().all()
-    assert (power >= 0).all()
-    assert set(targets.sum(dim=1).tolist()) == {0.0, 1.0, 2.0, 3.0}
-    absent = [LABELS.index(label) for label in LABELS if label not in CORE]
-    assert targets[:, absent].sum() == 0
-    assert (targets.sum(dim=0)[[LABELS.index(label) for label in CORE]] > 20).all()
-
-
-def test_who_plays_is_heard_in_the_band() -> None:
-    """Each label sounds in a mel band of its own here, so the target can be read off the power."""
-    labels = CORE
-    log_power = np.full((len(labels), FRAMES, MELS), -18, np.float16)
-    for k in range(len(labels)):
-        log_power[k, :, 16 * k : 16 * k + 16] = 0
-    for power, targets in Bands(StemBank(log_power, labels), labels, 64, 16, (1,)):
-        total = power.sum(dim=(1, 2), keepdim=True) + 1e-12
-        loud = (power / total).reshape(-1, FRAMES, len(labels), 16).sum(dim=3).amax(dim=1) > 1e-4
-        assert (loud | (targets == 0)).all()
-
-
-def test_without_other_sounds_there_is_no_background(bank: StemBank) -> None:
-    alone = StemBank(bank.log_power[:2], ("pia", "vio"))
-    for power, targets in Bands(alone, LABELS, 64, 64, (1,)):
-        assert power.isfinite().all()
-        assert set(targets.sum(dim=1).tolist()) <= {0.0, 1.0, 2.0}

@@ -16,6 +16,7 @@ from training import recipe as recipes
 from training.clip import Clip
 from training.fit import callbacks, fit, load
 from training.library import Library
+from training.material import open_bank
 from training.recipe import Recipe
 from training.run import RunFolder, configure
 from training.splits import Splits, by_group
@@ -51,7 +52,7 @@ def test_what_it_learnt_holds_for_players_it_never_heard(trained: RunFolder, cac
 
 def test_a_run_keeps_what_it_was_made_of(trained: RunFolder, corpus: Path) -> None:
     config = trained.config()
-    assert (config.recipe.epochs, config.recipe.epoch_windows, config.recipe.stems) == (6, 256, 96)
+    assert (config.recipe.epochs, config.recipe.epoch_windows, config.recipe.bank_windows) == (6, 256, 128)
     assert config.data == (str(corpus),)
     assert not {*config.train} & {*config.validation, *config.test}
     assert len(config.train) + len(config.validation) + len(config.test) == 24
@@ -72,17 +73,23 @@ def test_a_run_is_resumed_only_as_it_was_begun(
 def test_a_label_that_is_not_validated_ends_validation(clips: list[Clip], library: Library, tmp_path: Path) -> None:
     """With some labels missing it would mislead; such a run keeps its last epoch."""
     splits = Splits([clip for clip in clips if clip.labels <= {"gac", "pia"}], [clips[0]], [])
-    recipe = msgspec.structs.replace(recipes.find("band-melcnn"), epochs=1, epoch_windows=8, batch_windows=8, stems=8)
-    fit(recipe, splits, library, RunFolder(tmp_path), accelerator="cpu", threads=1)
+    recipe = msgspec.structs.replace(recipes.find("band-melcnn"), epochs=1, epoch_windows=8, batch_windows=8, bank_windows=8)
+    train(recipe, splits, library, RunFolder(tmp_path))
     assert RunFolder(tmp_path).best_checkpoint().name == "last.ckpt"
     assert "validation" not in (tmp_path / "log" / "metrics.csv").read_text()
+
+
+def train(recipe: Recipe, splits: Splits, library: Library, run: RunFolder) -> Tagger:
+    """Fit with a bank of the run's own."""
+    bank = open_bank(recipe, splits.train, library, run, [])
+    return fit(recipe, splits, library, run, accelerator="cpu", threads=1, bank=bank)
 
 
 def steady() -> Recipe:
     """A recipe of constant rate, which may be given more epochs; two windows a step."""
     band = recipes.find("band-melcnn")
     return msgspec.structs.replace(
-        band, one_cycle=False, epochs=2, epoch_windows=4, batch_windows=2, stems=8, learning_rate=1e-3
+        band, one_cycle=False, epochs=2, epoch_windows=4, batch_windows=2, bank_windows=8, learning_rate=1e-3
     )
 
 
@@ -95,17 +102,17 @@ def splits(clips: list[Clip]) -> Splits:
 def unbroken(splits: Splits, library: Library, tmp_path_factory: pytest.TempPathFactory, few: None) -> Tagger:
     """Two epochs without a stop."""
     run = RunFolder(tmp_path_factory.mktemp("unbroken"))
-    fit(steady(), splits, library, run, accelerator="cpu", threads=1)
+    train(steady(), splits, library, run)
     return load(steady(), run.last_checkpoint)
 
 
 def test_the_same_seed_gives_the_same_network(
     unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path
 ) -> None:
-    fit(steady(), splits, library, RunFolder(tmp_path / "again"), accelerator="cpu", threads=1)
+    train(steady(), splits, library, RunFolder(tmp_path / "again"))
     assert same(unbroken, load(steady(), tmp_path / "again" / "checkpoints" / "last.ckpt"))
     other = msgspec.structs.replace(steady(), seed=3)
-    fit(other, splits, library, RunFolder(tmp_path / "other"), accelerator="cpu", threads=1)
+    train(other, splits, library, RunFolder(tmp_path / "other"))
     assert not same(unbroken, load(other, tmp_path / "other" / "checkpoints" / "last.ckpt"))
 
 
@@ -116,7 +123,7 @@ def test_a_run_that_was_cut_off_is_gone_on_with(
     run = RunFolder(tmp_path)
     fit(msgspec.structs.replace(steady(), epochs=1), splits, library, run, accelerator="cpu", threads=1)
     first = load(steady(), run.last_checkpoint)
-    fit(steady(), splits, library, run, accelerator="cpu", threads=1)
+    train(steady(), splits, library, run)
     assert not same(first, load(steady(), run.last_checkpoint))
     assert same(unbroken, load(steady(), run.last_checkpoint))
     assert sum("train_loss" in log.read_text() for log in run.logs) == 2
@@ -160,7 +167,7 @@ def test_a_run_that_dies_has_kept_its_last_whole_epoch(
     clips: list[Clip], library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = msgspec.structs.replace(
-        recipes.find("band-melcnn"), epochs=2, epoch_windows=8, batch_windows=8, stems=8, one_cycle=False
+        recipes.find("band-melcnn"), epochs=2, epoch_windows=8, batch_windows=8, bank_windows=8, one_cycle=False
     )
     run, splits = RunFolder(tmp_path / "run"), by_group(clips, recipe.seed)
     step = Tagger.training_step
@@ -173,9 +180,9 @@ def test_a_run_that_dies_has_kept_its_last_whole_epoch(
     with monkeypatch.context() as patch:
         patch.setattr(Tagger, "training_step", dies_in_its_second_epoch)
         with pytest.raises(MemoryError):
-            fit(recipe, splits, library, run, accelerator="cpu", threads=1)
+            train(recipe, splits, library, run)
     assert torch.load(run.last_checkpoint, weights_only=False)["epoch"] == 0
-    fit(recipe, splits, library, run, accelerator="cpu", threads=1)
+    train(recipe, splits, library, run)
     assert torch.load(run.last_checkpoint, weights_only=False)["epoch"] == 1
     assert [path.name for path in run.checkpoints.iterdir() if path.name.startswith("last")] == ["last.ckpt"]
 

@@ -15,5 +15,8 @@ RECIPE = Recipe(
     batch_windows=64,
     learning_rate=2e-3,
     one_cycle=True,
-    stems=16_000,
+    bank_windows=24_000,
+    taught_share=0.4,
+    lesson_weight=1.0,
+    averaged=True,
 )

@@ -1,0 +1,154 @@
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+import whoplays
+from models.errors import DataError
+from models.labels import CORE, NAMES
+from training import bank, material, soundscapes
+from training.bank import KINDS
+from training.clip import Clip
+from training.equipment import reproduced
+from training.library import Library
+from training.music import Music
+from training.soundscapes import shard
+from training.stems import Stems
+
+LABELS = tuple(NAMES)
+
+
+class Loudness:
+    """A teacher that says how loud a window is."""
+
+    name: Final = "loudness"
+    classes: Final = 2
+
+    def logits(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.stack([np.square(mono).mean(axis=1), np.abs(mono).max(axis=1)], axis=1)
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    folder = tmp_path / "music"
+    (folder / "album").mkdir(parents=True)
+    tone = np.sin(np.arange(5 * 32_000) * 0.05).astype(np.float32)
+    soundfile.write(folder / "album" / "song.flac", tone, 32_000)
+    soundfile.write(folder / "effect.wav", tone[:16_000], 32_000)
+    (folder / "broken.ogg").write_bytes(b"no music")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soundscapes, "SHARD_WINDOWS", 16)
+
+
+def made_of(clips: list[Clip], cache: Path, **parts: Path | None) -> material.Material:
+    given = {"music": None, "rooms": None, "teachers": None} | parts
+    return material.Material(corpora=(tuple(clips),), labels=LABELS, cache=cache, seed=1, **given)
+
+
+def test_music_is_read_from_whole_recordings_at_any_rate(music: Path) -> None:
+    window = Music(music).draw(np.random.default_rng(1))
+    assert window.shape == (132_300,)
+    assert np.abs(window).max() == pytest.approx(1, abs=0.01)
+
+
+def test_a_folder_without_music_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no recording of three seconds or more"):
+        Music(tmp_path)
+
+
+def test_equipment_keeps_length_and_level() -> None:
+    audio = np.random.default_rng(1).standard_normal(132_300).astype(np.float32)
+    for seed in range(24):
+        heard = reproduced(audio, np.random.default_rng(seed))
+        assert heard.shape == audio.shape
+        assert heard.dtype == np.float32
+        assert np.square(heard).mean() == pytest.approx(1, rel=0.05)
+
+
+def test_a_shard_has_solos_mixes_and_music(library: Library, clips: list[Clip], music: Path) -> None:
+    stems = Stems(library, [clips], LABELS)
+    scapes = shard(stems, Music(music), 1, 0)
+    assert [scape.kind for scape in scapes] == ["solo"] * 8 + ["mix"] * 4 + ["music"] * 4
+    assert [scape.kind for scape in shard(stems, None, 1, 0)] == ["solo"] * 12 + ["mix"] * 4
+    again, other = shard(stems, Music(music), 1, 0), shard(stems, Music(music), 1, 1)
+    for one, two in zip(scapes, again, strict=True):
+        np.testing.assert_array_equal(one.audio, two.audio)
+    assert not np.array_equal(scapes[0].audio, other[0].audio)
+
+
+def test_a_mix_says_all_that_plays_and_all_it_is_made_of(library: Library, clips: list[Clip]) -> None:
+    labels_of = {clip.group: clip.labels for clip in clips if len(clip.labels) < 2}
+    mixes = [scape for scape in shard(Stems(library, [clips], LABELS), None, 1, 0) if scape.kind == "mix"]
+    assert mixes
+    for mix in mixes:
+        assert mix.labels == frozenset().union(*(labels_of[group] for group in mix.groups))
+
+
+def test_a_bank_is_made_by_command_and_gone_on_with(
+    corpus: Path, cache: Path, tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(material, "call_teachers", lambda folder: [Loudness()] if folder else [])
+    material._workshop.cache_clear()
+    folder = tmp_path / "bank"
+    command = ["material", str(folder), "--data", str(corpus), "--cache", str(cache), "--music", str(music)]
+    command += ["--teachers", str(tmp_path)]
+    whoplays.main([*command, "--windows", "20"])
+    first = {path: path.read_bytes() for path in folder.glob("shard-*.npz")}
+    assert len(first) == 2
+    (folder / "shard-00001.npz").unlink()
+    whoplays.main([*command, "--windows", "48"])
+    assert {path: path.read_bytes() for path in first} == first
+    manifest = bank.read_manifest(folder)
+    whole = bank.load([folder], set(manifest.groups)).windows
+    assert manifest.teachers == ("loudness",)
+    assert len(whole.kinds) == 48
+    assert (whole.lessons[:, 0] > 0).all()
+    assert not whole.targets[whole.kinds == KINDS.index("music")].any()
+    played = whole.targets[whole.kinds == KINDS.index("solo")]
+    assert {LABELS[k] for k in np.flatnonzero(played.any(axis=0))} == set(CORE)
+
+
+def test_mel_power_is_that_of_the_audio(clips: list[Clip], cache: Path) -> None:
+    """What is kept is the window itself, at an RMS of 1, not at the level that teachers hear."""
+    material._workshop.cache_clear()
+    given = made_of(clips, cache)
+    shop = material._Workshop(given)
+    scapes = shard(shop.stems, None, 1, 0)
+    kept = material._prepared(shop, scapes, given.manifest())
+    alone = material._log_power(shop.power, np.stack([scapes[3].audio]))
+    np.testing.assert_allclose(kept.log_power[3], alone[0], atol=0.02)
+
+
+def test_rooms_begin_with_the_direct_sound(tmp_path: Path) -> None:
+    response = np.zeros(2000)
+    response[[500, 900]] = 0.8, -0.2
+    soundfile.write(tmp_path / "hall.wav", response, 44_100)
+    (room,) = material._rooms(tmp_path)
+    assert room[0] == pytest.approx(1)
+    assert room[400] == pytest.approx(-0.25, abs=0.001)
+
+
+def test_a_folder_without_rooms_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no impulse response"):
+        material._rooms(tmp_path)
+
+
+def test_a_folder_without_teachers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no teacher"):
+        material.call_teachers(tmp_path)
+
+
+@pytest.mark.parametrize("option", ["windows", "workers"])
+def test_no_windows_or_workers_are_refused(
+    option: str, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        whoplays.main(["material", str(tmp_path / "bank"), "--data", str(corpus), f"--{option}", "0"])
+    assert f"--{option} must be 1 or more, not 0" in capsys.readouterr().err

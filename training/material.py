@@ -1,0 +1,181 @@
+"""Filling a bank, a shard at a time, in as many processes as there are to spare."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.errors import DataError
+from training import bank, soundscapes
+from training.bank import KINDS, Bank, Manifest, Shard
+from training.clip import Clip
+from training.library import Library, decode
+from training.music import Music
+from training.networks.log_mel import FLOOR, MelPower
+from training.recipe import Recipe
+from training.run import RunFolder
+from training.soundscapes import Soundscape, as_heard, shard
+from training.stems import Mono, Stems
+from training.teachers.efficientat import EfficientAT
+from training.teachers.yamnet import Yamnet
+
+_YAMNET: Final = "yamnet.tflite"
+_EFFICIENTAT: Final = "efficientat_mn04_as.pt"
+_BATCH: Final = 32
+
+
+class Teacher(Protocol):
+    """A tagger that judges windows."""
+
+    @property
+    def name(self) -> str:
+        """What the manifest calls it."""
+
+    @property
+    def classes(self) -> int:
+        """How many classes it knows."""
+
+    def logits(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`float32 [windows, 132300]` -> `float32 [windows, classes]`."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that a bank is made from; what a worker process is given."""
+
+    corpora: tuple[tuple[Clip, ...], ...]
+    labels: tuple[str, ...]
+    cache: Path | None
+    music: Path | None
+    rooms: Path | None
+    teachers: Path | None
+    seed: int
+
+    def manifest(self) -> Manifest:
+        """What the bank will say of itself."""
+        clips = [clip for corpus in self.corpora for clip in corpus]
+        names = [teacher.name for teacher in call_teachers(self.teachers)]
+        return bank.describe(clips, self.labels, self.music, self.rooms, names, self.seed)
+
+
+def fill(folder: Path, material: Material, windows: int, workers: int, done: Callable[[int], None]) -> None:
+    """Make the shards that are missing; a bank that is there already is gone on with.
+
+    Args:
+        done: told of each shard's windows.
+
+    Raises:
+        DataError: there is nothing to make a bank from, or the folder holds another one.
+    """
+    manifest = material.manifest()
+    bank.begin(folder, manifest)
+    numbers = bank.missing(folder, windows)
+    if workers == 1:
+        for number in numbers:
+            _make(folder, material, manifest, number)
+            done(soundscapes.SHARD_WINDOWS)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for _ in pool.map(_make, *zip(*((folder, material, manifest, n) for n in numbers), strict=True)):
+            done(soundscapes.SHARD_WINDOWS)
+
+
+def open_bank(recipe: Recipe, clips: Sequence[Clip], library: Library, run: RunFolder, folders: Sequence[Path]) -> Bank:
+    """What a run may hear of these banks; without any, of one that is made of its own clips in its folder.
+
+    Raises:
+        DataError: there is nothing to make a bank from, or nothing in these banks may be heard.
+    """
+    if not folders:
+        folders = [run.folder / "bank"]
+        own = Material((tuple(clips),), recipe.labels, library.cache, None, None, None, recipe.seed)
+        fill(folders[0], own, recipe.bank_windows, 1, lambda _: None)
+    found = bank.load(folders, {clip.group for clip in clips})
+    if found.labels != recipe.labels:
+        raise DataError(f"the bank is of {' '.join(found.labels)}, the recipe of {' '.join(recipe.labels)}")
+    return found
+
+
+def call_teachers(folder: Path | None) -> list[Teacher]:
+    """The teachers whose files are in a folder; none without a folder.
+
+    Raises:
+        DataError: the folder holds neither of them.
+    """
+    if folder is None:
+        return []
+    found: list[Teacher] = []
+    if (folder / _YAMNET).is_file():
+        found.append(Yamnet(folder / _YAMNET))
+    if (folder / _EFFICIENTAT).is_file():
+        found.append(EfficientAT(folder / _EFFICIENTAT))
+    if not found:
+        raise DataError(f"{folder} holds no teacher: neither {_YAMNET} nor {_EFFICIENTAT}")
+    return found
+
+
+class _Workshop:
+    """What every shard needs, made once a process."""
+
+    def __init__(self, material: Material) -> None:
+        torch.set_num_threads(1)
+        rooms = _rooms(material.rooms) if material.rooms else []
+        self.stems = Stems(Library(material.cache), material.corpora, material.labels, rooms)
+        self.music = Music(material.music) if material.music else None
+        self.teachers = call_teachers(material.teachers)
+        self.power = MelPower().eval()
+
+
+@cache
+def _workshop(material: Material) -> _Workshop:
+    return _Workshop(material)
+
+
+def _make(folder: Path, material: Material, manifest: Manifest, number: int) -> None:
+    shop = _workshop(material)
+    scapes = shard(shop.stems, shop.music, material.seed, number)
+    bank.keep(folder, number, _prepared(shop, scapes, manifest))
+
+
+def _prepared(shop: _Workshop, scapes: Sequence[Soundscape], manifest: Manifest) -> Shard:
+    made = bank.empty(len(scapes), len(manifest.labels), sum(teacher.classes for teacher in shop.teachers))
+    places = {group: place for place, group in enumerate(manifest.groups)}
+    for start in range(0, len(scapes), _BATCH):
+        batch = slice(start, start + _BATCH)
+        audio = np.stack([scape.audio for scape in scapes[batch]])
+        made.log_power[batch] = _log_power(shop.power, audio)
+        if shop.teachers:
+            heard = as_heard(audio)
+            made.lessons[batch] = np.concatenate([teacher.logits(heard) for teacher in shop.teachers], axis=1)
+    for row, scape in enumerate(scapes):
+        made.kinds[row] = KINDS.index(scape.kind)
+        made.targets[row] = [label in scape.labels for label in manifest.labels]
+        made.groups[row, : len(scape.groups)] = sorted(places[group] for group in scape.groups)
+    return made
+
+
+def _log_power(power: MelPower, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        stereo = torch.from_numpy(audio)[:, None].expand(-1, 2, -1)
+        return np.asarray(torch.log(power(stereo) + FLOOR).numpy())
+
+
+def _rooms(folder: Path) -> list[Mono]:
+    """Impulse responses, from their loudest sample on, which is scaled to 1.
+
+    Raises:
+        DataError: the folder holds none.
+    """
+    files = sorted(path for path in folder.iterdir() if path.suffix in {".wav", ".mp3", ".flac", ".ogg"})
+    if not files:
+        raise DataError(f"{folder} holds no impulse response (.wav, .mp3, .flac or .ogg)")
+    responses = [decode(path).mean(axis=0, dtype=np.float32) for path in files]
+    starts = [int(np.abs(response).argmax()) for response in responses]
+    return [response[start:] / response[start] for response, start in zip(responses, starts, strict=True)]

@@ -1,0 +1,67 @@
+"""`whoplays material`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from models.errors import OptionError
+from models.labels import NAMES
+from training.clip import Clip
+from training.corpora import open_corpus
+from training.library import Library
+
+_CONSOLE = Console(stderr=True)
+
+
+def material(
+    bank: Path,
+    /,
+    *,
+    data: Annotated[list[Path], Parameter(negative=())],
+    windows: int = 24_000,
+    music: Path | None = None,
+    rooms: Path | None = None,
+    teachers: Path | None = None,
+    seed: int = 20,
+    workers: int = 1,
+    cache: Path | None = None,
+) -> None:
+    """Prepare windows to train on; a bank that is there already is gone on with.
+
+    Args:
+        bank: The folder to keep them in.
+        data: Corpora to play from; each counts alike. All of them: a run hears what its own --data lets it.
+        windows: How many, rounded up to whole shards of 256.
+        music: A folder of unlabelled recordings, for what the teachers make of them.
+        rooms: A folder of impulse responses.
+        teachers: A folder with yamnet.tflite, efficientat_mn04_as.pt, or both.
+        seed: Another seed gives other windows.
+        workers: Processes to work in.
+        cache: Where decoded audio is kept.
+    """
+    from training.material import Material, fill  # noqa: PLC0415  torch takes seconds to load; a mistake should not
+
+    for option, value in (("windows", windows), ("workers", workers)):
+        if value < 1:
+            raise OptionError(f"--{option} must be 1 or more, not {value}")
+    library = Library(cache)
+    corpora = tuple(_readable(folder, library) for folder in data)
+    made = Material(corpora, tuple(NAMES), cache, music, rooms, teachers, seed)
+    counted = 0
+
+    def done(count: int) -> None:
+        nonlocal counted
+        counted += count
+        _CONSOLE.print(f"{counted} windows made", highlight=False)
+
+    fill(bank, made, windows, workers, done)
+    _CONSOLE.print(f"{bank} holds {windows} windows or more; train on it with: whoplays train RECIPE --bank {bank}")
+
+
+def _readable(folder: Path, library: Library) -> tuple[Clip, ...]:
+    good, skipped = library.readable(open_corpus(folder).clips())
+    for path, reason in skipped:
+        _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
+    return tuple(good)
