@@ -17,8 +17,8 @@ from training import calibrated
 from training.calibrated import Calibrated, Marked, Sitting
 from training.clip import Clip
 from training.corpora import open_material
-from training.evaluate import Judgement, Report
 from training.exam import places
+from training.findings import Judgement, Report
 from training.fit import load
 from training.library import Library
 from training.mixing import solos
@@ -151,7 +151,7 @@ def _figures(run: str, sitting: Report | Sitting, judgement: Judgement | Marked)
     scope = "four core labels" if judgement.scope == "core" else f"{len(sitting.labels)} labels"
     by = "not heard in training" if sitting.runs == (run,) else "by runs of the same recipe that had not heard them"
     data = f"{judgement.set} of {sitting.data}, {scope}, {sitting.sources} sources, {by}"
-    found = [(name, getattr(judgement.scores, attribute)) for attribute, name in _KEPT[judgement.set]]
+    found = [(name, getattr(judgement.scores, attribute)) for attribute, name in _KEPT.get(judgement.set, ())]
     return [
         Measurement(metric=name, value=round(value, 4), data=data, windows=judgement.scores.windows)
         for name, value in found

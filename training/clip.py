@@ -1,9 +1,19 @@
 """A clip: one recording with its labels, and what must be known so that it is used fairly."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
+
+_BARELY_S: Final = 0.5
+
+
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a recording and what plays in it. Stretches may overlap; where there is none, nothing plays."""
+
+    start_s: float
+    end_s: float
+    labels: frozenset[str]
 
 
 class Clip(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +29,33 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     licence: str = "none stated"
     kind: str = "phrase"
     """`note`, `phrase`, `other-instrument` or `noise`."""
+    timeline: tuple[Stretch, ...] = ()
+    """When each instrument plays, where that is known; else all of `labels` play all the time."""
+
+    def heard_between(self, start_s: float, end_s: float) -> frozenset[str] | None:
+        """What plays in a window of the recording: whatever sounds for half a second of it or longer.
+
+        None where something sounds for less: of such a window nobody could say who plays in it.
+        """
+        if not self.timeline:
+            return self.labels
+        sounding_s = {label: _covered_s(self._of(label), start_s, end_s) for label in self.labels}
+        if any(0 < length < _BARELY_S for length in sounding_s.values()):
+            return None
+        return frozenset(label for label, length in sounding_s.items() if length)
+
+    def _of(self, label: str) -> list[Stretch]:
+        return [stretch for stretch in self.timeline if label in stretch.labels]
+
+
+def _covered_s(stretches: list[Stretch], start_s: float, end_s: float) -> float:
+    """How much of a window stretches cover; what several of them cover counts once."""
+    covered, reached = 0.0, start_s
+    for stretch in sorted(stretches, key=lambda one: one.start_s):
+        left, right = max(stretch.start_s, reached), min(stretch.end_s, end_s)
+        if right > left:
+            covered, reached = covered + right - left, right
+    return covered
 
 
 class Corpus(Protocol):

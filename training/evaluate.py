@@ -1,193 +1,219 @@
-"""Evaluation: runs sit exams on recordings that they have not heard."""
+"""Evaluation: candidates sit the same exams, on recordings that none of them has heard."""
 
-from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
-import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from models.errors import DataError
 from models.labels import CORE
+from training import excerpts
+from training.candidates import Candidate, Judge
 from training.clip import Clip
-from training.exam import Exam, Question, set_exam
-from training.fit import load
+from training.conditions import Condition
+from training.exam import set_exam
+from training.findings import Excerpts, Hearing, Report
+from training.judging import Marks, cross_tuned, figures, judge, mark, tune
 from training.library import Library
-from training.recipe import Recipe
-from training.run import RunFolder
-from training.scores import Probabilities, Scores, Thresholds, Truths, fit_thresholds, score, single_label_active
-from training.tagger import Tagger
+from training.shares import Share, divide, halved
+from training.silence import silences
+from training.sitting import Answers, Asked, Paper, sit
 
-_BATCH: Final = 16
 _SEED: Final = 7
+_UNDER_CONDITIONS: Final = ("solos", "pairs", "other sounds")
+
+Say = Callable[[str], None]
+Sets = dict[str, Sequence[Asked]]
+Sheets = dict[str, list[Paper]]
+"""One candidate's answers: by scope, a paper for each share."""
 
 
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """How one set of an exam went."""
+class Examination(NamedTuple):
+    """Who is asked what."""
 
-    set: str
-    scope: str
-    """`core` (the four core labels) or `all` (every label of the model)."""
-    scores: Scores
-    top1_by_source: dict[str, float]
-    confusion: dict[str, dict[str, int]]
-    """How often each true set of labels was heard as which set; for solos, as which single label."""
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What an evaluation found; kept in a run's `metrics.json` by the data it was found on."""
-
-    data: str
-    runs: tuple[str, ...]
-    clips: int
-    sources: int
-    labels: tuple[str, ...]
-    thresholds: tuple[float, ...]
-    """Per label, as judged by or as fitted; those of the latest report go on a model's card."""
-    fitted: bool
-    """Whether the thresholds were fitted in this evaluation, each run's on the answers of the others."""
-    judgements: tuple[Judgement, ...]
-
-
-class Answers(NamedTuple):
-    """Probabilities that one run gave to one set."""
-
-    questions: list[Question]
-    probabilities: Probabilities
-    truths: Truths
+    candidates: list[Candidate]
+    shares: list[Share]
+    scopes: dict[str, tuple[str, ...]]
+    exams: dict[str, list[Sets]]
+    """By scope, the sets of each share."""
+    library: Library
 
 
 def evaluate(
-    runs: list[RunFolder], clips: list[Clip], library: Library, data: str, thresholds: Thresholds | None
+    candidates: list[Candidate],
+    clips: list[Clip],
+    library: Library,
+    data: str,
+    *,
+    fit: bool = False,
+    halve: bool = False,
+    conditions: Sequence[Condition] = (),
+    say: Say = lambda _: None,
 ) -> Report:
-    """Let each run judge the recordings it has not heard; a recording goes to the first such run.
+    """Put the same questions, about recordings that nobody has heard, to every candidate.
 
     Args:
         data: what the report calls the recordings.
-        thresholds: per label `[labels]`; unless given, fitted: each run's on the answers of the others.
+        fit: judge the first candidate by thresholds fitted here, those of each share on the answers to the others.
+        halve: where all recordings are one share, make it two, so that thresholds can be tuned.
+        conditions: what to put solos, pairs and other sounds under once more.
+        say: told what is being done.
+
+    Returns:
+        The report of the first candidate; it holds those of the others.
 
     Raises:
-        DataError: the runs differ in labels, every recording was heard, or thresholds are to be fitted to one run.
+        DataError: every recording was heard, or thresholds are to be fitted where there is one group of recordings.
     """
-    recipe = _common_recipe(runs)
-    shares = _shares(runs, clips)
-    if thresholds is None and len(shares) < 2:
-        raise DataError("thresholds are fitted across runs: give two or more that held out different folds")
-    scopes = _scopes(recipe)
-    papers = {
-        scope: [_sit(run, set_exam(library, share, labels, _SEED), library) for run, share in shares]
-        for scope, labels in scopes.items()
-    }
-    widest = papers[next(reversed(scopes))]
-    marks = [_thresholds(thresholds, [paper for paper in widest if paper is not own]) for own in widest]
+    examination = _prepare(candidates, clips, library, halve=fit or halve)
+    if fit and len(examination.shares) < 2:
+        raise DataError("thresholds are fitted across groups of recordings; these are a single group")
+    say(f"asking about {sum(len(share.clips) for share in examination.shares)} recordings")
+    sheets = _ask(examination)
+    marks = [
+        _marks(candidate, own, fit=fit and candidate is candidates[0])
+        for candidate, own in zip(candidates, sheets, strict=True)
+    ]
+    hearings = _hear(examination, marks, conditions, say)
+    irmas = _excerpts(examination, marks)
+    reports = [
+        _report(examination, k, sheets[k], marks[k], data=data, asked=len(clips), fitted=fit and k == 0)
+        for k in range(len(candidates))
+    ]
+    told = [
+        msgspec.structs.replace(report, hearings=tuple(heard), excerpts=excerpt)
+        for report, heard, excerpt in zip(reports, hearings, irmas, strict=True)
+    ]
+    return msgspec.structs.replace(told[0], against=tuple(told[1:]))
+
+
+def _prepare(candidates: list[Candidate], clips: list[Clip], library: Library, *, halve: bool) -> Examination:
+    shares = divide(candidates, clips)
+    shares = halved(shares) if halve else shares
+    scopes = _scopes(candidates[0].labels)
+    for candidate in candidates:
+        if not any(_knows(candidate, labels) for labels in scopes.values()):
+            raise DataError(
+                f"{candidate.name} knows other labels than {candidates[0].name}: {' '.join(candidate.labels)}"
+            )
+    exams = {scope: [_sets(library, share.clips, labels) for share in shares] for scope, labels in scopes.items()}
+    return Examination(candidates, shares, scopes, exams, library)
+
+
+def _scopes(labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    core = tuple(label for label in labels if label in CORE)
+    scopes = {"core": core} if core else {}
+    return scopes if core == labels else {**scopes, "all": labels}
+
+
+def _sets(library: Library, clips: list[Clip], labels: tuple[str, ...]) -> Sets:
+    return {**set_exam(library, clips, labels, _SEED).sets, "silence": silences()}
+
+
+def _knows(candidate: Candidate, labels: tuple[str, ...]) -> bool:
+    return set(labels) <= set(candidate.labels)
+
+
+def _able(examination: Examination, share: Share, labels: tuple[str, ...]) -> dict[int, tuple[Candidate, Judge]]:
+    """Those who know these labels, by their place among the candidates."""
+    each = enumerate(zip(examination.candidates, share.judges, strict=True))
+    return {k: (candidate, judge) for k, (candidate, judge) in each if _knows(candidate, labels)}
+
+
+def _ask(examination: Examination, condition: Condition | None = None, only: Sequence[str] = ()) -> list[Sheets]:
+    """Everybody's answers; under a condition if one is given, then those of the first scope.
+
+    Args:
+        only: the sets to ask; all unless given.
+    """
+    sheets: list[Sheets] = [{} for _ in examination.candidates]
+    for scope in list(examination.scopes)[: 1 if condition else None]:
+        for share, sets in zip(examination.shares, examination.exams[scope], strict=True):
+            able = _able(examination, share, examination.scopes[scope])
+            asked = {name: questions for name, questions in sets.items() if not only or name in only}
+            papers = sit(list(able.values()), asked, examination.library, condition)
+            for k, paper in zip(able, papers, strict=True):
+                sheets[k].setdefault(scope, []).append(paper)
+    return sheets
+
+
+def _marks(candidate: Candidate, sheets: Sheets, *, fit: bool) -> list[Marks]:
+    """Thresholds for each share, fitted on the answers of the widest scope."""
+    tuned = cross_tuned(sheets[next(reversed(sheets))])
+    return [Marks(one if fit and one is not None else candidate.thresholds, one) for one in tuned]
+
+
+def _report(
+    examination: Examination, k: int, sheets: Sheets, marks: list[Marks], *, data: str, asked: int, fitted: bool
+) -> Report:
+    candidate, shares = examination.candidates[k], examination.shares
+    clips = [clip for share in shares for clip in share.clips]
+    thresholds = tune(sheets[next(reversed(sheets))]) if fitted else candidate.thresholds
     return Report(
         data=data,
-        runs=tuple(run.name for run, _ in shares),
-        clips=sum(len(share) for _, share in shares),
-        sources=len({clip.source for _, share in shares for clip in share}),
-        labels=recipe.labels,
-        thresholds=tuple(_thresholds(thresholds, widest).round(4).tolist()),
-        fitted=thresholds is None,
+        runs=tuple(dict.fromkeys(share.judges[k].name for share in shares)),
+        clips=len(clips),
+        sources=len({clip.source for clip in clips}),
+        groups=len({clip.group for clip in clips}),
+        shares=len(shares),
+        left_out=asked - len(clips),
+        labels=candidate.labels,
+        thresholds=tuple(thresholds.round(4).tolist()),
+        fitted=fitted,
         judgements=tuple(
-            _judge(scope, name, list(zip(sat, marks, strict=True)), recipe, scopes[scope])
-            for scope, sat in papers.items()
-            for name in dict.fromkeys(name for paper in sat for name in paper)
+            judge(scope, name, mark(candidate, _parts(papers, marks, name), labels), labels)
+            for scope, papers in sheets.items()
+            for labels in [examination.scopes[scope]]
+            for name in dict.fromkeys(name for paper in papers for name in paper)
         ),
     )
 
 
-def _common_recipe(runs: list[RunFolder]) -> Recipe:
-    recipes = [run.config().recipe for run in runs]
-    if any((one.labels, one.task) != (recipes[0].labels, recipes[0].task) for one in recipes):
-        raise DataError("only runs of the same labels and task can be judged together")
-    return recipes[0]
+def _parts(papers: list[Paper], marks: list[Marks], name: str) -> list[tuple[Answers, Marks]]:
+    """The answers to one set, each share's with its thresholds."""
+    return [(paper[name], own) for paper, own in zip(papers, marks, strict=True) if name in paper]
 
 
-def _scopes(recipe: Recipe) -> dict[str, tuple[str, ...]]:
-    core = tuple(label for label in recipe.labels if label in CORE)
-    scopes = {"core": core} if core else {}
-    return scopes if core == recipe.labels else {**scopes, "all": recipe.labels}
+def _hear(
+    examination: Examination, marks: list[list[Marks]], conditions: Sequence[Condition], say: Say
+) -> list[list[Hearing]]:
+    """Everybody's figures under each condition, by the thresholds that count without it."""
+    heard: list[list[Hearing]] = [[] for _ in examination.candidates]
+    for condition in conditions:
+        say(f"asking again: {condition.name}")
+        for k, sheets in enumerate(_ask(examination, condition, _UNDER_CONDITIONS)):
+            heard[k] += [
+                _hearing(examination, k, condition.name, scope, name, _parts(papers, marks[k], name))
+                for scope, papers in sheets.items()
+                for name in dict.fromkeys(name for paper in papers for name in paper)
+            ]
+    return heard
 
 
-def _shares(runs: list[RunFolder], clips: list[Clip]) -> list[tuple[RunFolder, list[Clip]]]:
-    shares: list[tuple[RunFolder, list[Clip]]] = []
-    left = clips
-    for run in runs:
-        config = run.config()
-        heard = {*config.train, *config.validation}
-        shares.append((run, [clip for clip in left if clip.group not in heard]))
-        left = [clip for clip in left if clip.group in heard]
-    shares = [(run, share) for run, share in shares if share]
-    if not shares:
-        raise DataError("every one of these recordings was heard in training; give others, or runs that held them out")
-    return shares
+def _hearing(
+    examination: Examination, k: int, condition: str, scope: str, name: str, parts: list[tuple[Answers, Marks]]
+) -> Hearing:
+    labels = examination.scopes[scope]
+    scores, tuned = figures(mark(examination.candidates[k], parts, labels), labels)
+    return Hearing(condition=condition, set=name, scope=scope, scores=scores, tuned=tuned)
 
 
-def _sit(run: RunFolder, exam: Exam, library: Library) -> dict[str, Answers]:
-    tagger = load(run.config().recipe, run.best_checkpoint())
-    return {name: _answer(tagger, questions, library) for name, questions in exam.sets.items()}
+def _excerpts(examination: Examination, marks: list[list[Marks]]) -> list[Excerpts | None]:
+    """IRMAS' test protocol for all who know its labels, where its test parts are among the recordings."""
+    papers: list[list[tuple[Paper, Marks]]] = [[] for _ in examination.candidates]
+    for place, share in enumerate(examination.shares):
+        clips = [clip for clip in share.clips if excerpts.is_excerpt(clip)]
+        able = _able(examination, share, excerpts.LABELS) if clips else {}
+        sat = excerpts.sit_excerpts(list(able.values()), clips, examination.library)
+        for k, paper in zip(able, sat, strict=True):
+            papers[k].append((paper, marks[k][place]))
+    return [
+        _told(candidate, own) if own else None for candidate, own in zip(examination.candidates, papers, strict=True)
+    ]
 
 
-def _answer(tagger: Tagger, questions: list[Question], library: Library) -> Answers:
-    batches = [questions[start : start + _BATCH] for start in range(0, len(questions), _BATCH)]
-    probabilities: list[NDArray[np.float32]] = []
-    for batch in batches:
-        audio = torch.from_numpy(np.stack([question.audio(library) for question in batch]))
-        with torch.inference_mode():
-            probabilities.append(tagger(audio).numpy())
-    truths = np.array([[label in question.labels for label in tagger.recipe.labels] for question in questions])
-    return Answers(questions, np.concatenate(probabilities), truths)
-
-
-def _thresholds(given: Thresholds | None, papers: list[dict[str, Answers]]) -> Thresholds:
-    """The thresholds given, or else those that fit these answers best, each set of questions counting alike."""
-    if given is not None:
-        return given
-    answers = [answers for paper in papers for answers in paper.values()]
-    return fit_thresholds(
-        np.concatenate([answer.probabilities for answer in answers]),
-        np.concatenate([answer.truths for answer in answers]),
-        np.concatenate([np.full(len(answer.truths), 1 / len(answer.truths)) for answer in answers]),
-    )
-
-
-def _judge(
-    scope: str,
-    name: str,
-    papers: list[tuple[dict[str, Answers], Thresholds]],
-    recipe: Recipe,
-    labels: tuple[str, ...],
-) -> Judgement:
-    columns = [recipe.labels.index(label) for label in labels]
-    answers = [(paper[name], thresholds) for paper, thresholds in papers if name in paper]
-    probabilities = np.concatenate([answer.probabilities for answer, _ in answers])[:, columns]
-    truths = np.concatenate([answer.truths for answer, _ in answers])[:, columns]
-    named = np.concatenate([answer.probabilities >= thresholds for answer, thresholds in answers])[:, columns]
-    active = named if recipe.task == "multi-label" else single_label_active(probabilities)
-    questions = [question for answer, _ in answers for question in answer.questions]
-    return Judgement(
-        set=name,
-        scope=scope,
-        scores=score(probabilities, active, truths, labels),
-        top1_by_source=_by_source(questions, probabilities, truths) if name == "solos" else {},
-        confusion=_confusion(truths, single_label_active(probabilities) if name == "solos" else active, labels),
-    )
-
-
-def _by_source(questions: list[Question], probabilities: Probabilities, truths: Truths) -> dict[str, float]:
-    right: dict[str, list[bool]] = defaultdict(list)
-    for row, question in enumerate(questions):
-        right[question.source].append(bool(truths[row, probabilities[row].argmax()]))
-    return {source: float(np.mean(values)) for source, values in sorted(right.items())}
-
-
-def _confusion(truths: Truths, active: Truths, labels: tuple[str, ...]) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for truth, heard in zip(truths, active, strict=True):
-        counts[_label_set(truth, labels)][_label_set(heard, labels)] += 1
-    return counts
-
-
-def _label_set(row: NDArray[np.bool_], labels: tuple[str, ...]) -> str:
-    return " ".join(label for label, present in zip(labels, row, strict=True) if present) or "none"
+def _told(candidate: Candidate, papers: list[tuple[Paper, Marks]]) -> Excerpts:
+    """By own thresholds, and by those tuned on the excerpts of other shares."""
+    tuned = cross_tuned([paper for paper, _ in papers])
+    parts = [(paper[excerpts.SET], Marks(marks.own, one)) for (paper, marks), one in zip(papers, tuned, strict=True)]
+    return excerpts.told(mark(candidate, parts, excerpts.LABELS))

@@ -1,12 +1,12 @@
 """Exams: fixed sets of windows with their truths, cut and mixed from recordings that training has not heard."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import combinations, islice
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.signal import WINDOW_SAMPLES
+from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from training.clip import Clip
 from training.library import Library, cut
 from training.mixing import Window, peak_normalised, rms, solos
@@ -15,7 +15,7 @@ MIXES: Final = 200
 _LEVEL_DB: Final = 6.0
 _QUIETEST_RMS: Final = 10 ** (-55 / 20)
 _LONGEST_WINDOWS: Final = 12
-_TRIES: Final = 1000
+_TRIES: Final = 20
 
 
 class Place(NamedTuple):
@@ -23,6 +23,20 @@ class Place(NamedTuple):
 
     clip: Clip
     start: int
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """What plays there; nothing where it cannot be said."""
+        return self.clip.heard_between(*self._span_s) or frozenset()
+
+    @property
+    def clear(self) -> bool:
+        """Whether it can be said what plays there."""
+        return self.clip.heard_between(*self._span_s) is not None
+
+    @property
+    def _span_s(self) -> tuple[float, float]:
+        return self.start / SAMPLE_RATE_HZ, (self.start + WINDOW_SAMPLES) / SAMPLE_RATE_HZ
 
 
 class Question(NamedTuple):
@@ -34,12 +48,17 @@ class Question(NamedTuple):
     @property
     def labels(self) -> frozenset[str]:
         """The instruments that play in it."""
-        return frozenset().union(*(place.clip.labels for place in self.places))
+        return frozenset().union(*(place.labels for place in self.places))
 
     @property
     def source(self) -> str:
         """Where it comes from; mixes come from several sources."""
         return " + ".join(sorted({place.clip.source for place in self.places}))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of its parts."""
+        return tuple(sorted({place.clip.group for place in self.places}))
 
     def audio(self, library: Library) -> Window:
         """The window itself: as recorded where one plays, else mixed at its gains and normalised to a peak of 0.5."""
@@ -61,9 +80,10 @@ class Exam(NamedTuple):
 def set_exam(library: Library, clips: list[Clip], labels: tuple[str, ...], seed: int) -> Exam:
     """Solos, ensembles and other sounds as recorded, and seeded mixes of two and three labels within +-6 dB.
 
-    The parts of a mix come from different sources where there is more than one.
+    The parts of a mix come from different sources where there is more than one. In an ensemble of which it is known who
+    plays when, each window has labels of its own; one may hold a single player, or nobody.
     """
-    alone = [place for clip in solos(clips, labels) for place in places(library, clip)]
+    alone = [place for clip in solos(clips, labels) for place in places(library, clip) if place.labels]
     together = [place for clip in clips if len(clip.labels) > 1 for place in places(library, clip)]
     others = [place for clip in clips if not clip.labels for place in places(library, clip)]
     rng = np.random.default_rng(seed)
@@ -78,27 +98,43 @@ def set_exam(library: Library, clips: list[Clip], labels: tuple[str, ...], seed:
 
 
 def places(library: Library, clip: Clip) -> list[Place]:
-    """Every whole window of a recording that is not silent, twelve at most; a shorter recording is one window."""
+    """Every whole window of a recording that is not silent, twelve at most; a shorter recording is one window.
+
+    Windows in which something is heard for too short to be named are left out.
+    """
     audio = library.audio(clip)
     starts = range(0, max(audio.shape[1] - WINDOW_SAMPLES, 0) + 1, WINDOW_SAMPLES)
-    heard = [Place(clip, start) for start in starts if rms(cut(audio, start)) > _QUIETEST_RMS]
+    loud = [Place(clip, start) for start in starts if rms(cut(audio, start)) > _QUIETEST_RMS]
+    heard = [place for place in loud if place.clear]
     keep = np.linspace(0, len(heard) - 1, min(len(heard), _LONGEST_WINDOWS)).round().astype(int)
     return [heard[index] for index in keep]
 
 
 def _mixes(alone: list[Place], size: int, rng: np.random.Generator) -> Iterator[Question]:
-    """Mixes of different labels, each label and then each source as likely as any other."""
+    """Mixes of different labels without end: every set of labels as often as any other, each source as likely."""
     by_label: dict[str, dict[str, list[Place]]] = {}
     for place in alone:
-        by_label.setdefault(next(iter(place.clip.labels)), {}).setdefault(place.clip.source, []).append(place)
-    if len(by_label) < size:
-        return
+        by_label.setdefault(next(iter(place.labels)), {}).setdefault(place.clip.source, []).append(place)
     several = len({place.clip.source for place in alone}) > 1
-    for _ in range(_TRIES):
-        chosen = rng.choice(sorted(by_label), size=size, replace=False)
-        parts = tuple(_draw(by_label[label], rng) for label in chosen)
-        if not several or len({part.clip.source for part in parts}) == size:
+    possible = list(combinations(sorted(by_label), size))
+    while possible:
+        drawn = [_parts(by_label, possible[k], rng, several=several) for k in rng.permutation(len(possible))]
+        found = [parts for parts in drawn if parts]
+        for parts in found:
             yield Question(parts, tuple(rng.uniform(-_LEVEL_DB, _LEVEL_DB, size).tolist()))
+        if not found:
+            return
+
+
+def _parts(
+    by_label: dict[str, dict[str, list[Place]]], labels: tuple[str, ...], rng: np.random.Generator, *, several: bool
+) -> tuple[Place, ...]:
+    """A place for each label, from different sources where there are `several`; none where that cannot be."""
+    for _ in range(_TRIES):
+        parts = tuple(_draw(by_label[label], rng) for label in labels)
+        if not several or len({part.clip.source for part in parts}) == len(parts):
+            return parts
+    return ()
 
 
 def _draw(by_source: dict[str, list[Place]], rng: np.random.Generator) -> Place:

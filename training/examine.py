@@ -1,51 +1,100 @@
-"""From runs and recordings to a table, figures and `metrics.json`."""
+"""From candidates and recordings to tables, figures, `metrics.json` and a page."""
 
 from pathlib import Path
+from typing import Final, NamedTuple
 
+import msgspec
 import torch
 from rich.console import Console
 
 from models.errors import DataError
-from training import figures, report
+from training import figures, page, report
 from training.clip import Clip
-from training.evaluate import Report, evaluate
+from training.conditions import Condition
+from training.evaluate import evaluate
+from training.findings import Report
 from training.fit import keep_freed_memory
 from training.library import Library
+from training.lineup import Entries, line_up, runs_of
 from training.run import RunFolder
+from training.scores import Thresholds
+
+_WIDTH: Final = 140
+_NOTES: Final = Console(stderr=True)
+
+
+class Wishes(NamedTuple):
+    """What is wanted besides the figures of every set."""
+
+    fit: bool
+    """Fit thresholds; else those count that were fitted before and are kept in `out`, or 0.5; a model has its own."""
+    conditions: tuple[Condition, ...] = ()
+    page: Path | None = None
+    """Where the report goes that people read."""
+    command: str = ""
+    """What was typed, for the report."""
 
 
 def examine(
-    runs: list[RunFolder], clips: list[Clip], library: Library, data: str, out: Path, *, fit: bool, threads: int
+    entries: Entries, clips: list[Clip], library: Library, data: str, out: Path, wishes: Wishes, *, threads: int
 ) -> None:
-    """Evaluate, print the tables, and keep figures and `metrics.json` in the run folder `out`.
-
-    Args:
-        fit: fit thresholds; else those count that were fitted before and are kept in `out`, or 0.5.
+    """Evaluate, print the tables, and keep figures and `metrics.json` in the folder `out`.
 
     Raises:
         DataError: nothing can be judged or kept, or the thresholds were fitted on these very recordings.
     """
     keep_freed_memory()
     torch.set_num_threads(threads)
-    kept = report.read(out / "metrics.json")
-    if not fit and any(earlier.fitted and earlier.data == data for earlier in kept):
-        raise DataError(f"the thresholds in {out} were fitted on {data}; add --fit-thresholds, or give another --out")
-    before = report.thresholds(kept, runs[0].config().recipe.labels)
-    found = evaluate(runs, clips, library, data, None if fit else before)
+    runs = runs_of(entries.judged)
+    own = _thresholds(runs, out, data, fit=wishes.fit)
+    found = evaluate(
+        line_up(entries, own, data, threads),
+        clips,
+        library,
+        data,
+        fit=wishes.fit,
+        halve=bool(entries.peers) or not runs,
+        conditions=wishes.conditions,
+        say=lambda said: _NOTES.print(said, highlight=False),
+    )
+    found = msgspec.structs.replace(found, command=wishes.command)
     try:
-        _keep(found, runs, out)
+        _keep(found, runs, out, wishes.page)
     except OSError as error:
-        raise DataError(f"{out} cannot keep what was found: {error.strerror}") from error
-    console = Console(width=120)
+        raise DataError(f"{error.filename or out} cannot keep what was found: {error.strerror}") from error
+    _show(found)
+    kept = [out / "metrics.json", *([wishes.page] if wishes.page else [])]
+    Console().print(f"kept in {' and '.join(map(str, kept))}", highlight=False, soft_wrap=True)
+
+
+def _thresholds(runs: list[RunFolder], out: Path, data: str, *, fit: bool) -> Thresholds | None:
+    """What `out` keeps for a run, or 0.5 each; None for a model."""
+    if not runs:
+        return None
+    kept = report.read(out / "metrics.json")
+    if not fit and report.fitted_on(kept, data):
+        raise DataError(f"the thresholds in {out} were fitted on {data}; add --fit-thresholds, or give another --out")
+    return report.thresholds(kept, runs[0].config().recipe.labels)
+
+
+def _keep(found: Report, runs: list[RunFolder], out: Path, path: Path | None) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    report.keep(found, out / "metrics.json")
+    figures.draw_all(found, out)
+    for run in runs:
+        figures.draw_curves(run)
+    if path:
+        page.write([kept for kept in report.read(out / "metrics.json") if kept.command], path)
+
+
+def _show(found: Report) -> None:
+    console = Console(width=_WIDTH)
     console.print(report.table(found))
     console.print(report.by_label(found))
     console.print(report.by_source(found))
-    console.print(f"kept in {out / 'metrics.json'}")
-
-
-def _keep(found: Report, runs: list[RunFolder], out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    report.keep(found, out / "metrics.json")
-    figures.draw_confusions(found, out)
-    for run in runs:
-        figures.draw_curves(run)
+    if found.hearings:
+        console.print(report.under_conditions(found))
+    if any(one.excerpts for one in report.everybody(found)):
+        console.print(report.irmas(found))
+    if found.left_out:
+        console.print(f"left out: {found.left_out} recordings that someone judged here has heard")

@@ -1,4 +1,4 @@
-"""Figures of a run: loss curves and confusion matrices, as PNG."""
+"""Figures as PNG: loss curves of a run; of a report, confusion matrices, reliability, and robustness."""
 
 import csv
 from collections import defaultdict
@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from training.evaluate import Judgement, Report
+from training.findings import Judgement, Report
+from training.reliability import pooled
+from training.report import everybody, robustness
 from training.run import RunFolder
 
 _MOST_COLUMNS: Final = 16
@@ -32,12 +34,65 @@ def draw_curves(run: RunFolder) -> Path | None:
 def draw_confusions(report: Report, folder: Path) -> list[Path]:
     """Draw one confusion matrix for solos and one for pairs, of the widest scope judged."""
     widest = {judgement.set: judgement for judgement in report.judgements}
-    stem = report.data.replace(" ", "-").replace("/", "-")
     return [
-        _draw_confusion(widest[name], folder / f"confusion-{name}-{stem}.png")
+        _draw_confusion(widest[name], folder / f"confusion-{name}-{_stem(report)}.png")
         for name in ("solos", "pairs")
         if name in widest
     ]
+
+
+def draw_all(report: Report, folder: Path) -> list[Path]:
+    """Draw everything there is to draw of a report."""
+    robust = draw_robustness(report, folder)
+    return [*draw_confusions(report, folder), draw_reliability(report, folder), *([robust] if robust else [])]
+
+
+def draw_reliability(report: Report, folder: Path) -> Path:
+    """Draw how often what was given a probability came true, for everybody: each set of the first scope alike."""
+    figure, axes = _sheet(5, 5)
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    for one in everybody(report):
+        scope = one.judgements[0].scope
+        sets = [each.reliability for each in one.judgements if each.scope == scope and each.set != "silence"]
+        bins = pooled(one for one in sets if one)
+        heard = [k for k, count in enumerate(bins.counts) if count]
+        axes.plot(
+            [bins.predicted[k] for k in heard],
+            [bins.came_true[k] for k in heard],
+            marker="o",
+            markersize=4,
+            label=f"{one.name} ({bins.error:.3f})",
+        )
+    axes.set_xlabel("probability given")
+    axes.set_ylabel("share that plays")
+    axes.set_title(f"reliability on {report.data} (expected calibration error)", fontsize=10)
+    axes.legend(fontsize=8)
+    return _save(figure, folder / f"reliability-{_stem(report)}.png")
+
+
+def draw_robustness(report: Report, folder: Path) -> Path | None:
+    """Draw everybody's mAP of pairs under each condition, or nothing where none was asked for."""
+    if not report.hearings:
+        return None
+    rows = [(condition, one.name, figures[1]) for condition, one, figures in robustness(report)]
+    conditions = list(dict.fromkeys(condition for condition, _, _ in rows))
+    names = list(dict.fromkeys(name for _, name, _ in rows))
+    figure, axes = _sheet(8, 1 + 0.16 * len(conditions) * (len(names) + 1))
+    height = 0.8 / len(names)
+    for place, name in enumerate(names):
+        shares = [share or 0.0 for _, who, share in rows if who == name]
+        axes.barh([row + place * height for row in range(len(conditions))], shares, height, label=name)
+    axes.set_yticks([row + 0.4 - height / 2 for row in range(len(conditions))], conditions)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("mAP of pairs")
+    axes.set_title(f"under conditions, on {report.data}")
+    axes.legend(fontsize=8, loc="lower left")
+    return _save(figure, folder / f"robustness-{_stem(report)}.png")
+
+
+def _stem(report: Report) -> str:
+    return report.data.replace(" ", "-").replace("/", "-")
 
 
 def _draw_confusion(judgement: Judgement, path: Path) -> Path:

@@ -15,6 +15,8 @@ PEAK: Final = 0.5
 
 Window = NDArray[np.float32]
 """`float32 [2, 132300]` in [-1, 1]."""
+Windows = NDArray[np.float32]
+"""`float32 [n, 2, 132300]` in [-1, 1]."""
 
 
 class Take(NamedTuple):

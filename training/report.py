@@ -1,5 +1,6 @@
 """Reports as people read them: a table on the terminal, and a run's `metrics.json`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -7,7 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from models.errors import DataError
-from training.evaluate import Judgement, Report
+from training.findings import ANCHORS, Hearing, Judgement, Report
 from training.run import write_json
 from training.scores import Thresholds
 
@@ -38,58 +39,138 @@ def thresholds(reports: list[Report], labels: tuple[str, ...]) -> Thresholds:
     return np.array(known[-1] if known else (0.5,) * len(labels))
 
 
+def fitted_on(reports: list[Report], data: str) -> bool:
+    """Whether thresholds were fitted on this very data, so that they say nothing of it."""
+    return any(report.fitted and report.data == data for report in reports)
+
+
+def everybody(report: Report) -> list[Report]:
+    """The report of the first, and of all others who answered the same questions."""
+    return [report, *report.against]
+
+
+def answered(report: Report) -> list[tuple[Report, Judgement]]:
+    """Every judgement with whose it is: set by set, so that those who answered the same questions are together."""
+    each = [(one, judgement) for one in everybody(report) for judgement in one.judgements]
+    sets = list(dict.fromkeys((judgement.scope, judgement.set) for _, judgement in each))
+    return sorted(each, key=lambda pair: sets.index((pair[1].scope, pair[1].set)))
+
+
 def table(report: Report) -> Table:
-    """Every set that was judged, a row each."""
-    title = f"{' + '.join(report.runs)} on {report.data}: {report.clips} recordings, {report.sources} sources"
-    grid = Table(title=title, title_justify="left", box=None, header_style="bold")
-    grid.add_column("set")
-    grid.add_column("labels")
-    for heading in ("windows", "top-1", "labels right", "exact", "macro F1", "mAP", "false alarm"):
+    """Every set that was judged, a row for each who was; tuned thresholds are fitted on other shares' answers."""
+    title = f"{report.name} on {report.data}: {report.clips} recordings, {report.sources} sources"
+    grid = _grid(title, "set", "labels", *(("who",) if report.against else ()))
+    for heading in ("windows", "top-1", "top-k", "mAP", "macro F1", "right", "exact", "alarm"):
         grid.add_column(heading, justify="right")
-    for judgement in report.judgements:
-        grid.add_row(*_row(judgement))
+    for heading in ("right", "exact", "alarm"):
+        grid.add_column(f"tuned {heading}", justify="right")
+    grid.add_column("ECE", justify="right")
+    for one, judgement in answered(report):
+        who = (one.name,) if report.against else ()
+        grid.add_row(judgement.set, judgement.scope, *who, *_row(judgement))
     return grid
 
 
 def by_label(report: Report) -> Table:
-    """Label accuracy of every set, a row each."""
+    """Label accuracy of every set, a row for each who was judged."""
     labels = report.labels
-    grid = Table(title="label accuracy", title_justify="left", box=None, header_style="bold")
-    grid.add_column("set")
-    grid.add_column("labels")
+    grid = _grid("label accuracy", "set", "labels", *(("who",) if report.against else ()))
     for label in labels:
         grid.add_column(label, justify="right")
-    for judgement in report.judgements:
+    for one, judgement in answered(report):
         accuracy = judgement.scores.label_accuracy
-        grid.add_row(judgement.set, judgement.scope, *(_share(accuracy.get(label)) for label in labels))
+        who = (one.name,) if report.against else ()
+        grid.add_row(judgement.set, judgement.scope, *who, *(share(accuracy.get(label)) for label in labels))
     return grid
 
 
 def by_source(report: Report) -> Table:
     """Top-1 of solos from each source, a row each, and the mean over the sources."""
-    solos = {judgement.scope: judgement.top1_by_source for judgement in report.judgements if judgement.set == "solos"}
-    grid = Table(title="top-1 of solos by source", title_justify="left", box=None, header_style="bold")
-    grid.add_column("source")
-    for scope in solos:
-        grid.add_column(scope, justify="right")
-    for source in sorted({source for shares in solos.values() for source in shares}):
-        grid.add_row(source, *(_share(shares.get(source)) for shares in solos.values()))
-    grid.add_row("mean", *(_share(float(np.mean(list(shares.values())))) for shares in solos.values()))
+    solos = [(one, judgement) for one, judgement in answered(report) if judgement.set == "solos"]
+    grid = _grid("top-1 of solos by source", "source")
+    for one, judgement in solos:
+        grid.add_column(f"{judgement.scope}: {one.name}" if report.against else judgement.scope, justify="right")
+    shares = [judgement.top1_by_source for _, judgement in solos]
+    for source in sorted({source for by_source in shares for source in by_source}):
+        grid.add_row(source, *(share(by_source.get(source)) for by_source in shares))
+    grid.add_row("mean", *(share(float(np.mean(list(by_source.values())))) for by_source in shares))
+    return grid
+
+
+def under_conditions(report: Report) -> Table:
+    """What is left under each condition, for everybody who was judged: of the first scope, by tuned thresholds."""
+    grid = _grid("under conditions", "condition", "who")
+    for heading in ("solos: top-1", "pairs: mAP", "pairs: exact", "other sounds: alarm"):
+        grid.add_column(heading, justify="right")
+    for condition, one, figures in robustness(report):
+        grid.add_row(condition, one.name, *map(share, figures))
+    return grid
+
+
+def robustness(report: Report) -> list[tuple[str, Report, tuple[float | None, ...]]]:
+    """By condition and who was judged: top-1 of solos, mAP and exact match of pairs, false alarms of other sounds.
+
+    The first condition is none. Exact match and false alarms are by tuned thresholds where there are such.
+    """
+    rows = []
+    for condition in ("as it is", *dict.fromkeys(hearing.condition for hearing in report.hearings)):
+        for one in everybody(report):
+            scope = one.judgements[0].scope
+            sets: dict[str, Judgement | Hearing] = {
+                **{each.set: each for each in one.judgements if condition == "as it is" and each.scope == scope},
+                **{each.set: each for each in one.hearings if each.condition == condition and each.scope == scope},
+            }
+            rows.append((condition, one, _robust(sets)))
+    return rows
+
+
+def _robust(sets: Mapping[str, Judgement | Hearing]) -> tuple[float | None, ...]:
+    solos, pairs, others = (sets.get(name) for name in ("solos", "pairs", "other sounds"))
+    return (
+        solos.scores.top1 if solos else None,
+        pairs.scores.mean_average_precision if pairs else None,
+        (pairs.tuned or pairs.scores).exact_match if pairs else None,
+        (others.tuned or others.scores).false_alarm if others else None,
+    )
+
+
+def irmas(report: Report) -> Table:
+    """IRMAS' test protocol, and what others published."""
+    grid = _grid("IRMAS' test protocol", "who")
+    for heading in ("excerpts", "micro F1", "macro F1", "tuned micro F1", "tuned macro F1"):
+        grid.add_column(heading, justify="right")
+    for one in everybody(report):
+        if found := one.excerpts:
+            figures = (found.micro_f1, found.macro_f1, found.tuned_micro_f1, found.tuned_macro_f1)
+            grid.add_row(one.name, str(found.excerpts), *map(share, figures))
+    for anchor in ANCHORS:
+        grid.add_row(f"{anchor.who}, as published", "", anchor.micro_f1, anchor.macro_f1)
+    return grid
+
+
+def share(figure: float | None) -> str:
+    """A share as it is printed, nothing where there is none."""
+    return "" if figure is None else f"{figure:.3f}"
+
+
+def _grid(title: str, *columns: str) -> Table:
+    grid = Table(title=title, title_justify="left", box=None, header_style="bold")
+    for column in columns:
+        grid.add_column(column)
     return grid
 
 
 def _row(judgement: Judgement) -> tuple[str, ...]:
-    scores = judgement.scores
+    scores, tuned = judgement.scores, judgement.tuned
     figures = (
         scores.top1,
+        scores.top_k_exact,
+        scores.mean_average_precision,
+        scores.macro_f1,
         scores.labels_right,
         scores.exact_match,
-        scores.macro_f1,
-        scores.mean_average_precision,
         scores.false_alarm,
+        *((tuned.labels_right, tuned.exact_match, tuned.false_alarm) if tuned else (None, None, None)),
+        judgement.reliability.error if judgement.reliability else None,
     )
-    return (judgement.set, judgement.scope, str(scores.windows), *(_share(figure) for figure in figures))
-
-
-def _share(figure: float | None) -> str:
-    return "" if figure is None else f"{figure:.3f}"
+    return (str(scores.windows), *map(share, figures))

@@ -36,6 +36,10 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     """Mean over the labels that occur; None where none does."""
     false_alarm: float | None
     """Windows without any of the labels in which one was named; None where every window has one."""
+    top_k_exact: float | None = None
+    """Where k labels play, the k most probable are exactly those; None where no window has a label."""
+    micro_f1: float | None = None
+    """Over all labels of all windows; None where no label occurs."""
 
 
 def score(probabilities: Probabilities, active: Truths, truths: Truths, labels: tuple[str, ...]) -> Scores:
@@ -54,7 +58,15 @@ def score(probabilities: Probabilities, active: Truths, truths: Truths, labels: 
             [average_precision_score(truths[:, k], probabilities[:, k]) for k in np.flatnonzero(occurs)]
         ),
         false_alarm=float(active[~played].any(axis=1).mean()) if not played.all() else None,
+        top_k_exact=float(top_k_exact(probabilities, truths)[played].mean()) if played.any() else None,
+        micro_f1=float(2 * (active & truths).sum() / (active.sum() + truths.sum())) if played.any() else None,
     )
+
+
+def top_k_exact(probabilities: Probabilities, truths: Truths) -> NDArray[np.bool_]:
+    """Whether the k most probable labels are exactly those that play, where k play: `bool [windows]`."""
+    rank = (-probabilities).argsort(axis=1, kind="stable").argsort(axis=1)
+    return np.asarray(((rank < truths.sum(axis=1, keepdims=True)) == truths).all(axis=1))
 
 
 def single_label_active(probabilities: Probabilities) -> Truths:

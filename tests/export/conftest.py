@@ -18,7 +18,7 @@ from tests.training.tiny_corpus import write_corpus
 from training import recipe as recipes
 from training import report
 from training.corpora import gather, open_material
-from training.evaluate import Judgement, Report
+from training.findings import Judgement, Report
 from training.fit import load
 from training.run import RunFolder, configure
 from training.scores import Scores

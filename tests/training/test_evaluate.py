@@ -13,7 +13,10 @@ from models.errors import DataError
 from training import figures, report
 from training import recipe as recipes
 from training.clip import Clip
-from training.evaluate import Report, evaluate
+from training.candidates import Candidate
+from training.evaluate import evaluate
+from training.findings import Report
+from training.judges.of_run import of_runs
 from training.library import Library
 from training.recipe import Recipe
 from training.run import RunFolder, configure
@@ -21,6 +24,11 @@ from training.splits import Splits
 from training.tagger import Tagger
 
 HALF = np.full(11, 0.5)
+
+
+def one(*runs: RunFolder) -> Candidate:
+    """Runs as one candidate, by thresholds of 0.5."""
+    return of_runs(list(runs), HALF[: len(runs[0].config().recipe.labels)])
 
 
 def untrained(folder: Path, heard: list[Clip], recipe: Recipe | None = None) -> RunFolder:
@@ -50,13 +58,13 @@ def runs(halves: tuple[list[Clip], list[Clip]], tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="module")
 def found(runs: list[RunFolder], clips: list[Clip], library: Library, few: None) -> Report:
-    return evaluate(runs, clips, library, "tiny", HALF)
+    return evaluate([one(*runs)], clips, library, "tiny")
 
 
 def test_a_run_judges_only_what_it_has_not_heard(
     runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], clips: list[Clip], library: Library, few: None
 ) -> None:
-    alone = evaluate(runs[:1], clips, library, "tiny", HALF)
+    alone = evaluate([one(runs[0])], clips, library, "tiny")
     assert (alone.clips, alone.sources, alone.runs) == (len(halves[1]), 3, ("a",))
     solos = {judgement.set: judgement.scores.windows for judgement in alone.judgements if judgement.scope == "core"}
     assert solos["solos"] == len([clip for clip in halves[1] if clip.labels])
@@ -67,6 +75,7 @@ def test_several_runs_judge_everything_between_them(found: Report, clips: list[C
     windows = {(judgement.set, judgement.scope): judgement.scores.windows for judgement in found.judgements}
     assert windows["solos", "core"] == windows["solos", "all"] == 20
     assert windows["other sounds", "core"] == 4
+    assert windows["silence", "core"] == 2 * 6
     assert {scope for _, scope in windows} == {"core", "all"}
 
 
@@ -81,42 +90,46 @@ def test_confusions_count_every_window(found: Report) -> None:
 def test_what_was_heard_by_all_is_judged_by_none(runs: list[RunFolder], library: Library, clips: list[Clip]) -> None:
     heard = set(runs[0].config().train)
     with pytest.raises(DataError, match="every one of these recordings was heard in training"):
-        evaluate(runs[:1], [clip for clip in clips if clip.group in heard], library, "tiny", HALF)
+        evaluate([one(runs[0])], [clip for clip in clips if clip.group in heard], library, "tiny")
 
 
 def test_what_was_validated_with_counts_as_heard(clips: list[Clip], library: Library, tmp_path: Path) -> None:
     run = untrained(tmp_path / "run", [])
     run.write_config(configure(recipes.find("band-melcnn"), (), Splits([], clips, [])))
     with pytest.raises(DataError, match="was heard in training"):
-        evaluate([run], clips, library, "tiny", HALF)
+        evaluate([one(run)], clips, library, "tiny")
 
 
 def test_thresholds_are_fitted_on_the_answers_of_others(
     runs: list[RunFolder], clips: list[Clip], library: Library, few: None
 ) -> None:
-    fitted = evaluate(runs, clips, library, "tiny", None)
+    fitted = evaluate([one(*runs)], clips, library, "tiny", fit=True)
     assert len(fitted.thresholds) == 11
+    assert set(fitted.thresholds) != {0.5}
+    assert fitted.fitted
+    assert all(judgement.scores == judgement.tuned for judgement in fitted.judgements)
+
+
+def test_thresholds_of_one_run_are_fitted_on_the_other_half_of_the_sources(
+    runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], library: Library, few: None
+) -> None:
+    fitted = evaluate([one(runs[0])], halves[1], library, "tiny", fit=True)
+    assert (fitted.shares, fitted.runs, fitted.clips) == (2, ("a",), len(halves[1]))
     assert set(fitted.thresholds) != {0.5}
 
 
-def test_thresholds_are_not_fitted_to_one_run(runs: list[RunFolder], clips: list[Clip], library: Library) -> None:
-    with pytest.raises(DataError, match="thresholds are fitted across runs"):
-        evaluate(runs[:1], clips, library, "tiny", None)
-
-
-def test_thresholds_are_not_fitted_where_one_run_judges_all(
-    runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], library: Library, few: None
+def test_thresholds_are_not_fitted_to_a_single_group(
+    runs: list[RunFolder], clips: list[Clip], library: Library
 ) -> None:
-    with pytest.raises(DataError, match="thresholds are fitted across runs"):
-        evaluate(runs, halves[1], library, "tiny", None)
+    unheard = [clip for clip in clips if clip.group not in runs[0].config().train][:1]
+    with pytest.raises(DataError, match="these are a single group"):
+        evaluate([one(runs[0])], unheard, library, "tiny", fit=True)
 
 
-def test_runs_of_other_labels_are_not_judged_together(
-    runs: list[RunFolder], clips: list[Clip], library: Library, tmp_path: Path
-) -> None:
+def test_runs_of_other_labels_are_not_judged_together(runs: list[RunFolder], tmp_path: Path) -> None:
     other = untrained(tmp_path / "run", [], msgspec.structs.replace(recipes.find("band-melcnn"), labels=("pia", "vio")))
     with pytest.raises(DataError, match="only runs of the same labels"):
-        evaluate([runs[0], other], clips, library, "tiny", HALF)
+        one(runs[0], other)
 
 
 def test_a_report_takes_the_place_of_an_earlier_one_on_the_same_data(found: Report, tmp_path: Path) -> None:

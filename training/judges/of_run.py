@@ -1,0 +1,54 @@
+"""A run as a judge: its best checkpoint, under torch."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from models.errors import DataError
+from training.candidates import Candidate
+from training.clip import Clip
+from training.fit import load
+from training.mixing import Windows
+from training.run import RunFolder
+from training.scores import Probabilities, Thresholds
+from training.tagger import Tagger
+
+
+class RunJudge:
+    """A run's network; it has heard what it was trained on, and what chose its checkpoint."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+        config = run.config()
+        self._heard = {*config.train, *config.validation}
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self._run.name
+
+    def has_heard(self, clip: Clip) -> bool:
+        """By its group."""
+        return clip.group in self._heard
+
+    def probabilities(self, windows: Windows) -> Probabilities:
+        """Probabilities `[n, labels]` of windows `[n, 2, 132300]`."""
+        with torch.inference_mode():
+            return np.asarray(self._tagger(torch.from_numpy(windows)).numpy(), np.float32)
+
+    @cached_property
+    def _tagger(self) -> Tagger:
+        return load(self._run.config().recipe, self._run.best_checkpoint())
+
+
+def of_runs(runs: list[RunFolder], thresholds: Thresholds) -> Candidate:
+    """One candidate of one or several runs, with thresholds for each label.
+
+    Raises:
+        DataError: a folder is no run, or they differ in labels or task.
+    """
+    recipes = [run.config().recipe for run in runs]
+    if any((one.labels, one.task) != (recipes[0].labels, recipes[0].task) for one in recipes):
+        raise DataError("only runs of the same labels and task can be judged together")
+    return Candidate(recipes[0].labels, recipes[0].task, tuple(RunJudge(run) for run in runs), thresholds)

@@ -1,0 +1,116 @@
+"""From answers to figures: a set at a time, by a candidate's own thresholds and by tuned ones."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.bootstrap import intervals
+from training.candidates import Candidate
+from training.findings import Judgement
+from training.reliability import reliability
+from training.scores import Probabilities, Scores, Thresholds, Truths, fit_thresholds, score, single_label_active
+from training.sitting import Answers, Asked, Paper
+
+UNFITTED = frozenset({"silence"})
+"""Sets that thresholds are not fitted on."""
+
+
+class Marks(NamedTuple):
+    """Thresholds for the answers to one share."""
+
+    own: Thresholds
+    tuned: Thresholds | None
+
+
+class Marked(NamedTuple):
+    """All answers to one set, of the labels in question only, and what they name."""
+
+    questions: list[Asked]
+    probabilities: Probabilities
+    truths: Truths
+    active: Truths
+    tuned: Truths | None
+
+    @property
+    def groups(self) -> list[tuple[str, ...]]:
+        """Of each question, the groups of its parts."""
+        return [question.groups for question in self.questions]
+
+
+def tune(papers: list[Paper]) -> Thresholds:
+    """The thresholds that fit these answers best, each set of questions counting alike."""
+    answers = [answers for paper in papers for name, answers in paper.items() if name not in UNFITTED]
+    return fit_thresholds(
+        np.concatenate([answer.probabilities for answer in answers]),
+        np.concatenate([answer.truths for answer in answers]),
+        np.concatenate([np.full(len(answer.truths), 1 / len(answer.truths)) for answer in answers]),
+    )
+
+
+def cross_tuned(papers: list[Paper]) -> list[Thresholds | None]:
+    """For each share, the thresholds that fit the answers to all others; None where there are none."""
+    return [tune(others) if (others := [p for p in papers if p is not own]) else None for own in papers]
+
+
+def mark(candidate: Candidate, parts: list[tuple[Answers, Marks]], labels: tuple[str, ...]) -> Marked:
+    """Join the shares of one set and name what plays: a single-label candidate, by itself, its most probable label."""
+    columns = [candidate.labels.index(label) for label in labels]
+    probabilities = np.concatenate([answers.probabilities for answers, _ in parts])[:, columns]
+    named = np.concatenate([answers.probabilities >= marks.own for answers, marks in parts])[:, columns]
+    tuned = [answers.probabilities >= marks.tuned for answers, marks in parts if marks.tuned is not None]
+    return Marked(
+        questions=[question for answers, _ in parts for question in answers.questions],
+        probabilities=probabilities,
+        truths=np.concatenate([answers.truths for answers, _ in parts])[:, columns],
+        active=named if candidate.task == "multi-label" else single_label_active(probabilities),
+        tuned=np.concatenate(tuned)[:, columns] if len(tuned) == len(parts) else None,
+    )
+
+
+def figures(marked: Marked, labels: tuple[str, ...]) -> tuple[Scores, Scores | None]:
+    """By own thresholds, and by tuned ones."""
+    own = score(marked.probabilities, marked.active, marked.truths, labels)
+    if marked.tuned is None:
+        return own, None
+    return own, score(marked.probabilities, marked.tuned, marked.truths, labels)
+
+
+def judge(scope: str, name: str, marked: Marked, labels: tuple[str, ...]) -> Judgement:
+    """Everything that is told of one set."""
+    scores, tuned = figures(marked, labels)
+    probabilities, truths = marked.probabilities, marked.truths
+    solos = name == "solos"
+    return Judgement(
+        set=name,
+        scope=scope,
+        scores=scores,
+        top1_by_source=_top1_by(lambda question: question.source, marked) if solos else {},
+        top1_by_group=_top1_by(lambda question: " + ".join(question.groups), marked) if solos else {},
+        confusion=_confusion(truths, single_label_active(probabilities) if solos else marked.active, labels),
+        intervals=intervals(probabilities, marked.active, truths, marked.groups),
+        tuned=tuned,
+        tuned_intervals={} if marked.tuned is None else intervals(probabilities, marked.tuned, truths, marked.groups),
+        reliability=reliability(probabilities, truths),
+    )
+
+
+def _top1_by(key: Callable[[Asked], str], marked: Marked) -> dict[str, float]:
+    right: dict[str, list[bool]] = defaultdict(list)
+    best = marked.probabilities.argmax(axis=1)
+    for question, truth, k in zip(marked.questions, marked.truths, best, strict=True):
+        right[key(question)].append(bool(truth[k]))
+    return {name: float(np.mean(values)) for name, values in sorted(right.items())}
+
+
+def _confusion(truths: Truths, active: Truths, labels: tuple[str, ...]) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for truth, heard in zip(truths, active, strict=True):
+        counts[_label_set(truth, labels)][_label_set(heard, labels)] += 1
+    return counts
+
+
+def _label_set(row: NDArray[np.bool_], labels: Sequence[str]) -> str:
+    return " ".join(label for label, present in zip(labels, row, strict=True) if present) or "none"

@@ -1,0 +1,212 @@
+"""The accuracy page: Markdown for people to read, made from reports and signed so that nobody edits it by hand."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from models.errors import DataError
+from models.labels import CORE, NAMES
+from training import figures
+from training.bootstrap import RESAMPLES
+from training.findings import ANCHORS, Interval, Judgement, Report
+from training.report import answered, everybody, robustness, share
+from training.scores import Scores
+
+MARK: Final = "<!-- Made by whoplays evaluate --report; do not edit. -->"
+_WEAKEST: Final = 10
+_HEAD: Final = f"""{MARK}
+# How well it hears
+
+Windows of three seconds. Solos, ensembles and other sounds are as recorded; pairs and trios are seeded mixes of
+different labels from different sources within ±6 dB, every set of labels as often as any other. Nobody was asked about
+a recording that any of those judged has heard, and all rows of a table answered the same questions.
+
+- **top-1**: the most probable label plays. **top-k**: where k labels play, the k most probable are exactly those.
+- **labels right**: of all labels of all windows, one by one. **exact**: windows with every label right.
+- **false alarm**: windows without any of the labels, in which one was named.
+- **own** thresholds are those a model ships with, or 0.5; **tuned** ones were fitted on the answers to other recordings
+  of the same exam, in the same way for everybody, so that rankings are compared and not thresholds.
+- **ECE**: expected calibration error, in ten bins of equal width.
+- In brackets, the 95 % interval over {RESAMPLES:,} resamples of the recordings' groups (cluster bootstrap, Davison and
+  Hinkley 1997; of mixes by the groups of their parts, Owen 2007). Where there are few groups, it tells little.
+"""
+
+
+def write(reports: list[Report], path: Path) -> None:
+    """Write the page, and its figures into the folder of the same name beside it.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    folder = path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    body = "\n".join([_HEAD, *(_section(report, folder) for report in reports)])
+    path.write_text(signed(body), encoding="utf-8")
+
+
+def signed(body: str) -> str:
+    """A page with its digest at the end."""
+    return f"{body.rstrip()}\n\n<!-- {_digest(body.rstrip())} -->\n"
+
+
+def check(text: str) -> None:
+    """Refuse a page that is not as it was made.
+
+    Raises:
+        DataError: it was edited, or was never made.
+    """
+    body, _, last = text.rstrip().rpartition("\n")
+    if not text.startswith(MARK) or last != f"<!-- {_digest(body.rstrip())} -->":
+        raise DataError("the page is not as whoplays evaluate --report made it; make it again")
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _section(report: Report, folder: Path) -> str:
+    drawn = figures.draw_all(report, folder)
+    parts = [
+        f"## On {report.data}\n\n```sh\n{report.command}\n```\n\n{_who(report)}",
+        *(_scope(report, scope) for scope in dict.fromkeys(each.scope for each in report.judgements)),
+        f"### Label by label\n\nLabel accuracy by own thresholds.\n\n{_by_label(report)}",
+        f"### Source by source\n\nTop-1 of solos.\n\n{_by_source(report)}{_weakest(report)}",
+        f"### Under conditions\n\n{_robustness(report)}" if report.hearings else "",
+        f"### IRMAS' test protocol\n\n{_irmas(report)}" if any(one.excerpts for one in everybody(report)) else "",
+        "### Drawn\n\n" + "\n".join(f"![{path.stem}]({folder.name}/{path.name})" for path in drawn),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _who(report: Report) -> str:
+    exams = "one exam" if report.shares == 1 else f"{report.shares} exams, thresholds of each tuned on the others"
+    left_out = f" {report.left_out} more were left out: someone here has heard them." if report.left_out else ""
+    judged = "; ".join(f"`{one.name}`" for one in everybody(report))
+    return (
+        f"{report.clips} recordings in {report.groups} groups from {report.sources} sources, as {exams}.{left_out} "
+        f"Judged: {judged}. A name of several runs is one model: each of its runs answers for what it has not heard."
+    )
+
+
+def _scope(report: Report, scope: str) -> str:
+    rows = [(one, each) for one, each in answered(report) if each.scope == scope]
+    labels = [NAMES[label] for label in rows[0][1].scores.label_accuracy]
+    own = _table(
+        ("set", "who", "windows", "top-1", "top-k", "mAP", "ECE"),
+        ((each.set, _name(report, one), str(each.scores.windows), *_ranking(each)) for one, each in rows),
+    )
+    named = _table(
+        ("set", "who", "labels right", "exact", "macro F1", "micro F1", "false alarm"),
+        ((each.set, _name(report, one), *_named(each.scores, each.intervals)) for one, each in rows),
+    )
+    parts = [f"### {_title(scope, labels)}\n\n{own}", f"By own thresholds:\n\n{named}"]
+    if any(each.tuned for _, each in rows):
+        tuned = _table(
+            ("set", "who", "labels right", "exact", "macro F1", "micro F1", "false alarm"),
+            (
+                (each.set, _name(report, one), *_named(each.tuned, each.tuned_intervals))
+                for one, each in rows
+                if each.tuned
+            ),
+        )
+        parts.append(f"By tuned thresholds:\n\n{tuned}")
+    return "\n\n".join(parts)
+
+
+def _title(scope: str, labels: Sequence[str]) -> str:
+    count = f"{'The four core' if scope == 'core' and len(labels) == len(CORE) else f'{len(labels)}'} labels"
+    return f"{count}: {', '.join(labels)}"
+
+
+def _ranking(each: Judgement) -> tuple[str, ...]:
+    scores = each.scores
+    figures = {name: getattr(scores, name) for name in ("top1", "top_k_exact", "mean_average_precision")}
+    error = each.reliability.error if each.reliability else None
+    return (*(_told(figure, each.intervals.get(name)) for name, figure in figures.items()), share(error))
+
+
+def _named(scores: Scores, intervals: dict[str, Interval]) -> tuple[str, ...]:
+    names = ("labels_right", "exact_match", "macro_f1", "micro_f1", "false_alarm")
+    return tuple(_told(getattr(scores, name), intervals.get(name)) for name in names)
+
+
+def _told(figure: float | None, interval: Interval | None) -> str:
+    if figure is None or interval is None:
+        return share(figure)
+    return f"{figure:.3f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
+def _by_label(report: Report) -> str:
+    return _table(
+        ("set", "labels", "who", *report.labels),
+        (
+            (each.set, each.scope, _name(report, one), *_accuracies(each, report.labels))
+            for one, each in answered(report)
+        ),
+    )
+
+
+def _accuracies(each: Judgement, labels: Sequence[str]) -> Iterable[str]:
+    return (share(each.scores.label_accuracy.get(label)) for label in labels)
+
+
+def _by_source(report: Report) -> str:
+    solos = [(one, each) for one, each in answered(report) if each.set == "solos"]
+    sources = sorted({source for _, each in solos for source in each.top1_by_source})
+    return _table(
+        ("source", *(f"{_name(report, one)}, {each.scope}" for one, each in solos)),
+        ((source, *(share(each.top1_by_source.get(source)) for _, each in solos)) for source in sources),
+    )
+
+
+def _weakest(report: Report) -> str:
+    """The groups in which the first is wrong most often, of the widest scope."""
+    solos = [each for each in report.judgements if each.set == "solos" and each.top1_by_group]
+    if not solos:
+        return ""
+    right = sorted(solos[-1].top1_by_group.items(), key=lambda item: (item[1], item[0]))
+    weak = [f"{name} ({figure:.2f})" for name, figure in right if figure < 1][:_WEAKEST]
+    return f"\n\nThe weakest groups of `{report.name}`, {solos[-1].scope} labels: {'; '.join(weak) or 'none'}."
+
+
+def _robustness(report: Report) -> str:
+    told = _table(
+        ("condition", "who", "solos: top-1", "pairs: mAP", "pairs: exact", "other sounds: false alarm"),
+        (
+            (condition, _name(report, one), *(share(figure) for figure in found))
+            for condition, one, found in robustness(report)
+        ),
+    )
+    thresholds = "tuned" if report.judgements[0].tuned else "own"
+    return (
+        "The same questions after a change of level (clipped at full scale), in mono, with pink noise so far below the "
+        "music, in a room, cut off above 4 kHz, coded, and with silence around the loudest of the three seconds. "
+        f"{report.judgements[0].scope.capitalize()} labels; by {thresholds} thresholds, those that count without it."
+        f"\n\n{told}"
+    )
+
+
+def _irmas(report: Report) -> str:
+    rows = []
+    for one in everybody(report):
+        if found := one.excerpts:
+            own = [_told(getattr(found, name), found.intervals.get(name)) for name in ("micro_f1", "macro_f1")]
+            tuned = [
+                _told(getattr(found, f"tuned_{name}"), found.tuned_intervals.get(name))
+                for name in ("micro_f1", "macro_f1")
+            ]
+            rows.append((_name(report, one), str(found.excerpts), *own, *tuned))
+    published = [(f"{anchor.who}, as published", "", anchor.micro_f1, anchor.macro_f1, "", "") for anchor in ANCHORS]
+    told = _table(("who", "excerpts", "micro F1", "macro F1", "tuned micro F1", "tuned macro F1"), (*rows, *published))
+    return f"Whole excerpts, the logits of their windows averaged, eleven labels.\n\n{told}"
+
+
+def _name(report: Report, one: Report) -> str:
+    """Who a row is of; the first stands out where there are others."""
+    return f"**{one.name}**" if one is report and report.against else one.name
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
