@@ -15,6 +15,7 @@ from training.library import Library
 from training.recipe import Recipe
 from training.run import Config, RunFolder, configure
 from training.splits import Splits
+from training.typed import evaluate_command
 
 _CONSOLE = Console(stderr=True)
 
@@ -55,34 +56,62 @@ def train(
 
 
 def evaluate(
-    runs: list[Path],
+    candidates: list[str],
     /,
     *,
     data: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    against: Annotated[list[str] | None, Parameter(negative=())] = None,
+    peer: Annotated[list[str] | None, Parameter(negative=())] = None,
     out: Path | None = None,
+    report: Path | None = None,
     fit_thresholds: Annotated[bool, Parameter(negative=())] = False,
+    robustness: Annotated[bool, Parameter(negative=())] = False,
+    impulse: Path | None = None,
     threads: int = 1,
     cache: Path | None = None,
 ) -> None:
-    """Judge runs on recordings they have not heard: solos, mixes of two and three, other sounds.
+    """Judge runs or a model on recordings they have not heard: solos, mixes of two and three, ensembles, other sounds.
 
     Args:
-        runs: Run folders; of several, each judges what the ones before it have heard.
+        candidates: Run folders; of several, each judges what the ones before it have heard. Or one model: a name of the
+            catalogue, or a folder.
         data: Corpora to judge on; the run's own test split unless given.
+        against: Another run or model that is to answer the same questions; A+B for runs that judge together.
+        peer: Another's tagger that is to answer them too, as in yamnet=FILE.tflite; needs the extra peers.
         out: The run folder that keeps metrics.json and figures; the first run's unless given.
+        report: A Markdown page to write, of everything that metrics.json then holds.
         fit_thresholds: Fit a threshold for each label, each run's on the answers of the others. Without it those count
             that were fitted before and are kept in metrics.json, or 0.5.
+        robustness: Ask again with the level changed, in mono, noise and a room, cut off, coded, and mostly silent.
+        impulse: A recorded impulse response for the room, instead of a made one.
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
-    from training.examine import examine  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+    from training.lineup import Entries, find_peer, runs_of  # noqa: PLC0415  scikit-learn takes its time to load
 
     _refuse_less("threads", threads, 1)
-    folders = [RunFolder(path) for path in runs]
-    clips = _judged(folders[0].config(), data)
+    entries = Entries(tuple(candidates), tuple(against or ()), tuple(find_peer(text) for text in peer or ()))
+    from training.conditions import conditions  # noqa: PLC0415
+    from training.examine import Wishes, examine  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+
+    runs = runs_of(entries.judged)
+    if not runs and not (data and out):
+        raise OptionError("a model is judged with --data, on what, and --out, where to keep what is found")
+    clips = _judged(runs, data)
+    kept_in = out or Path(candidates[0])
+    flags = {"fit-thresholds": fit_thresholds, "robustness": robustness}
+    typed = evaluate_command(
+        candidates,
+        data or [],
+        against or [],
+        peer or [],
+        flags=flags,
+        paths={"impulse": impulse, "out": out, "report": report},
+    )
+    wishes = Wishes(fit_thresholds, tuple(conditions(impulse)) if robustness else (), report, typed)
     name = " + ".join(path.resolve().name for path in data) if data else "test split"
     library = Library(cache)
-    examine(folders, _readable(clips, library), library, name, out or runs[0], fit=fit_thresholds, threads=threads)
+    examine(entries, _readable(clips, library), library, name, kept_in, wishes, threads=threads)
 
 
 def _train(
@@ -104,9 +133,10 @@ def _train(
     draw_curves(run)
 
 
-def _judged(config: Config, data: list[Path] | None) -> list[Clip]:
+def _judged(runs: list[RunFolder], data: list[Path] | None) -> list[Clip]:
     if data:
         return [clip for folder in data for clip in open_corpus(folder).clips()]
+    config = runs[0].config()
     test = set(config.test)
     return [clip for text in config.data for clip in open_material(text).corpus.clips() if clip.group in test]
 
