@@ -87,6 +87,7 @@ _VERBS: Final = {
     "watch": ("stream.commands:watch", "Show what a publisher says, and what of it was lost."),
     "demo": ("stream.demo:demo", "Play a bundled concert through the whole path."),
     "models": ("models.commands:models", "List the models that ship, and how good they are."),
+    "render": ("training.render.commands:render", "Play MIDI scores into a labelled folder to train on."),
     "train": ("training.commands:train", "Train a recipe on recordings."),
     "evaluate": ("training.commands:evaluate", "Judge runs on recordings they have not heard."),
     "calibrate": ("training.calibrate_commands:calibrate", "Fit calibration and thresholds to runs' answers."),
@@ -94,6 +95,7 @@ _VERBS: Final = {
     "bench": ("bench.commands:app", "Measure latency and throughput."),
 }
 _TRAIN_ONLY: Final = {
+    "mido",
     "torch",
     "torchaudio",
     "lightning",

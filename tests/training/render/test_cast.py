@@ -1,0 +1,53 @@
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import DataError
+from models.labels import CODES
+from tests.training.render.made import write_libraries
+from training.render.cast import Cast, Soundfont, Voice
+from training.render.samples import read_libraries
+
+FONTS = [Soundfont(Path("One GM.sf2"), "MIT"), Soundfont(Path("two.sf2"), "MIT")]
+
+
+def voices(cast: Cast, count: int) -> list[Voice]:
+    return [cast.voice(number, np.random.default_rng(number)) for number in range(count)]
+
+
+def test_every_label_has_its_share_and_every_source_of_it(tmp_path: Path) -> None:
+    cast = Cast(FONTS, read_libraries(write_libraries(tmp_path)))
+    heard = Counter((voice.instrument.label, voice.source.name) for voice in voices(cast, 48 * 12))
+    labels = Counter(label for label, _ in heard.elements())
+    assert set(labels) == {*CODES, ""}
+    assert labels["flute"] == 36
+    assert labels["piano"] == 48
+    assert 0.18 < labels[""] / labels.total() < 0.28
+    assert {heard["piano", name] for name in ("one-gm", "two", "made-piano")} == {16}
+
+
+def test_a_group_is_a_program_of_a_soundfont_or_a_library(tmp_path: Path) -> None:
+    cast = Cast(FONTS, read_libraries(write_libraries(tmp_path)))
+    groups = {voice.group for voice in voices(cast, 1000)}
+    assert {"one-gm:40", "two:73", "one-gm:drums", "made-violin"} <= groups
+
+
+def test_what_no_source_plays_is_left_out(tmp_path: Path) -> None:
+    cast = Cast([], read_libraries(write_libraries(tmp_path)))
+    assert {voice.instrument.name for voice in voices(cast, 50)} == {"piano", "violin"}
+
+
+def test_the_range_is_that_of_the_program_or_of_the_samples(tmp_path: Path) -> None:
+    cast = Cast(FONTS[:1], read_libraries(write_libraries(tmp_path)))
+    spans = {voice.group: voice.span for voice in voices(cast, 500)}
+    assert spans["one-gm:67"].low == 37
+    assert spans["made-violin"] == (57, 84)
+
+
+def test_no_source_and_sources_of_one_name_are_refused() -> None:
+    with pytest.raises(DataError, match="nothing to play with"):
+        Cast([], [])
+    with pytest.raises(DataError, match="two sound sources are called two"):
+        Cast([FONTS[1], FONTS[1]], [])

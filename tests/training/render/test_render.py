@@ -1,0 +1,97 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import whoplays
+from tests.training.render.made import write_libraries, write_scores
+from training.labelled_folder import LabelledFolder
+
+
+@pytest.fixture(scope="session")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_scores(tmp_path_factory.mktemp("scores"))
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_libraries(tmp_path_factory.mktemp("samples"))
+
+
+def render(out: Path, scores: Path, samples: Path, *, clips: int = 8, seed: int = 3) -> None:
+    words = ["render", str(out), "--scores", str(scores), "--samples", str(samples)]
+    whoplays.main([*words, "--clips", str(clips), "--seed", str(seed)])
+
+
+def digests(out: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(out.rglob("*.flac"))
+    }
+
+
+def test_a_rendered_folder_is_a_labelled_folder(tmp_path: Path, scores: Path, samples: Path) -> None:
+    render(tmp_path / "out", scores, samples)
+    clips = LabelledFolder(tmp_path / "out").clips()
+    assert [sorted(clip.labels) for clip in clips] == [["pia"], ["vio"]] * 3 + [["pia"]] * 2
+    assert {clip.source for clip in clips} == {"made-piano", "made-violin"}
+    assert {clip.group for clip in clips} == {"out/made-piano", "out/made-violin"}
+    assert {(clip.licence, clip.kind) for clip in clips} == {("CC0", "phrase")}
+    for clip in clips:
+        audio, rate_hz = soundfile.read(clip.path)
+        assert rate_hz == 44_100
+        assert 6 <= audio.size / rate_hz <= 8
+        assert np.abs(audio).max() == pytest.approx(10 ** (-3 / 20), abs=1e-3)
+
+
+def test_a_folder_is_gone_on_with_and_the_seed_says_what_is_in_it(tmp_path: Path, scores: Path, samples: Path) -> None:
+    render(tmp_path / "whole", scores, samples)
+    render(tmp_path / "parts", scores, samples, clips=4)
+    first = digests(tmp_path / "parts")
+    lost = tmp_path / "parts" / next(iter(first))
+    lost.unlink()
+    render(tmp_path / "parts", scores, samples)
+    assert digests(tmp_path / "parts") == digests(tmp_path / "whole")
+    for file in ("index.csv", "manifest.json"):
+        assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def test_a_clip_that_is_there_is_not_rendered_again(tmp_path: Path, scores: Path, samples: Path) -> None:
+    render(tmp_path / "out", scores, samples, clips=2)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.flac")}
+    render(tmp_path / "out", scores, samples, clips=2)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_folder_is_never_mixed(
+    tmp_path: Path, scores: Path, samples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    render(tmp_path / "out", scores, samples, clips=1)
+    with pytest.raises(SystemExit) as exit_info:
+        render(tmp_path / "out", scores, samples, clips=1, seed=4)
+    assert exit_info.value.code == 1
+    assert "was begun with other sources, scores or seed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--clips", "0"], "--clips must be 1 or more, not 0"),
+        (["--clips", "1", "--seed", "-1"], "--seed must be 0 or more, not -1"),
+        (["--clips", "1", "--soundfont", "a.sf2"], "names no licence; write FILE.sf2=LICENCE"),
+        (["--clips", "1", "--soundfont", "a.sf2=MIT"], "there is no soundfont a.sf2"),
+        (["--clips", "1", "--samples", "none.csv"], "none.csv cannot be read"),
+        (["--clips", "1"], "there is nothing to play with"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(
+    tmp_path: Path, words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        whoplays.main(["render", str(tmp_path / "out"), "--scores", str(tmp_path), *words])
+    assert exit_info.value.code == 1
+    told = capsys.readouterr().err.strip()
+    assert told.startswith("whoplays: ")
+    assert complaint in " ".join(told.split())

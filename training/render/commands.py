@@ -1,0 +1,79 @@
+"""`whoplays render`."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from models.errors import DataError, OptionError
+from training.render.cast import Cast, Soundfont
+from training.render.folder import Manifest, RenderedFolder
+from training.render.samples import Library, read_libraries
+from training.render.scores import read_scores
+from training.render.studio import Studio
+
+_CONSOLE = Console(stderr=True)
+
+
+def render(
+    out: Path,
+    /,
+    *,
+    scores: Annotated[list[Path], Parameter(negative=())],
+    soundfont: Annotated[list[str] | None, Parameter(negative=())] = None,
+    samples: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    clips: int,
+    seed: int = 0,
+) -> None:
+    """Play MIDI scores with many sound sources into a labelled folder; one that is there already is gone on with.
+
+    Args:
+        out: The labelled folder.
+        scores: A folder of MIDI files.
+        soundfont: A General MIDI soundfont and its licence, FILE.sf2=LICENCE.
+        samples: A CSV that lists folders of single notes: name, folder, instrument, licence, pattern, octaves.
+        clips: How many clips, of 6 to 8 s each.
+        seed: All chance comes from it.
+    """
+    if clips < 1:
+        raise OptionError(f"--clips must be 1 or more, not {clips}")
+    if seed < 0:
+        raise OptionError(f"--seed must be 0 or more, not {seed}")
+    soundfonts = [_soundfont(text) for text in soundfont or ()]
+    libraries = [library for path in samples or () for library in read_libraries(path)]
+    cast = Cast(soundfonts, libraries)
+    songs, skipped = read_scores(scores)
+    for reason in skipped:
+        _CONSOLE.print(f"skipped: {reason}", highlight=False, soft_wrap=True)
+    manifest = Manifest(seed=seed, sources=_sources(soundfonts, libraries), scores=_digest(songs))
+    studio = Studio(cast, songs, RenderedFolder(out, manifest), seed)
+    begun = time.monotonic()
+    written = 0
+    for written in studio.render(clips):
+        _CONSOLE.print(f"{written} of {clips} clips after {time.monotonic() - begun:.0f} s", highlight=False)
+    if written < clips:
+        _CONSOLE.print(f"{clips - written} clips were silent and are left out")
+
+
+def _soundfont(text: str) -> Soundfont:
+    name, _, licence = text.partition("=")
+    if not licence:
+        raise OptionError(f"--soundfont {text} names no licence; write FILE.sf2=LICENCE")
+    if not Path(name).is_file():
+        raise DataError(f"there is no soundfont {name}")
+    return Soundfont(Path(name), licence)
+
+
+def _sources(soundfonts: Sequence[Soundfont], libraries: Sequence[Library]) -> tuple[str, ...]:
+    return (
+        *(f"{font.name} {font.path.stat().st_size} bytes" for font in soundfonts),
+        *(f"{library.name} {library.instrument.name} {len(library.files())} notes" for library in libraries),
+    )
+
+
+def _digest(songs: object) -> str:
+    return hashlib.sha256(repr(songs).encode()).hexdigest()[:16]

@@ -1,0 +1,108 @@
+"""The rendered folder: audio, `index.csv` as `training/labelled_folder.py` reads it, and `manifest.json`."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from models.errors import DataError, OptionError
+from models.signal import SAMPLE_RATE_HZ
+from training.render.clips import Plan
+
+_COLUMNS: Final = ("path", "labels", "corpus", "source", "group", "kind", "licence", "seconds", "instrument")
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a folder is rendered from; one folder is never rendered from two."""
+
+    seed: int
+    sources: tuple[str, ...]
+    """Each source's name, and what tells it from another of that name."""
+    scores: str
+    """A digest of the scores."""
+    generation: int = 1
+    """Counts changes of this package after which the same seed sounds otherwise."""
+
+
+class RenderedFolder:
+    """A folder that is being rendered.
+
+    Args:
+        folder: Made if it is not there.
+        manifest: What it is rendered from.
+
+    Raises:
+        OptionError: it was begun from something else.
+        DataError: it cannot be written.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self._folder = folder
+        path = folder / "manifest.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
+            begun = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        except (OSError, msgspec.DecodeError) as error:
+            raise DataError(f"{folder} cannot be rendered into: {error}") from error
+        if begun != manifest:
+            raise OptionError(f"{folder} was begun with other sources, scores or seed ({path}); choose another folder")
+
+    def has(self, plan: Plan) -> bool:
+        """Whether the clip is there."""
+        return (self._folder / plan.path).is_file()
+
+    def write(self, plan: Plan, audio: NDArray[np.float32]) -> None:
+        """Write a clip, `float32 [samples]`, whole or not at all.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        path = self._folder / plan.path
+        unfinished = path.with_suffix(".part")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            soundfile.write(unfinished, audio, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
+            unfinished.replace(path)
+        except (OSError, soundfile.LibsndfileError) as error:
+            raise DataError(f"{path} cannot be written: {error}") from error
+
+    def write_index(self, plans: Iterable[Plan]) -> int:
+        """List those of the clips that are there, and say how many.
+
+        Raises:
+            DataError: the index cannot be written.
+        """
+        rows = [_row(plan) for plan in plans if self.has(plan)]
+        path = self._folder / "index.csv"
+        unfinished = path.with_suffix(".part")
+        try:
+            with unfinished.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(_COLUMNS)
+                writer.writerows(rows)
+            unfinished.replace(path)
+        except OSError as error:
+            raise DataError(f"{path} cannot be written: {error}") from error
+        return len(rows)
+
+
+def _row(plan: Plan) -> tuple[str, ...]:
+    voice = plan.voice
+    return (
+        plan.path,
+        voice.instrument.label,
+        "rendered",
+        voice.source.name,
+        voice.group,
+        voice.instrument.kind,
+        voice.source.licence,
+        f"{plan.seconds:.3f}",
+        voice.instrument.name,
+    )

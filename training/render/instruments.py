@@ -1,0 +1,160 @@
+"""Instruments: what each can play, and which General MIDI programs sound like it.
+
+Ranges are those in which players are mostly heard, not the extremes. Programs are counted from 0.
+"""
+
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from training.render import idioms
+from training.render.idioms import Idiom
+from training.render.notes import Range
+
+Weighted = tuple[tuple[Idiom, float], ...]
+
+
+class Program(NamedTuple):
+    """A General MIDI program that sounds like an instrument."""
+
+    number: int
+    weight: float = 1.0
+    """How often it is taken, beside the instrument's other programs."""
+    span: Range | None = None
+    """Where it differs from the instrument's range."""
+    idioms: Weighted = ()
+    """Where they differ from the instrument's."""
+
+
+class Instrument(NamedTuple):
+    """An instrument, of the vocabulary or another."""
+
+    name: str
+    label: str
+    """The label's English name; empty for other instruments."""
+    span: Range
+    idioms: Weighted
+    """What it plays, and how often."""
+    programs: tuple[Program, ...] = ()
+    release_s: float = 0.12
+    """How long a tone dies away once let go."""
+    bends: bool = False
+    """Whether its tones can be bent: vibrato, swells."""
+
+    @property
+    def kind(self) -> str:
+        """The kind that an index calls its clips."""
+        return "phrase" if self.label else "other-instrument"
+
+
+_LINE: Final = ((idioms.line, 1.0),)
+_BASS: Final = ((idioms.bass, 0.7), (idioms.line, 0.3))
+_MALLETS: Final = ((idioms.line, 0.6), (idioms.arpeggio, 0.4))
+_PLUCKED: Final = ((idioms.line, 0.5), (idioms.pick, 0.5))
+_REEDS: Final = ((idioms.line, 0.5), (idioms.sustained_chords, 0.2), (idioms.melody_over_chords, 0.3))
+_PIANO: Final = (
+    (idioms.accompaniment, 0.3),
+    (idioms.melody_and_accompaniment, 0.3),
+    (idioms.block_chords, 0.12),
+    (idioms.arpeggio, 0.13),
+    (idioms.line, 0.15),
+)
+_GUITAR: Final = ((idioms.strum, 0.4), (idioms.pick, 0.35), (idioms.line, 0.25))
+_ELECTRIC: Final = ((idioms.strum, 0.3), (idioms.pick, 0.25), (idioms.line, 0.45))
+_DISTORTED: Final = ((idioms.power_chords, 0.5), (idioms.line, 0.5))
+_ORGAN: Final = (
+    (idioms.sustained_chords, 0.35),
+    (idioms.melody_over_chords, 0.35),
+    (idioms.line, 0.2),
+    (idioms.block_chords, 0.1),
+)
+_CHOIR: Final = ((idioms.line, 0.75), (idioms.sustained_chords, 0.25))
+_PADS: Final = ((idioms.sustained_chords, 0.7), (idioms.line, 0.3))
+
+
+def _programs(first: int, last: int) -> tuple[Program, ...]:
+    return tuple(Program(number) for number in range(first, last + 1))
+
+
+def _other(
+    name: str, low: int, high: int, weighted: Weighted, programs: tuple[int, ...], *, bends: bool = False
+) -> Instrument:
+    return Instrument(name, "", Range(low, high), weighted, tuple(Program(n) for n in programs), bends=bends)
+
+
+LABELLED: Final = (
+    Instrument("piano", "piano", Range(28, 98), _PIANO, (Program(0), Program(1)), release_s=0.3),
+    Instrument("acoustic guitar", "acoustic guitar", Range(40, 81), _GUITAR, _programs(24, 25), release_s=0.3),
+    Instrument(
+        "electric guitar",
+        "electric guitar",
+        Range(40, 86),
+        _ELECTRIC,
+        (
+            Program(26),
+            Program(27),
+            Program(28, 0.5),
+            Program(29, idioms=_DISTORTED),
+            Program(30, idioms=_DISTORTED),
+        ),
+        release_s=0.2,
+    ),
+    Instrument("organ", "organ", Range(36, 91), _ORGAN, _programs(16, 20), release_s=0.08),
+    Instrument("violin", "violin", Range(55, 93), _LINE, (Program(40), Program(44, 0.12)), bends=True),
+    Instrument("cello", "cello", Range(36, 74), _LINE, (Program(42),), release_s=0.15, bends=True),
+    Instrument("trumpet", "trumpet", Range(54, 84), _LINE, (Program(56), Program(59, 0.15)), bends=True),
+    Instrument(
+        "saxophone",
+        "saxophone",
+        Range(49, 82),
+        _LINE,
+        (
+            Program(64, 0.6, Range(56, 87)),
+            Program(65, 1.0, Range(49, 80)),
+            Program(66, 1.0, Range(44, 75)),
+            Program(67, 0.6, Range(37, 68)),
+        ),
+        bends=True,
+    ),
+    Instrument("clarinet", "clarinet", Range(50, 89), _LINE, (Program(71),), bends=True),
+    Instrument("flute", "flute", Range(60, 93), _LINE, (Program(73),), bends=True),
+    Instrument("voice", "voice", Range(43, 81), _CHOIR, (Program(52), Program(53)), release_s=0.2, bends=True),
+)
+
+OTHERS: Final = (
+    _other("acoustic bass", 28, 55, _BASS, (32,)),
+    _other("electric bass", 28, 58, _BASS, (33, 34, 35, 36, 37)),
+    _other("synth bass", 28, 55, _BASS, (38, 39)),
+    _other("double bass", 28, 60, _LINE, (43,), bends=True),
+    _other("harp", 36, 96, ((idioms.arpeggio, 0.7), (idioms.line, 0.3)), (46,)),
+    _other("timpani", 36, 57, ((idioms.bass, 1.0),), (47,)),
+    _other("trombone", 40, 72, _LINE, (57,), bends=True),
+    _other("tuba", 29, 58, ((idioms.line, 0.6), (idioms.bass, 0.4)), (58,), bends=True),
+    _other("french horn", 41, 77, _LINE, (60,), bends=True),
+    _other("oboe", 58, 88, _LINE, (68,), bends=True),
+    _other("bassoon", 35, 70, _LINE, (70,), bends=True),
+    _other("recorder", 62, 93, _LINE, (74,), bends=True),
+    _other("pan flute", 60, 93, _LINE, (75,), bends=True),
+    _other("celesta", 60, 103, _MALLETS, (8,)),
+    _other("glockenspiel", 72, 103, _MALLETS, (9,)),
+    _other("music box", 60, 96, _MALLETS, (10,)),
+    _other("vibraphone", 53, 89, _MALLETS, (11,)),
+    _other("marimba", 45, 93, _MALLETS, (12,)),
+    _other("xylophone", 65, 103, _MALLETS, (13,)),
+    _other("tubular bells", 60, 79, _LINE, (14,)),
+    _other("accordion", 53, 89, _REEDS, (21,)),
+    _other("harmonica", 60, 89, _LINE, (22,), bends=True),
+    _other("harmonium", 41, 84, _REEDS, ()),
+    _other("banjo", 48, 81, _PLUCKED, (105,)),
+    _other("sitar", 48, 77, _PLUCKED, (104,), bends=True),
+    _other("koto", 48, 84, _PLUCKED, (107,)),
+    _other("kalimba", 55, 88, _MALLETS, (108,)),
+    _other("bagpipe", 55, 79, _LINE, (109,)),
+    _other("steel drums", 55, 88, _MALLETS, (114,)),
+    _other("synth lead", 48, 88, _LINE, tuple(range(80, 88)), bends=True),
+    _other("synth pad", 43, 84, _PADS, tuple(range(88, 96))),
+)
+
+DRUMS: Final = Instrument("drums", "", Range(35, 81), ())
+"""Patterns of their own on channel 10: `drums.py` says which."""
+
+BY_NAME: Final = MappingProxyType({instrument.name: instrument for instrument in (*LABELLED, *OTHERS)})

@@ -1,0 +1,128 @@
+"""Scores: MIDI files as lines and an accompaniment."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import mido
+import numpy as np
+
+from models.errors import DataError
+from training.render.notes import Note
+
+_DRUM_CHANNEL: Final = 9
+_LONGEST_NOTE_S: Final = 6.0
+_DEFAULT_TEMPO: Final = 500_000
+_FAR: Final = 1 << 30
+
+
+class Song(NamedTuple):
+    """A score, in seconds."""
+
+    lines: tuple[tuple[Note, ...], ...]
+    """Melodies, one voice each."""
+    accompaniment: tuple[Note, ...]
+    """Everything in chords; empty if the score has none."""
+    beat_s: float
+    """A quarter note at the score's first tempo."""
+
+
+class Scores(NamedTuple):
+    """The songs found, and for each file that is of no use a line that names it and says why."""
+
+    songs: list[Song]
+    skipped: list[str]
+
+
+def read_scores(folders: Iterable[Path]) -> Scores:
+    """Read every MIDI file under the folders, in a stable order.
+
+    Raises:
+        DataError: there is no usable score.
+    """
+    songs: list[Song] = []
+    skipped: list[str] = []
+    names = [str(folder) for folder in folders]
+    for path in (path for name in names for path in sorted(Path(name).rglob("*.mid*"))):
+        try:
+            songs.append(read_song(path))
+        except DataError as error:
+            skipped.append(str(error))
+    if not songs:
+        raise DataError(f"no MIDI score that can be read in {', '.join(names)}")
+    return Scores(songs, skipped)
+
+
+def read_song(path: Path) -> Song:
+    """Read one MIDI file; tracks of one voice are lines, the others and any named PIANO the accompaniment.
+
+    Raises:
+        DataError: it is damaged, or holds no line.
+    """
+    try:
+        file = mido.MidiFile(path)
+    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
+        raise DataError(f"{path} is no MIDI file that can be read: {error}") from error
+    clock = _Clock(file)
+    lines: list[tuple[Note, ...]] = []
+    accompaniment: list[Note] = []
+    for track in file.tracks:
+        notes = _notes(track, clock)
+        if not notes:
+            continue
+        if track.name.strip().upper() == "PIANO" or _voices(notes) > 1.2:
+            accompaniment.extend(notes)
+        else:
+            lines.append(tuple(notes))
+    if not lines:
+        raise DataError(f"{path} holds no melody")
+    return Song(tuple(lines), tuple(sorted(accompaniment)), clock.beat_s)
+
+
+class _Clock:
+    """A file's ticks in seconds, through all its changes of tempo."""
+
+    def __init__(self, file: mido.MidiFile) -> None:
+        changes = {0: _DEFAULT_TEMPO}
+        for track in file.tracks:
+            tick = 0
+            for message in track:
+                tick += message.time
+                if message.type == "set_tempo":
+                    changes[tick] = message.tempo
+        self._ticks = np.array([*sorted(changes), _FAR], np.float64)
+        tempos = np.array([changes[tick] for tick in sorted(changes)], np.float64)
+        per_tick = tempos / 1e6 / file.ticks_per_beat
+        self._seconds = np.concatenate([[0.0], np.cumsum(np.diff(self._ticks) * per_tick)])
+        self.beat_s = float(tempos[0] / 1e6)
+
+    def seconds(self, tick: int) -> float:
+        """The time of a tick."""
+        return float(np.interp(tick, self._ticks, self._seconds))
+
+
+def _notes(track: mido.MidiTrack, clock: _Clock) -> list[Note]:
+    sounding: dict[int, tuple[float, int]] = {}
+    notes: list[Note] = []
+    tick = 0
+    for message in track:
+        tick += message.time
+        if message.type not in {"note_on", "note_off"} or message.channel == _DRUM_CHANNEL:
+            continue
+        now = clock.seconds(tick)
+        if message.note in sounding:
+            start, velocity = sounding.pop(message.note)
+            if now > start:
+                notes.append(Note(start, min(now - start, _LONGEST_NOTE_S), message.note, velocity))
+        if message.type == "note_on" and message.velocity:
+            sounding[message.note] = (now, message.velocity)
+    return sorted(notes)
+
+
+def _voices(notes: list[Note]) -> float:
+    """How many notes sound at once, on average over the time in which any does."""
+    covered, end = 0.0, 0.0
+    for note in notes:
+        covered += max(0.0, note.end_s - max(end, note.start_s))
+        end = max(end, note.end_s)
+    return sum(note.length_s for note in notes) / max(covered, 1e-6)
