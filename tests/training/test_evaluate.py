@@ -12,8 +12,8 @@ import torch
 from models.errors import DataError
 from training import figures, report
 from training import recipe as recipes
-from training.clip import Clip
 from training.candidates import Candidate
+from training.clip import Clip
 from training.evaluate import evaluate
 from training.findings import Report
 from training.judges.of_run import of_runs

@@ -1,3 +1,6 @@
+from collections import Counter
+
+import msgspec
 import numpy as np
 import pytest
 
@@ -5,7 +8,7 @@ from models.labels import CORE
 from models.signal import WINDOW_SAMPLES
 from tests.training.make_clips import clip
 from tests.training.tiny_corpus import SECONDS
-from training.clip import Clip
+from training.clip import Clip, Stretch
 from training.exam import Exam, Place, Question, places, set_exam
 from training.library import Library
 from training.mixing import rms
@@ -92,3 +95,35 @@ def test_silent_places_are_left_out() -> None:
 def test_the_made_clips_are_one_window_each(library: Library, clips: list[Clip]) -> None:
     assert 3 < SECONDS < 6
     assert [place.start for place in places(library, clips[0])] == [0]
+
+
+@pytest.mark.parametrize(("name", "size"), [("pairs", 2), ("trios", 3)])
+def test_every_set_of_labels_is_mixed_as_often_as_any_other(exam: Exam, name: str, size: int) -> None:
+    counts = Counter(question.labels for question in exam.sets[name])
+    assert len(counts) == {2: 6, 3: 4}[size]
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_labels_of_one_source_only_are_not_mixed() -> None:
+    """Piano and violin are from the same hall, the trumpet from another: of the three pairs, two are possible."""
+    clips = [clip("a", ["pia"], source="x"), clip("b", ["vio"], source="x"), clip("c", ["tru"], source="y")]
+    sets = set_exam(Tape(np.full((1, WINDOW_SAMPLES), 1000, np.int16)), clips, CORE, seed=1).sets
+    assert {question.labels for question in sets["pairs"]} == {frozenset({"pia", "tru"}), frozenset({"tru", "vio"})}
+    assert "trios" not in sets
+
+
+def test_windows_of_an_ensemble_have_labels_of_their_own() -> None:
+    times = ((0.0, 6.0, "pia"), (3.0, 12.0, "vio"), (12.0, 12.2, "pia"))
+    timeline = tuple(Stretch(start_s=a, end_s=b, labels=frozenset({label})) for a, b, label in times)
+    duo = msgspec.structs.replace(clip("duo", ["pia", "vio"]), timeline=timeline)
+    exam = set_exam(Tape(np.full((1, 6 * WINDOW_SAMPLES), 1000, np.int16)), [duo], CORE, seed=1)
+    assert list(exam.sets) == ["ensembles"]
+    found = {question.places[0].start // WINDOW_SAMPLES: set(question.labels) for question in exam.sets["ensembles"]}
+    assert found == {0: {"pia"}, 1: {"pia", "vio"}, 2: {"vio"}, 3: {"vio"}, 5: set()}
+
+
+def test_a_pause_in_a_solo_is_no_solo() -> None:
+    timeline = (Stretch(start_s=0, end_s=3, labels=frozenset({"pia"})),)
+    solo = msgspec.structs.replace(clip("solo", ["pia"]), timeline=timeline)
+    exam = set_exam(Tape(np.full((1, 2 * WINDOW_SAMPLES), 1000, np.int16)), [solo], CORE, seed=1)
+    assert [question.places[0].start for question in exam.sets["solos"]] == [0]

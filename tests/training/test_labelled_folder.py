@@ -4,7 +4,7 @@ import pytest
 
 from models.errors import DataError
 from tests.training.tiny_corpus import write_index
-from training.clip import Clip
+from training.clip import Clip, Stretch
 from training.labelled_folder import LabelledFolder
 
 COLUMNS = ("path", "labels", "group")
@@ -74,3 +74,27 @@ def test_an_index_that_is_none_is_refused(tmp_path: Path, content: bytes) -> Non
     (tmp_path / "index.csv").write_bytes(content)
     with pytest.raises(DataError, match=r"index\.csv (lacks|cannot be read)"):
         LabelledFolder(tmp_path).clips()
+
+
+TIMED = (*COLUMNS, "start_s", "end_s")
+
+
+def test_rows_with_times_make_one_clip(tmp_path: Path) -> None:
+    rows = [
+        ("duo.wav", "pia", "g1", "0", "9.5"),
+        ("duo.wav", "violin", "g1", "3", "6"),
+        ("other.wav", "", "g2", "", ""),
+    ]
+    duo, other = read(tmp_path, *rows, columns=TIMED)
+    assert duo.labels == {"pia", "vio"}
+    assert duo.timeline == (
+        Stretch(start_s=0, end_s=9.5, labels=frozenset({"pia"})),
+        Stretch(start_s=3, end_s=6, labels=frozenset({"vio"})),
+    )
+    assert other.timeline == ()
+
+
+@pytest.mark.parametrize("times", [("1", ""), ("", "2"), ("soon", "2"), ("2", "2"), ("-1", "2"), ("0", "inf")])
+def test_times_that_are_none_are_refused(tmp_path: Path, times: tuple[str, str]) -> None:
+    with pytest.raises(DataError, match=r"index\.csv, one\.wav: start_s and end_s must be seconds"):
+        read(tmp_path, ("one.wav", "pia", "g1", *times), columns=TIMED)

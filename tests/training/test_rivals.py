@@ -1,0 +1,143 @@
+"""Several candidates in one evaluation: all answer the same questions, and the page tells of all."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from models.errors import DataError, OptionError
+from models.labels import CORE
+from tests.training.made_judges import Constant, constant
+from training import figures, page, report
+from training.clip import Clip
+from training.conditions import conditions
+from training.evaluate import evaluate
+from training.findings import Report
+from training.library import Library
+from training.lineup import find_peer, runs_of
+from training.typed import evaluate_command
+
+
+@pytest.fixture(scope="module")
+def found(clips: list[Clip], library: Library, few: None) -> Report:
+    """One that knows eleven labels against one that knows four, with two conditions."""
+    two = [condition for condition in conditions() if condition.name in {"mono", "level -12 dB"}]
+    everyone = [constant("first"), constant("second", CORE, share=0.7)]
+    told = evaluate(everyone, clips, library, "tiny", halve=True, conditions=two)
+    return msgspec.structs.replace(told, command="whoplays evaluate first --data tiny")
+
+
+def test_all_are_given_the_same_windows(clips: list[Clip], library: Library, few: None) -> None:
+    everyone = [constant("first", CORE), constant("second", CORE)]
+    evaluate(everyone, clips, library, "tiny")
+    first, second = (one.judges[0] for one in everyone)
+    assert isinstance(first, Constant)
+    assert isinstance(second, Constant)
+    for mine, theirs in zip(first.given, second.given, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_each_is_judged_on_the_labels_it_knows(found: Report) -> None:
+    (second,) = found.against
+    assert {judgement.scope for judgement in found.judgements} == {"core", "all"}
+    assert {judgement.scope for judgement in second.judgements} == {"core"}
+    windows = [
+        {each.set: each.scores.windows for each in one.judgements if each.scope == "core"} for one in (found, second)
+    ]
+    assert windows[0] == windows[1]
+    assert set(windows[0]) == {"solos", "pairs", "trios", "other sounds", "silence"}
+
+
+def test_own_thresholds_and_tuned_ones_are_told_apart(found: Report) -> None:
+    """It gives everything 0.2 or 0.7: at 0.5 that names nothing or all; tuned, both name what pays."""
+    pairs = [next(each for each in one.judgements if each.set == "pairs") for one in (found, *found.against)]
+    assert [each.scores.labels_right for each in pairs] == [0.5, 0.5]
+    assert pairs[0].tuned is not None
+    assert pairs[1].tuned is not None
+    assert pairs[0].tuned == pairs[1].tuned
+    assert pairs[0].scores.micro_f1 == 0
+    assert not found.fitted
+    assert set(found.thresholds) == {0.5}
+
+
+def test_conditions_are_those_asked_for(found: Report) -> None:
+    for one in (found, *found.against):
+        assert {hearing.condition for hearing in one.hearings} == {"mono", "level -12 dB"}
+        assert {hearing.set for hearing in one.hearings} == {"solos", "pairs", "other sounds"}
+        assert {hearing.scope for hearing in one.hearings} == {"core"}
+    assert len(report.robustness(found)) == 3 * 2
+    assert report.under_conditions(found).row_count == 3 * 2
+
+
+def test_intervals_hold_the_figures(found: Report) -> None:
+    for judgement in found.judgements:
+        assert (judgement.set == "silence") == (not judgement.intervals)
+        for name, (low, high) in judgement.intervals.items():
+            assert low - 1e-4 <= getattr(judgement.scores, name) <= high + 1e-4 or name == "mean_average_precision"
+
+
+def test_rows_of_one_set_stand_together(found: Report) -> None:
+    assert [one.name for one, _ in report.answered(found)][:4] == ["first", "second"] * 2
+    assert report.table(found).row_count == len(found.judgements) + len(found.against[0].judgements)
+
+
+def test_what_is_kept_is_read_again(found: Report, tmp_path: Path) -> None:
+    report.keep(found, tmp_path / "metrics.json")
+    (kept,) = report.read(tmp_path / "metrics.json")
+    assert kept == msgspec.convert(msgspec.to_builtins(found), Report)
+    assert [one.name for one in kept.against] == ["second"]
+
+
+def test_a_rival_of_other_labels_is_refused(clips: list[Clip], library: Library) -> None:
+    with pytest.raises(DataError, match="flutist knows other labels than first: flu"):
+        evaluate([constant("first"), constant("flutist", ("flu",))], clips, library, "tiny")
+
+
+def test_the_page_tells_of_all_and_cannot_be_edited(found: Report, tmp_path: Path) -> None:
+    path = tmp_path / "docs" / "accuracy.md"
+    page.write([found], path)
+    text = path.read_text(encoding="utf-8")
+    page.check(text)
+    for told in (found.command, "**first**", "second", "| pairs |", "level -12 dB", "player 3"):
+        assert told in text
+    drawn = sorted(one.name for one in (tmp_path / "docs" / "accuracy").iterdir())
+    assert "reliability-tiny.png" in drawn
+    assert "robustness-tiny.png" in drawn
+    assert all(f"(accuracy/{name})" in text for name in drawn)
+    for edited in (text.replace("second", "better"), text + "\nmore\n", "# By hand\n"):
+        with pytest.raises(DataError, match="make it again"):
+            page.check(edited)
+
+
+def test_nothing_is_drawn_of_conditions_that_were_not_asked_for(found: Report, tmp_path: Path) -> None:
+    assert figures.draw_robustness(msgspec.structs.replace(found, hearings=()), tmp_path) is None
+
+
+@pytest.mark.parametrize("text", ["yamnet", "yamnet=", "vggish=a.tflite", "yamnet=missing.tflite"])
+def test_a_peer_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(OptionError, match=f"--peer {text}"):
+        find_peer(text)
+
+
+def test_what_is_judged_is_runs_or_one_model(tmp_path: Path) -> None:
+    assert runs_of(("solo-rawcnn",)) == []
+    with pytest.raises(DataError, match=r"nobody is not a run: .* no model 'nobody'"):
+        runs_of(("nobody",))
+    with pytest.raises(DataError, match="solo-rawcnn is not a run: of several, each must be one"):
+        runs_of(("solo-rawcnn", "duo-rawcnn"))
+
+
+def test_a_command_is_told_without_the_folders_of_this_machine() -> None:
+    told = evaluate_command(
+        ["runs/a", "/somewhere/runs/b"],
+        [Path("../real")],
+        ["runs/c+/somewhere/d"],
+        ["yamnet=/somewhere/yamnet.tflite"],
+        flags={"fit-thresholds": True, "robustness": False},
+        paths={"out": Path("runs/a"), "report": None},
+    )
+    assert told == (
+        "whoplays evaluate runs/a b --data real --against runs/c+d --peer yamnet=yamnet.tflite "
+        "--fit-thresholds --out runs/a"
+    )
