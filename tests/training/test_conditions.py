@@ -7,7 +7,6 @@ import soundfile
 
 from models.errors import DataError
 from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from training import conditions as module
 from training.conditions import Condition, conditions, pink
 from training.mixing import rms
 
@@ -31,7 +30,8 @@ def test_a_window_stays_a_window(condition: Condition, make: Callable[[], np.nda
     window = make()
     before = window.copy()
     heard = condition.apply(window, np.random.default_rng(0))
-    assert (heard.shape, heard.dtype) == (window.shape, np.float32)
+    assert heard.shape == window.shape
+    assert heard.dtype == np.float32
     assert np.abs(heard).max() <= 1
     assert np.isfinite(heard).all()
     np.testing.assert_array_equal(window, before)
@@ -115,6 +115,6 @@ def test_a_libsndfile_without_the_codec_says_so(monkeypatch: pytest.MonkeyPatch)
     def refuse(*_: object, **__: object) -> None:
         raise soundfile.LibsndfileError(1)
 
-    monkeypatch.setattr(module.soundfile, "write", refuse)
+    monkeypatch.setattr(soundfile, "write", refuse)
     with pytest.raises(DataError, match="cannot code OPUS"):
         under("Opus 32k", tone(440))

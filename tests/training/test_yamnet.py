@@ -1,5 +1,6 @@
 """The part of YAMNet that is ours: what it is given, and what is made of its scores. The network itself is not here."""
 
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def test_frames_are_averaged_and_the_largest_class_counts(model: Path, monkeypat
     windows = np.stack([np.full((2, 132_300), level, np.float32) for level in (0.1, 0.2)])
     windows[:, 1] *= 3
     found = judge.probabilities(windows)
-    assert (found.shape, found.dtype) == ((2, 11), np.float32)
+    assert found.shape == (2, 11)
+    assert found.dtype == np.float32
     assert [len(frame) for frame in tape.frames] == [15_600] * 10
     np.testing.assert_allclose(tape.frames[2], 0.2, atol=1e-3)
     np.testing.assert_allclose(tape.frames[7], 0.4, atol=1e-3)
@@ -80,6 +82,6 @@ def test_what_is_not_yamnet_is_refused(model: Path, tmp_path: Path, monkeypatch:
 
 
 def test_without_the_extra_it_says_which(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "ai_edge_litert.interpreter", None)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(DataError, match=r"pip install 'whoplays\[peers\]'"):
         module.yamnet(model)
