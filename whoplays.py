@@ -91,6 +91,7 @@ _VERBS: Final = {
     "train": ("training.commands:train", "Train a recipe on recordings."),
     "evaluate": ("training.commands:evaluate", "Judge runs on recordings they have not heard."),
     "calibrate": ("training.calibrate_commands:calibrate", "Fit calibration and thresholds to runs' answers."),
+    "concerts": ("training.concert_commands:concerts", "Make concerts of recordings, with who plays when."),
     "export": ("export.commands:export", "Make a model from a run."),
     "bench": ("bench.commands:app", "Measure latency and throughput."),
 }

@@ -6,10 +6,11 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from bench.events import measure_events, show_events
 from bench.latency import measure_latency
 from bench.numbers import parse_numbers
 from bench.page import page
-from bench.results import Result, check_writable, read_result, write_result
+from bench.results import Result, check_writable, read_result, write_json, write_result
 from bench.tables import show
 from bench.throughput import measure_throughput
 from models.errors import ModelError
@@ -79,6 +80,29 @@ def throughput(
                 f"batch {cell.batch}, threads {cell.threads}: the probabilities differ from the reference by "
                 f"{cell.max_abs_diff}; {result.tolerance:.0e} is allowed"
             )
+
+
+@app.command
+def events(
+    *,
+    concerts: Annotated[list[Path], Parameter(negative=())],
+    model: Annotated[list[str], Parameter(negative=())],
+    json: Json = None,
+) -> None:
+    """Measure how rightly and how soon it is told who enters and leaves, and fit the hysteresis that tells it best.
+
+    Each folder's figures are also those of the hysteresis that was fitted to the other folders.
+
+    Args:
+        concerts: A folder of concerts, as whoplays concerts makes them; two or more.
+        model: Who hears them: a name from `whoplays models`, or a folder with an exported model; one for each folder.
+        json: A file to write the result to as JSON; hysteresis.json in a run folder is what export takes.
+    """
+    check_writable(json)
+    result = measure_events(concerts, model)
+    show_events(result, Console(stderr=json == "-"))
+    if json:
+        write_json(result, json)
 
 
 @app.command

@@ -5,13 +5,14 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from export.calibrated import calibrate
 from export.graph import OPSET, count_macs, write_graph
 from export.parity import Parity, prove
-from models.card import Corpus, Measurement, ModelCard, graph_digest, write_card
+from models.card import Corpus, Hysteresis, Measurement, ModelCard, graph_digest, write_card
 from models.errors import DataError
 from training import calibrated
 from training.calibrated import Calibrated, Marked, Sitting
@@ -44,6 +45,12 @@ _KEPT: Final = {
 
 _UNCHANGED: Final = {"mAP"}
 """Figures of each label's ranking alone, which a calibration keeps."""
+
+
+class _Events(msgspec.Struct):
+    """Of a file that `whoplays bench events` wrote, what is needed here."""
+
+    hysteresis: Hysteresis
 
 
 def package(run: RunFolder, name: str, version: str, folder: Path, library: Library) -> tuple[ModelCard, Parity]:
@@ -97,6 +104,7 @@ def _card(
         task=recipe.task,
         labels=recipe.labels,
         thresholds=fitted.thresholds if fitted else tuple(thresholds(reports, recipe.labels).tolist()),
+        hysteresis=_hysteresis(run),
         calibration=tuple(zip(fitted.scales, fitted.biases, strict=True)) if fitted else (),
         description=f"{recipe.description} Trained for {_length(recipe)}.",
         parameters=sum(parameter.numel() for parameter in tagger.network.parameters()),
@@ -106,6 +114,17 @@ def _card(
         corpora=_heard(config),
         measurements=_measurements(run.name, reports, fitted, recipe.task == "single-label"),
     )
+
+
+def _hysteresis(run: RunFolder) -> Hysteresis:
+    """What `whoplays bench events` fitted, if the run's folder holds it."""
+    path = run.folder / "hysteresis.json"
+    if not path.is_file():
+        return Hysteresis()
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Events).hysteresis
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} holds no hysteresis ({error}); delete it and measure again") from error
 
 
 def _length(recipe: Recipe) -> str:

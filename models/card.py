@@ -38,6 +38,13 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """How many windows were judged."""
 
 
+class Hysteresis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What keeps an instrument near its threshold from coming and going."""
+
+    release: float = 0.8
+    """Who plays is taken to play on down to this share of the threshold."""
+
+
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a user of the graph beside it needs to know (`card.json`)."""
 
@@ -53,6 +60,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     calibration: tuple[tuple[float, float], ...] = ()
     """Per label, the scale and bias that the graph applies to its logits, so that thresholds and probabilities are of
     calibrated ones; empty where it applies none."""
+    hysteresis: Hysteresis = Hysteresis()
+    """Fitted to concerts in which instruments enter and leave, or as it is unless fitted."""
     description: str = ""
     sample_rate_hz: int = SAMPLE_RATE_HZ
     channels: int = CHANNELS
@@ -152,6 +161,10 @@ def _check_card(card: ModelCard, path: Path) -> None:
         raise ModelError(f"{path}: thresholds must be above 0 and at most 1")
     if len(card.calibration) not in {0, len(card.labels)}:
         raise ModelError(f"{path}: {len(card.labels)} labels but {len(card.calibration)} calibrations")
+    if not 0 < card.hysteresis.release <= 1:
+        raise ModelError(
+            f"{path}: a release at {card.hysteresis.release} of a threshold; it must be above 0, at most 1"
+        )
     if (card.sample_rate_hz, card.channels, card.window_samples) != (SAMPLE_RATE_HZ, CHANNELS, WINDOW_SAMPLES):
         raise ModelError(f"{path}: windows must be {WINDOW_SAMPLES} samples of {CHANNELS} at {SAMPLE_RATE_HZ} Hz")
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from models.card import Hysteresis
 from stream.windower import Span
 
-RELEASE: Final = 0.8
-"""Who plays is taken to play on down to this share of the threshold, so that a wavering probability is one event."""
+USUAL: Final = Hysteresis()
 
 
 class Change(NamedTuple):
@@ -33,9 +33,11 @@ class Decider:
     Args:
         labels: English names, in the model's output order.
         thresholds: at or above its threshold a label is active; in the same order.
+        hysteresis: who plays is taken to play on for as long as it says, so that a wavering probability is one event.
     """
 
-    def __init__(self, labels: Sequence[str], thresholds: Sequence[float]) -> None:
+    def __init__(self, labels: Sequence[str], thresholds: Sequence[float], hysteresis: Hysteresis = USUAL) -> None:
+        self._release: Final = hysteresis.release
         self._thresholds: Final = dict(zip(labels, thresholds, strict=True))
         self._playing: Final[dict[str, _Appearance]] = {}
         self._count = 0
@@ -50,7 +52,7 @@ class Decider:
             value = probabilities[label]
             if label not in self._playing and value >= threshold:
                 yield self._enter(label, span, value)
-            if label in self._playing and value < threshold * RELEASE:
+            if label in self._playing and value < threshold * self._release:
                 yield self._leave(label)
             self._go_on(label, span, value)
 

@@ -153,6 +153,7 @@ class Engine:
             model=ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12]),
             labels=self._recognizer.labels,
             thresholds=self._recognizer.thresholds,
+            release=self._recognizer.card.hysteresis.release,
             provider=self._recognizer.provider,
             counters=self._counters(),
             lag_ns=self._judge.lag_ns,

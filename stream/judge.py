@@ -60,7 +60,7 @@ class Judge:
         self._session = session
         self._model: Final = recognizer.card.name
         self._labels: Final = recognizer.labels
-        self._decider: Final = Decider(recognizer.labels, recognizer.thresholds)
+        self._decider: Final = Decider(recognizer.labels, recognizer.thresholds, recognizer.card.hysteresis)
         self._clock = clock
         self._clock_kind = clock_kind
         self._silence_dbfs = silence_dbfs

@@ -84,6 +84,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="status"):
     """English names, in the model's output order."""
     thresholds: tuple[float, ...]
     """In the same order."""
+    release: float = 0.8
+    """Who plays is taken to play on down to this share of the threshold."""
     provider: str
     """The onnxruntime provider that really runs, such as `cpu`."""
     counters: Counters

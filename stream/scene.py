@@ -3,7 +3,6 @@
 from typing import Final
 
 from models.signal import SAMPLE_RATE_HZ
-from stream.decider import RELEASE
 from stream.messages import End, Event, Gap, Message, Status, Window
 
 
@@ -46,10 +45,11 @@ class Scene:
         self.window = window
         status = self.status
         thresholds = dict(zip(status.labels, status.thresholds, strict=False)) if status else {}
+        release = status.release if status else 0.0
         for label, active in window.active.items():
             if active:
                 self.since.setdefault(label, window.start)
-            elif window.probabilities.get(label, 0.0) < thresholds.get(label, 0.0) * RELEASE:
+            elif window.probabilities.get(label, 0.0) < thresholds.get(label, 0.0) * release:
                 self.since.pop(label, None)
 
     def _begin_again(self) -> None:

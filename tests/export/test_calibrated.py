@@ -9,13 +9,16 @@ import pytest
 import torch
 
 import whoplays
-from models.card import MAX_DIFFERENCE
+from export import package
+from models.card import MAX_DIFFERENCE, Hysteresis
+from models.errors import DataError
 from models.labels import NAMES
 from stream.recognizer import Recognizer
 from tests.export.conftest import Exported, export, judged, made_windows, write_run
 from training import calibrated, report
 from training.calibrated import Calibrated, Marked, Sitting
 from training.calibration import apply
+from training.run import RunFolder
 
 SCALES = tuple(np.linspace(0.5, 2, 11).round(3).tolist())
 BIASES = tuple(np.linspace(-1, 1, 11).round(3).tolist())
@@ -73,6 +76,17 @@ def test_figures_are_those_of_what_was_calibrated(made: Exported) -> None:
     assert told["mAP", "pairs of real"] == 0.9
     assert told["mAP", "pairs of test split"] == 0.5
     assert ("exact match", "pairs of test split") not in told
+
+
+def test_the_hysteresis_is_the_one_that_was_measured(tmp_path: Path) -> None:
+    """Of the file that `whoplays bench events` wrote, whatever else is in it."""
+    run = RunFolder(tmp_path)
+    assert package._hysteresis(run) == Hysteresis()
+    (tmp_path / "hysteresis.json").write_text('{"concerts": 2, "hysteresis": {"release": 0.5}}')
+    assert package._hysteresis(run) == Hysteresis(release=0.5)
+    (tmp_path / "hysteresis.json").write_text('{"release": 0.5}')
+    with pytest.raises(DataError, match=r"hysteresis\.json holds no hysteresis"):
+        package._hysteresis(run)
 
 
 def test_a_calibration_that_is_damaged_is_one_line(

@@ -3,7 +3,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.card import Corpus, GraphFacts, Measurement, ModelCard, check_graph, graph_digest, read_card, write_card
+from models.card import (
+    Corpus,
+    GraphFacts,
+    Hysteresis,
+    Measurement,
+    ModelCard,
+    check_graph,
+    graph_digest,
+    read_card,
+    write_card,
+)
 from models.errors import ModelError
 
 CARD = ModelCard(
@@ -150,3 +160,17 @@ def test_a_calibration_is_of_every_label(folder: Path) -> None:
     assert read_card(folder).calibration == ((0.5, -1.0), (2.0, 0.0))
     keep(folder, calibration=((0.5, -1.0),))
     assert "2 labels but 1 calibrations" in complaint(folder)
+
+
+def test_a_card_without_hysteresis_is_read_as_one_that_has_the_usual(folder: Path) -> None:
+    path = folder / "card.json"
+    card = msgspec.json.decode(path.read_bytes())
+    del card["hysteresis"]
+    path.write_bytes(msgspec.json.encode(card))
+    assert read_card(folder).hysteresis == Hysteresis(release=0.8)
+
+
+@pytest.mark.parametrize("release", [0.0, 1.2])
+def test_a_release_is_a_share_of_the_threshold(folder: Path, release: float) -> None:
+    keep(folder, hysteresis=Hysteresis(release=release))
+    assert f"a release at {release} of a threshold" in complaint(folder)

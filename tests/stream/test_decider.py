@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.card import Hysteresis
 from stream.decider import Change, Decider
 from stream.windower import Span
 
@@ -21,6 +22,18 @@ def make() -> Decider:
 def test_a_wavering_probability_is_one_appearance() -> None:
     changes = follow(make(), [0.1, 0.5, 0.45, 0.8, 0.41, 0.39, 0.45])
     assert changes == [Change(0, "piano", "start", 10, 0.5), Change(0, "piano", "end", 50, 0.8)]
+
+
+def test_who_wavers_plays_on_down_to_the_release() -> None:
+    wavering: list[float | None] = [0.5, 0.3, 0.5, 0.2, 0.0]
+    apart, together = (Decider(["piano", "violin"], [0.5, 0.9], Hysteresis(release=share)) for share in (1.0, 0.5))
+    assert [(change.phase, change.at) for change in follow(apart, wavering)] == [
+        ("start", 0),
+        ("end", 10),
+        ("start", 20),
+        ("end", 30),
+    ]
+    assert [(change.phase, change.at) for change in follow(together, wavering)] == [("start", 0), ("end", 30)]
 
 
 def test_silence_sends_everyone_off() -> None:

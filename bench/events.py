@@ -1,0 +1,183 @@
+"""Who enters and leaves in concerts, as it would be told live; and the hysteresis that tells it best."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.table import Table
+
+from bench.concerts import Concert, read_concerts
+from bench.event_scores import COLLAR_S, EventScores, Played, Told, score_events
+from models.card import Hysteresis
+from models.errors import OptionError
+from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from stream.decider import Change, Decider
+from stream.level import SILENCE_DBFS, measure
+from stream.lines import note
+from stream.recognizer import Recognizer
+from stream.windower import Span
+
+HOPS_S: Final = (1, 3)
+RELEASES: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
+_BATCH: Final = 8
+
+Floats = npt.NDArray[np.float32]
+
+
+class Heard(NamedTuple):
+    """One concert, and what a model made of its windows: one every second."""
+
+    played: tuple[Played, ...]
+    probabilities: Floats
+    """`float32 [windows, labels]`, 0 in silence."""
+
+
+class Audience(NamedTuple):
+    """A model, and the concerts that it heard."""
+
+    model: str
+    labels: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    heard: list[Heard]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of one hysteresis at one hop."""
+
+    hysteresis: Hysteresis | None
+    """None: each model's is what fits the concerts of the others."""
+    hop_s: int
+    scores: EventScores
+
+
+class EventsResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured; `export` takes the hysteresis from a run's `hysteresis.json`, which is such a file."""
+
+    models: tuple[str, ...]
+    concerts: int
+    hysteresis: Hysteresis
+    """What fits all of the concerts best."""
+    rows: tuple[Row, ...]
+
+
+def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResult:
+    """Judge every hysteresis of the grid on all concerts, and what is fitted on concerts that it was not fitted on.
+
+    Args:
+        folders: concerts, two folders or more.
+        models: who hears which: one for each folder.
+
+    Raises:
+        WhoplaysError: the numbers do not agree, or a model or a concert is of no use.
+    """
+    if len(folders) != len(models) or len(folders) < 2:
+        raise OptionError("give two folders of concerts or more, and with --model as many models, one to hear each")
+    concerts = [read_concerts(folder) for folder in folders]
+    audiences = [_hear(model, held) for model, held in zip(models, concerts, strict=True)]
+    fitted = [best([other for other in audiences if other is not own]) for own in audiences]
+    rows = [
+        Row(hysteresis=one, hop_s=hop_s, scores=_scores(audiences, [one] * len(audiences), hop_s))
+        for one in grid()
+        for hop_s in HOPS_S
+    ]
+    rows += [Row(hysteresis=None, hop_s=hop_s, scores=_scores(audiences, fitted, hop_s)) for hop_s in HOPS_S]
+    return EventsResult(
+        models=tuple(audience.model for audience in audiences),
+        concerts=sum(map(len, concerts)),
+        hysteresis=best(audiences),
+        rows=tuple(rows),
+    )
+
+
+def grid() -> tuple[Hysteresis, ...]:
+    """Every hysteresis that is tried."""
+    return tuple(Hysteresis(release=release) for release in RELEASES)
+
+
+def best(audiences: Sequence[Audience]) -> Hysteresis:
+    """Of the grid, that with the largest mean F1 over onset alone and with offset, and over the hops.
+
+    Of several that are as good, the one nearest to the default.
+    """
+    return max(grid(), key=lambda one: (round(_worth(audiences, one), 6), -abs(one.release - Hysteresis().release)))
+
+
+def tell(audience: Audience, heard: Heard, hysteresis: Hysteresis, hop_s: int) -> list[Told]:
+    """What the decider tells of one concert, each window judged when it is complete."""
+    decider = Decider(audience.labels, audience.thresholds, hysteresis)
+    begun: dict[int, tuple[float, float]] = {}
+    told: list[Told] = []
+    span = Span(0, 0)
+    for place in range(0, len(heard.probabilities), hop_s):
+        span = Span(place * SAMPLE_RATE_HZ, place * SAMPLE_RATE_HZ + WINDOW_SAMPLES)
+        row = dict(zip(audience.labels, heard.probabilities[place].tolist(), strict=True))
+        for change in decider.follow(span, row):
+            _note(change, span, begun, told)
+    for change in decider.finish():
+        _note(change, span, begun, told)
+    return told
+
+
+def _note(change: Change, span: Span, begun: dict[int, tuple[float, float]], told: list[Told]) -> None:
+    if change.phase == "start":
+        begun[change.id] = (change.at / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ)
+        return
+    start_s, known_s = begun.pop(change.id)
+    told.append(Told(change.label, start_s, change.at / SAMPLE_RATE_HZ, known_s))
+
+
+def _worth(audiences: Sequence[Audience], hysteresis: Hysteresis) -> float:
+    scores = [_scores(audiences, [hysteresis] * len(audiences), hop_s) for hop_s in HOPS_S]
+    return float(np.mean([(each.onset_f1 + each.onset_offset_f1) / 2 for each in scores]))
+
+
+def _scores(audiences: Sequence[Audience], each: Sequence[Hysteresis], hop_s: int) -> EventScores:
+    return score_events(
+        [
+            (heard.played, tell(audience, heard, hysteresis, hop_s))
+            for audience, hysteresis in zip(audiences, each, strict=True)
+            for heard in audience.heard
+        ]
+    )
+
+
+def _hear(model: str, concerts: list[Concert]) -> Audience:
+    recognizer = Recognizer.load(model, "cpu")
+    note(f"{recognizer.card.name} hears {len(concerts)} concerts")
+    heard = [Heard(concert.played, _probabilities(recognizer, concert.audio())) for concert in concerts]
+    return Audience(recognizer.card.name, recognizer.labels, recognizer.thresholds, heard)
+
+
+def _probabilities(recognizer: Recognizer, audio: Floats) -> Floats:
+    """Of a window every second, as a stream would judge it: 0 below the silence gate."""
+    starts = range(0, audio.shape[1] - WINDOW_SAMPLES + 1, SAMPLE_RATE_HZ)
+    found = np.zeros((len(starts), len(recognizer.labels)), np.float32)
+    for place in range(0, len(starts), _BATCH):
+        windows = np.stack([audio[:, start : start + WINDOW_SAMPLES] for start in starts[place : place + _BATCH]])
+        loud = np.array([measure(window).dbfs >= SILENCE_DBFS for window in windows])
+        found[place : place + _BATCH] = recognizer.recognize(windows) * loud[:, None]
+    return found
+
+
+def show_events(result: EventsResult, console: Console) -> None:
+    """Draw the figures on a terminal."""
+    title = f"Events in {result.concerts} concerts, heard by {' and '.join(result.models)}"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("release")
+    for heading in ("hop s", "played", "told", "onset F1", "with offset", "delay s p50", "p90"):
+        table.add_column(heading, justify="right")
+    for row in result.rows:
+        name = f"{row.hysteresis.release:g}" if row.hysteresis else "fitted to the others"
+        table.add_row(name, str(row.hop_s), *_figures(row.scores))
+    kept = f"A release of {result.hysteresis.release:g} fits all of them best. An onset may be off by {COLLAR_S:g} s."
+    console.print(table, kept, sep="\n\n", highlight=False)
+
+
+def _figures(scores: EventScores) -> tuple[str, ...]:
+    delays = [f"{np.percentile(scores.delays_s, share):.2f}" if scores.delays_s else "" for share in (50, 90)]
+    shares = (f"{scores.onset_f1:.3f}", f"{scores.onset_offset_f1:.3f}")
+    return (str(scores.played), str(scores.told), *shares, *delays)

@@ -1,0 +1,89 @@
+"""`whoplays concerts`."""
+
+import csv
+from pathlib import Path
+from typing import Annotated, Final
+
+import numpy as np
+import soundfile
+from cyclopts import Parameter
+from rich.console import Console
+
+from models.errors import DataError, OptionError
+from models.labels import NAMES
+from models.signal import SAMPLE_RATE_HZ
+from training.clip import Clip
+from training.concert import Concert, Players
+from training.corpora import open_corpus
+from training.library import Library
+from training.run import RunFolder
+
+_COLUMNS: Final = ("path", "labels", "group", "source", "licence", "start_s", "end_s")
+_CONSOLE: Final = Console(stderr=True)
+
+
+def concerts(
+    folder: Path,
+    /,
+    *,
+    data: Annotated[list[Path], Parameter(negative=())],
+    run: Path | None = None,
+    count: int = 8,
+    minutes: float = 3.0,
+    seed: int = 20,
+    cache: Path | None = None,
+) -> None:
+    """Make concerts of recordings: instruments enter and leave, and an index.csv says when.
+
+    Args:
+        folder: Where the concerts are written.
+        data: Corpora of solos and of other sounds.
+        run: A run folder: what it has heard in training is left out.
+        count: How many concerts.
+        minutes: How long each is, about.
+        seed: Another seed gives other concerts.
+        cache: Where decoded audio is kept.
+    """
+    if count < 1 or not 0.5 <= minutes <= 60:
+        raise OptionError("--count must be 1 or more, and --minutes from 0.5 to 60")
+    clips, labels = _unheard([clip for each in data for clip in open_corpus(each).clips()], run)
+    library = Library(cache)
+    good, skipped = library.readable(clips)
+    for path, reason in skipped:
+        _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
+    players = Players(library, good, labels)
+    licences = " and ".join(sorted({clip.licence for clip in good}))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
+            index = csv.writer(file)
+            index.writerow(_COLUMNS)
+            for number in range(count):
+                made = players.concert(60 * minutes, np.random.default_rng([seed, number]))
+                index.writerows(_rows(_write(folder, number, made), made, folder.resolve().name, licences))
+    except OSError as error:
+        raise DataError(f"{folder} cannot hold concerts: {error.strerror}") from error
+    _CONSOLE.print(f"{count} concerts of {len(good)} recordings in {folder}", highlight=False, soft_wrap=True)
+
+
+def _unheard(clips: list[Clip], run: Path | None) -> tuple[list[Clip], tuple[str, ...]]:
+    """What a run has not heard, and its labels; everything and every label where there is no run."""
+    if run is None:
+        return clips, tuple(NAMES)
+    config = RunFolder(run).config()
+    heard = {*config.train, *config.validation}
+    return [clip for clip in clips if clip.group not in heard], config.recipe.labels
+
+
+def _write(folder: Path, number: int, made: Concert) -> str:
+    name = f"concert{number + 1:02d}.flac"
+    soundfile.write(folder / name, made.audio.T, SAMPLE_RATE_HZ)
+    return name
+
+
+def _rows(name: str, made: Concert, source: str, licences: str) -> list[tuple[str, ...]]:
+    """One row for each appearance."""
+    return [
+        (name, part.label, f"{source}-{name}", source, licences, f"{part.start_s:.3f}", f"{part.end_s:.3f}")
+        for part in made.parts
+    ]
