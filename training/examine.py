@@ -10,6 +10,7 @@ from rich.console import Console
 from models.errors import DataError
 from training import figures, page, report
 from training.clip import Clip
+from training.concert_figures import read_concerts
 from training.conditions import Condition
 from training.evaluate import evaluate
 from training.findings import Report
@@ -84,7 +85,8 @@ def _keep(found: Report, runs: list[RunFolder], out: Path, path: Path | None) ->
     for run in runs:
         figures.draw_curves(run)
     if path:
-        page.write([kept for kept in report.read(out / "metrics.json") if kept.command], path)
+        told = [kept for kept in report.read(out / "metrics.json") if kept.command]
+        page.write(told, path, read_concerts(out / "hysteresis.json"))
 
 
 def _show(found: Report) -> None:

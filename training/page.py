@@ -9,6 +9,7 @@ from models.errors import DataError
 from models.labels import CORE, NAMES
 from training import figures
 from training.bootstrap import RESAMPLES
+from training.concert_figures import Concerts
 from training.findings import ANCHORS, Interval, Judgement, Report
 from training.report import answered, everybody, robustness, share
 from training.scores import Scores
@@ -33,15 +34,18 @@ a recording that any of those judged has heard, and all rows of a table answered
 """
 
 
-def write(reports: list[Report], path: Path) -> None:
+def write(reports: list[Report], path: Path, concerts: Concerts | None = None) -> None:
     """Write the page, and its figures into the folder of the same name beside it.
+
+    Args:
+        concerts: how entering and leaving was told, if that was measured.
 
     Raises:
         OSError: they cannot be written.
     """
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    body = "\n".join([_HEAD, *(_section(report, folder) for report in reports)])
+    body = "\n".join([_HEAD, *(_section(report, folder) for report in reports), _events(concerts)])
     path.write_text(signed(body), encoding="utf-8")
 
 
@@ -200,6 +204,25 @@ def _irmas(report: Report) -> str:
     published = [(f"{anchor.who}, as published", "", anchor.micro_f1, anchor.macro_f1, "", "") for anchor in ANCHORS]
     told = _table(("who", "excerpts", "micro F1", "macro F1", "tuned micro F1", "tuned macro F1"), (*rows, *published))
     return f"Whole excerpts, the logits of their windows averaged, eleven labels.\n\n{told}"
+
+
+def _events(concerts: Concerts | None) -> str:
+    """Who enters and leaves, where that was measured."""
+    rows = concerts.by_hop_s() if concerts else {}
+    if concerts is None or not rows:
+        return ""
+    told = _table(
+        ("a window every", "onset F1", "onset and offset F1", "median delay"),
+        (
+            (f"{hop_s} s", share(one.onset_f1), share(one.onset_offset_f1), _seconds(one.delay_s))
+            for hop_s, one in rows.items()
+        ),
+    )
+    return f"## Who enters and leaves\n\n{concerts.concerts} made concerts, by `whoplays bench events`.\n\n{told}\n"
+
+
+def _seconds(length_s: float | None) -> str:
+    return "" if length_s is None else f"{length_s:.1f} s"
 
 
 def _name(report: Report, one: Report) -> str:

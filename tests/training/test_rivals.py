@@ -11,6 +11,7 @@ from models.labels import CORE
 from tests.training.made_judges import Constant, constant
 from training import figures, page, report
 from training.clip import Clip
+from training.concert_figures import read_concerts
 from training.conditions import conditions
 from training.evaluate import evaluate
 from training.findings import Report
@@ -108,6 +109,22 @@ def test_the_page_tells_of_all_and_cannot_be_edited(found: Report, tmp_path: Pat
     for edited in (text.replace("second", "better"), text + "\nmore\n", "# By hand\n"):
         with pytest.raises(DataError, match="make it again"):
             page.check(edited)
+
+
+def test_the_page_tells_of_who_enters_and_leaves_where_that_was_measured(found: Report, tmp_path: Path) -> None:
+    scores = {"played": 4, "told": 3, "onset_f1": 0.75, "onset_offset_f1": 0.5, "delays_s": [1.0, 2.5, 4.0]}
+    rows = [{"hysteresis": {"release": 0.8}, "hop_s": 1, "scores": scores | {"onset_f1": 0.123}}]
+    rows += [{"hysteresis": None, "hop_s": 3, "scores": scores}]
+    kept = tmp_path / "hysteresis.json"
+    assert read_concerts(kept) is None
+    kept.write_bytes(msgspec.json.encode({"models": ["a"], "concerts": 7, "hysteresis": {}, "rows": rows}))
+    page.write([], tmp_path / "accuracy.md", read_concerts(kept))
+    text = (tmp_path / "accuracy.md").read_text(encoding="utf-8")
+    assert "| 3 s | 0.750 | 0.500 | 2.5 s |" in text
+    assert "0.123" not in text
+    kept.write_text("[]")
+    with pytest.raises(DataError, match="holds no figures of events"):
+        read_concerts(kept)
 
 
 def test_nothing_is_drawn_of_conditions_that_were_not_asked_for(found: Report, tmp_path: Path) -> None:
