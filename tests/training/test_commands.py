@@ -7,7 +7,9 @@ import pytest
 import torch
 
 import whoplays
+from models.catalogue import CATALOGUE
 from tests.training.tiny_corpus import write_index, write_sound
+from training import report
 
 
 @pytest.fixture
@@ -57,3 +59,46 @@ def test_a_gpu_that_is_not_there_is_not_replaced_in_silence(folder: Path, capfd:
     write_index(folder, [(f"{name}.wav", "pia", name, "made", "CC0") for name in names])
     line = failure(folder, capfd, accelerator="gpu")[-1]
     assert line.startswith("whoplays: cannot compute on gpu here: ")
+
+
+def test_a_model_is_judged_against_another_and_a_page_is_made(
+    corpus: Path, cache: Path, tmp_path: Path, few: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    page, out = tmp_path / "docs" / "accuracy.md", tmp_path / "judged"
+    given = ["--data", str(corpus), "--cache", str(cache), "--out", str(out), "--report", str(page)]
+    whoplays.main(["evaluate", "band-melcnn", "--against", str(CATALOGUE / "band-melcnn"), *given])
+    said = capfd.readouterr().out
+    assert "silence" in said
+    assert "tuned" in said
+    (kept,) = report.read(out / "metrics.json")
+    assert (kept.data, kept.name, kept.shares) == ("tiny", "band-melcnn", 2)
+    assert [one.judgements for one in kept.against] == [kept.judgements]
+    written = page.read_text(encoding="utf-8")
+    assert (
+        "whoplays evaluate band-melcnn --data tiny --against band-melcnn --out judged --report accuracy.md" in written
+    )
+    assert str(tmp_path) not in written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("band-melcnn", "a model is judged with --data"),
+        ("band-melcnn --data x --out y --peer tagger=z", "--peer tagger=z: give NAME=PATH; known are yamnet"),
+        ("band-melcnn --data x --out y --peer yamnet=z", "--peer yamnet=z: there is no file z"),
+        ("band-melcnn duo-rawcnn --data x --out y", "band-melcnn is not a run: of several, each must be one"),
+        ("band-melcnn --data x --out y --robustness --impulse z", "z is no impulse response"),
+    ],
+)
+def test_what_cannot_be_judged_gives_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_sound(tmp_path / "x" / "a.wav", 0.1 * np.ones(1000))
+    write_index(tmp_path / "x", [("a.wav", "pia", "a", "made", "CC0")])
+    with pytest.raises(SystemExit) as leaving:
+        whoplays.main(["evaluate", *arguments.split()])
+    assert leaving.value.code
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("whoplays: ")
+    assert message in line
