@@ -58,19 +58,22 @@ def _rules(papers: dict[str, list[Sheet]], data: str, ask: Ask) -> Table:
         for scope, sat in papers.items():
             shares = [_exact(sat, fitted, kind) for kind in kinds]
             told = "" if tried.rule == "f-measure" else f"{tried.false_alarm_cost:g}"
-            grid.add_row(tried.rule, scope, told, *(f"{share:.3f}" for share in (*shares, float(np.mean(shares)))))
+            mean = float(np.mean([share for share in shares if share is not None]))
+            shown = ("" if share is None else f"{share:.3f}" for share in (*shares, mean))
+            grid.add_row(tried.rule, scope, told, *shown)
     return grid
 
 
-def _exact(sheets: list[Sheet], fitted: dict[str, Fitted], kind: str) -> float:
-    """The share of one kind of windows with every label right, over all runs."""
+def _exact(sheets: list[Sheet], fitted: dict[str, Fitted], kind: str) -> float | None:
+    """The share of one kind of windows with every label right, over all runs; None where there is no such window."""
     found = []
     for sheet in sheets:
         rows = sheet.kinds == kind
         calibration, thresholds = fitted[sheet.run]
         right = (apply(calibration, sheet.probabilities[rows]) >= thresholds) == sheet.truths[rows]
         found.append(right[:, sheet.asked].all(axis=1))
-    return float(np.concatenate(found).mean())
+    exact = np.concatenate(found)
+    return float(exact.mean()) if exact.size else None
 
 
 def _sitting(sitting: Sitting) -> Table:
