@@ -20,7 +20,7 @@ from training.lineup import Entries, line_up, runs_of
 from training.run import RunFolder
 from training.scores import Thresholds
 
-_WIDTH: Final = 140
+_WIDTH: Final = 160
 _NOTES: Final = Console(stderr=True)
 
 

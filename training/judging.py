@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,11 @@ from training.reliability import reliability
 from training.scores import Probabilities, Scores, Thresholds, Truths, fit_thresholds, score, single_label_active
 from training.sitting import Answers, Asked, Paper
 
-UNFITTED = frozenset({"silence"})
+UNFITTED: Final = frozenset({"silence"})
 """Sets that thresholds are not fitted on."""
+_FINE: Final = np.geomspace(0.0005, 0.05, 40)
+_GRID: Final = np.unique(np.concatenate([_FINE, np.linspace(0.05, 0.95, 91), 1 - _FINE]))
+"""Thresholds that are tried: a tagger of hundreds of classes seldom gives one of them much."""
 
 
 class Marks(NamedTuple):
@@ -47,6 +50,7 @@ def tune(papers: list[Paper]) -> Thresholds:
         np.concatenate([answer.probabilities for answer in answers]),
         np.concatenate([answer.truths for answer in answers]),
         np.concatenate([np.full(len(answer.truths), 1 / len(answer.truths)) for answer in answers]),
+        _GRID,
     )
 
 

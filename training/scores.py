@@ -76,7 +76,10 @@ def single_label_active(probabilities: Probabilities) -> Truths:
 
 
 def fit_thresholds(
-    probabilities: Probabilities, truths: Truths, weights: NDArray[np.float64] | None = None
+    probabilities: Probabilities,
+    truths: Truths,
+    weights: NDArray[np.float64] | None = None,
+    grid: NDArray[np.float64] | None = None,
 ) -> Thresholds:
     """Per label, the best threshold on these windows; 0.5 for a label that never plays in them.
 
@@ -84,9 +87,10 @@ def fit_thresholds(
 
     Args:
         weights: how much each window counts, `[windows]`; all alike unless given.
+        grid: what is tried, ascending; from 0.05 to 0.95 in steps of 0.01 unless given.
     """
     share = (np.ones(len(truths)) if weights is None else weights)[:, None]
-    grid = np.linspace(0.05, 0.95, 91)
+    grid = np.linspace(0.05, 0.95, 91) if grid is None else grid
     best = np.full(truths.shape[1], 0.5)
     for k in np.flatnonzero(truths.any(axis=0)):
         active = probabilities[:, k, None] >= grid

@@ -62,6 +62,15 @@ def test_own_thresholds_and_tuned_ones_are_told_apart(found: Report) -> None:
     assert set(found.thresholds) == {0.5}
 
 
+def test_thresholds_are_tuned_for_those_who_give_little(clips: list[Clip], library: Library, few: None) -> None:
+    """A tagger of many classes gives a hundredth to what it hears: tuned, that is as good as a half."""
+    told = evaluate([constant("shy", CORE, share=0.01)], clips, library, "tiny", halve=True)
+    pairs = next(each for each in told.judgements if each.set == "pairs")
+    assert pairs.scores.micro_f1 == 0
+    assert pairs.tuned is not None
+    assert pairs.tuned.micro_f1 == pytest.approx(2 / 3)
+
+
 def test_conditions_are_those_asked_for(found: Report) -> None:
     for one in (found, *found.against):
         assert {hearing.condition for hearing in one.hearings} == {"mono", "level -12 dB"}
