@@ -30,6 +30,8 @@ def write_graph(tagger: Tagger, path: Path) -> None:
     with warnings.catch_warnings(), _quiet("torch.onnx"):
         for kind in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", kind)
+        # A GRU's flat list of its own weights.
+        warnings.filterwarnings("ignore", "The tensor attributes .* were assigned during export")
         program = torch.onnx.export(
             torch.nn.Sequential(tagger.network, tagger.to_probabilities).eval(),
             (example,),

@@ -129,14 +129,14 @@ def _hysteresis(run: RunFolder) -> Hysteresis:
 
 def _length(recipe: Recipe) -> str:
     windows = f" of {recipe.epoch_windows:,} windows" if recipe.epoch_windows else ""
-    return f"{recipe.epochs} epochs{windows}"
+    return f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}{windows}"
 
 
 def _heard(config: Config) -> tuple[Corpus, ...]:
     """What training heard, with licences."""
     train = set(config.train)
     clips = [clip for clip in _clips(config) if clip.group in train]
-    used = clips if config.recipe.material == "band" else solos(clips, config.recipe.labels)
+    used = clips if config.recipe.material == "band" or config.base else solos(clips, config.recipe.labels)
     pairs = sorted({(clip.source, clip.licence) for clip in used})
     return tuple(Corpus(name=source, licence=licence) for source, licence in pairs)
 

@@ -13,7 +13,7 @@ from training.library import Library
 from training.mixing import Take, balanced, solos
 from training.recipe import Recipe
 from training.splits import Splits
-from training.windows import Example, PairWindows, SoloWindows
+from training.windows import Example, draw_windows
 
 VALIDATION_WINDOWS: Final = 256
 _VALIDATION_DRAW: Final = 1_000_000
@@ -60,8 +60,8 @@ class Batches(lightning.LightningDataModule):
         return DataLoader(data, self._recipe.batch_windows)
 
     def _windows(self, takes: list[Take], draw: tuple[int, ...], count: int) -> Dataset[Example]:
-        kind = SoloWindows if self._recipe.material == "solos" else PairWindows
-        return kind(self._library, takes, self._recipe.labels, count, draw)
+        material = "pairs" if self._recipe.material == "band" else self._recipe.material
+        return draw_windows(material, self._library, takes, self._recipe.labels, count, draw)
 
 
 def _epoch_windows(recipe: Recipe, takes: list[Take]) -> int:

@@ -27,8 +27,12 @@ def train(
     out: Path,
     epochs: int | None = None,
     epoch_windows: int | None = None,
-    stems: int | None = None,
     seed: int | None = None,
+    trees: int | None = None,
+    base: Path | None = None,
+    bank: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    bank_windows: int | None = None,
+    lesson_weight: float | None = None,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
     threads: int = 1,
     cache: Path | None = None,
@@ -41,17 +45,24 @@ def train(
         out: The run folder.
         epochs: Instead of the recipe's.
         epoch_windows: Windows in one epoch, instead of the recipe's.
-        stems: Stems to prepare, instead of the recipe's.
         seed: Instead of the recipe's.
+        trees: Trees of a forest, instead of the recipe's.
+        base: The run whose frozen features a transfer recipe learns from.
+        bank: Windows that were prepared with whoplays material, for a recipe that mixes bands; of several, all. Those
+            made of recordings that this run may not hear are left out. Without it, a bank is made in the run folder.
+        bank_windows: How many windows that bank has, instead of the recipe's.
+        lesson_weight: How much it counts to foretell the teachers, instead of the recipe's.
         accelerator: Where to compute.
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
     _refuse_less("threads", threads, 1)
-    changes = {"epochs": epochs, "epoch_windows": epoch_windows, "stems": stems, "seed": seed}
+    changes: dict[str, float | None] = {"epochs": epochs, "epoch_windows": epoch_windows, "seed": seed, "trees": trees}
+    changes |= {"bank_windows": bank_windows, "lesson_weight": lesson_weight}
     chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
+    _check_base(chosen, base)
     splits = gather([open_material(text) for text in data], chosen.seed)
-    _train(chosen, tuple(data), splits, Library(cache), RunFolder(out), accelerator, threads)
+    _train(chosen, tuple(data), splits, Library(cache), RunFolder(out), base, accelerator, threads, bank or [])
     _CONSOLE.print(f"trained; judge it with: whoplays evaluate {out} --data DIR")
 
 
@@ -120,17 +131,32 @@ def _train(
     splits: Splits,
     library: Library,
     run: RunFolder,
+    base: Path | None,
     accelerator: str,
     threads: int,
+    banks: list[Path],
 ) -> None:
     from training.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
     from training.fit import fit  # noqa: PLC0415
+    from training.learn import hears_once, learn  # noqa: PLC0415
+    from training.material import open_bank  # noqa: PLC0415
 
     splits = Splits(*(_readable(clips, library) for clips in splits))
-    _keep(run, configure(recipe, data, splits))
+    _keep(run, configure(recipe, data, splits, base))
     _CONSOLE.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
-    fit(recipe, splits, library, run, accelerator=accelerator, threads=threads)
+    bank = open_bank(recipe, splits.train, library, run, banks) if recipe.material == "band" else None
+    if hears_once(recipe):
+        learn(recipe, splits, library, run, RunFolder(base) if base else None, threads=threads)
+    else:
+        fit(recipe, splits, library, run, accelerator=accelerator, threads=threads, bank=bank)
     draw_curves(run)
+
+
+def _check_base(recipe: Recipe, base: Path | None) -> None:
+    if recipe.base is not None and base is None:
+        raise OptionError(f"{recipe.name} learns from what a run of {recipe.base} hears: name one with --base RUN")
+    if recipe.base is None and base is not None:
+        raise OptionError(f"{recipe.name} learns from recordings alone, not from a run; leave out --base")
 
 
 def _judged(runs: list[RunFolder], data: list[Path] | None) -> list[Clip]:
@@ -141,13 +167,13 @@ def _judged(runs: list[RunFolder], data: list[Path] | None) -> list[Clip]:
     return [clip for text in config.data for clip in open_material(text).corpus.clips() if clip.group in test]
 
 
-def _changed(recipe: Recipe, changes: dict[str, int]) -> Recipe:
+def _changed(recipe: Recipe, changes: dict[str, float]) -> Recipe:
     for key, value in changes.items():
-        _refuse_less(key.replace("_", "-"), value, 0 if key == "seed" else 1)
+        _refuse_less(key.replace("_", "-"), value, 0 if key in {"seed", "lesson_weight"} else 1)
     return msgspec.structs.replace(recipe, **changes)
 
 
-def _refuse_less(option: str, value: int, least: int) -> None:
+def _refuse_less(option: str, value: float, least: int) -> None:
     if value < least:
         raise OptionError(f"--{option} must be {least} or more, not {value}")
 

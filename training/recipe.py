@@ -15,9 +15,19 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     description: str
-    network: Literal["raw-cnn", "mel-cnn"]
-    material: Literal["solos", "pairs", "band"]
-    """What a training window is: one instrument, two, or none to three with background, room and noise."""
+    network: Literal[
+        "raw-cnn",
+        "mel-cnn",
+        "padded-mel-cnn",
+        "mel-crnn",
+        "raw-transfer",
+        "mel-transfer",
+        "raw-forest",
+        "mel-forest",
+    ]
+    material: Literal["solos", "pairs", "solos and pairs", "band"]
+    """What a training window is: one instrument, two, the one or the other, or none to three with background, room
+    and noise."""
     task: Task
     labels: tuple[str, ...]
     epochs: int
@@ -29,8 +39,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """Learning rate that rises to `learning_rate`, then falls to nothing, instead of a constant one."""
     patience_epochs: int | None = None
     """Stop once validation has not improved for so many epochs."""
-    stems: int = 0
-    """`band`: how many stems are prepared before training."""
+    bank_windows: int = 0
+    """`band`: how many windows to prepare before training where no bank is given."""
+    taught_share: float = 0.0
+    """`band`: of a batch, how much are the bank's windows as they are, with what teachers make of them."""
+    lesson_weight: float = 0.0
+    """`band`: how much it counts to foretell the teachers, beside naming who plays."""
+    trees: int = 0
+    """`raw-forest`, `mel-forest`: how many trees are grown."""
+    base: str | None = None
+    """`raw-transfer`, `mel-transfer`: the recipe of the run whose frozen features are learnt from."""
     seed: int = 20
 
 

@@ -24,6 +24,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     recipe: Recipe
     data: tuple[str, ...]
     """As given on the command line."""
+    base: str | None = None
+    """The run whose frozen features were learnt from, if any."""
     train: tuple[str, ...]
     """Groups heard in training."""
     validation: tuple[str, ...]
@@ -111,7 +113,8 @@ def groups(clips: list[Clip]) -> tuple[str, ...]:
     return tuple(sorted({clip.group for clip in clips}))
 
 
-def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits) -> Config:
+def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits, base: Path | None = None) -> Config:
     """The configuration of a run over these splits."""
     train, validation, test = (groups(part) for part in splits)
-    return Config(recipe=recipe, data=data, train=train, validation=validation, test=test)
+    known = None if base is None else str(base)
+    return Config(recipe=recipe, data=data, base=known, train=train, validation=validation, test=test)

@@ -1,12 +1,14 @@
 """The seed's windows as data sets: solos and pairs, drawn afresh every epoch or fixed by a seed."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import ConcatDataset, Dataset
 
+from models.errors import DataError
 from training.library import Library
 from training.mixing import Take, Window, by_label, draw_pair, pair, peak_normalised, random_window
 
@@ -66,6 +68,21 @@ class PairWindows(Dataset[Example]):
         takes = draw_pair(self._takes, rng)
         first, second = (_heard(self._library, take, rng) for take in takes)
         return example(pair(first, second), takes[0].clip.labels | takes[1].clip.labels, self._labels)
+
+
+def draw_windows(
+    material: str, library: Library, takes: list[Take], labels: tuple[str, ...], count: int, draw: tuple[int, ...]
+) -> Dataset[Example]:
+    """So many windows of the material that a recipe names; `solos and pairs` are half the one, half the other."""
+    solos, pairs = partial(SoloWindows, library, takes, labels), partial(PairWindows, library, takes, labels)
+    match material:
+        case "solos":
+            return solos(count, draw)
+        case "pairs":
+            return pairs(count, draw)
+        case "solos and pairs":
+            return ConcatDataset([solos(count // 2, draw), pairs(count - count // 2, draw)])
+    raise DataError(f"windows of {material} are not drawn one by one")
 
 
 def example(audio: Window, heard: frozenset[str], labels: tuple[str, ...]) -> Example:

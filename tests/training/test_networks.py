@@ -55,7 +55,7 @@ def test_the_raw_network_hears_the_same_at_any_level(audio: torch.Tensor) -> Non
 def test_the_raw_network_learns_from_a_batch_of_two(audio: torch.Tensor) -> None:
     """One step, every weight; its training in full takes too long here."""
     tagger = Tagger(recipes.find("solo-rawcnn"))
-    loss = tagger._loss(tagger.network(torch.cat([audio, audio.flip(2)])), torch.eye(4)[:2])
+    loss = tagger.loss(tagger.network(torch.cat([audio, audio.flip(2)])), torch.eye(4)[:2])
     gradients = torch.autograd.grad(loss, list(tagger.network.parameters()))
     assert loss.item() == pytest.approx(np.log(4), rel=0.5)
     assert all(gradient.isfinite().all() and gradient.any() for gradient in gradients)

@@ -1,9 +1,13 @@
 """The default network: a small convolutional network over log-mel frames."""
 
+from typing import Final
+
 import torch
 from torch import Tensor, nn
 
 from training.networks.log_mel import LogMel, MelPower
+
+FEATURES: Final = 2 * 320
 
 
 class MelCNN(nn.Module):
@@ -11,18 +15,26 @@ class MelCNN(nn.Module):
 
     No padding in time: what a frame contributes does not depend on where in the window it stands.
 
+    Args:
+        padded: pad in time all the same, to learn what going without costs.
+
     Shape: `[batch, 2, 132300]` -> `[batch, labels]`
     """
 
-    def __init__(self, labels: int) -> None:
+    def __init__(self, labels: int, *, padded: bool = False) -> None:
         super().__init__()
         self.power = MelPower()
-        self.classifier = MelClassifier(labels)
+        self.classifier = MelClassifier(labels, padded=padded)
 
     def forward(self, audio: Tensor) -> Tensor:
         """Logits of a batch of windows."""
         logits: Tensor = self.classifier(self.power(audio))
         return logits
+
+    def behead(self) -> int:
+        """Give features instead of logits from now on; return how many."""
+        self.classifier.add_module("head", nn.Identity())
+        return FEATURES
 
 
 class MelClassifier(nn.Module):
@@ -31,29 +43,36 @@ class MelClassifier(nn.Module):
     Shape: `[batch, frames, 64]` -> `[batch, labels]`
     """
 
-    def __init__(self, labels: int) -> None:
+    def __init__(self, labels: int, *, padded: bool = False) -> None:
         super().__init__()
         self.features = nn.Sequential(
             LogMel(),
             nn.BatchNorm2d(1),
-            *_convolution(1, 16, kernel=5, stride=2),
-            *_convolution(16, 32, kernel=3, stride=2),
-            InvertedResidual(32, 80, expand=3, stride=(2, 2)),
-            InvertedResidual(80, 80, expand=2),
-            InvertedResidual(80, 80, expand=2),
-            InvertedResidual(80, 144, expand=2, stride=(2, 1)),
+            *_convolution(1, 16, kernel=5, stride=2, padded=padded),
+            *_convolution(16, 32, kernel=3, stride=2, padded=padded),
+            InvertedResidual(32, 80, expand=3, stride=(2, 2), padded=padded),
+            InvertedResidual(80, 80, expand=2, padded=padded),
+            InvertedResidual(80, 80, expand=2, padded=padded),
+            InvertedResidual(80, 144, expand=2, stride=(2, 1), padded=padded),
             nn.Conv2d(144, 320, (4, 1), bias=False),
             nn.BatchNorm2d(320),
             nn.ReLU(),
             nn.Flatten(2),
         )
         self.dropout = nn.Dropout(0.2)
-        self.head = nn.Linear(2 * 320, labels)
+        self.head = nn.Linear(FEATURES, labels)
 
     def forward(self, power: Tensor) -> Tensor:
         """Logits of a batch of windows' mel power."""
+        return self.named(self.pooled(power))
+
+    def pooled(self, power: Tensor) -> Tensor:
+        """Mean and maximum over the window of every feature, `[batch, 640]`."""
         features = self.features(power)
-        pooled = torch.cat([features.mean(dim=2), features.amax(dim=2)], dim=1)
+        return torch.cat([features.mean(dim=2), features.amax(dim=2)], dim=1)
+
+    def named(self, pooled: Tensor) -> Tensor:
+        """Logits `[batch, labels]` from pooled features."""
         logits: Tensor = self.head(self.dropout(pooled))
         return logits
 
@@ -66,15 +85,18 @@ class InvertedResidual(nn.Module):
     Shape: `[batch, channels, mels, frames]` -> `[batch, width, mels / stride, (frames - 2) / stride]`
     """
 
-    def __init__(self, channels: int, width: int, *, expand: int, stride: tuple[int, int] = (1, 1)) -> None:
+    def __init__(
+        self, channels: int, width: int, *, expand: int, stride: tuple[int, int] = (1, 1), padded: bool = False
+    ) -> None:
         super().__init__()
         inner = channels * expand
         self.adds = stride == (1, 1) and channels == width
+        self.lost = slice(None) if padded else slice(1, -1)
         self.body = nn.Sequential(
             nn.Conv2d(channels, inner, 1, bias=False),
             nn.BatchNorm2d(inner),
             nn.ReLU(),
-            nn.Conv2d(inner, inner, 3, stride, padding=(1, 0), groups=inner, bias=False),
+            nn.Conv2d(inner, inner, 3, stride, padding=(1, int(padded)), groups=inner, bias=False),
             nn.BatchNorm2d(inner),
             nn.ReLU(),
             nn.Conv2d(inner, width, 1, bias=False),
@@ -84,11 +106,11 @@ class InvertedResidual(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Filtered features."""
         filtered: Tensor = self.body(features)
-        return filtered + features[..., 1:-1] if self.adds else filtered
+        return filtered + features[..., self.lost] if self.adds else filtered
 
 
-def _convolution(channels: int, width: int, *, kernel: int, stride: int) -> list[nn.Module]:
-    padding = (kernel // 2, 0)
+def _convolution(channels: int, width: int, *, kernel: int, stride: int, padded: bool) -> list[nn.Module]:
+    padding = (kernel // 2, kernel // 2 if padded else 0)
     return [
         nn.Conv2d(channels, width, kernel, stride, padding=padding, bias=False),
         nn.BatchNorm2d(width),

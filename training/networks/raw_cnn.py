@@ -4,11 +4,11 @@ from typing import Final
 
 from torch import Tensor, nn
 
+from training.networks.level import peak_normalised
+
 # (channels, kernel, pool) of each layer.
 _LAYERS: Final = ((64, 11, 2), (64, 9, 2), (64, 7, 4), (32, 5, 4), (16, 5, 4), (2, 5, 4))
 _FEATURES: Final = 254
-_PEAK: Final = 0.5
-_QUIETEST: Final = 1e-6
 
 
 class RawCNN(nn.Module):
@@ -37,6 +37,10 @@ class RawCNN(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Logits of a batch of windows."""
-        peak = audio.abs().amax(dim=(1, 2), keepdim=True).clamp(min=_QUIETEST)
-        logits: Tensor = self.head(self.dropout(self.features((audio * (_PEAK / peak)).unsqueeze(2))))
+        logits: Tensor = self.head(self.dropout(self.features(peak_normalised(audio).unsqueeze(2))))
         return logits
+
+    def behead(self) -> int:
+        """Give features instead of logits from now on; return how many."""
+        self.add_module("head", nn.Identity())
+        return _FEATURES

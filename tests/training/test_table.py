@@ -1,0 +1,89 @@
+"""The seed's table: rows that are there are not trained again, all are asked the same, and the page says it."""
+
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+import pytest
+
+import whoplays
+from models.errors import DataError
+from training import recipe as recipes
+from training import table
+from training.clip import Clip
+from training.grow import grow
+from training.library import Library
+from training.run import RunFolder, configure
+from training.splits import Splits, by_group
+from training.table import Questions, make_table
+from training.table_page import page
+from training.table_rows import ROWS, Row
+
+ROW = Row("forest-mel-3", "forest-mel", MappingProxyType({"trees": 3}), None, "38 %")
+
+
+@pytest.fixture(scope="module")
+def splits(clips: list[Clip]) -> Splits:
+    return by_group(clips, 20)
+
+
+def test_every_row_is_of_a_recipe_and_stands_after_its_base() -> None:
+    seen: set[str] = set()
+    for row in ROWS:
+        recipe = recipes.find(row.recipe)
+        assert (row.base is None) == (recipe.base is None)
+        assert row.base is None or row.base in seen
+        assert all(hasattr(recipe, name) for name in row.changes)
+        seen.add(row.name)
+    assert len(seen) == len(ROWS)
+
+
+def test_a_row_is_trained_and_judged_once(
+    splits: Splits, library: Library, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def train(row: Row, run: RunFolder, base: RunFolder | None) -> None:
+        asked.append(row.name)
+        recipe = msgspec.structs.replace(recipes.find(row.recipe), epoch_windows=24, **row.changes)
+        run.write_config(configure(recipe, (), splits))
+        grow(recipe, splits, library, run, threads=1)
+
+    def make() -> list[table.Made]:
+        materials = [Questions("test split", splits.test)]
+        return list(make_table([ROW], tmp_path / "runs", train, materials, library, tmp_path / "out", 1))
+
+    made = make()
+    monkeypatch.setattr(table, "evaluate", lambda *_: pytest.fail("judged twice"))
+    assert make() == made
+    assert asked == [ROW.name]
+    text = page(made, "whoplays table")
+    assert "| forest-mel-3 | A random forest over statistics" in text
+    assert "## test split: the four core labels" in text
+    assert "leaked" in text
+    assert (tmp_path / "out" / ROW.name / "confusion-pairs-test-split.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_that_has_heard_the_questions_is_refused(
+    splits: Splits, clips: list[Clip], library: Library, tmp_path: Path
+) -> None:
+    def train(row: Row, run: RunFolder, base: RunFolder | None) -> None:
+        recipe = msgspec.structs.replace(recipes.find(row.recipe), epoch_windows=8, **row.changes)
+        run.write_config(configure(recipe, (), Splits(clips, [], [])))
+        grow(recipe, splits, library, run, threads=1)
+
+    with pytest.raises(DataError, match="which the table is judged on"):
+        list(make_table([ROW], tmp_path, train, [Questions("all", clips)], library, tmp_path, 1))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"), [("--only=lasagne", "there are forest-raw-50"), ("--threads=0", "1 or")]
+)
+def test_what_makes_no_sense_is_refused(
+    option: str, message: str, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        whoplays.main(["table", "--data", str(corpus), "--runs", str(tmp_path), "--out", str(tmp_path), option])
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("whoplays: --")
+    assert message in line

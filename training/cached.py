@@ -1,0 +1,77 @@
+"""Features heard once and learnt from often: what forests and transfer learning start from."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from models.errors import DataError
+from training.library import Library
+from training.mixing import balanced, solos
+from training.recipe import Recipe
+from training.run import RunFolder
+from training.splits import Splits
+from training.tagger import Tagger
+from training.windows import Example, draw_windows
+
+_BATCH: Final = 16
+
+
+class Heard(NamedTuple):
+    """Windows as a front end or a frozen network hears them."""
+
+    features: Tensor
+    """`float32 [windows, features]`."""
+    targets: Tensor
+    """`float32 [windows, labels]`, 0 or 1."""
+
+
+def hear(front: Callable[[Tensor], Tensor], recipe: Recipe, splits: Splits, library: Library) -> Heard:
+    """Draw the recipe's windows once and keep what `front` makes of them.
+
+    Raises:
+        DataError: no recording in the training split plays one of the recipe's labels.
+    """
+    train = solos(splits.train, recipe.labels)
+    if not train:
+        raise DataError(f"no recording in the training split plays one of: {', '.join(recipe.labels)}")
+    takes = balanced(train)
+    count = recipe.epoch_windows or len(takes)
+    windows = draw_windows(recipe.material, library, takes, recipe.labels, count, (recipe.seed, 0))
+    loader: DataLoader[Example] = DataLoader(windows, _BATCH)
+    features: list[Tensor] = []
+    targets: list[Tensor] = []
+    for audio, target in loader:
+        with torch.no_grad():
+            features.append(front(audio))
+        targets.append(target)
+    return Heard(torch.cat(features), torch.cat(targets))
+
+
+def kept(path: Path, key: str, make: Callable[[], Heard]) -> Heard:
+    """What was heard before and kept in `path` under the same key; else made and kept."""
+    found = torch.load(path) if path.is_file() else {}
+    if found.get("key") == key:
+        return Heard(found["features"].clone(), found["targets"].clone())
+    heard = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"key": key, **heard._asdict()}, path)
+    return heard
+
+
+def key_of(recipe: Recipe, splits: Splits, base: Path) -> str:
+    """What features depend on: the drawing of windows, the recordings, and the checkpoint that hears them."""
+    drawn = (recipe.network, recipe.material, recipe.labels, recipe.epoch_windows, recipe.seed)
+    facts = msgspec.json.encode([drawn, [str(clip.path) for clip in splits.train]])
+    return hashlib.sha256(facts + base.read_bytes()).hexdigest()
+
+
+def keep_checkpoint(tagger: Tagger, run: RunFolder) -> None:
+    """Keep a network as the run's last checkpoint: once, when all is learnt."""
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": tagger.state_dict()}, run.last_checkpoint)

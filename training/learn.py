@@ -1,0 +1,35 @@
+"""Learning from features that are heard once: a forest, or a head on what another run has frozen."""
+
+from typing import Final
+
+from models.errors import OptionError
+from training.grow import grow
+from training.library import Library
+from training.recipe import Recipe
+from training.run import RunFolder
+from training.splits import Splits
+from training.tagger import Tagger
+from training.teach import teach
+
+_FORESTS: Final = frozenset({"raw-forest", "mel-forest"})
+
+
+def hears_once(recipe: Recipe) -> bool:
+    """Whether the recipe learns from kept features; else from audio drawn afresh every epoch, by `fit`."""
+    return recipe.network in _FORESTS or recipe.base is not None
+
+
+def learn(
+    recipe: Recipe, splits: Splits, library: Library, run: RunFolder, base: RunFolder | None, *, threads: int
+) -> Tagger:
+    """Grow a forest or teach a head, and keep it as the run's checkpoint.
+
+    Raises:
+        DataError: the splits hold too little for the recipe, or the base is of another kind or has heard too much.
+        OptionError: a base is missing.
+    """
+    if recipe.network in _FORESTS:
+        return grow(recipe, splits, library, run, threads=threads)
+    if base is None:
+        raise OptionError(f"{recipe.name} learns from what a run of {recipe.base} hears: name one with --base RUN")
+    return teach(recipe, splits, library, run, base, threads=threads)

@@ -1,0 +1,46 @@
+"""Which networks there are, by the names that recipes call them."""
+
+from collections.abc import Callable
+from typing import Final
+
+from torch import nn
+
+from models.card import Task
+from models.errors import DataError
+from training.networks.forest import Forest
+from training.networks.forest_features import MelStatistics, Samples
+from training.networks.mel_cnn import MelCNN
+from training.networks.mel_crnn import MelCRNN
+from training.networks.raw_cnn import RawCNN
+from training.networks.transfer import Transfer
+
+Network = RawCNN | MelCNN | MelCRNN | Transfer | Forest
+
+_MAKERS: Final[dict[str, Callable[[int], Network]]] = {
+    "raw-cnn": RawCNN,
+    "mel-cnn": MelCNN,
+    "padded-mel-cnn": lambda labels: MelCNN(labels, padded=True),
+    "mel-crnn": MelCRNN,
+    "raw-transfer": lambda labels: Transfer(RawCNN(labels), labels),
+    "mel-transfer": lambda labels: Transfer(MelCNN(labels), labels),
+    "raw-forest": lambda labels: Forest(Samples(), labels),
+    "mel-forest": lambda labels: Forest(MelStatistics(), labels),
+}
+
+
+def build(name: str, labels: int) -> Network:
+    """A network that has learnt nothing yet.
+
+    Raises:
+        DataError: there is none of that name.
+    """
+    if name not in _MAKERS:
+        raise DataError(f"no network {name!r}; there are: {', '.join(_MAKERS)}")
+    return _MAKERS[name](labels)
+
+
+def to_probabilities(network: Network, task: Task) -> nn.Module:
+    """What makes probabilities of a network's output; a forest's are such already."""
+    if isinstance(network, Forest):
+        return nn.Identity()
+    return nn.Softmax(dim=1) if task == "single-label" else nn.Sigmoid()

@@ -1,0 +1,105 @@
+"""`whoplays table`: the seed's whole table by one command."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from models.errors import DataError, OptionError
+from training import recipe as recipes
+from training.clip import Clip
+from training.commands import train
+from training.corpora import gather, open_corpus, open_material
+from training.library import Library
+from training.run import RunFolder
+from training.table_rows import ROWS, Row
+
+_CONSOLE = Console(stderr=True)
+
+
+def table(
+    *,
+    data: Annotated[list[str], Parameter(negative=())],
+    runs: Path,
+    out: Path,
+    judge: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    only: Annotated[list[str] | None, Parameter(negative=())] = None,
+    report: Path | None = None,
+    threads: int = 1,
+    cache: Path | None = None,
+) -> None:
+    """Make the seed's table: train each row, or take the run that is there, and ask all the same questions.
+
+    Args:
+        data: Corpora to train on, split 60/20/20 by group; the rows are judged on the test split.
+        runs: The folder of the rows' runs, each in a folder of the row's name; what is there is not trained again.
+        out: Where reports and confusion matrices are kept, a folder for each row.
+        judge: Further corpora to judge on.
+        only: A row to make; may be given several times. All of them unless given.
+        report: A Markdown page to write; it grows with every row.
+        threads: CPU threads to compute with.
+        cache: Where decoded audio is kept.
+    """
+    if threads < 1:
+        raise OptionError(f"--threads must be 1 or more, not {threads}")
+    rows = _rows(only or [])
+    library = Library(cache)
+    splits = gather([open_material(text) for text in data], recipes.find(ROWS[0].recipe).seed)
+    judged = [("test split", splits.test), *((path.resolve().name, open_corpus(path).clips()) for path in judge or ())]
+    from training.table import Made, Questions, make_table  # noqa: PLC0415  torch takes seconds to load
+    from training.table_page import page  # noqa: PLC0415
+
+    materials = [Questions(name, _readable(clips, library)) for name, clips in judged]
+
+    def trained(row: Row, run: RunFolder, base: RunFolder | None) -> None:
+        """As `whoplays train` would; a run that was cut off goes on with its own settings."""
+        begun = run.config().recipe if run.last_checkpoint.is_file() else None
+        changes: dict[str, Any] = {
+            name: getattr(begun, name) if begun else value for name, value in row.changes.items()
+        }
+        folder = base.folder if base else None
+        train(row.recipe, data=data, out=run.folder, base=folder, threads=threads, cache=cache, **changes)
+
+    typed = shlex.join(
+        [
+            *("whoplays", "table"),
+            *(part for text in data for part in ("--data", Path(text).name)),
+            *(part for path in judge or () for part in ("--judge", path.resolve().name)),
+            *("--runs", runs.name, "--out", f"{out.parent.name}/{out.name}".strip("/")),
+        ]
+    )
+    made: list[Made] = []
+    for one in make_table(rows, runs, trained, materials, library, out, threads):
+        made.append(one)
+        _CONSOLE.print(f"{one.row.name}: judged", highlight=False)
+        text = page(made, typed)
+        if report:
+            _write(report, text)
+    if not report:
+        print(text)
+
+
+def _rows(only: list[str]) -> list[Row]:
+    unknown = set(only) - {row.name for row in ROWS}
+    if unknown:
+        raise OptionError(f"--only {min(unknown)}: there are {', '.join(row.name for row in ROWS)}")
+    return [row for row in ROWS if not only or row.name in only]
+
+
+def _readable(clips: list[Clip], library: Library) -> list[Clip]:
+    good, skipped = library.readable(clips)
+    for path, reason in skipped:
+        _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
+    if not good:
+        raise DataError("there is nothing to judge on: no recording is left that can be read")
+    return good
+
+
+def _write(report: Path, text: str) -> None:
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{report} cannot be written: {error.strerror}") from error

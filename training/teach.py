@@ -1,0 +1,102 @@
+"""Transfer learning: a new head on the frozen features of an earlier run, which are heard once and kept."""
+
+import csv
+from time import perf_counter
+from typing import Final
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from models.errors import DataError
+from training.cached import Heard, hear, keep_checkpoint, kept, key_of
+from training.fit import keep_freed_memory, load
+from training.library import Library
+from training.networks.transfer import Transfer
+from training.recipe import Recipe
+from training.run import RunFolder, groups
+from training.splits import Splits
+from training.tagger import Tagger
+from training.timing import Timing, keep_timing
+
+_FEATURES: Final = "features.pt"
+
+
+def teach(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, base: RunFolder, *, threads: int) -> Tagger:
+    """Teach a new head what the recipe's windows hold, heard through the features of `base`; keep the last epoch.
+
+    Features are kept in the run folder: a run that was cut off hears nothing twice.
+
+    Raises:
+        DataError: `base` is of another recipe, or has heard what this run keeps for judging.
+    """
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    torch.manual_seed(recipe.seed)
+    begun = perf_counter()
+    tagger, network = _on_frozen(recipe, splits, base)
+    key = key_of(recipe, splits, base.best_checkpoint())
+    heard = kept(run.folder / _FEATURES, key, lambda: hear(network.base, recipe, splits, library))
+    listened = perf_counter()
+    losses = _learn(tagger, network.head, heard)
+    epoch_s = (perf_counter() - listened) / recipe.epochs
+    _log(run, losses)
+    keep_timing(run, Timing(prepare_s=listened - begun, epoch_s=epoch_s))
+    keep_checkpoint(tagger, run)
+    return tagger
+
+
+def _on_frozen(recipe: Recipe, splits: Splits, base: RunFolder) -> tuple[Tagger, Transfer]:
+    """A network with the features of `base` and a head that has learnt nothing."""
+    config = base.config()
+    if config.recipe.name != recipe.base:
+        raise DataError(
+            f"{recipe.name} learns from a run of {recipe.base}; {base.folder} is one of {config.recipe.name}"
+        )
+    strange = {*config.train, *config.validation} - {*groups(splits.train), *groups(splits.validation)}
+    if strange:
+        raise DataError(
+            f"{base.folder} has heard {min(strange)} and {len(strange) - 1} other groups that this run must not hear, "
+            "or does not know; train both on the same --data"
+        )
+    tagger = Tagger(recipe).eval()
+    if not isinstance(tagger.network, Transfer):
+        raise DataError(f"recipe {recipe.name} has no frozen features")
+    heard = load(config.recipe, base.best_checkpoint()).network.state_dict()
+    frozen = tagger.network.base
+    try:
+        frozen.load_state_dict({name: heard[name] for name in frozen.state_dict()})
+    except (KeyError, RuntimeError) as error:
+        raise DataError(
+            f"{base.folder} is of another network than {recipe.name} learns from; train it again"
+        ) from error
+    return tagger, tagger.network
+
+
+def _learn(tagger: Tagger, head: nn.Module, heard: Heard) -> list[float]:
+    """Teach the head; return the mean loss of each epoch."""
+    recipe = tagger.recipe
+    optimiser = torch.optim.Adam(head.parameters(), recipe.learning_rate)
+    batches = DataLoader(TensorDataset(*heard), recipe.batch_windows, shuffle=True)
+    losses: list[float] = []
+    torch.manual_seed(recipe.seed)
+    head.train()
+    for _ in range(recipe.epochs):
+        total = 0.0
+        for features, target in batches:
+            loss = tagger.loss(head(features), target)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            total += loss.item() * len(features)
+        losses.append(total / len(heard.targets))
+    head.eval()
+    return losses
+
+
+def _log(run: RunFolder, losses: list[float]) -> None:
+    """Log losses as Lightning does, so that curves are drawn of them."""
+    log = run.folder / "log" / "metrics.csv"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("w", newline="") as file:
+        csv.writer(file).writerows([("epoch", "train_loss"), *enumerate(losses)])
