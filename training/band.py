@@ -21,6 +21,9 @@ from training.stems import shares
 # How often none, one, two, three and four instruments play.
 _BAND_SIZES: Final = (0.18, 0.30, 0.32, 0.16, 0.04)
 _BACKGROUNDS: Final = 2
+# Of windows in which no instrument plays, how many hold nothing but the noise of the room.
+_HUSH: Final = 0.15
+_LEAST_LOUDNESS: Final = 1e-3
 _SILENT_DB: Final = -300.0
 _SHORTEST_FRAMES: Final = 45
 _SCALED_ON: Final = 4096
@@ -103,7 +106,9 @@ class Bands(IterableDataset[BandBatch]):
         size = min(int(rng.choice(len(_BAND_SIZES), p=_BAND_SIZES)), len(self._present))
         players = rng.choice(self._present, size=size, replace=False, p=self._shares)
         names = [self._bank.labels[k] for k in players] + [None] * _BACKGROUNDS
-        gains = [rng.uniform(-8, 8) for _ in players] + [_background_db(rng, size) for _ in range(_BACKGROUNDS)]
+        hush = size == 0 and rng.random() < _HUSH
+        gains = [rng.uniform(-8, 8) for _ in players]
+        gains += [_SILENT_DB if hush else _background_db(rng, size) for _ in range(_BACKGROUNDS)]
         slots = len(_BAND_SIZES) - 1 + _BACKGROUNDS
         stems, gains_db = np.zeros(slots, np.int64), np.full(slots, _SILENT_DB)
         for slot, (name, gain) in enumerate(zip(names, gains, strict=True)):
@@ -149,7 +154,7 @@ def _entrances(rng: Rng, shape: tuple[int, ...]) -> NDArray[np.float32]:
 def _played(power: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
     """Room noise, microphone, level, and gaps in time and pitch, for a batch `[batch, frames, mels]`."""
     batch = len(power)
-    loudness = power.mean(axis=(1, 2), keepdims=True) + 1e-9
+    loudness = np.maximum(power.mean(axis=(1, 2), keepdims=True), _LEAST_LOUDNESS)
     noise = _curves(rng, batch, 6.0) * _decibels(-rng.uniform(12, 65, (batch, 1, 1))) * loudness
     heard = (power + noise) * _curves(rng, batch, 3.0) * _low_pass(rng, batch)
     level = _decibels(rng.uniform(-42, -8, (batch, 1, 1)))

@@ -14,7 +14,6 @@ import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.callbacks.weight_averaging import EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 
 from models.errors import DataError, OptionError
@@ -34,8 +33,6 @@ _REMARKS: Final = (
     "No positive samples found in target",
     "Checkpoint directory .* exists and is not empty",
 )
-
-_AVERAGING_DECAY: Final = 0.998
 
 
 def fit(
@@ -140,8 +137,6 @@ def callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callba
         callbacks.append(
             ModelCheckpoint(run.checkpoints, filename="best", monitor="validation_loss", enable_version_counter=False)
         )
-    if recipe.averaged:
-        callbacks.append(EMAWeightAveraging(decay=_AVERAGING_DECAY))
     if validated and recipe.patience_epochs is not None:
         callbacks.append(EarlyStopping("validation_loss", patience=recipe.patience_epochs))
     return callbacks

@@ -83,3 +83,11 @@ def test_lessons_have_a_mean_of_0_and_a_scale_of_1() -> None:
     scaled = (bank.windows.lessons.astype(np.float32) - mean) / scale
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(np.square(scaled).mean(), 1, rtol=1e-5)
+
+
+def test_an_empty_stage_has_its_noise() -> None:
+    """Where neither instruments nor other sounds are there, what is left is hiss, and nobody is named."""
+    batch = joined(Bands(made_bank(["pia"]), 256, 64, 0.0, (1,)))
+    nobody = batch.target.sum(dim=1) == 0
+    assert nobody.any()
+    assert (batch.power[nobody].mean(dim=(1, 2)) > 0).all()
