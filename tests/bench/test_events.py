@@ -10,8 +10,8 @@ import soundfile
 
 import whoplays
 from bench.concerts import read_concerts
-from bench.event_scores import Told
-from bench.events import Audience, Heard, Played, best, measure_events, tell
+from bench.event_scores import Played, Told
+from bench.events import Audience, Heard, best, measure_events, tell
 from models.card import Hysteresis
 from models.errors import DataError, OptionError
 from tests.stream.tiny_model import LOUD
