@@ -32,6 +32,8 @@ class Batches(lightning.LightningDataModule):
     def __init__(self, recipe: Recipe, splits: Splits, library: Library, bank: Bank | None = None) -> None:
         super().__init__()
         self._recipe, self._library, self._bank = recipe, library, bank
+        if recipe.material == "band" and bank is None:
+            raise DataError(f"{recipe.name} mixes bands from a bank, and none was given")
         train = solos(splits.train, recipe.labels)
         if not train:
             raise DataError(f"no recording in the training split plays one of: {', '.join(recipe.labels)}")

@@ -47,7 +47,8 @@ def train(
         epoch_windows: Windows in one epoch, instead of the recipe's.
         seed: Instead of the recipe's.
         trees: Trees of a forest, instead of the recipe's.
-        base: The run whose frozen features a transfer recipe learns from.
+        base: The run whose frozen features a transfer recipe learns from; for another recipe, one to go on from. It may
+            not have heard what this run holds out.
         bank: Windows that were prepared with whoplays material, for a recipe that mixes bands; of several, all. Those
             made of recordings that this run may not hear are left out. Without it, a bank is made in the run folder.
         bank_windows: How many windows that bank has, instead of the recipe's.
@@ -148,15 +149,18 @@ def _train(
     if hears_once(recipe):
         learn(recipe, splits, library, run, RunFolder(base) if base else None, threads=threads)
     else:
-        fit(recipe, splits, library, run, accelerator=accelerator, threads=threads, bank=bank)
+        start = RunFolder(base) if base else None
+        fit(recipe, splits, library, run, accelerator=accelerator, threads=threads, bank=bank, base=start)
     draw_curves(run)
 
 
 def _check_base(recipe: Recipe, base: Path | None) -> None:
     if recipe.base is not None and base is None:
         raise OptionError(f"{recipe.name} learns from what a run of {recipe.base} hears: name one with --base RUN")
-    if recipe.base is None and base is not None:
+    if base is not None and recipe.trees:
         raise OptionError(f"{recipe.name} learns from recordings alone, not from a run; leave out --base")
+    if base is not None:
+        RunFolder(base).best_checkpoint()
 
 
 def _judged(runs: list[RunFolder], data: list[Path] | None) -> list[Clip]:

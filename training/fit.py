@@ -22,7 +22,7 @@ from training.batches import Batches
 from training.library import Library
 from training.recipe import Recipe
 from training.run import RunFolder
-from training.splits import Splits
+from training.splits import Splits, refuse_heard
 from training.tagger import Tagger
 
 # What Lightning and torchmetrics say of things that are meant to be as they are.
@@ -44,16 +44,18 @@ def fit(
     accelerator: str,
     threads: int,
     bank: Bank | None = None,
+    base: RunFolder | None = None,
 ) -> Tagger:
     """Train until the recipe's last epoch or until validation no longer improves; return the best network.
 
     Args:
         bank: what bands are mixed from, for a recipe of that material.
+        base: a run of the same network to go on from, instead of one that has learnt nothing.
         accelerator: `auto`, `cpu` or `gpu`.
         threads: for computation on the CPU; part of what makes a run repeatable.
 
     Raises:
-        DataError: the splits hold too little for the recipe.
+        DataError: the splits hold too little for the recipe, or the base is of another network or has heard too much.
         OptionError: there is no such accelerator here.
     """
     keep_freed_memory()
@@ -61,11 +63,22 @@ def fit(
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
     batches = Batches(recipe, splits, library, bank)
     tagger = Tagger(recipe, bank.windows.lessons.shape[1] if bank and recipe.lesson_weight else 0)
+    if base is not None:
+        _go_on_from(tagger, base, splits)
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
     with _quiet():
         trainer = _trainer(recipe, run, accelerator, validated=batches.has_validation)
         trainer.fit(tagger, datamodule=batches, ckpt_path=resume)
     return load(recipe, run.best_checkpoint())
+
+
+def _go_on_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:
+    config = base.config()
+    refuse_heard((*config.train, *config.validation), splits, base.folder)
+    mine, theirs = ((each.network, each.labels) for each in (tagger.recipe, config.recipe))
+    if mine != theirs:
+        raise DataError(f"{base.folder} is of another network or other labels than {tagger.recipe.name}")
+    tagger.network.load_state_dict(load(config.recipe, base.best_checkpoint()).network.state_dict())
 
 
 def load(recipe: Recipe, checkpoint: Path) -> Tagger:

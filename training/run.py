@@ -25,7 +25,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     data: tuple[str, ...]
     """As given on the command line."""
     base: str | None = None
-    """The run whose frozen features were learnt from, if any."""
+    """The run whose frozen features were learnt from, or whose network was gone on from, if any."""
     train: tuple[str, ...]
     """Groups heard in training."""
     validation: tuple[str, ...]

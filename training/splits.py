@@ -1,10 +1,12 @@
 """Splits by group: no player, take or instrument is on both sides of a line. Made before any mixing or balancing."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from models.errors import DataError
 from training.clip import Clip
 
 TEST_SHARE: Final = 0.2
@@ -47,6 +49,24 @@ def holding_out(clips: list[Clip], fold: int, folds: int) -> Splits:
     held = [clip for clip in clips if fold_of[clip.source] == fold - 1]
     kept = [clip for clip in clips if fold_of[clip.source] != fold - 1]
     return Splits(kept, [], held)
+
+
+def refuse_heard(heard: Iterable[str], splits: Splits, who: object) -> None:
+    """See that a run which another is to build on has heard nothing that the other must not hear.
+
+    Args:
+        heard: the groups that it has heard.
+        who: what the message calls it.
+
+    Raises:
+        DataError: it has.
+    """
+    strange = set(heard) - {clip.group for clip in (*splits.train, *splits.validation)}
+    if strange:
+        raise DataError(
+            f"{who} has heard {min(strange)} and {len(strange) - 1} other groups that this run must not hear, "
+            "or does not know; train both on the same --data"
+        )
 
 
 def _strata(clips: list[Clip]) -> list[dict[str, list[Clip]]]:

@@ -14,8 +14,8 @@ from training.fit import keep_freed_memory, load
 from training.library import Library
 from training.networks.transfer import Transfer
 from training.recipe import Recipe
-from training.run import RunFolder, groups
-from training.splits import Splits
+from training.run import RunFolder
+from training.splits import Splits, refuse_heard
 from training.tagger import Tagger
 from training.timing import Timing, keep_timing
 
@@ -53,12 +53,7 @@ def _on_frozen(recipe: Recipe, splits: Splits, base: RunFolder) -> tuple[Tagger,
         raise DataError(
             f"{recipe.name} learns from a run of {recipe.base}; {base.folder} is one of {config.recipe.name}"
         )
-    strange = {*config.train, *config.validation} - {*groups(splits.train), *groups(splits.validation)}
-    if strange:
-        raise DataError(
-            f"{base.folder} has heard {min(strange)} and {len(strange) - 1} other groups that this run must not hear, "
-            "or does not know; train both on the same --data"
-        )
+    refuse_heard((*config.train, *config.validation), splits, base.folder)
     tagger = Tagger(recipe).eval()
     if not isinstance(tagger.network, Transfer):
         raise DataError(f"recipe {recipe.name} has no frozen features")

@@ -118,12 +118,35 @@ def test_the_same_seed_gives_the_same_network(
     assert not same(unbroken, load(other, tmp_path / "other" / "checkpoints" / "last.ckpt"))
 
 
+def test_a_run_goes_on_from_another(unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path) -> None:
+    """Where nothing is learnt, what is kept is the network that was gone on from."""
+    base = RunFolder(tmp_path / "base")
+    base.write_config(configure(steady(), (), splits))
+    train(steady(), splits, library, base)
+    still = msgspec.structs.replace(steady(), learning_rate=0.0, seed=5)
+    bank = open_bank(still, splits.train, library, base, [base.folder / "bank"])
+    run = RunFolder(tmp_path / "run")
+    after = fit(still, splits, library, run, accelerator="cpu", threads=1, bank=bank, base=base)
+    learnt = dict(after.network.named_parameters())
+    assert all(torch.equal(value, learnt[name]) for name, value in unbroken.network.named_parameters())
+
+
+def test_a_run_does_not_go_on_from_one_that_heard_what_it_holds_out(
+    splits: Splits, clips: list[Clip], library: Library, tmp_path: Path
+) -> None:
+    base = RunFolder(tmp_path / "base")
+    base.write_config(configure(steady(), (), Splits(clips, [], [])))
+    bank = open_bank(steady(), splits.train, library, base, [])
+    with pytest.raises(DataError, match="other groups that this run must not hear"):
+        fit(steady(), splits, library, RunFolder(tmp_path), accelerator="cpu", threads=1, bank=bank, base=base)
+
+
 def test_a_run_that_was_cut_off_is_gone_on_with(
     unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path
 ) -> None:
     """After one epoch and then another, the network is that of two epochs without a stop."""
     run = RunFolder(tmp_path)
-    fit(msgspec.structs.replace(steady(), epochs=1), splits, library, run, accelerator="cpu", threads=1)
+    train(msgspec.structs.replace(steady(), epochs=1), splits, library, run)
     first = load(steady(), run.last_checkpoint)
     train(steady(), splits, library, run)
     assert not same(first, load(steady(), run.last_checkpoint))
