@@ -106,7 +106,7 @@ def _card(
         thresholds=fitted.thresholds if fitted else tuple(thresholds(reports, recipe.labels).tolist()),
         hysteresis=_hysteresis(run),
         calibration=tuple(zip(fitted.scales, fitted.biases, strict=True)) if fitted else (),
-        description=f"{recipe.description} Trained for {_length(recipe)}.",
+        description=f"{recipe.description} Trained for {_length(recipe)}{_taught(config)}.",
         parameters=sum(parameter.numel() for parameter in tagger.network.parameters()),
         macs=count_macs(tagger),
         opset=OPSET,
@@ -132,13 +132,20 @@ def _length(recipe: Recipe) -> str:
     return f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}{windows}"
 
 
+def _taught(config: Config) -> str:
+    after = ", after a run of the same recipe" if config.base and config.recipe.base is None else ""
+    return f"{after}, taught by {' and '.join(config.teachers)}" if config.teachers else after
+
+
 def _heard(config: Config) -> tuple[Corpus, ...]:
     """What training heard, with licences."""
     train = set(config.train)
     clips = [clip for clip in _clips(config) if clip.group in train]
     used = clips if config.recipe.material == "band" or config.base else solos(clips, config.recipe.labels)
     pairs = sorted({(clip.source, clip.licence) for clip in used})
-    return tuple(Corpus(name=source, licence=licence) for source, licence in pairs)
+    heard = [Corpus(name=source, licence=licence) for source, licence in pairs]
+    unlabelled = [Corpus(name=f"{name} (unlabelled)", licence=licence) for name, licence in config.music]
+    return (*heard, *unlabelled)
 
 
 def _clips(config: Config) -> list[Clip]:

@@ -140,10 +140,11 @@ def _train(
     from training.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
     from training.fit import fit  # noqa: PLC0415
     from training.learn import hears_once, learn  # noqa: PLC0415
-    from training.material import open_bank  # noqa: PLC0415
+    from training.material import open_bank, with_banks  # noqa: PLC0415
 
     splits = Splits(*(_readable(clips, library) for clips in splits))
-    _keep(run, configure(recipe, data, splits, base))
+    config = configure(recipe, data, splits, base)
+    _keep(run, with_banks(config, banks) if recipe.lesson_weight else config)
     _CONSOLE.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     bank = open_bank(recipe, splits.train, library, run, banks) if recipe.material == "band" else None
     if hears_once(recipe):

@@ -8,6 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, Protocol
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,10 +18,10 @@ from training import bank, soundscapes
 from training.bank import KINDS, Bank, Manifest, Shard
 from training.clip import Clip
 from training.library import Library, decode
-from training.music import Music
+from training.music import Music, licences
 from training.networks.log_mel import FLOOR, MelPower
 from training.recipe import Recipe
-from training.run import RunFolder
+from training.run import Config, RunFolder
 from training.soundscapes import Soundscape, as_heard, shard
 from training.stems import Mono, Stems
 from training.teachers.efficientat import EfficientAT
@@ -101,6 +102,18 @@ def open_bank(recipe: Recipe, clips: Sequence[Clip], library: Library, run: RunF
     if found.labels != recipe.labels:
         raise DataError(f"the bank is of {' '.join(found.labels)}, the recipe of {' '.join(recipe.labels)}")
     return found
+
+
+def with_banks(config: Config, folders: Sequence[Path]) -> Config:
+    """A configuration that tells whose lessons are in these banks, and of which unlabelled recordings.
+
+    Raises:
+        DataError: a folder holds no bank.
+    """
+    manifests = [bank.read_manifest(folder) for folder in folders]
+    music = {known for manifest in manifests if manifest.music for known in licences(Path(manifest.music))}
+    teachers = {name for manifest in manifests for name in manifest.teachers}
+    return msgspec.structs.replace(config, teachers=tuple(sorted(teachers)), music=tuple(sorted(music)))
 
 
 def call_teachers(folder: Path | None) -> list[Teacher]:

@@ -1,5 +1,6 @@
 """Unlabelled music: a folder of recordings of which nobody says what plays in them."""
 
+import csv
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +47,22 @@ class Music:
             if window is not None and np.abs(window).max() > _QUIETEST:
                 return window
         raise DataError(f"no recording like {path} can be read, or all are silent")
+
+
+def licences(folder: Path) -> list[tuple[str, str]]:
+    """Names and licences of what a folder holds, from its `licences.csv` (name, licence), else its own name.
+
+    Raises:
+        DataError: `licences.csv` is not such a table.
+    """
+    path = folder / "licences.csv"
+    if not path.is_file():
+        return [(folder.resolve().name, "none stated")]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return sorted((row["name"], row["licence"]) for row in csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+        raise DataError(f"{path} is no table of name and licence: {error}") from error
 
 
 def _seconds(path: Path) -> float:

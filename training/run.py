@@ -26,6 +26,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """As given on the command line."""
     base: str | None = None
     """The run whose frozen features were learnt from, or whose network was gone on from, if any."""
+    teachers: tuple[str, ...] = ()
+    """Whose judgement of windows was foretold, if anyone's."""
+    music: tuple[tuple[str, str], ...] = ()
+    """Unlabelled recordings that were heard, by name and licence."""
     train: tuple[str, ...]
     """Groups heard in training."""
     validation: tuple[str, ...]

@@ -10,12 +10,15 @@ import whoplays
 from models.errors import DataError
 from models.labels import CORE, NAMES
 from training import bank, material, soundscapes
+from training import recipe as recipes
 from training.bank import KINDS
 from training.clip import Clip
 from training.equipment import reproduced
 from training.library import Library
-from training.music import Music
+from training.music import Music, licences
+from training.run import configure
 from training.soundscapes import shard
+from training.splits import Splits
 from training.stems import Stems
 
 LABELS = tuple(NAMES)
@@ -152,3 +155,18 @@ def test_no_windows_or_workers_are_refused(
     with pytest.raises(SystemExit):
         whoplays.main(["material", str(tmp_path / "bank"), "--data", str(corpus), f"--{option}", "0"])
     assert f"--{option} must be 1 or more, not 0" in capsys.readouterr().err
+
+
+def test_unlabelled_recordings_have_names_and_licences(music: Path) -> None:
+    assert licences(music) == [("music", "none stated")]
+    (music / "licences.csv").write_text("name,licence\nalbum,CC0\nabba,CC BY 4.0\n")
+    assert licences(music) == [("abba", "CC BY 4.0"), ("album", "CC0")]
+    (music / "licences.csv").write_text("album\n")
+    assert licences(music) == []
+
+
+def test_a_run_says_who_taught_it_and_on_what(music: Path, tmp_path: Path, clips: list[Clip]) -> None:
+    bank.begin(tmp_path / "bank", bank.describe(clips, LABELS, music, None, ("yamnet",), 1))
+    config = configure(recipes.find("band-melcnn"), (), Splits(clips, [], []))
+    told = material.with_banks(config, [tmp_path / "bank"])
+    assert (told.teachers, told.music) == (("yamnet",), (("music", "none stated"),))

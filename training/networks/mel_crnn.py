@@ -26,7 +26,7 @@ class MelCRNN(nn.Module):
         self.power = MelPower()
         layers: list[nn.Module] = [LogMel(), nn.BatchNorm2d(1)]
         channels = 1
-        for width, pool in zip(_WIDTHS, ((2, 2), (2, 2), (2, 1)), strict=True):
+        for width, pool in zip(_WIDTHS, ((2, 2), (2, 2), (2, 2)), strict=True):
             layers += [
                 nn.Conv2d(channels, width, 3, padding=(1, 0), bias=False),
                 nn.BatchNorm2d(width),
