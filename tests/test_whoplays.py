@@ -74,7 +74,7 @@ def test_one_error_catches_all(name: str) -> None:
         ("train lasagne --data . --out run", "no recipe 'lasagne'"),
         ("train band-melcnn --data missing --out run", "missing is no corpus"),
         ("train band-melcnn --data missing --out run --epochs 0", "--epochs must be 1 or more, not 0"),
-        ("train band-melcnn --data missing --out run --stems -1", "--stems must be 1 or more, not -1"),
+        ("train band-melcnn --data missing --out run --bank-windows -1", "--bank-windows must be 1 or more, not -1"),
         ("train band-melcnn --data missing --out run --seed -1", "--seed must be 0 or more, not -1"),
         ("train band-melcnn --data missing --out run --threads 0", "--threads must be 1 or more, not 0"),
         ("train band-melcnn --data missing --out run --epochs many", "many"),

@@ -103,10 +103,14 @@ def _kept(run: RunFolder, questions: list[Question], library: Library) -> Probab
     if path.is_file():
         kept: Probabilities = np.load(path)
         return kept
+    if not questions:
+        raise DataError(f"nothing that {run.folder} has not heard can be asked about; give other recordings")
     found = np.concatenate(list(_asked(run, questions, library)))
     try:
         path.parent.mkdir(exist_ok=True)
-        np.save(path, found)
+        unfinished = path.with_suffix(".tmp.npy")
+        np.save(unfinished, found)
+        unfinished.replace(path)
     except OSError as error:
         raise DataError(f"{path.parent} cannot keep answers: {error.strerror}") from error
     return found
@@ -115,7 +119,7 @@ def _kept(run: RunFolder, questions: list[Question], library: Library) -> Probab
 def _key(checkpoint: Path, questions: list[Question]) -> str:
     digest = hashlib.sha256(checkpoint.read_bytes())
     for question in questions:
-        parts = [(str(place.clip.path), place.start) for place in question.places]
+        parts = [(str(place.clip.path), place.clip.path.stat().st_mtime_ns, place.start) for place in question.places]
         digest.update(f"{parts} {question.gains_db}".encode())
     return digest.hexdigest()[:32]
 

@@ -33,7 +33,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """All groups that may be heard in it; windows refer to them by place."""
     clips: int
     digest: str
-    """Of the clips' paths, labels and groups."""
+    """Of the clips' names, labels, groups and kinds, in their order: it decides what is drawn."""
     music: str | None
     """Folder of unlabelled music."""
     rooms: str | None
@@ -79,7 +79,7 @@ def describe(
     seed: int,
 ) -> Manifest:
     """The manifest of a bank of these clips."""
-    facts = sorted(f"{clip.path.name} {sorted(clip.labels)} {clip.group}" for clip in clips)
+    facts = [f"{clip.path.name} {sorted(clip.labels)} {clip.group} {clip.kind}" for clip in clips]
     return Manifest(
         labels=labels,
         groups=tuple(sorted({clip.group for clip in clips})),

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 import numpy as np
+import soundfile
 import torch
 from numpy.typing import NDArray
 
@@ -65,6 +66,17 @@ class Material:
         names = [teacher.name for teacher in call_teachers(self.teachers)]
         return bank.describe(clips, self.labels, self.music, self.rooms, names, self.seed)
 
+    def check(self) -> None:
+        """See that there are rooms and music where they are said to be.
+
+        Raises:
+            DataError: there are none.
+        """
+        if self.rooms:
+            _rooms(self.rooms)
+        if self.music:
+            Music(self.music)
+
 
 def fill(folder: Path, material: Material, windows: int, workers: int, done: Callable[[int], None]) -> None:
     """Make the shards that are missing; a bank that is there already is gone on with.
@@ -76,6 +88,7 @@ def fill(folder: Path, material: Material, windows: int, workers: int, done: Cal
         DataError: there is nothing to make a bank from, or the folder holds another one.
     """
     manifest = material.manifest()
+    material.check()
     bank.begin(folder, manifest)
     numbers = bank.missing(folder, windows)
     if workers == 1:
@@ -186,9 +199,18 @@ def _rooms(folder: Path) -> list[Mono]:
     Raises:
         DataError: the folder holds none.
     """
-    files = sorted(path for path in folder.iterdir() if path.suffix in {".wav", ".mp3", ".flac", ".ogg"})
+    files = sorted(path for path in folder.glob("*") if path.suffix in {".wav", ".mp3", ".flac", ".ogg"})
     if not files:
         raise DataError(f"{folder} holds no impulse response (.wav, .mp3, .flac or .ogg)")
-    responses = [decode(path).mean(axis=0, dtype=np.float32) for path in files]
-    starts = [int(np.abs(response).argmax()) for response in responses]
-    return [response[start:] / response[start] for response, start in zip(responses, starts, strict=True)]
+    return [_room(path) for path in files]
+
+
+def _room(path: Path) -> Mono:
+    try:
+        response = decode(path).mean(axis=0, dtype=np.float32)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DataError(f"{path} is no impulse response: {error}") from error
+    if not response.any():
+        raise DataError(f"{path} is no impulse response: it holds no sound")
+    start = int(np.abs(response).argmax())
+    return np.asarray(response[start:] / response[start], np.float32)

@@ -143,6 +143,23 @@ def test_a_folder_without_rooms_is_refused(tmp_path: Path) -> None:
         material._rooms(tmp_path)
 
 
+@pytest.mark.parametrize("content", [b"no sound", None])
+def test_what_is_no_impulse_response_is_named(content: bytes | None, tmp_path: Path) -> None:
+    if content is None:
+        soundfile.write(tmp_path / "hall.wav", np.zeros(100), 44_100)
+    else:
+        (tmp_path / "hall.wav").write_bytes(content)
+    with pytest.raises(DataError, match=r"hall.wav is no impulse response"):
+        material._rooms(tmp_path)
+
+
+def test_a_bank_is_not_begun_with_what_is_not_there(clips: list[Clip], cache: Path, tmp_path: Path) -> None:
+    """Its manifest would refuse what is then put right."""
+    with pytest.raises(DataError, match="no impulse response"):
+        material.fill(tmp_path / "bank", made_of(clips, cache, rooms=tmp_path / "none"), 8, 1, lambda _: None)
+    assert not (tmp_path / "bank").exists()
+
+
 def test_a_folder_without_teachers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no teacher"):
         material.call_teachers(tmp_path)
