@@ -12,6 +12,7 @@ from training import recipe as recipes
 from training.clip import Clip
 from training.corpora import gather, open_corpus, open_material
 from training.library import Library
+from training.reading import readable
 from training.recipe import Recipe
 from training.run import Config, RunFolder, configure
 from training.splits import Splits
@@ -123,7 +124,7 @@ def evaluate(
     wishes = Wishes(fit_thresholds, tuple(conditions(impulse)) if robustness else (), report, typed)
     name = " + ".join(path.resolve().name for path in data) if data else "test split"
     library = Library(cache)
-    examine(entries, _readable(clips, library), library, name, kept_in, wishes, threads=threads)
+    examine(entries, readable(clips, library), library, name, kept_in, wishes, threads=threads)
 
 
 def _train(
@@ -142,7 +143,7 @@ def _train(
     from training.learn import hears_once, learn  # noqa: PLC0415
     from training.material import open_bank, with_banks  # noqa: PLC0415
 
-    splits = Splits(*(_readable(clips, library) for clips in splits))
+    splits = Splits(*(readable(clips, library) for clips in splits))
     config = configure(recipe, data, splits, base)
     _keep(run, with_banks(config, banks) if recipe.lesson_weight else config)
     _CONSOLE.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
@@ -181,16 +182,6 @@ def _changed(recipe: Recipe, changes: dict[str, float]) -> Recipe:
 def _refuse_less(option: str, value: float, least: int) -> None:
     if value < least:
         raise OptionError(f"--{option} must be {least} or more, not {value}")
-
-
-def _readable(clips: list[Clip], library: Library) -> list[Clip]:
-    """Leave out what cannot be read, naming each file and counting them."""
-    good, skipped = library.readable(clips)
-    for path, reason in skipped:
-        _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
-    if skipped:
-        _CONSOLE.print(f"skipped {len(skipped)} of {len(clips)} files")
-    return good
 
 
 def _keep(run: RunFolder, config: Config) -> None:

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from models.errors import OptionError
 from models.labels import NAMES
-from training.clip import Clip
 from training.corpora import open_corpus
 from training.library import Library
+from training.reading import readable
 
 _CONSOLE = Console(stderr=True)
 
@@ -47,7 +47,7 @@ def material(
         if value < 1:
             raise OptionError(f"--{option} must be 1 or more, not {value}")
     library = Library(cache)
-    corpora = tuple(_readable(folder, library) for folder in data)
+    corpora = tuple(tuple(readable(open_corpus(folder).clips(), library)) for folder in data)
     made = Material(corpora, tuple(NAMES), cache, music, rooms, teachers, seed)
     counted = 0
 
@@ -58,10 +58,3 @@ def material(
 
     fill(bank, made, windows, workers, done)
     _CONSOLE.print(f"{bank} holds {windows} windows or more; train on it with: whoplays train RECIPE --bank {bank}")
-
-
-def _readable(folder: Path, library: Library) -> tuple[Clip, ...]:
-    good, skipped = library.readable(open_corpus(folder).clips())
-    for path, reason in skipped:
-        _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
-    return tuple(good)

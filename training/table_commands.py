@@ -13,6 +13,7 @@ from training.clip import Clip
 from training.commands import train
 from training.corpora import gather, open_corpus, open_material
 from training.library import Library
+from training.reading import readable
 from training.run import RunFolder
 from training.table_rows import ROWS, Row
 
@@ -51,7 +52,7 @@ def table(
     from training.table import Made, Questions, make_table  # noqa: PLC0415  torch takes seconds to load
     from training.table_page import page  # noqa: PLC0415
 
-    materials = [Questions(name, _readable(clips, library)) for name, clips in judged]
+    materials = [Questions(name, _judgeable(clips, library)) for name, clips in judged]
 
     def trained(row: Row, run: RunFolder, base: RunFolder | None) -> None:
         """As `whoplays train` would; a run that was cut off goes on with its own settings."""
@@ -88,10 +89,8 @@ def _rows(only: list[str]) -> list[Row]:
     return [row for row in ROWS if not only or row.name in only]
 
 
-def _readable(clips: list[Clip], library: Library) -> list[Clip]:
-    good, skipped = library.readable(clips)
-    for path, reason in skipped:
-        _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
+def _judgeable(clips: list[Clip], library: Library) -> list[Clip]:
+    good = readable(clips, library)
     if not good:
         raise DataError("there is nothing to judge on: no recording is left that can be read")
     return good
