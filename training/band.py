@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from training.bank import KINDS, Bank
-from training.networks.log_mel import FRAMES, MELS
+from training.networks.log_mel import FRAMES, MELS, band_widths
 from training.stems import shares
 
 # How often none, one, two, three and four instruments play.
@@ -27,6 +27,8 @@ _LEAST_LOUDNESS: Final = 1e-3
 _SILENT_DB: Final = -300.0
 _SHORTEST_FRAMES: Final = 45
 _SCALED_ON: Final = 4096
+# How many independent bins of the spectrum a band sums: a Hann window makes one of two neighbours.
+_BAND_BINS: Final = np.maximum(1.0, band_widths() / 2).astype(np.float32)
 
 Rng = np.random.Generator
 
@@ -155,10 +157,19 @@ def _played(power: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
     """Room noise, microphone, level, and gaps in time and pitch, for a batch `[batch, frames, mels]`."""
     batch = len(power)
     loudness = np.maximum(power.mean(axis=(1, 2), keepdims=True), _LEAST_LOUDNESS)
-    noise = _curves(rng, batch, 6.0) * _decibels(-rng.uniform(12, 65, (batch, 1, 1))) * loudness
+    noise = _hiss(rng, batch) * _decibels(-rng.uniform(5, 65, (batch, 1, 1))) * loudness
     heard = (power + noise) * _curves(rng, batch, 3.0) * _low_pass(rng, batch)
     level = _decibels(rng.uniform(-42, -8, (batch, 1, 1)))
     return np.asarray(heard * level * _gaps(rng, batch), np.float32)
+
+
+def _hiss(rng: Rng, batch: int) -> NDArray[np.float32]:
+    """Power of steady noise of a smooth random colour, `[batch, frames, mels]`.
+
+    Power in a band is a sum over its bins of exponentially distributed power, so it flickers: the more, the narrower.
+    """
+    flicker = rng.standard_gamma(_BAND_BINS, (batch, FRAMES, MELS), np.float32) / _BAND_BINS
+    return flicker * _curves(rng, batch, 6.0)
 
 
 def _curves(rng: Rng, batch: int, spread_db: float) -> NDArray[np.float32]:

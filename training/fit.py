@@ -63,6 +63,8 @@ def fit(
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
     batches = Batches(recipe, splits, library, bank)
     tagger = Tagger(recipe, bank.windows.lessons.shape[1] if bank and recipe.lesson_weight else 0)
+    # Two thirds faster on a CPU.
+    tagger.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if base is not None:
         _go_on_from(tagger, base, splits)
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None

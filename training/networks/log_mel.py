@@ -3,8 +3,10 @@
 import math
 from typing import Final
 
+import numpy as np
 import torch
 import torchaudio
+from numpy.typing import NDArray
 from scipy.signal import firwin
 from torch import Tensor, nn
 
@@ -37,10 +39,7 @@ class MelPower(nn.Module):
         self.fourier = RealFourier()
         window = torch.hann_window(FFT)
         self.register_buffer("window", window / window.sum() * 2, persistent=False)
-        bands = torchaudio.functional.melscale_fbanks(
-            FFT // 2 + 1, _LOW_HZ, _HIGH_HZ, MELS, SAMPLE_RATE_HZ // _DECIMATION, norm=None, mel_scale="htk"
-        )
-        self.register_buffer("bands", self.fourier.reorder(bands), persistent=False)
+        self.register_buffer("bands", self.fourier.reorder(_bands()), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
         """Mel power of a batch of windows."""
@@ -49,6 +48,19 @@ class MelPower(nn.Module):
         frames = decimated.flatten(1).unfold(1, FFT, HOP) * self.get_buffer("window")
         power: Tensor = self.fourier(frames)
         return power @ self.get_buffer("bands")
+
+
+def band_widths() -> NDArray[np.float32]:
+    """How many bins of the spectrum each mel band sums, weighted. Shape: `float32 [64]`."""
+    return np.asarray(_bands().sum(dim=0).numpy())
+
+
+def _bands() -> Tensor:
+    """Weights of the spectrum's bins in the mel bands, `[513, 64]`."""
+    rate_hz = SAMPLE_RATE_HZ // _DECIMATION
+    return torchaudio.functional.melscale_fbanks(
+        FFT // 2 + 1, _LOW_HZ, _HIGH_HZ, MELS, rate_hz, norm=None, mel_scale="htk"
+    )
 
 
 class LogMel(nn.Module):
