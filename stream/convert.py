@@ -7,28 +7,42 @@ import soxr
 
 from models.errors import SourceError
 from models.signal import SAMPLE_RATE_HZ
+from stream.intake import Intake
 from stream.ring import Audio
 
 RATES_HZ: Final = range(1_000, 1_000_001)
 """The rates that audio can have."""
+WHOLE: Final = Intake()
 
 
 class Converter:
     """Makes stereo at 44 100 Hz of audio at any rate, block by block.
 
-    One channel is doubled; of more than two the first two are taken. Resampling is soxr's; it removes its own delay,
-    so that output sample n lies at time n / 44 100 s of the input (it comes out later, but not displaced).
+    One channel is doubled; of more than two the first two are taken, unless others are chosen. Resampling is soxr's;
+    it removes its own delay, so that output sample n lies at time n / 44 100 s of the input (it comes out later, but
+    not displaced).
+
+    Args:
+        rate_hz: of what comes in.
+        channels: of what comes in.
+        intake: which channels are taken, and how loud.
 
     Raises:
-        SourceError: the rate or the channel count is not one that audio can have.
+        SourceError: the rate or the channel count is not one that audio can have, or a chosen channel is not there.
     """
 
-    def __init__(self, rate_hz: int, channels: int) -> None:
+    def __init__(self, rate_hz: int, channels: int, intake: Intake = WHOLE) -> None:
         if rate_hz not in RATES_HZ:
             lowest, highest = RATES_HZ[0], RATES_HZ[-1]
             raise SourceError(f"cannot listen at {rate_hz} Hz; give a rate from {lowest} to {highest} Hz")
         if channels < 1:
             raise SourceError(f"cannot listen to {channels} channels; give 1 or more")
+        if max(intake.channels, default=1) > channels:
+            raise SourceError(f"there is no channel {max(intake.channels)}; there are {channels}")
+        taken = intake.channels or tuple(range(1, min(channels, 2) + 1))
+        # The same one twice if there is only one.
+        self._taken: Final = [taken[0] - 1, taken[-1] - 1]
+        self._gain: Final = np.float32(intake.gain)
         self._rate_hz: Final = rate_hz
         self._resampler = None if rate_hz == SAMPLE_RATE_HZ else soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 2)
         self._frames_in = 0
@@ -55,7 +69,7 @@ class Converter:
         """
         self._refuse_non_finite(frames)
         self._frames_in += len(frames)
-        stereo = np.repeat(frames, 2, axis=1) if frames.shape[1] == 1 else frames[:, :2]
+        stereo = frames[:, self._taken] * self._gain
         if self._resampler is not None:
             stereo = self._resampler.resample_chunk(np.ascontiguousarray(stereo), last=last)
         self._samples_out += len(stereo)

@@ -10,10 +10,11 @@ import soundfile
 
 from models.errors import SourceError
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from stream.convert import Converter
+from stream.convert import WHOLE, Converter
+from stream.intake import Intake
 from stream.pace import in_real_time
 from stream.ring import Audio
-from stream.source import Block, ClockKind
+from stream.source import Block, Cause, ClockKind
 
 Speed = Literal["realtime", "max"]
 
@@ -32,13 +33,15 @@ class FileSource:
         SourceError: it is missing, empty, no audio, or known to be shorter than a window.
     """
 
-    def __init__(self, path: Path, speed: Speed = "realtime") -> None:
+    def __init__(self, path: Path, speed: Speed = "realtime", intake: Intake = WHOLE) -> None:
         self.name = path.name
         self.uri = path.absolute().as_uri()
         self.clock: ClockKind = "file"
+        self.outage: Cause = "device_lost"
         self.live = speed == "realtime"
         self._stopped = threading.Event()
         self._path = path
+        self._intake = intake
         self._frames, self._rate_hz, self._channels = _inspect(path)
 
     def blocks(self) -> Iterator[Block]:
@@ -52,7 +55,7 @@ class FileSource:
         self._stopped.set()
 
     def _pieces(self, frames: int) -> Iterator[Audio]:
-        converter = Converter(self._rate_hz, self._channels)
+        converter = Converter(self._rate_hz, self._channels, self._intake)
         read = 0
         try:
             with _Forward(self._path) as file:

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypedDict, get_args
 
 import msgspec
 
-from stream.source import ClockKind
+from stream.source import Cause, ClockKind
 
 VERSION: Final = 1
 State = Literal["connecting", "listening", "silent", "stalled", "lost", "ended"]
@@ -160,7 +160,7 @@ class Gap(Envelope, frozen=True, kw_only=True, tag="gap"):
     """Index of the first."""
     end: int = msgspec.field(name="to")
     """Index after the last."""
-    cause: Literal["overflow", "network", "device_lost", "overload"]
+    cause: Cause
 
 
 class End(Envelope, frozen=True, kw_only=True, tag="end"):

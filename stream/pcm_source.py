@@ -13,9 +13,10 @@ import numpy as np
 
 from models.errors import OptionError, SourceError
 from models.signal import SAMPLE_RATE_HZ
-from stream.convert import RATES_HZ, Converter
+from stream.convert import RATES_HZ, WHOLE, Converter
+from stream.intake import Intake
 from stream.ring import Audio
-from stream.source import Block, ClockKind
+from stream.source import Block, Cause, ClockKind
 
 Encoding = Literal["s16le", "s24le", "s32le", "f32le"]
 WIDTH_BYTES: Final[dict[Encoding, int]] = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
@@ -58,20 +59,22 @@ class PcmSource:
         SourceError: standard input is closed, or a terminal.
     """
 
-    def __init__(self, pcm: PcmFormat, descriptor: int | None = None) -> None:
+    def __init__(self, pcm: PcmFormat, descriptor: int | None = None, intake: Intake = WHOLE) -> None:
         self.name = "standard input"
         self.uri = "-"
         self.clock: ClockKind = "arrival"
+        self.outage: Cause = "device_lost"
         self.live = False
         self._descriptor = _standard_input() if descriptor is None else descriptor
         if os.isatty(self._descriptor):
             raise SourceError(f"standard input is a terminal; {PIPE}")
         self._pcm = pcm
+        self._intake = intake
         self._stopped = threading.Event()
 
     def blocks(self) -> Iterator[Block]:
         """The audio up to the end of the input; see `Source`."""
-        converter = Converter(self._pcm.rate_hz, self._pcm.channels)
+        converter = Converter(self._pcm.rate_hz, self._pcm.channels, self._intake)
         for frames in self._frames():
             heard_ns = time.monotonic_ns()
             audio = converter.convert(frames, last=len(frames) == 0)

@@ -3,11 +3,20 @@
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, Protocol
 
+from models.errors import SourceError
 from stream.ring import Audio
 
 ClockKind = Literal["adc", "arrival", "file"]
 """What heard-times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it has
 only in real time: at `max` speed, the time of reading)."""
+
+Cause = Literal["overflow", "network", "device_lost", "overload"]
+"""Why samples were lost: a device was not read in time, packets did not arrive, the input went away, or inference could
+not keep up."""
+
+
+class SessionOverError(SourceError):
+    """The sender began anew: its samples no longer follow those before. `blocks` may be called again at once."""
 
 
 class Block(NamedTuple):
@@ -17,10 +26,15 @@ class Block(NamedTuple):
     """`[2, n]` float32 in [-1, 1] at 44 100 Hz, finite, any n."""
     heard_ns: int
     """When the last of them was heard, on the monotonic clock."""
+    lost: Cause | None = None
+    """Why these samples, all zero, stand for what was lost; None if they were heard."""
 
 
 class Source(Protocol):
-    """Audio that can be listened to, once."""
+    """Audio that can be listened to, once.
+
+    A loss inside it is made up for with zeros of the true length, in blocks that say so: so an index is always a time.
+    """
 
     @property
     def name(self) -> str:
@@ -38,11 +52,16 @@ class Source(Protocol):
     def live(self) -> bool:
         """Whether it goes on without us: samples that are not taken in time are lost. Otherwise it waits."""
 
+    @property
+    def outage(self) -> Cause:
+        """What to call it when the whole input goes away."""
+
     def blocks(self) -> Iterator[Block]:
-        """The audio from first to last sample; runs in a thread of its own.
+        """The audio from first to last sample; runs in a thread of its own. Returns when it ends on purpose.
 
         Raises:
             SourceError: the audio is damaged, or went away.
+            SessionOverError: the sender began anew.
         """
 
     def stop(self) -> None:

@@ -1,23 +1,37 @@
 """Every source there is, by what the user calls it."""
 
+import importlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from models.errors import OptionError, SourceError
+from stream.convert import WHOLE
 from stream.file_source import FileSource, Speed
+from stream.intake import Intake
 from stream.pcm_source import PcmFormat, PcmSource
 from stream.source import Source
 
-CHOICES = "an audio file, or - for raw PCM on standard input"
+CHOICES = "an audio file, - for raw PCM on standard input, or an address: device:, rtp://, zmq://, http://, rtsp://"
+
+# Where each scheme's opener is: called with the whole address and the intake, loaded when it is used.
+_OPENERS: Final = {
+    "device": "stream.device.source:open_device",
+    "rtp": "stream.rtp.source:open_rtp",
+    "zmq": "stream.remote.source:open_remote",
+    **dict.fromkeys(("http", "https", "rtsp", "rtsps", "hls", "media"), "stream.media.source:open_media"),
+}
 
 
-def from_uri(uri: str, *, speed: Speed = "realtime", pcm: PcmFormat | None = None) -> Source:
+def from_uri(uri: str, *, speed: Speed = "realtime", pcm: PcmFormat | None = None, intake: Intake = WHOLE) -> Source:
     """Open a source.
 
     Args:
-        uri: a file's path, `file://` and a path, or `-` for raw PCM on standard input.
+        uri: a file's path, `file://` and a path, `-` for raw PCM on standard input, or an address of a live source.
         speed: how fast a file is played.
         pcm: how raw PCM is to be read.
+        intake: which channels are taken, and how loud.
 
     Raises:
         SourceError: there is no such source, or it cannot be listened to.
@@ -26,10 +40,26 @@ def from_uri(uri: str, *, speed: Speed = "realtime", pcm: PcmFormat | None = Non
     if speed not in ("realtime", "max"):
         raise OptionError(f"unknown speed {speed!r}; give realtime or max")
     if uri == "-":
-        return PcmSource(pcm or PcmFormat())
-    scheme, separator, _ = uri.partition("://")
-    if not separator:
-        return FileSource(Path(uri), speed)
+        return PcmSource(pcm or PcmFormat(), intake=intake)
+    scheme = scheme_of(uri)
+    if scheme in _OPENERS:
+        return _opener(_OPENERS[scheme])(uri, intake)
     if scheme == "file":
-        return FileSource(Path(unquote(urlsplit(uri).path)), speed)
-    raise SourceError(f"cannot listen to {scheme}:// addresses; give {CHOICES}")
+        return FileSource(Path(unquote(urlsplit(uri).path)), speed, intake)
+    if scheme:
+        raise SourceError(f"cannot listen to {scheme}: addresses; give {CHOICES}")
+    return FileSource(Path(uri), speed, intake)
+
+
+def scheme_of(uri: str) -> str:
+    """What an address begins with, such as `rtp`; empty for a file's path."""
+    scheme, separator, rest = uri.partition(":")
+    if separator and (scheme in _OPENERS or rest.startswith("//")):
+        return scheme
+    return ""
+
+
+def _opener(place: str) -> Callable[[str, Intake], Source]:
+    module, _, name = place.partition(":")
+    opener: Callable[[str, Intake], Source] = getattr(importlib.import_module(module), name)
+    return opener

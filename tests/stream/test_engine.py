@@ -14,7 +14,7 @@ from stream.file_source import FileSource
 from stream.messages import KINDS, End, Event, Gap, Message, Status, Window, kind_of
 from stream.recognizer import Recognizer
 from stream.ring import Audio
-from stream.source import Block, ClockKind
+from stream.source import Block, Cause, ClockKind
 
 SECOND = 44_100
 M = TypeVar("M", Status, Window, Event, Gap, End)
@@ -26,6 +26,7 @@ class FakeSource:
     name = "fake"
     uri = "fake:"
     clock: ClockKind = "arrival"
+    outage: Cause = "device_lost"
 
     def __init__(self, blocks: list[Audio], *, live: bool = False, error: str = "", endless: bool = False) -> None:
         self.live = live

@@ -8,7 +8,7 @@ from models.errors import SourceError
 from stream.clock import SampleClock
 from stream.feeder import Feeder
 from stream.ring import RingBuffer
-from stream.source import Block, ClockKind
+from stream.source import Block, Cause, ClockKind
 
 
 class CutSource:
@@ -17,6 +17,7 @@ class CutSource:
     name = "cut"
     uri = "cut:"
     clock: ClockKind = "arrival"
+    outage: Cause = "device_lost"
     live = False
 
     def blocks(self) -> Iterator[Block]:

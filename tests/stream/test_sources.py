@@ -11,8 +11,8 @@ def test_a_path_and_a_file_address_are_the_same(concert: Path) -> None:
 
 
 def test_an_unknown_scheme_says_what_can_be_given() -> None:
-    with pytest.raises(SourceError, match="cannot listen to rtp:// addresses; give an audio file, or -"):
-        from_uri("rtp://239.0.0.1:5004")
+    with pytest.raises(SourceError, match="cannot listen to gopher: addresses; give an audio file, or -"):
+        from_uri("gopher://239.0.0.1:5004")
 
 
 def test_an_unknown_speed_is_refused(concert: Path) -> None:

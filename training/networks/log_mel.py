@@ -58,9 +58,10 @@ def band_widths() -> NDArray[np.float32]:
 def _bands() -> Tensor:
     """Weights of the spectrum's bins in the mel bands, `[513, 64]`."""
     rate_hz = SAMPLE_RATE_HZ // _DECIMATION
-    return torchaudio.functional.melscale_fbanks(
+    bands: Tensor = torchaudio.functional.melscale_fbanks(
         FFT // 2 + 1, _LOW_HZ, _HIGH_HZ, MELS, rate_hz, norm=None, mel_scale="htk"
     )
+    return bands
 
 
 class LogMel(nn.Module):

@@ -1,0 +1,55 @@
+"""Addresses of sources: their parts, and how they are shown."""
+
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from models.errors import SourceError
+
+_SHOWN: Final = frozenset({"rate", "channels", "bits", "sdp", "interface", "pt", "jitter_ms"})
+
+
+class Address(NamedTuple):
+    """An address that was taken apart."""
+
+    host: str
+    """Empty if it names none."""
+    port: int | None
+    options: dict[str, str]
+
+
+def take_apart(uri: str, options: frozenset[str]) -> Address:
+    """Host, port and options of an address such as `rtp://239.0.0.1:5004?rate=48000`.
+
+    Args:
+        uri: the address.
+        options: those that it may have.
+
+    Raises:
+        SourceError: it is no address, or has an option that it cannot have.
+    """
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+        given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+    except ValueError as error:
+        raise SourceError(f"{without_secrets(uri)} is no address: {error}") from error
+    unknown = sorted(set(given) - options)
+    if unknown:
+        known = ", ".join(sorted(options)) or "none"
+        raise SourceError(f"{without_secrets(uri)} has the unknown option {unknown[0]}; known are: {known}")
+    return Address(parts.hostname or "", port, given)
+
+
+def without_secrets(uri: str) -> str:
+    """An address as it may be logged and published: without user, password, and options that could be secret.
+
+    >>> without_secrets("http://me:pass@radio.example:8000/live?token=abc&rate=48000")
+    'http://radio.example:8000/live?token=…&rate=48000'
+    """
+    try:
+        parts = urlsplit(uri)
+        pairs = [pair.partition("=") for pair in parts.query.split("&")] if parts.query else []
+    except ValueError:
+        return uri.partition("://")[0] + "://…"
+    query = "&".join(f"{name}={value if name in _SHOWN else '…'}" for name, _, value in pairs)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
