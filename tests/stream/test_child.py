@@ -84,7 +84,7 @@ def test_a_session_that_is_over_can_be_followed_by_the_next() -> None:
     for _ in range(2):
         blocks = source.blocks()
         assert next(blocks).audio.shape == (2, 10)
-        with pytest.raises(SessionOverError, match="^the sender began anew$"):
+        with pytest.raises(SessionOverError, match=r"^the sender began anew$"):
             list(blocks)
 
 
@@ -99,7 +99,7 @@ def test_a_crash_is_told_by_the_last_words_without_secrets(noise: int, capfd: py
 
 def test_a_killed_child_is_told_by_the_signal() -> None:
     source = child("kill")
-    with pytest.raises(SourceError, match="was ended by SIGKILL$"):
+    with pytest.raises(SourceError, match=r"was ended by SIGKILL$"):
         list(source.blocks())
     assert not Path(f"/proc/{source.pid}").exists()
 
