@@ -28,6 +28,8 @@ class Sheet(NamedTuple):
     run: str
     sources: frozenset[str]
     """Where the recordings it was asked about come from."""
+    groups: frozenset[str]
+    """Theirs."""
     probabilities: Probabilities
     truths: Truths
     asked: NDArray[np.bool_]
@@ -85,6 +87,7 @@ def answer(run: RunFolder, clips: list[Clip], labels: tuple[str, ...], library: 
     return Sheet(
         run=run.name,
         sources=frozenset(clip.source for clip in clips),
+        groups=frozenset(clip.group for clip in clips),
         probabilities=_kept(run, [question for _, question in asked], library),
         truths=np.array([[label in question.labels for label in own] for _, question in asked]),
         asked=np.array([label in labels for label in own]),

@@ -62,9 +62,9 @@ def calibrate(
         sittings.append(judge(each.name, labels, found, {sheet.run: kept for sheet in _widest(found)}))
     for run in runs:
         if run.name in crossed and run.folder.resolve() != out.folder.resolve():
-            others = tuple(name for name in crossed if name != run.name)
+            others = [sheet for sheet in _widest(papers) if sheet.run != run.name]
             calibrated.keep(run, _record(labels, crossed[run.name], ask, fitting.name, others, []))
-    calibrated.keep(out, _record(labels, kept, ask, fitting.name, tuple(crossed), sittings))
+    calibrated.keep(out, _record(labels, kept, ask, fitting.name, _widest(papers), sittings))
     console = Console(width=120)
     for table in tables(papers, fitting.name, ask, kept, sittings):
         console.print(table)
@@ -129,7 +129,7 @@ def _widest(papers: dict[str, list[Sheet]]) -> list[Sheet]:
 
 
 def _record(
-    labels: tuple[str, ...], fitted: Fitted, ask: Ask, data: str, runs: tuple[str, ...], sittings: list[Sitting]
+    labels: tuple[str, ...], fitted: Fitted, ask: Ask, data: str, sheets: list[Sheet], sittings: list[Sitting]
 ) -> Calibrated:
     cost = f", a false alarm costs {ask.false_alarm_cost:g}" if ask.rule != "f-measure" else ""
     return Calibrated(
@@ -137,7 +137,8 @@ def _record(
         method=ask.method,
         rule=f"{ask.rule}{cost}",
         data=data,
-        runs=runs,
+        runs=tuple(sheet.run for sheet in sheets),
+        groups=tuple(sorted(frozenset().union(*(sheet.groups for sheet in sheets)))),
         scales=tuple(fitted.calibration.scales.round(6).tolist()),
         biases=tuple(fitted.calibration.biases.round(6).tolist()),
         thresholds=tuple(fitted.thresholds.round(4).tolist()),

@@ -42,6 +42,8 @@ class Calibrated(msgspec.Struct, frozen=True, kw_only=True):
     """What both were fitted on."""
     runs: tuple[str, ...]
     """Whose answers they were fitted on."""
+    groups: tuple[str, ...] = ()
+    """Of the recordings that these answers are about: what is judged by it is not asked about them."""
     scales: tuple[float, ...]
     biases: tuple[float, ...]
     thresholds: tuple[float, ...]
@@ -72,6 +74,19 @@ def read(run: RunFolder) -> Calibrated | None:
     if not same or not all(0 < scale < math.inf for scale in found.scales):
         raise DataError(f"{path} is not for the labels of {run.folder}; delete it and calibrate again")
     return found
+
+
+def read_all(runs: list[RunFolder]) -> list[Calibrated]:
+    """What was fitted to each of these runs; nothing where it was to none of them.
+
+    Raises:
+        DataError: it was to some of them only, or a `calibration.json` is damaged.
+    """
+    found = [(run, read(run)) for run in runs]
+    without = [run.folder for run, one in found if one is None]
+    if 0 < len(without) < len(runs):
+        raise DataError(f"{without[0]} was not calibrated, others beside it were; calibrate all of them together")
+    return [one for _, one in found if one is not None]
 
 
 def keep(run: RunFolder, calibrated: Calibrated) -> None:

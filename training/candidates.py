@@ -1,12 +1,24 @@
 """Who can be judged: runs, models of the catalogue or of a folder, and peers. All answer the same questions."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from models.card import Task
+from training.calibration import Calibration, apply
 from training.clip import Clip
 from training.mixing import Windows
 from training.scores import Probabilities, Thresholds
+
+
+class Own(NamedTuple):
+    """What a network's answers are judged by, as it ships: thresholds, and before them a calibration if it has one."""
+
+    thresholds: Thresholds
+    calibration: Calibration | None = None
+
+    def told(self, probabilities: Probabilities) -> Probabilities:
+        """What it says where the network gives these probabilities, `[n, labels]` both."""
+        return probabilities if self.calibration is None else apply(self.calibration, probabilities)
 
 
 class Judge(Protocol):
@@ -36,12 +48,18 @@ class Candidate:
     task: Task
     judges: tuple[Judge, ...]
     thresholds: Thresholds
-    """Its own, `[labels]`."""
+    """Its own, `[labels]`, where none of its networks was calibrated."""
+    calibrated: tuple[Own, ...] = ()
+    """What was fitted to each of its networks; none where nothing was."""
 
     @property
     def name(self) -> str:
         """What reports call it."""
         return " + ".join(judge.name for judge in self.judges)
+
+    def own(self, judge: Judge) -> Own:
+        """What one of its networks is judged by."""
+        return dict(zip(self.judges, self.calibrated, strict=False)).get(judge, Own(self.thresholds))
 
     def judge_of(self, clip: Clip) -> Judge | None:
         """The first of its networks that has not heard a recording."""

@@ -94,7 +94,8 @@ def evaluate(
         out: The run folder that keeps metrics.json and figures; the first run's unless given.
         report: A Markdown page to write, of everything that metrics.json then holds.
         fit_thresholds: Fit a threshold for each label, each run's on the answers of the others. Without it those count
-            that were fitted before and are kept in metrics.json, or 0.5.
+            that were fitted before and are kept in metrics.json, or 0.5. Runs that whoplays calibrate fitted something
+            to are judged by that, with or without it.
         robustness: Ask again with the level changed, in mono, noise and a room, cut off, coded, and mostly silent.
         impulse: A recorded impulse response for the room, instead of a made one.
         threads: CPU threads to compute with.

@@ -8,7 +8,7 @@ import msgspec
 from models.errors import DataError
 from models.labels import CORE
 from training import excerpts
-from training.candidates import Candidate, Judge
+from training.candidates import Candidate, Judge, Own
 from training.clip import Clip
 from training.conditions import Condition
 from training.exam import set_exam
@@ -54,7 +54,8 @@ def evaluate(
 
     Args:
         data: what the report calls the recordings.
-        fit: judge the first candidate by thresholds fitted here, those of each share on the answers to the others.
+        fit: judge the first candidate by thresholds fitted here, those of each share on the answers to the others; not
+            where it was calibrated, which counts.
         halve: where all recordings are one share, make it two, so that thresholds can be tuned.
         conditions: what to put solos, pairs and other sounds under once more.
         say: told what is being done.
@@ -63,17 +64,17 @@ def evaluate(
         The report of the first candidate; it holds those of the others.
 
     Raises:
-        DataError: every recording was heard, or thresholds are to be fitted where there is one group of recordings.
+        DataError: every recording was heard, or thresholds are to be fitted where there is one group of recordings, or
+            nothing to be asked about but in one.
     """
     examination = _prepare(candidates, clips, library, halve=fit or halve)
     if fit and len(examination.shares) < 2:
         raise DataError("thresholds are fitted across groups of recordings; these are a single group")
     say(f"asking about {sum(len(share.clips) for share in examination.shares)} recordings")
     sheets = _ask(examination)
-    marks = [
-        _marks(candidate, own, fit=fit and candidate is candidates[0])
-        for candidate, own in zip(candidates, sheets, strict=True)
-    ]
+    marks = [_marks(examination, k, own, fit=fit and k == 0) for k, own in enumerate(sheets)]
+    if len(examination.shares) > 1 and any(each.tuned is None for own in marks for each in own):
+        say("only one share of the recordings holds anything to ask about: for that one no thresholds are tuned")
     hearings = _hear(examination, marks, conditions, say)
     irmas = _excerpts(examination, marks)
     reports = [
@@ -137,10 +138,16 @@ def _ask(examination: Examination, condition: Condition | None = None, only: Seq
     return sheets
 
 
-def _marks(candidate: Candidate, sheets: Sheets, *, fit: bool) -> list[Marks]:
-    """Thresholds for each share, fitted on the answers of the widest scope."""
+def _marks(examination: Examination, k: int, sheets: Sheets, *, fit: bool) -> list[Marks]:
+    """What each share is judged by; thresholds are tuned on the answers of the widest scope."""
+    candidate = examination.candidates[k]
     tuned = cross_tuned(sheets[next(reversed(sheets))])
-    return [Marks(one if fit and one is not None else candidate.thresholds, one) for one in tuned]
+    own = [candidate.own(share.judges[k]) for share in examination.shares]
+    if fit and not candidate.calibrated:
+        own = [Own(thresholds) for thresholds in tuned if thresholds is not None]
+    if len(own) < len(tuned):
+        raise DataError("thresholds are fitted across shares of the recordings; only one holds anything to ask about")
+    return [Marks(*each) for each in zip(own, tuned, strict=True)]
 
 
 def _report(
@@ -148,7 +155,7 @@ def _report(
 ) -> Report:
     candidate, shares = examination.candidates[k], examination.shares
     clips = [clip for share in shares for clip in share.clips]
-    thresholds = tune(sheets[next(reversed(sheets))]) if fitted else candidate.thresholds
+    thresholds = tune(sheets[next(reversed(sheets))]) if fitted else None
     return Report(
         data=data,
         runs=tuple(dict.fromkeys(share.judges[k].name for share in shares)),
@@ -158,8 +165,9 @@ def _report(
         shares=len(shares),
         left_out=asked - len(clips),
         labels=candidate.labels,
-        thresholds=tuple(thresholds.round(4).tolist()),
+        thresholds=tuple((candidate.thresholds if thresholds is None else thresholds).round(4).tolist()),
         fitted=fitted,
+        calibrated=bool(candidate.calibrated),
         judgements=tuple(
             judge(scope, name, mark(candidate, _parts(papers, marks, name), labels), labels)
             for scope, papers in sheets.items()

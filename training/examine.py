@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 
 from models.errors import DataError
-from training import figures, page, report
+from training import calibrated, figures, page, report
 from training.clip import Clip
 from training.concert_figures import read_concerts
 from training.conditions import Condition
@@ -28,7 +28,10 @@ class Wishes(NamedTuple):
     """What is wanted besides the figures of every set."""
 
     fit: bool
-    """Fit thresholds; else those count that were fitted before and are kept in `out`, or 0.5; a model has its own."""
+    """Fit thresholds; else those count that were fitted before and are kept in `out`, or 0.5.
+
+    A model has its own, and so have runs that were calibrated.
+    """
     conditions: tuple[Condition, ...] = ()
     page: Path | None = None
     """Where the report goes that people read."""
@@ -69,11 +72,11 @@ def examine(
 
 
 def _thresholds(runs: list[RunFolder], out: Path, data: str, *, fit: bool) -> Thresholds | None:
-    """What `out` keeps for a run, or 0.5 each; None for a model."""
+    """What `out` keeps for a run, or 0.5 each; None for a model. They do not count where the runs were calibrated."""
     if not runs:
         return None
     kept = report.read(out / "metrics.json")
-    if not fit and report.fitted_on(kept, data):
+    if not fit and report.fitted_on(kept, data) and not calibrated.read_all(runs):
         raise DataError(f"the thresholds in {out} were fitted on {data}; add --fit-thresholds, or give another --out")
     return report.thresholds(kept, runs[0].config().recipe.labels)
 

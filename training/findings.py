@@ -79,9 +79,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     sources: int
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
-    """Per label, as judged by or as fitted; those of the latest report go on a model's card."""
+    """Per label, as judged by or as fitted; those of the latest report go on the card of a run without calibration."""
     fitted: bool
     """Whether the thresholds were fitted in this evaluation, each run's on the answers of the others."""
+    calibrated: bool = False
+    """Whether `scores` are by the calibrations and thresholds that the runs keep, not by these thresholds."""
     judgements: tuple[Judgement, ...]
     groups: int = 0
     shares: int = 1

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.bootstrap import intervals
-from training.candidates import Candidate
+from training.candidates import Candidate, Own
 from training.findings import Judgement
 from training.reliability import reliability
 from training.scores import Probabilities, Scores, Thresholds, Truths, fit_thresholds, score, single_label_active
@@ -24,12 +24,13 @@ _GRID: Final = np.unique(np.concatenate([_FINE, np.linspace(0.05, 0.95, 91), 1 -
 class Marks(NamedTuple):
     """Thresholds for the answers to one share."""
 
-    own: Thresholds
+    own: Own
     tuned: Thresholds | None
+    """Of what the network gives, before any calibration of its own: the same for everybody."""
 
 
 class Marked(NamedTuple):
-    """All answers to one set, of the labels in question only, and what they name."""
+    """All answers to one set, of the labels in question only, and what they name; calibrated, where they are."""
 
     questions: list[Asked]
     probabilities: Probabilities
@@ -43,9 +44,11 @@ class Marked(NamedTuple):
         return [question.groups for question in self.questions]
 
 
-def tune(papers: list[Paper]) -> Thresholds:
-    """The thresholds that fit these answers best, each set of questions counting alike."""
+def tune(papers: list[Paper]) -> Thresholds | None:
+    """The thresholds that fit these answers best, each set of questions counting alike; None without any."""
     answers = [answers for paper in papers for name, answers in paper.items() if name not in UNFITTED]
+    if not answers:
+        return None
     return fit_thresholds(
         np.concatenate([answer.probabilities for answer in answers]),
         np.concatenate([answer.truths for answer in answers]),
@@ -56,14 +59,15 @@ def tune(papers: list[Paper]) -> Thresholds:
 
 def cross_tuned(papers: list[Paper]) -> list[Thresholds | None]:
     """For each share, the thresholds that fit the answers to all others; None where there are none."""
-    return [tune(others) if (others := [p for p in papers if p is not own]) else None for own in papers]
+    return [tune([paper for paper in papers if paper is not own]) for own in papers]
 
 
 def mark(candidate: Candidate, parts: list[tuple[Answers, Marks]], labels: tuple[str, ...]) -> Marked:
     """Join the shares of one set and name what plays: a single-label candidate, by itself, its most probable label."""
     columns = [candidate.labels.index(label) for label in labels]
-    probabilities = np.concatenate([answers.probabilities for answers, _ in parts])[:, columns]
-    named = np.concatenate([answers.probabilities >= marks.own for answers, marks in parts])[:, columns]
+    told = [(marks.own.told(answers.probabilities), marks.own.thresholds) for answers, marks in parts]
+    probabilities = np.concatenate([one for one, _ in told])[:, columns]
+    named = np.concatenate([one >= thresholds for one, thresholds in told])[:, columns]
     tuned = [answers.probabilities >= marks.tuned for answers, marks in parts if marks.tuned is not None]
     return Marked(
         questions=[question for answers, _ in parts for question in answers.questions],

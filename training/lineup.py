@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from models import catalogue
 from models.errors import DataError, ModelError, OptionError
-from training import report
+from training import calibrated, report
 from training.candidates import Candidate
 from training.run import RunFolder
 from training.scores import Thresholds
@@ -65,7 +65,7 @@ def line_up(entries: Entries, thresholds: Thresholds | None, data: str, threads:
     """Everybody who is to be judged.
 
     Args:
-        thresholds: of the first, where it is a run.
+        thresholds: of the first, where it is a run that was not calibrated.
         data: what they are judged on; thresholds that a run keeps do not count where they were fitted on it.
 
     Raises:
@@ -90,7 +90,7 @@ def _candidate(names: tuple[str, ...], thresholds: Thresholds | None, data: str,
         kept = report.read(runs[0].folder / "metrics.json")
         honest = [] if report.fitted_on(kept, data) else kept
         thresholds = report.thresholds(honest, runs[0].config().recipe.labels)
-    return of_runs(runs, thresholds)
+    return of_runs(runs, thresholds, calibrated.read_all(runs))
 
 
 def _refuse_nobody(name: str) -> None:

@@ -26,8 +26,10 @@ a recording that any of those judged has heard, and all rows of a table answered
 - **top-1**: the most probable label plays. **top-k**: where k labels play, the k most probable are exactly those.
 - **labels right**: of all labels of all windows, one by one. **exact**: windows with every label right.
 - **false alarm**: windows without any of the labels, in which one was named.
-- **own** thresholds are those a model ships with, or 0.5; **tuned** ones were fitted on the answers to other recordings
-  of the same exam, in the same way for everybody, so that rankings are compared and not thresholds.
+- **own** thresholds are those a model ships with, after its calibration if it has one; 0.5 where there are none. Those
+  of runs were fitted as what ships was, but on the answers to recordings that the run was not asked about. **tuned**
+  ones were fitted on the answers to other recordings of the same exam, in the same way for everybody and before any
+  calibration, so that rankings are compared and not thresholds.
 - **ECE**: expected calibration error, in ten bins of equal width.
 - In brackets, the 95 % interval over {RESAMPLES:,} resamples of the recordings' groups (cluster bootstrap, Davison and
   Hinkley 1997; of mixes by the groups of their parts, Owen 2007). Where there are few groups, it tells little.
@@ -86,7 +88,7 @@ def _section(report: Report, folder: Path) -> str:
 def _who(report: Report) -> str:
     exams = "one exam" if report.shares == 1 else f"{report.shares} exams, thresholds of each tuned on the others"
     left_out = f" {report.left_out} more were left out: someone here has heard them." if report.left_out else ""
-    judged = "; ".join(f"`{one.name}`" for one in everybody(report))
+    judged = "; ".join(f"`{one.name}`{' (calibrated)' if one.calibrated else ''}" for one in everybody(report))
     return (
         f"{report.clips} recordings in {report.groups} groups from {report.sources} sources, as {exams}.{left_out} "
         f"Judged: {judged}. A name of several runs is one model: each of its runs answers for what it has not heard."

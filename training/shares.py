@@ -31,7 +31,7 @@ def divide(candidates: list[Candidate], clips: list[Clip]) -> list[Share]:
             by_judges.setdefault(answering, []).append(clip)
     if not by_judges:
         raise DataError(
-            "every one of these recordings was heard in training, by one of those judged at least; "
+            "every one of these recordings was heard in training, or calibrated on, by one of those judged at least; "
             "give others, or runs that held them out"
         )
     order = {judge: place for place, judge in enumerate(judge for one in candidates for judge in one.judges)}

@@ -9,12 +9,16 @@ import torch
 
 import whoplays
 from models.errors import DataError
-from training import answers, calibrated
+from training import answers, calibrated, report
 from training import recipe as recipes
 from training.calibrate import Material, calibrate
 from training.clip import Clip
+from training.evaluate import evaluate
+from training.examine import Wishes, examine
 from training.fitted import Ask, fit_all
+from training.judges.of_run import of_runs
 from training.library import Library
+from training.lineup import Entries
 from training.run import RunFolder, configure
 from training.splits import Splits
 from training.tagger import Tagger
@@ -81,6 +85,56 @@ def test_what_is_kept_names_its_data_and_how_it_was_judged(out: RunFolder) -> No
     windows = {(each.set, each.scope): each.scores.windows for each in kept.sittings[0].judgements}
     assert windows["solos", "core"] == windows["solos", "all"] == 20
     assert windows["other sounds", "all"] == 4
+
+
+def test_calibrated_runs_are_judged_by_what_was_fitted_to_each(
+    runs: list[RunFolder], out: RunFolder, clips: list[Clip], library: Library, few: None, tmp_path: Path
+) -> None:
+    """The same questions: what `evaluate` finds by their own thresholds is what `calibrate` found."""
+    kept = calibrated.read(out)
+    assert kept is not None
+    paths = tuple(str(run.folder) for run in runs)
+    for fit in (False, True):
+        examine(Entries(paths), clips, library, "tiny", tmp_path, Wishes(fit), threads=1)
+        (found,) = report.read(tmp_path / "metrics.json")
+        assert (found.calibrated, found.fitted) == (True, fit)
+        judged = {(each.set, each.scope): each.scores for each in found.judgements}
+        for each in kept.sittings[0].judgements:
+            ours = judged[each.set, each.scope]
+            assert ours.labels_right == pytest.approx(each.scores.labels_right, abs=1e-3)
+            assert ours.exact_match == pytest.approx(each.scores.exact_match, abs=1e-3)
+            assert ours.mean_average_precision == pytest.approx(each.scores.mean_average_precision, abs=1e-3)
+
+
+def test_tuned_thresholds_are_of_what_the_network_gives(
+    runs: list[RunFolder], out: RunFolder, clips: list[Clip], library: Library, few: None
+) -> None:
+    """So that no run's are fitted on what was calibrated by its own answers."""
+    half = np.full(len(LABELS), 0.5)
+    with_it = evaluate([of_runs(runs, half, calibrated.read_all(runs))], clips, library, "tiny")
+    without = evaluate([of_runs(runs, half)], clips, library, "tiny")
+    for mine, theirs in zip(with_it.judgements, without.judgements, strict=True):
+        assert mine.tuned is not None
+        assert theirs.tuned is not None
+        assert mine.tuned.label_accuracy == theirs.tuned.label_accuracy
+
+
+def test_a_run_is_not_asked_about_what_it_was_calibrated_on(
+    out: RunFolder, clips: list[Clip], library: Library, tmp_path: Path
+) -> None:
+    kept = calibrated.read(out)
+    assert kept is not None
+    assert set(kept.groups) == {clip.group for clip in clips}
+    fresh = untrained(tmp_path, [])
+    calibrated.keep(fresh, kept)
+    candidate = of_runs([fresh], np.full(len(LABELS), 0.5), calibrated.read_all([fresh]))
+    with pytest.raises(DataError, match="heard in training, or calibrated on"):
+        evaluate([candidate], clips, library, "tiny")
+
+
+def test_runs_of_which_some_are_calibrated_are_not_judged_together(out: RunFolder, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"{tmp_path} was not calibrated, others beside it were"):
+        calibrated.read_all([out, untrained(tmp_path, [])])
 
 
 def test_a_network_is_asked_each_question_once(

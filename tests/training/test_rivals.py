@@ -8,13 +8,16 @@ import pytest
 
 from models.errors import DataError, OptionError
 from models.labels import CORE
+from models.signal import SAMPLE_RATE_HZ
 from tests.training.made_judges import Constant, constant
+from tests.training.tiny_corpus import write_index, write_sound
 from training import figures, page, report
 from training.clip import Clip
 from training.concert_figures import read_concerts
 from training.conditions import conditions
 from training.evaluate import evaluate
 from training.findings import Report
+from training.labelled_folder import LabelledFolder
 from training.library import Library
 from training.lineup import find_peer, runs_of
 from training.typed import evaluate_command
@@ -69,6 +72,31 @@ def test_thresholds_are_tuned_for_those_who_give_little(clips: list[Clip], libra
     assert pairs.scores.micro_f1 == 0
     assert pairs.tuned is not None
     assert pairs.tuned.micro_f1 == pytest.approx(2 / 3)
+
+
+@pytest.fixture
+def half_quiet(tmp_path: Path) -> list[Clip]:
+    """Recordings of two sources, those of one too quiet to be asked about."""
+    rng = np.random.default_rng(1)
+    rows: list[tuple[str, ...]] = []
+    for source, level in (("loud", 0.1), ("quiet", 0.0005)):
+        for k, label in enumerate((*CORE, "")):
+            write_sound(tmp_path / f"{source}{k}.wav", rng.normal(0, level, 4 * SAMPLE_RATE_HZ))
+            rows.append((f"{source}{k}.wav", label, f"{source}{k}", source, "CC0-1.0"))
+    return LabelledFolder(write_index(tmp_path, rows)).clips()
+
+
+def test_where_one_share_has_nothing_to_ask_about_nothing_is_tuned(
+    half_quiet: list[Clip], library: Library, few: None
+) -> None:
+    said: list[str] = []
+    told = evaluate([constant("first", CORE)], half_quiet, library, "tiny", halve=True, say=said.append)
+    assert told.shares == 2
+    assert all(each.top1_by_source.keys() <= {"loud"} for each in told.judgements)
+    assert not any(each.tuned for each in told.judgements)
+    assert any("no thresholds are tuned" in line for line in said)
+    with pytest.raises(DataError, match="only one holds anything to ask about"):
+        evaluate([constant("first", CORE)], half_quiet, library, "tiny", fit=True)
 
 
 def test_conditions_are_those_asked_for(found: Report) -> None:

@@ -1,12 +1,14 @@
 """A run as a judge: its best checkpoint, under torch."""
 
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 import numpy as np
 import torch
 
 from models.errors import DataError
-from training.candidates import Candidate
+from training.calibrated import Calibrated
+from training.candidates import Candidate, Own
 from training.clip import Clip
 from training.fit import load
 from training.mixing import Windows
@@ -16,12 +18,16 @@ from training.tagger import Tagger
 
 
 class RunJudge:
-    """A run's network; it has heard what it was trained on, and what chose its checkpoint."""
+    """A run's network; it has heard what it was trained on, and what chose its checkpoint.
 
-    def __init__(self, run: RunFolder) -> None:
+    Args:
+        fitted_on: groups of recordings that it was calibrated on, and so is not asked about either.
+    """
+
+    def __init__(self, run: RunFolder, fitted_on: Collection[str] = ()) -> None:
         self._run = run
         config = run.config()
-        self._heard = {*config.train, *config.validation}
+        self._heard = {*config.train, *config.validation, *fitted_on}
 
     @property
     def name(self) -> str:
@@ -42,8 +48,12 @@ class RunJudge:
         return load(self._run.config().recipe, self._run.best_checkpoint())
 
 
-def of_runs(runs: list[RunFolder], thresholds: Thresholds) -> Candidate:
+def of_runs(runs: list[RunFolder], thresholds: Thresholds, calibrated: Sequence[Calibrated] = ()) -> Candidate:
     """One candidate of one or several runs, with thresholds for each label.
+
+    Args:
+        thresholds: of all of them, where they were not calibrated.
+        calibrated: what was fitted to each of them, if it was.
 
     Raises:
         DataError: a folder is no run, or they differ in labels or task.
@@ -51,4 +61,8 @@ def of_runs(runs: list[RunFolder], thresholds: Thresholds) -> Candidate:
     recipes = [run.config().recipe for run in runs]
     if any((one.labels, one.task) != (recipes[0].labels, recipes[0].task) for one in recipes):
         raise DataError("only runs of the same labels and task can be judged together")
-    return Candidate(recipes[0].labels, recipes[0].task, tuple(RunJudge(run) for run in runs), thresholds)
+    if not calibrated:
+        return Candidate(recipes[0].labels, recipes[0].task, tuple(RunJudge(run) for run in runs), thresholds)
+    judges = tuple(RunJudge(run, fitted.groups) for run, fitted in zip(runs, calibrated, strict=True))
+    own = tuple(Own(np.array(fitted.thresholds), fitted.calibration) for fitted in calibrated)
+    return Candidate(recipes[0].labels, recipes[0].task, judges, thresholds, own)
