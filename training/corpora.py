@@ -10,7 +10,7 @@ from training.irmas import IRMAS_TEST_PART, Irmas, IrmasTest
 from training.labelled_folder import LabelledFolder
 from training.splits import Splits, by_group, holding_out
 
-_SHARE: Final = re.compile(r"^(?P<folder>.+)@(?:(?P<fold>\d+)/(?P<folds>\d+)|all)$")
+_SHARE: Final = re.compile(r"^(.+)(@(?:\d+/\d+|all))$")
 
 
 class Material(NamedTuple):
@@ -51,21 +51,25 @@ def open_corpus(folder: Path) -> Corpus:
     )
 
 
+def folder_and_share(text: str) -> tuple[str, str]:
+    """A corpus as typed, in two: its folder, and `@2/5`, `@all` or nothing."""
+    found = _SHARE.match(text)
+    return (found[1], found[2]) if found else (text, "")
+
+
 def open_material(text: str) -> Material:
     """`DIR` is split 60/20/20 by group; `DIR@k/n` holds out the k-th of n folds of its sources; `DIR@all`, nothing.
 
     Raises:
         DataError: no such corpus or fold.
     """
-    found = _SHARE.match(text)
-    if not found:
-        return Material(open_corpus(Path(text)), fold=None, everything=False)
-    corpus = open_corpus(Path(found["folder"]))
-    if found["fold"] is None:
-        return Material(corpus, fold=None, everything=True)
-    fold, folds = int(found["fold"]), int(found["folds"])
+    folder, share = folder_and_share(text)
+    corpus = open_corpus(Path(folder))
+    if share in {"", "@all"}:
+        return Material(corpus, fold=None, everything=share == "@all")
+    fold, folds = map(int, share.removeprefix("@").split("/"))
     if not 1 <= fold <= folds or folds < 2:
-        raise DataError(f"{text}: folds are numbered 1 to n, n at least 2, as in {found['folder']}@1/2")
+        raise DataError(f"{text}: folds are numbered 1 to n, n at least 2, as in {folder}@1/2")
     return Material(corpus, fold=(fold, folds), everything=False)
 
 

@@ -1,6 +1,5 @@
 """`whoplays table`: the seed's whole table by one command."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ from training.library import Library
 from training.reading import readable
 from training.run import RunFolder
 from training.table_rows import ROWS, Row
+from training.typed import table_command
 
 _CONSOLE = Console(stderr=True)
 
@@ -63,14 +63,7 @@ def table(
         folder = base.folder if base else None
         train(row.recipe, data=data, out=run.folder, base=folder, threads=threads, cache=cache, **changes)
 
-    typed = shlex.join(
-        [
-            *("whoplays", "table"),
-            *(part for text in data for part in ("--data", Path(text).name)),
-            *(part for path in judge or () for part in ("--judge", path.resolve().name)),
-            *("--runs", runs.name, "--out", f"{out.parent.name}/{out.name}".strip("/")),
-        ]
-    )
+    typed = table_command(data, judge or [], only or [], {"runs": runs, "out": out, "report": report})
     made: list[Made] = []
     for one in make_table(rows, runs, trained, materials, library, out, threads):
         made.append(one)

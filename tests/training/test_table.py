@@ -1,5 +1,6 @@
 """The seed's table: rows that are there are not trained again, all are asked the same, and the page says it."""
 
+import re
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +19,7 @@ from training.splits import Splits, by_group
 from training.table import Questions, make_table
 from training.table_page import page
 from training.table_rows import ROWS, Row
+from training.typed import table_command
 
 ROW = Row("forest-mel-3", "forest-mel", MappingProxyType({"trees": 3}), None, "38 %")
 
@@ -74,6 +76,28 @@ def test_a_run_that_has_heard_the_questions_is_refused(
 
     with pytest.raises(DataError, match="which the table is judged on"):
         list(make_table([ROW], tmp_path, train, [Questions("all", clips)], library, tmp_path, 1))
+
+
+def test_the_page_tells_the_command_that_was_given(
+    corpus: Path, cache: Path, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fold of a folder elsewhere, single rows and the page itself; typed again, it is understood the same way."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(table, "make_table", lambda *_: iter([table.Made(ROW, recipes.find(ROW.recipe), 1, None, ())]))
+    given = ["--data", f"{corpus}@2/5", "--judge", str(corpus), "--runs", "runs", "--out", "runs/table"]
+    given += ["--only", "forest-mel-50", "--only", "forest-raw-50", "--report", "docs/seed.md"]
+    whoplays.main(["table", *given, "--cache", str(cache)])
+    (command,) = re.findall(r"^whoplays table .*$", Path("docs/seed.md").read_text(), re.MULTILINE)
+    assert command == (
+        "whoplays table --data tiny@2/5 --judge tiny --only forest-mel-50 --only forest-raw-50 "
+        "--runs runs --out runs/table --report docs/seed.md"
+    )
+    whoplays.command_line().parse_args(command.split()[1:], exit_on_error=False, print_error=False)
+
+
+def test_a_folder_whose_name_holds_an_at_sign_is_told_whole() -> None:
+    told = table_command(["/x@y/a@b", "c@d@all"], [], [], {"runs": None})
+    assert told == "whoplays table --data a@b --data c@d@all"
 
 
 @pytest.mark.parametrize(
