@@ -1,0 +1,131 @@
+"""RTP as a source."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from stream.convert import Converter
+from stream.intake import Intake
+from stream.rtp.address import RtpAddress, read_address
+from stream.rtp.counts import Counts
+from stream.rtp.jitter import Piece
+from stream.rtp.payload import decode
+from stream.rtp.receiver import Receiver
+from stream.rtp.render import Renderer
+from stream.rtp.sockets import Inlet, label
+from stream.source import Block, Cause, ClockKind, SessionOverError
+from stream.uris import without_secrets
+
+POLL_S: Final = 0.1
+MOST_AT_ONCE: Final = 256
+
+
+def open_rtp(uri: str, intake: Intake) -> "RtpSource":
+    """Listen to `rtp://[bind]:port`, from now on.
+
+    Raises:
+        SourceError: the address or one of its options makes no sense, or it cannot be bound.
+    """
+    return RtpSource(read_address(uri), without_secrets(uri), intake)
+
+
+class RtpSource:
+    """What one RTP sender sends to an address; see `Receiver` and `JitterBuffer` for what is done about its losses.
+
+    A sender that is quiet makes `blocks` wait; when it goes on within some seconds, what is missing is filled.
+
+    Raises:
+        SourceError: the address cannot be bound, or a chosen channel is not there.
+    """
+
+    def __init__(self, address: RtpAddress, uri: str, intake: Intake) -> None:
+        self._refuse_missing_channels(address, intake)
+        self._inlet: Final = Inlet(address.host, address.port, address.interface)
+        self.port: Final = self._inlet.port
+        """The port; the one that the system chose if 0 was asked for."""
+        self.name = f"RTP on {label(address.host, self.port)}"
+        self.uri = uri
+        self.clock: ClockKind = "arrival"
+        self.outage: Cause = "network"
+        self.live = True
+        self._intake: Final = intake
+        self._receiver: Final = Receiver(address.formats, address.wait_ns)
+        self._renderer: Renderer | None = None
+        self._newest_ns = 0
+        self._stopped: Final = threading.Event()
+        self._lock: Final = threading.Lock()
+        self._running = False
+
+    @property
+    def counts(self) -> Counts:
+        """What became of every packet."""
+        return self._receiver.counts
+
+    def blocks(self) -> Iterator[Block]:
+        """The audio of one sender, until `stop`; see `Source`."""
+        if not self._enter():
+            return
+        try:
+            self._receiver.proceed()
+            while not self._stopped.is_set():
+                self._receive()
+                yield from self._render(self._receiver.pull(time.monotonic_ns()))
+                if self._receiver.over:
+                    yield from self._finish()
+                    raise SessionOverError(f"{self.name}: the sender began anew, or another one took its place")
+        finally:
+            self._leave()
+
+    def stop(self) -> None:
+        """Make `blocks` end soon, and give the port back; see `Source`."""
+        with self._lock:
+            self._stopped.set()
+            if not self._running:
+                self._inlet.close()
+
+    def _receive(self) -> None:
+        for data, arrived_ns in self._inlet.receive(self._patience_s(), MOST_AT_ONCE):
+            self._receiver.push(data, arrived_ns)
+            if self._receiver.over:
+                # What else has come is the next session's.
+                return
+
+    def _patience_s(self) -> float:
+        deadline_ns = self._receiver.deadline_ns
+        if deadline_ns is None:
+            return POLL_S
+        return min(POLL_S, max(0, deadline_ns - time.monotonic_ns()) / 1e9)
+
+    def _render(self, pieces: Iterable[Piece]) -> Iterator[Block]:
+        for piece in pieces:
+            if self._renderer is None:
+                self._renderer = Renderer(piece.form, self._intake)
+            self._newest_ns = piece.heard_ns
+            if piece.payload is None:
+                yield from self._renderer.lost(piece.frames, "network", piece.heard_ns)
+            else:
+                yield from self._renderer.heard(decode(piece.payload, piece.form), piece.heard_ns)
+
+    def _finish(self) -> Iterator[Block]:
+        yield from self._render(self._receiver.flush())
+        if self._renderer:
+            yield from self._renderer.finish(self._newest_ns)
+        self._renderer = None
+
+    def _enter(self) -> bool:
+        with self._lock:
+            self._running = not self._stopped.is_set()
+            return self._running
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._running = False
+            if self._stopped.is_set():
+                self._inlet.close()
+
+    @staticmethod
+    def _refuse_missing_channels(address: RtpAddress, intake: Intake) -> None:
+        """At once where it is known what comes; else a sender of mono is refused when it is heard."""
+        most = max(address.formats.values(), key=lambda form: form.channels)
+        Converter(most.rate_hz, most.channels, intake)
