@@ -13,10 +13,11 @@ from models.errors import DataError
 from training.clip import Clip
 from training.exam import Question, set_exam
 from training.fit import load
-from training.library import Library
+from training.library import Library, read_array
 from training.recipe import Recipe
 from training.run import RunFolder
 from training.scores import Probabilities, Truths
+from training.whole import whole
 
 SEED: Final = 7
 _BATCH: Final = 16
@@ -103,17 +104,16 @@ def _block(question: Question) -> str:
 def _kept(run: RunFolder, questions: list[Question], library: Library) -> Probabilities:
     """The answers to exactly these questions of exactly this network, from the file that holds them if there is one."""
     path = run.folder / "answers" / f"{_key(run.best_checkpoint(), questions)}.npy"
-    if path.is_file():
-        kept: Probabilities = np.load(path)
+    kept: Probabilities | None = read_array(path)
+    if kept is not None:
         return kept
     if not questions:
         raise DataError(f"nothing that {run.folder} has not heard can be asked about; give other recordings")
     found = np.concatenate(list(_asked(run, questions, library)))
     try:
         path.parent.mkdir(exist_ok=True)
-        unfinished = path.with_suffix(".tmp.npy")
-        np.save(unfinished, found)
-        unfinished.replace(path)
+        with whole(path) as unfinished:
+            np.save(unfinished, found)
     except OSError as error:
         raise DataError(f"{path.parent} cannot keep answers: {error.strerror}") from error
     return found

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from models.errors import DataError
 from training import soundscapes
 from training.clip import Clip
+from training.music import licences
 from training.networks.log_mel import FRAMES, MELS
 from training.run import write_json
+from training.whole import whole
 
 KINDS: Final = ("solo", "mix", "music")
 _NOBODY: Final = -1
@@ -36,6 +38,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Of the clips' names, labels, groups and kinds, in their order: it decides what is drawn."""
     music: str | None
     """Folder of unlabelled music."""
+    songs: tuple[tuple[str, str], ...] = ()
+    """Names and licences of what is in it; older manifests do not say."""
     rooms: str | None
     """Folder of impulse responses."""
     teachers: tuple[str, ...]
@@ -78,15 +82,20 @@ def describe(
     teachers: Iterable[str],
     seed: int,
 ) -> Manifest:
-    """The manifest of a bank of these clips."""
+    """The manifest of a bank of these clips.
+
+    Raises:
+        DataError: the music's table of licences is none.
+    """
     facts = [f"{clip.path.name} {sorted(clip.labels)} {clip.group} {clip.kind}" for clip in clips]
     return Manifest(
         labels=labels,
         groups=tuple(sorted({clip.group for clip in clips})),
         clips=len(clips),
         digest=hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16],
-        music=str(music) if music else None,
-        rooms=str(rooms) if rooms else None,
+        music=str(music.resolve()) if music else None,
+        songs=tuple(licences(music)) if music else (),
+        rooms=str(rooms.resolve()) if rooms else None,
         teachers=tuple(teachers),
         seed=seed,
     )
@@ -100,7 +109,7 @@ def begin(folder: Path, manifest: Manifest) -> None:
     """
     path = folder / "manifest.json"
     if path.is_file():
-        if read_manifest(folder) != manifest:
+        if _settings(read_manifest(folder)) != _settings(manifest):
             raise DataError(f"{folder} holds a bank of other recordings or settings; choose another folder")
         return
     try:
@@ -108,6 +117,19 @@ def begin(folder: Path, manifest: Manifest) -> None:
         write_json(path, manifest)
     except OSError as error:
         raise DataError(f"{folder} cannot hold a bank: {error.strerror}") from error
+
+
+def _settings(manifest: Manifest) -> Manifest:
+    """What decides whether two banks are of the same: older manifests name folders as they were typed."""
+    music, rooms = (str(Path(folder).resolve()) if folder else None for folder in (manifest.music, manifest.rooms))
+    return msgspec.structs.replace(manifest, music=music, rooms=rooms, songs=())
+
+
+def songs(manifest: Manifest) -> tuple[tuple[str, str], ...]:
+    """Names and licences of the unlabelled music in a bank; for an older one, as its folder tells them now."""
+    if manifest.songs or not manifest.music:
+        return manifest.songs
+    return tuple(licences(Path(manifest.music)))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -134,10 +156,8 @@ def missing(folder: Path, windows: int) -> list[int]:
 
 def keep(folder: Path, number: int, shard: Shard) -> None:
     """Write a shard; it appears only once it is whole."""
-    path = shard_path(folder, number)
-    unfinished = path.with_suffix(".tmp.npz")
-    np.savez(unfinished, **shard._asdict())
-    unfinished.replace(path)
+    with whole(shard_path(folder, number)) as unfinished:
+        np.savez(unfinished, **shard._asdict())
 
 
 def load(folders: Sequence[Path], may_hear: Container[str]) -> Bank:

@@ -11,12 +11,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from models.errors import DataError
-from training.library import Library
+from training.fit import DAMAGED
+from training.library import Library, stamp
 from training.mixing import balanced, solos
 from training.recipe import Recipe
 from training.run import RunFolder
 from training.splits import Splits
 from training.tagger import Tagger
+from training.whole import whole
 from training.windows import Example, draw_windows
 
 _BATCH: Final = 16
@@ -54,24 +56,34 @@ def hear(front: Callable[[Tensor], Tensor], recipe: Recipe, splits: Splits, libr
 
 
 def kept(path: Path, key: str, make: Callable[[], Heard]) -> Heard:
-    """What was heard before and kept in `path` under the same key; else made and kept."""
-    found = torch.load(path) if path.is_file() else {}
-    if found.get("key") == key:
-        return Heard(found["features"].clone(), found["targets"].clone())
+    """What was heard before and kept in `path` under the same key; else, or where that is damaged, made and kept."""
+    found = _read(path, key)
+    if found is not None:
+        return found
     heard = make()
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"key": key, **heard._asdict()}, path)
+    with whole(path) as unfinished:
+        torch.save({"key": key, **heard._asdict()}, unfinished)
     return heard
 
 
+def _read(path: Path, key: str) -> Heard | None:
+    try:
+        found = torch.load(path)
+        return Heard(found["features"].clone(), found["targets"].clone()) if found["key"] == key else None
+    except (OSError, *DAMAGED):
+        return None
+
+
 def key_of(recipe: Recipe, splits: Splits, base: Path) -> str:
-    """What features depend on: the drawing of windows, the recordings, and the checkpoint that hears them."""
+    """What features depend on: the drawing of windows, the recordings as they are now, and what hears them."""
     drawn = (recipe.network, recipe.material, recipe.labels, recipe.epoch_windows, recipe.seed)
-    facts = msgspec.json.encode([drawn, [str(clip.path) for clip in splits.train]])
+    facts = msgspec.json.encode([drawn, [(stamp(clip.path), sorted(clip.labels)) for clip in splits.train]])
     return hashlib.sha256(facts + base.read_bytes()).hexdigest()
 
 
 def keep_checkpoint(tagger: Tagger, run: RunFolder) -> None:
     """Keep a network as the run's last checkpoint: once, when all is learnt."""
     run.checkpoints.mkdir(parents=True, exist_ok=True)
-    torch.save({"state_dict": tagger.state_dict()}, run.last_checkpoint)
+    with whole(run.last_checkpoint) as unfinished:
+        torch.save({"state_dict": tagger.state_dict()}, unfinished)

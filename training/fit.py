@@ -25,6 +25,9 @@ from training.run import RunFolder
 from training.splits import Splits, refuse_heard
 from training.tagger import Tagger
 
+DAMAGED: Final = (EOFError, IndexError, KeyError, TypeError, ValueError, RuntimeError, UnpicklingError)
+"""What torch raises for a file that it did not write, or of which a part is missing."""
+
 # What Lightning and torchmetrics say of things that are meant to be as they are.
 _REMARKS: Final = (
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
@@ -93,7 +96,7 @@ def load(recipe: Recipe, checkpoint: Path) -> Tagger:
     try:
         kept = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
         tagger.load_state_dict({name: value for name, value in kept.items() if not name.startswith("pupil.")})
-    except (OSError, EOFError, KeyError, RuntimeError, UnpicklingError) as error:
+    except (OSError, *DAMAGED) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{checkpoint} cannot be used ({reason}); train the run again") from error
     return tagger.eval()

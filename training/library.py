@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import soundfile
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models.errors import DataError
 from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from training.clip import Clip
+from training.whole import whole
 
 _UNKNOWN_LENGTH: Final = 1 << 62
 
@@ -75,15 +76,32 @@ class Library:
         return cut(self.audio(clip), start)
 
     def _cached(self, path: Path) -> NDArray[np.int16]:
-        facts = path.stat()
-        key = hashlib.sha256(f"{path.resolve()} {facts.st_size} {facts.st_mtime_ns}".encode()).hexdigest()
-        kept = self.cache / f"{key[:32]}.npy"
-        if not kept.exists():
-            unfinished = kept.with_suffix(f".{os.getpid()}.tmp.npy")
+        kept = self.cache / f"{hashlib.sha256(stamp(path).encode()).hexdigest()[:32]}.npy"
+        mapped: NDArray[np.int16] | None = read_array(kept, mapped=True)
+        if mapped is not None:
+            return mapped
+        with whole(kept) as unfinished:
             np.save(unfinished, decode(path))
-            unfinished.replace(kept)
-        mapped: NDArray[np.int16] = np.load(kept, mmap_mode="r")
-        return mapped
+        made: NDArray[np.int16] = np.load(kept, mmap_mode="r")
+        return made
+
+
+def stamp(path: Path) -> str:
+    """What a file is known by: where it is, how large, and when it was last changed.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    facts = path.stat()
+    return f"{path.resolve()} {facts.st_size} {facts.st_mtime_ns}"
+
+
+def read_array(path: Path, *, mapped: bool = False) -> Any:
+    """An array that was kept, mapped into memory if asked for; None where there is none, or what is left of one."""
+    try:
+        return np.load(path, mmap_mode="r" if mapped else None)
+    except (OSError, EOFError, ValueError):
+        return None
 
 
 def decode(path: Path) -> NDArray[np.int16]:

@@ -19,7 +19,7 @@ from training import bank, soundscapes
 from training.bank import KINDS, Bank, Manifest, Shard
 from training.clip import Clip
 from training.library import Library, decode
-from training.music import Music, licences
+from training.music import Music
 from training.networks.log_mel import FLOOR, MelPower
 from training.recipe import Recipe
 from training.run import Config, RunFolder
@@ -124,7 +124,7 @@ def with_banks(config: Config, folders: Sequence[Path]) -> Config:
         DataError: a folder holds no bank.
     """
     manifests = [bank.read_manifest(folder) for folder in folders]
-    music = {known for manifest in manifests if manifest.music for known in licences(Path(manifest.music))}
+    music = {known for manifest in manifests for known in bank.songs(manifest)}
     teachers = {name for manifest in manifests for name in manifest.teachers}
     return msgspec.structs.replace(config, teachers=tuple(sorted(teachers)), music=tuple(sorted(music)))
 

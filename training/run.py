@@ -16,6 +16,7 @@ from models.errors import DataError
 from training.clip import Clip
 from training.recipe import Recipe
 from training.splits import Splits
+from training.whole import whole
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,8 +109,9 @@ class RunFolder:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write any message or mapping as indented JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    """Write any message or mapping as indented JSON; an earlier file stands until all is written."""
+    with whole(path) as unfinished:
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
 def groups(clips: list[Clip]) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from training.clip import Clip
 from training.evaluate import evaluate
 from training.figures import draw_confusions
 from training.findings import Report
-from training.fit import keep_freed_memory, load
+from training.fit import DAMAGED, keep_freed_memory, load
 from training.judges.of_run import of_runs
-from training.library import Library
+from training.library import Library, stamp
 from training.recipe import Recipe
 from training.run import RunFolder, write_json
 from training.table_rows import Row
@@ -74,10 +74,18 @@ def make_table(
 
 
 def _finished(run: RunFolder) -> bool:
-    """Whether nothing is left to learn; what does not learn by Lightning's epochs is kept only at its end."""
+    """Whether nothing is left to learn; what does not learn by Lightning's epochs is kept only at its end.
+
+    A damaged checkpoint is put away, and its row learnt again.
+    """
     if not run.last_checkpoint.is_file():
         return False
-    epoch = torch.load(run.last_checkpoint, map_location="cpu", weights_only=False).get("epoch")
+    try:
+        epoch = dict(torch.load(run.last_checkpoint, map_location="cpu", weights_only=False)).get("epoch")
+    except DAMAGED:
+        # Otherwise training would try to go on from it.
+        run.last_checkpoint.unlink()
+        return False
     return epoch is None or epoch + 1 >= run.config().recipe.epochs
 
 
@@ -118,5 +126,5 @@ def _kept(path: Path) -> _Kept | None:
 
 
 def _key(checkpoint: Path, clips: list[Clip]) -> str:
-    names = "\n".join(f"{clip.path} {sorted(clip.labels)}" for clip in clips)
+    names = "\n".join(f"{stamp(clip.path)} {sorted(clip.labels)}" for clip in clips)
     return hashlib.sha256(checkpoint.read_bytes() + names.encode()).hexdigest()

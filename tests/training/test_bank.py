@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from models.errors import DataError
 from models.labels import CORE
 from tests.training.make_clips import clip
+from tests.training.tiny_corpus import write_sound
 from training import bank, soundscapes
 from training.bank import Shard
 
@@ -70,6 +72,40 @@ def test_a_bank_is_gone_on_with_only_by_the_same(tmp_path: Path) -> None:
     bank.begin(tmp_path, describe())
     with pytest.raises(DataError, match="holds a bank of other recordings or settings"):
         bank.begin(tmp_path, describe(seed=2))
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    write_sound(tmp_path / "songs" / "a.wav", np.ones(1000))
+    (tmp_path / "songs" / "licences.csv").write_text("name,licence\nalbum,CC0\n")
+    return tmp_path / "songs"
+
+
+def test_a_bank_knows_the_licences_of_its_music(music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it is loaded from elsewhere, and the music is gone."""
+    monkeypatch.chdir(tmp_path)
+    bank.begin(tmp_path / "bank", bank.describe(CLIPS, CORE, Path("songs"), None, (), 1))
+    bank.begin(tmp_path / "bank", bank.describe(CLIPS, CORE, music, None, (), 1))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    music.rename(tmp_path / "moved")
+    assert bank.songs(bank.read_manifest(tmp_path / "bank")) == (("album", "CC0"),)
+
+
+def test_an_older_bank_is_gone_on_with(music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its manifest names folders as they were typed, and does not know whose music it holds."""
+    monkeypatch.chdir(tmp_path)
+    made = bank.describe(CLIPS, CORE, music, music, (), 1)
+    older = msgspec.to_builtins(made) | {"music": "songs", "rooms": "./songs"}
+    del older["songs"]
+    (tmp_path / "bank").mkdir()
+    (tmp_path / "bank" / "manifest.json").write_bytes(msgspec.json.encode(older))
+    bank.begin(tmp_path / "bank", made)
+    bank.keep(tmp_path / "bank", 0, shard_of([[0]]))
+    assert len(bank.load([tmp_path / "bank"], set(made.groups)).windows.kinds) == 1
+    assert bank.songs(bank.read_manifest(tmp_path / "bank")) == (("album", "CC0"),)
+    with pytest.raises(DataError, match="other recordings or settings"):
+        bank.begin(tmp_path / "bank", bank.describe(CLIPS, CORE, None, music, (), 1))
 
 
 def test_other_labels_of_a_recording_make_another_bank() -> None:

@@ -161,6 +161,16 @@ def test_answers_are_those_of_this_network(clips: list[Clip], library: Library, 
     assert not np.allclose(before, answers.answer(run, clips[:4], LABELS, library).probabilities)
 
 
+def test_answers_of_which_a_part_is_missing_are_asked_for_again(
+    clips: list[Clip], library: Library, few: None, tmp_path: Path
+) -> None:
+    run = untrained(tmp_path, [])
+    before = answers.answer(run, clips[:4], LABELS, library).probabilities
+    (kept,) = (tmp_path / "answers").iterdir()
+    kept.write_bytes(kept.read_bytes()[:200])
+    np.testing.assert_array_equal(answers.answer(run, clips[:4], LABELS, library).probabilities, before)
+
+
 def test_one_run_alone_is_not_calibrated(runs: list[RunFolder], clips: list[Clip], library: Library, few: None) -> None:
     with pytest.raises(DataError, match="calibrations are fitted across runs"):
         calibrate(runs[:1], Material("tiny", clips), [], library, runs[0], ASK, threads=1)

@@ -65,6 +65,16 @@ def test_a_file_that_changed_is_decoded_again(tmp_path: Path, library: Library) 
     assert Library(tmp_path / "cache").audio(at(path))[0, 0] == round(0.5 * FULL)
 
 
+@pytest.mark.parametrize("length", [0, 50, 500])
+def test_what_is_left_of_a_kept_recording_is_decoded_again(tmp_path: Path, library: Library, length: int) -> None:
+    path = write_sound(tmp_path / "a.wav", np.full(1000, 0.25))
+    library.audio(at(path))
+    (kept,) = library.cache.iterdir()
+    kept.write_bytes(kept.read_bytes()[:length])
+    assert Library(library.cache).audio(at(path)).shape == (1, 1000)
+    assert list(library.cache.iterdir()) == [kept]
+
+
 def test_what_cannot_be_used_is_set_aside_with_the_reason(tmp_path: Path, library: Library) -> None:
     write_sound(tmp_path / "good.wav", np.full(1000, 0.25))
     write_sound(tmp_path / "silent.wav", np.zeros(1000))

@@ -1,5 +1,6 @@
 """The seed's table: rows that are there are not trained again, all are asked the same, and the page says it."""
 
+import os
 import re
 from pathlib import Path
 from types import MappingProxyType
@@ -64,6 +65,45 @@ def test_a_row_is_trained_and_judged_once(
     assert "## test split: the four core labels" in text
     assert "leaked" in text
     assert (tmp_path / "out" / ROW.name / "confusion-pairs-test-split.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_row_whose_files_are_damaged_is_made_again(
+    splits: Splits, library: Library, tmp_path: Path, few: None
+) -> None:
+    trained: list[str] = []
+
+    def train(row: Row, run: RunFolder, base: RunFolder | None) -> None:
+        trained.append(row.name)
+        recipe = msgspec.structs.replace(recipes.find(row.recipe), epoch_windows=24, **row.changes)
+        run.write_config(configure(recipe, (), splits))
+        grow(recipe, splits, library, run, threads=1)
+
+    def make() -> table.Made:
+        materials = [Questions("test split", splits.test)]
+        (made,) = make_table([ROW], tmp_path / "runs", train, materials, library, tmp_path / "out", 1)
+        return made
+
+    reports = [make().reports]
+    checkpoint = RunFolder(tmp_path / "runs" / ROW.name).last_checkpoint
+    for damaged in (checkpoint, tmp_path / "out" / ROW.name / "test split.json"):
+        damaged.write_bytes(damaged.read_bytes()[:100])
+        reports.append(make().reports)
+    assert reports[0] == reports[1] == reports[2]
+    assert len(trained) == 2
+
+
+def test_a_row_is_asked_again_about_recordings_that_have_changed(splits: Splits, tmp_path: Path) -> None:
+    (tmp_path / "last.ckpt").write_bytes(b"a network")
+    before = table._key(tmp_path / "last.ckpt", splits.test)
+    assert table._key(tmp_path / "last.ckpt", splits.test) == before
+    first = splits.test[0].path
+    copy = tmp_path / first.name
+    copy.write_bytes(first.read_bytes())
+    changed = [msgspec.structs.replace(splits.test[0], path=copy), *splits.test[1:]]
+    keys = [table._key(tmp_path / "last.ckpt", changed)]
+    os.utime(copy, ns=(1, 1))
+    keys.append(table._key(tmp_path / "last.ckpt", changed))
+    assert len({before, *keys}) == 3
 
 
 def test_a_run_that_has_heard_the_questions_is_refused(

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+
+from training.whole import whole
+
+
+def test_a_file_appears_once_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    with whole(path) as unfinished:
+        assert unfinished.suffix == ".json"
+        unfinished.write_text("half")
+        assert not path.exists()
+        unfinished.write_text("all")
+    assert path.read_text() == "all"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_fails_leaves_the_earlier_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("earlier")
+
+    def fail() -> None:
+        with whole(path) as unfinished:
+            unfinished.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [path]
