@@ -1,32 +1,46 @@
-"""Gathering windows that are inferred together."""
+"""Gathering windows that are inferred together, of all streams."""
 
 import time
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from stream.hearing import Hearing
 from stream.ring import Audio
-from stream.windower import Missed, Span, Windower
+from stream.windower import Missed, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Windows to be inferred together, in the order in which they were heard."""
+class Piece(NamedTuple):
+    """A window in a batch."""
+
+    hearing: Hearing
+    span: Span
+
+
+class Loss(NamedTuple):
+    """What was missed of a stream, after its windows in the batch."""
+
+    hearing: Hearing
+    missed: Missed
+
+
+class Batch(NamedTuple):
+    """Windows to be inferred together, of each stream in the order in which they were heard."""
 
     audio: Audio
     """`[n, channels, samples]`, valid until the next batch is gathered."""
-    spans: tuple[Span, ...]
-    missed: Missed | None
-    """What was missed after these windows."""
+    pieces: tuple[Piece, ...]
+    losses: tuple[Loss, ...]
     ready_ns: int
     """Monotonic time at which the gathering was done."""
-    queue: int
-    """Complete windows that still wait."""
 
 
 class Batcher:
     """Gathers what is ready and never waits for more, into rows that are allocated once.
+
+    Streams take turns, a window each, and who was first is last the next time: so no stream, however fast its hop or
+    far behind, keeps another waiting.
 
     Args:
         channels: of a window.
@@ -37,19 +51,30 @@ class Batcher:
     def __init__(self, channels: int, window_samples: int, sizes: tuple[int, ...]) -> None:
         self._sizes: Final = sizes
         self._rows: Final = np.empty((sizes[-1], channels, window_samples), np.float32)
+        self._turn = 0
 
-    def gather(self, windower: Windower) -> Batch:
-        """Take the largest warmed batch that is ready, or what comes before a miss."""
-        spans: list[Span] = []
-        missed = None
-        for row in self._rows[: self._size(windower.ready)]:
-            piece = windower.take(row)
-            if isinstance(piece, Span):
-                spans.append(piece)
+    def gather(self, hearings: Sequence[Hearing]) -> Batch:
+        """Take the largest warmed batch that is ready; of a stream that missed something, only what came before."""
+        turns = list(self._turns(hearings))
+        pieces: list[Piece] = []
+        losses: list[Loss] = []
+        for hearing in turns[: self._size(len(turns))]:
+            if any(loss.hearing is hearing for loss in losses):
                 continue
-            missed = piece
-            break
-        return Batch(self._rows[: len(spans)], tuple(spans), missed, time.monotonic_ns(), windower.ready)
+            taken = hearing.take(self._rows[len(pieces)])
+            if isinstance(taken, Span):
+                pieces.append(Piece(hearing, taken))
+            elif taken:
+                losses.append(Loss(hearing, taken))
+        return Batch(self._rows[: len(pieces)], tuple(pieces), tuple(losses), time.monotonic_ns())
+
+    def _turns(self, hearings: Sequence[Hearing]) -> Iterator[Hearing]:
+        """Whose window is next, until all that are ready have had their turn or the largest batch is full."""
+        self._turn += 1
+        first = self._turn % max(1, len(hearings))
+        waiting = [(hearing, hearing.windower.ready) for hearing in (*hearings[first:], *hearings[:first])]
+        for turn in range(min(self._sizes[-1], max((ready for _, ready in waiting), default=0))):
+            yield from (hearing for hearing, ready in waiting if ready > turn)
 
     def _size(self, ready: int) -> int:
         return max((size for size in self._sizes if size <= ready), default=0)

@@ -10,13 +10,14 @@ from stream.display import Display
 from stream.endpoint import DEFAULT_ENDPOINT
 from stream.engine import Engine
 from stream.file_source import Speed
+from stream.habits import WINDOW_S
 from stream.level import SILENCE_DBFS
 from stream.lines import note
-from stream.listen import WINDOW_S, open_engine
+from stream.listen import open_engine, open_source
 from stream.messages import End
 from stream.pcm_source import Encoding, PcmFormat
 from stream.publisher import Publisher
-from stream.sources import CHOICES, from_uri
+from stream.sources import CHOICES
 from stream.subscriber import Subscriber
 from stream.terminal import leaving, reader_may_leave, stopping
 from stream.view import View, choose_view
@@ -69,9 +70,9 @@ def listen(
         raise OptionError(f"waiting {wait} s makes no sense; give 0 to {LONGEST_WAIT_S:.0f} s, which is a day")
     pcm = PcmFormat(encoding=encoding, rate_hz=rate, channels=channels)
     publisher = None if no_publish else Publisher(publish, insecure=insecure)
-    heard = from_uri(source, speed=speed, pcm=pcm)
+    opening = open_source(source, speed, pcm)
     engine = open_engine(
-        heard,
+        opening,
         stream=stream,
         model=model,
         hop_s=hop,
@@ -85,7 +86,7 @@ def listen(
             note(f"publishing on {publisher.endpoint}")
             publisher.wait_for_subscriber(wait)
         view = choose_view(json=json)
-        _show(engine, Display(view) if heard.live else view)
+        _show(engine, Display(view) if opening.live else view)
 
 
 def watch(
@@ -126,3 +127,4 @@ def _show(engine: Engine, view: View) -> None:
     with reader_may_leave(), view, stopping(engine.stop), closing(engine.run()) as messages:
         for message in messages:
             view.show(message)
+    engine.check()

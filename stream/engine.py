@@ -1,171 +1,201 @@
-"""One stream from its source to its messages."""
+"""From streams to messages: whatever is ready is inferred, judged and published, in one thread."""
 
+import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
-from typing import Final
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import groupby
+from typing import Final, Literal
 
-from models.errors import SourceError, WhoplaysError
-from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from stream.batcher import Batcher
-from stream.clock import SampleClock
-from stream.feeder import Feeder
-from stream.judge import Inferred, Judge
-from stream.level import SILENCE_DBFS
-from stream.messages import Counters, End, Message, ModelInfo, Reason, SourceInfo, State, Status
+from models.errors import WhoplaysError
+from models.signal import CHANNELS, WINDOW_SAMPLES
+from stream.batcher import Batch, Batcher
+from stream.habits import Habits
+from stream.hearing import Hearing
+from stream.judge import Inferred
+from stream.messages import Message
+from stream.opening import Opening
 from stream.publisher import Publisher
 from stream.recognizer import Recognizer
-from stream.ring import RingBuffer
-from stream.session import Session
-from stream.source import Source
-from stream.windower import Windower
+from stream.stream import Stream
 
-RING_WINDOWS: Final = 4
-HEARTBEAT_NS: Final = 1_000_000_000
-STALLED_NS: Final = 2_000_000_000
 WAKE_S: Final = 0.1
 
 
 class Engine:
-    """Listens to one source and says who plays: source thread -> ring -> windows -> inference -> messages.
+    """Listens to streams and says who plays: source threads -> rings -> windows -> inference -> messages.
 
-    The engine runs in the thread that iterates over `run`. A live source does not wait for it: when it falls more than
-    three windows behind, the oldest windows are given up and a `gap` says so. Any other source waits.
+    The engine runs in the thread that iterates over `run`. A live source does not wait for it: when inference cannot
+    keep up, the oldest windows are given up and a `gap` says so. Any other source waits.
 
     Args:
-        source: what to listen to; once.
-        recognizer: what to listen with.
-        stream: the stable id of the stream.
-        hop_samples: from the start of one window to the next; from 1 to the window's length.
-        silence_dbfs: below this level a window is silence.
         publisher: where the messages go as well; whoever made it enters and leaves it.
+        lasting: go on without any stream, until `stop`.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        recognizer: Recognizer,
-        *,
-        stream: str = "main",
-        hop_samples: int = WINDOW_SAMPLES,
-        silence_dbfs: float = SILENCE_DBFS,
-        publisher: Publisher | None = None,
-    ) -> None:
-        self._source: Final = source
-        self._recognizer: Final = recognizer
+    def __init__(self, publisher: Publisher | None = None, *, lasting: bool = False) -> None:
+        self.beats = 0
+        """How often the engine has gone round: while it grows, nothing hangs."""
         self._publisher: Final = publisher
-        self._ring: Final = RingBuffer(CHANNELS, RING_WINDOWS * WINDOW_SAMPLES)
-        self._clock: Final = SampleClock(SAMPLE_RATE_HZ)
-        self._windower: Final = Windower(self._ring, WINDOW_SAMPLES, hop_samples)
-        self._batcher: Final = Batcher(CHANNELS, WINDOW_SAMPLES, recognizer.warmed)
-        self._session: Final = Session(stream)
-        self._judge: Final = Judge(self._session, recognizer, self._clock, source.clock, silence_dbfs)
+        self._lasting: Final = lasting
+        self._bell: Final = threading.Event()
+        self._streams: Final[dict[str, Stream]] = {}
+        self._left: Final[list[Stream]] = []
+        self._batchers: Final[dict[int, Batcher]] = {}
+        self._asked: Final = deque[Callable[[], None]]()
         self._stopped = False
-        self._over = False
-        self._status_due_ns = 0
+
+    def add(self, opening: Opening, recognizer: Recognizer, habits: Habits) -> None:
+        """Listen to one more stream, in the place of the one of that name if there is one; from any thread."""
+        self._ask(lambda: self._add(Stream(opening, recognizer, habits, self._bell)))
+
+    def remove(self, name: str) -> None:
+        """Listen no longer to a stream; from any thread."""
+        self._ask(lambda: self._remove(name))
 
     def stop(self) -> None:
-        """Make `run` end soon, with an `end` message; may be called from any thread or signal handler."""
+        """Make `run` end soon: what was heard is judged, then each stream says `end`. From any thread or handler."""
         self._stopped = True
+        self._bell.set()
 
     def run(self) -> Generator[Message]:
-        """Every message, as it is published. Closing the generator ends the stream as `stop` does.
+        """Every message, as it is published. Closing the generator ends the streams as `stop` does, undrained.
 
         Raises:
-            SourceError: the audio is damaged, or shorter than a window; the `end` message has said so already.
+            WhoplaysError: the model fails; every `end` message has said so already.
         """
-        with Feeder(self._source, self._ring, self._clock) as feeder:
-            try:
-                yield from self._say(self._listen())
-                self._check_end(feeder)
-            except GeneratorExit:
-                self._farewell("stopped")
-                raise
-            except WhoplaysError as error:
-                yield from self._farewell("failed", str(error))
-                raise
-            yield from self._farewell("stopped" if self._stopped else "finished")
+        try:
+            yield from self._go_round()
+        except GeneratorExit:
+            self._say_farewell("stopped", "")
+            raise
+        except WhoplaysError as error:
+            yield from self._say_farewell("failed", str(error))
+            raise
+        finally:
+            self._leave_all()
 
-    def _say(self, messages: Iterable[Message]) -> Iterator[Message]:
+    def check(self) -> None:
+        """Raise what went wrong with the first stream that failed, after `run`."""
+        for stream in (*self._left, *self._streams.values()):
+            if stream.failure:
+                raise stream.failure
+
+    def _go_round(self) -> Iterator[Message]:
+        while True:
+            self._bell.clear()
+            self._do_asked()
+            if self._stopped:
+                self._stop_all()
+            idle = True
+            for messages in self._infer():
+                idle = False
+                yield from messages
+            for stream in self._current():
+                yield from self._say(stream, stream.follow(self._dropped))
+            self.beats += 1
+            if self._over:
+                return
+            if idle:
+                self._bell.wait(WAKE_S)
+
+    @property
+    def _over(self) -> bool:
+        all_over = all(stream.over for stream in self._current()) and not self._asked
+        return all_over and (self._stopped or not self._lasting)
+
+    @property
+    def _dropped(self) -> int:
+        return self._publisher.dropped if self._publisher else 0
+
+    def _current(self) -> list[Stream]:
+        """Streams that have not said `end`, those that were removed first."""
+        return [stream for stream in (*self._left, *self._streams.values()) if not stream.over]
+
+    def _infer(self) -> Iterator[Iterator[Message]]:
+        """Messages about a batch for each model that is ready for one."""
+        ready = [stream for stream in self._current() if stream.hearing.windower.ready]
+        for key, streams in groupby(sorted(ready, key=_model), key=_model):
+            together = list(streams)
+            recognizer = together[0].recognizer
+            if key not in self._batchers:
+                self._batchers[key] = Batcher(CHANNELS, WINDOW_SAMPLES, recognizer.warmed)
+            batch = self._batchers[key].gather([stream.hearing for stream in together])
+            yield self._judge(batch, recognizer, {id(stream.hearing): stream for stream in together})
+
+    def _judge(self, batch: Batch, recognizer: Recognizer, streams: dict[int, Stream]) -> Iterator[Message]:
+        for hearing, inferred in _inferred(batch, recognizer):
+            yield from self._say(streams[id(hearing)], hearing.judge.judge(inferred))
+        for hearing, missed in batch.losses:
+            yield from self._say(streams[id(hearing)], [hearing.overload(missed)])
+
+    def _say(self, stream: Stream, messages: Iterable[Message]) -> Iterator[Message]:
         for message in messages:
             if self._publisher:
-                self._publisher.send(message, wait=not self._source.live)
+                self._publisher.send(message, wait=not stream.live)
             yield message
 
-    def _listen(self) -> Iterator[Message]:
-        yield from self._heartbeat()
-        while not self._stopped and not (self._ring.closed and not self._windower.ready):
-            self._windower.wait(WAKE_S)
-            yield from self._infer()
-            yield from self._heartbeat()
+    def _say_farewell(self, reason: Literal["stopped", "failed"], detail: str) -> list[Message]:
+        """The last messages of all, published before anyone who iterates can leave."""
+        streams = self._current()
+        return [m for s in streams for m in self._say(s, s.farewell(reason, self._dropped, detail))]
 
-    def _infer(self) -> Iterator[Message]:
-        batch = self._batcher.gather(self._windower)
-        start_ns = time.monotonic_ns()
-        if batch.spans:
-            probabilities = self._recognizer.recognize(batch.audio)
-            yield from self._judge.judge(Inferred(batch, probabilities, start_ns, time.monotonic_ns()))
-        if batch.missed:
-            yield self._judge.gap(batch.missed)
+    def _ask(self, wish: Callable[[], None]) -> None:
+        self._asked.append(wish)
+        self._bell.set()
 
-    def _check_end(self, feeder: Feeder) -> None:
-        feeder.check()
-        if not self._stopped and not self._judge.windows:
-            heard_s, window_s = self._ring.written / SAMPLE_RATE_HZ, WINDOW_SAMPLES / SAMPLE_RATE_HZ
-            raise SourceError(
-                f"{self._source.name} ended after {heard_s:.2f} s; a window needs {window_s:.0f} s of audio"
-            )
+    def _do_asked(self) -> None:
+        while self._asked:
+            self._asked.popleft()()
 
-    def _farewell(self, reason: Reason, detail: str = "") -> list[Message]:
-        """The last messages, published before anyone who iterates can leave."""
-        self._over = True
-        return list(self._say(self._last_words(reason, detail)))
+    def _add(self, stream: Stream) -> None:
+        self._remove(stream.name)
+        self._streams[stream.name] = stream
+        stream.start()
 
-    def _last_words(self, reason: Reason, detail: str) -> Iterator[Message]:
-        yield from self._judge.finish()
-        yield self._status()
-        yield End(**self._session.head(End), reason=reason, detail=detail, final=self._ring.written)
+    def _remove(self, name: str) -> None:
+        self._left[:] = [stream for stream in self._left if not stream.over or stream.failure]
+        if name in self._streams:
+            stream = self._streams.pop(name)
+            stream.stop()
+            self._left.append(stream)
 
-    def _heartbeat(self) -> Iterator[Status]:
-        if time.monotonic_ns() >= self._status_due_ns:
-            self._status_due_ns = time.monotonic_ns() + HEARTBEAT_NS
-            yield self._status()
+    def _stop_all(self) -> None:
+        for stream in self._current():
+            stream.stop()
 
-    def _state(self) -> State:
-        if self._over:
-            return "ended"
-        if not self._ring.written:
-            return "connecting"
-        if not self._windower.ready and time.monotonic_ns() - self._clock.newest_ns > STALLED_NS:
-            return "stalled"
-        return "silent" if self._judge.silent else "listening"
+    def _leave_all(self) -> None:
+        streams = (*self._left, *self._streams.values())
+        for stream in streams:
+            stream.stop()
+        for stream in streams:
+            stream.join()
 
-    def _status(self) -> Status:
-        card = self._recognizer.card
-        last_seq = dict(self._session.last_seq)
-        last_seq.pop("status", None)
-        return Status(
-            **self._session.head(Status),
-            source=SourceInfo(name=self._source.name, uri=self._source.uri),
-            state=self._state(),
-            sample_rate_hz=SAMPLE_RATE_HZ,
-            window_samples=WINDOW_SAMPLES,
-            hop_samples=self._windower.hop_samples,
-            model=ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12]),
-            labels=self._recognizer.labels,
-            thresholds=self._recognizer.thresholds,
-            release=self._recognizer.card.hysteresis.release,
-            provider=self._recognizer.provider,
-            counters=self._counters(),
-            lag_ns=self._judge.lag_ns,
-            last_seq=last_seq,
-        )
 
-    def _counters(self) -> Counters:
-        return Counters(
-            heard_samples=self._ring.written,
-            windows=self._judge.windows,
-            lost_samples=self._judge.lost_samples,
-            overflows=self._judge.gaps,
-            dropped_windows=self._windower.dropped,
-            dropped_messages=self._publisher.dropped if self._publisher else 0,
+def _model(stream: Stream) -> int:
+    return id(stream.recognizer)
+
+
+def _inferred(batch: Batch, recognizer: Recognizer) -> Iterator[tuple[Hearing, Inferred]]:
+    """Each window of a batch with what the recogniser makes of it, and whose it is."""
+    if not batch.pieces:
+        return
+    start_ns = time.monotonic_ns()
+    probabilities = recognizer.recognize(batch.audio)
+    end_ns = time.monotonic_ns()
+    for (hearing, span), audio, row in zip(batch.pieces, batch.audio, probabilities, strict=True):
+        yield (
+            hearing,
+            Inferred(
+                span=span,
+                audio=audio,
+                probabilities=row,
+                closed_ns=hearing.clock.heard_ns(span.end),
+                lost_samples=hearing.holes.within(span.start, span.end),
+                ready_ns=batch.ready_ns,
+                start_ns=start_ns,
+                end_ns=end_ns,
+                batch=len(batch.pieces),
+                queue=hearing.windower.ready,
+            ),
         )

@@ -1,88 +1,83 @@
 """From inferred windows to the messages about them."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from models.errors import ModelError
-from stream.batcher import Batch
-from stream.clock import SampleClock, wall_ns
+from stream.clock import wall_ns
 from stream.decider import Change, Decider
 from stream.level import Level, measure
-from stream.messages import Event, Gap, Message, Quality, Timing, Window
+from stream.messages import Event, Message, Quality, Timing, Window
 from stream.recognizer import Recognizer
 from stream.ring import Audio
 from stream.session import Session
 from stream.source import ClockKind
-from stream.windower import Missed, Span
+from stream.windower import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Inferred:
-    """A batch with what the recogniser made of it."""
+class Inferred(NamedTuple):
+    """A window with what the recogniser made of it."""
 
-    batch: Batch
+    span: Span
+    audio: Audio
+    """`[channels, samples]` float32 in [-1, 1]."""
     probabilities: Audio
-    """`[n, labels]` float32 in [0, 1]."""
+    """`[labels]` float32 in [0, 1]."""
+    closed_ns: int
+    """Monotonic time at which its last sample was heard."""
+    lost_samples: int
+    """How many of its samples were invented."""
+    ready_ns: int
+    """Monotonic time at which it was taken from the ring."""
     start_ns: int
     """Monotonic time at which inference began."""
     end_ns: int
+    batch: int
+    """Windows inferred together."""
+    queue: int
+    """Windows of the stream that still waited."""
 
 
 class Judge:
-    """Says of each of one stream's windows who plays, and keeps count.
+    """Says of each of one session's windows who plays, and keeps count.
 
     Args:
         session: numbers the messages.
-        recognizer: whose labels and thresholds count.
-        clock: when the samples were heard.
-        clock_kind: what those times are made of.
+        recognizer: whose labels count.
+        thresholds: per label; the recogniser's if there are none.
         silence_dbfs: below this level nobody plays.
     """
 
     def __init__(
-        self,
-        session: Session,
-        recognizer: Recognizer,
-        clock: SampleClock,
-        clock_kind: ClockKind,
-        silence_dbfs: float,
+        self, session: Session, recognizer: Recognizer, thresholds: Sequence[float], silence_dbfs: float
     ) -> None:
         self.windows = 0
-        self.gaps = 0
-        self.lost_samples = 0
         self.lag_ns = 0
         """From the close of the newest window to the end of its inference."""
         self.silent = False
         """Whether the newest window was silent."""
+        self.clock_kind: ClockKind = "arrival"
+        """What the times at which windows close are made of."""
+        self.thresholds: Final = tuple(thresholds) or recognizer.thresholds
         self._session = session
         self._model: Final = recognizer.card.name
         self._labels: Final = recognizer.labels
-        self._decider: Final = Decider(recognizer.labels, recognizer.thresholds, recognizer.card.hysteresis)
-        self._clock = clock
-        self._clock_kind = clock_kind
+        self._decider: Final = Decider(recognizer.labels, self.thresholds, recognizer.card.hysteresis)
         self._silence_dbfs = silence_dbfs
 
     def judge(self, inferred: Inferred) -> Iterator[Message]:
-        """A `window` for each window, and an `event` for each change that it brings."""
-        batch = inferred.batch
-        for span, audio, row in zip(batch.spans, batch.audio, inferred.probabilities, strict=True):
-            level = measure(audio)
-            self.silent = level.dbfs < self._silence_dbfs
-            probabilities = self._named(np.zeros_like(row) if self.silent else row, span)
-            yield self._window(span, level, probabilities, inferred)
-            yield from self._events(self._decider.follow(span, probabilities))
-
-    def gap(self, missed: Missed) -> Gap:
-        """A `gap` for samples that were overwritten before they were judged."""
-        self.gaps += 1
-        self.lost_samples += missed.end - missed.start
-        return Gap(**self._session.head(Gap), start=missed.start, end=missed.end, cause="overload")
+        """A `window`, and an `event` for each change that it brings."""
+        level = measure(inferred.audio)
+        self.silent = level.dbfs < self._silence_dbfs
+        row = inferred.probabilities
+        probabilities = self._named(np.zeros_like(row) if self.silent else row, inferred.span)
+        yield self._window(inferred, level, probabilities)
+        yield from self._events(self._decider.follow(inferred.span, probabilities))
 
     def finish(self) -> Iterator[Event]:
-        """An `event` for everyone who still plays: the stream is over."""
+        """An `event` for everyone who still plays: the session is over."""
         yield from self._events(self._decider.finish())
 
     def _named(self, row: Audio, span: Span) -> dict[str, float]:
@@ -92,25 +87,27 @@ class Judge:
             )
         return dict(zip(self._labels, row.astype(np.float64).round(6).tolist(), strict=True))
 
-    def _window(self, span: Span, level: Level, probabilities: dict[str, float], inferred: Inferred) -> Window:
-        closed_ns = self._clock.heard_ns(span.end)
+    def _window(self, inferred: Inferred, level: Level, probabilities: dict[str, float]) -> Window:
+        closed_ns = inferred.closed_ns
         self.windows += 1
         self.lag_ns = inferred.end_ns - closed_ns
         return Window(
             **self._session.head(Window),
-            start=span.start,
-            end=span.end,
+            start=inferred.span.start,
+            end=inferred.span.end,
             closed_ns=wall_ns(closed_ns),
-            clock=self._clock_kind,
+            clock=self.clock_kind,
             probabilities=probabilities,
             active=self._decider.active(probabilities),
-            quality=Quality(dbfs=level.dbfs, clipped=level.clipped, silent=self.silent, lost_samples=0),
+            quality=Quality(
+                dbfs=level.dbfs, clipped=level.clipped, silent=self.silent, lost_samples=inferred.lost_samples
+            ),
             timing=Timing(
-                ready_ns=inferred.batch.ready_ns - closed_ns,
+                ready_ns=inferred.ready_ns - closed_ns,
                 infer_start_ns=inferred.start_ns - closed_ns,
                 infer_end_ns=self.lag_ns,
-                batch=len(inferred.batch.spans),
-                queue=inferred.batch.queue,
+                batch=inferred.batch,
+                queue=inferred.queue,
             ),
         )
 

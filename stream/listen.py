@@ -1,23 +1,22 @@
 """Listening to a source, in one call."""
 
-import re
 from collections.abc import Generator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Final
 
-from models.errors import OptionError
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from stream.convert import WHOLE
 from stream.engine import Engine
 from stream.file_source import Speed
+from stream.habits import WINDOW_S, Habits, hop_samples
+from stream.intake import Intake
 from stream.level import SILENCE_DBFS
 from stream.messages import Message
+from stream.opening import Opening, again, once
+from stream.pcm_source import PcmFormat
 from stream.publisher import Publisher
 from stream.recognizer import Recognizer
 from stream.source import Source
-from stream.sources import from_uri
-
-WINDOW_S: Final = WINDOW_SAMPLES / SAMPLE_RATE_HZ
+from stream.sources import from_uri, is_lasting
 
 
 def listen(
@@ -49,10 +48,10 @@ def listen(
     Raises:
         WhoplaysError: the source, the model, the provider or an option is of no use; see its subclasses.
     """
-    heard = from_uri(str(source), speed=speed) if isinstance(source, str | Path) else source
+    opening = open_source(str(source), speed) if isinstance(source, str | Path) else once(source)
     publisher = Publisher(publish) if publish else None
     engine = open_engine(
-        heard,
+        opening,
         stream=stream,
         model=model,
         hop_s=hop_s,
@@ -63,8 +62,18 @@ def listen(
     return _run(engine, publisher)
 
 
+def open_source(uri: str, speed: Speed = "realtime", pcm: PcmFormat | None = None, intake: Intake = WHOLE) -> Opening:
+    """A source by its address, opened at once, so that what is wrong with it is known at once.
+
+    Raises:
+        SourceError: it cannot be listened to.
+    """
+    source = from_uri(uri, speed=speed, pcm=pcm, intake=intake)
+    return again(source, uri, intake) if is_lasting(uri) else once(source)
+
+
 def open_engine(
-    source: Source,
+    opening: Opening,
     *,
     stream: str,
     model: str | Path | Recognizer,
@@ -74,28 +83,14 @@ def open_engine(
     publisher: Publisher | None,
 ) -> Engine:
     """An engine for a source, its options checked and its model loaded; see `listen`."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", stream):
-        raise OptionError(f"stream name {stream!r} makes no sense; use letters, digits, dots, dashes, underscores")
-    if not silence_dbfs <= 0.0:
-        raise OptionError(f"a silence gate at {silence_dbfs} dBFS makes no sense; give 0 or less")
-    hop_samples = _hop_samples(hop_s)
+    habits = Habits(stream=stream, hop_samples=hop_samples(hop_s), silence_dbfs=silence_dbfs)
     recognizer = model if isinstance(model, Recognizer) else Recognizer.load(model, provider)
-    return Engine(
-        source,
-        recognizer,
-        stream=stream,
-        hop_samples=hop_samples,
-        silence_dbfs=silence_dbfs,
-        publisher=publisher,
-    )
+    engine = Engine(publisher)
+    engine.add(opening, recognizer, habits)
+    return engine
 
 
 def _run(engine: Engine, publisher: Publisher | None) -> Generator[Message]:
     with publisher or nullcontext():
         yield from engine.run()
-
-
-def _hop_samples(hop_s: float) -> int:
-    if not 1 / SAMPLE_RATE_HZ <= hop_s <= WINDOW_S:
-        raise OptionError(f"a hop of {hop_s} s makes no sense; give more than 0 and at most {WINDOW_S:.0f} s")
-    return round(hop_s * SAMPLE_RATE_HZ)
+    engine.check()

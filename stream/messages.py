@@ -57,18 +57,21 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """Counts since the session began."""
 
+    elapsed_samples: int
+    """Where the stream is now: all samples, heard or lost."""
     heard_samples: int
-    """Samples that have arrived: where the stream is now."""
+    """Of these, how many have arrived and were not given up."""
+    lost_samples: int
+    """Of these, how many are in gaps."""
     windows: int
     """Windows judged."""
-    lost_samples: int
-    """Samples in gaps."""
-    overflows: int
-    """Times the stream was overwritten before it was read."""
+    gaps: int
     dropped_windows: int
     """Windows given up, because inference could not keep up."""
     dropped_messages: int
     """Messages of all streams given up before they were sent, because the publisher could not keep up."""
+    sessions: int = 1
+    """Sessions of the stream, this one included: one more than it was lost and found again."""
 
 
 class Status(Envelope, frozen=True, kw_only=True, tag="status"):
@@ -76,6 +79,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="status"):
 
     source: SourceInfo
     state: State
+    detail: str = ""
+    """What is wrong, in one line; empty if nothing is."""
     sample_rate_hz: int
     window_samples: int
     hop_samples: int
@@ -91,6 +96,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="status"):
     counters: Counters
     lag_ns: int
     """From the close of the newest judged window to the end of its inference."""
+    drift_ppm: float | None = None
+    """How much faster than its nominal rate the source runs, in millionths; null while that is not known."""
     last_seq: dict[str, int]
     """The newest seq of each other kind that was published."""
 
@@ -171,7 +178,7 @@ class End(Envelope, frozen=True, kw_only=True, tag="end"):
     detail: str
     """What went wrong; empty otherwise."""
     final: int
-    """Samples heard in all."""
+    """Where the stream ended: samples heard and lost in all."""
 
 
 Message = Status | Window | Event | Gap | End

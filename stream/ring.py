@@ -16,10 +16,18 @@ class RingBuffer:
     reader detects. The writer of a source that can wait does so until the reader has released enough.
 
     Shape: `[channels, capacity_samples]` float32 in [-1, 1], allocated once.
+
+    Args:
+        channels: of a block.
+        capacity_samples: how many are kept.
+        bell: rung when the reader's alarm is reached, and when nothing more will be written.
     """
 
-    def __init__(self, channels: int, capacity_samples: int) -> None:
+    def __init__(self, channels: int, capacity_samples: int, bell: threading.Event | None = None) -> None:
         self.capacity_samples: Final = capacity_samples
+        self.alarm = 0
+        """The reader's wish: once every sample before this index is written, the bell rings."""
+        self._bell: Final = bell or threading.Event()
         self._samples: Final = np.zeros((channels, capacity_samples), np.float32)
         self._piece_samples: Final = max(1, capacity_samples // 4)
         self._changed: Final = threading.Condition()
@@ -48,6 +56,7 @@ class RingBuffer:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        self._bell.set()
 
     def write(self, block: Audio, *, wait: bool = False) -> bool:
         """Append a block.
@@ -84,16 +93,6 @@ class RingBuffer:
             self._released = index
             self._changed.notify_all()
 
-    def wait_until(self, index: int, timeout_s: float) -> bool:
-        """Wait until every sample before `index` is written.
-
-        Returns:
-            False if the time ran out or the ring was closed before that.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._written >= index or self._closed, timeout_s)
-            return self._written >= index
-
     def _wait_for_room(self, samples: int) -> bool:
         limit = self._written + samples - self.capacity_samples
         with self._changed:
@@ -108,6 +107,6 @@ class RingBuffer:
         first = min(samples, self.capacity_samples - at)
         self._samples[:, at : at + first] = piece[:, :first]
         self._samples[:, : samples - first] = piece[:, first:]
-        with self._changed:
-            self._written = self._reserved
-            self._changed.notify_all()
+        self._written = self._reserved
+        if self._written >= self.alarm:
+            self._bell.set()

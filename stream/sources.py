@@ -59,6 +59,11 @@ def scheme_of(uri: str) -> str:
     return ""
 
 
+def is_lasting(uri: str) -> bool:
+    """Whether an address is that of a live source, which is opened again when it is lost."""
+    return scheme_of(uri) in _OPENERS
+
+
 def _opener(place: str) -> Callable[[str, Intake], Source]:
     module, _, name = place.partition(":")
     opener: Callable[[str, Intake], Source] = getattr(importlib.import_module(module), name)

@@ -42,17 +42,18 @@ class Windower:
         self.dropped = 0
         """Windows given up because the ring had overwritten them."""
         self._ring = ring
-        self._next = 0
+        self._go_to(0)
+
+    @property
+    def next_end(self) -> int:
+        """The index after the next window's last sample."""
+        return self._next + self.window_samples
 
     @property
     def ready(self) -> int:
         """How many complete windows wait to be taken."""
         beyond = self._ring.written - self._next - self.window_samples
         return 0 if beyond < 0 else beyond // self.hop_samples + 1
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until a window is ready; False if the time ran out or the ring was closed before."""
-        return self._ring.wait_until(self._next + self.window_samples, timeout_s)
 
     def take(self, out: Audio) -> Span | Missed | None:
         """Copy the next window into `out`, `[channels, window_samples]` float32.
@@ -64,16 +65,24 @@ class Windower:
         if self._ring.written < end:
             return None
         if not self._ring.read(start, out):
-            return self._skip()
-        self._next += self.hop_samples
+            return self.skip()
         self.covered = end
-        self._ring.release(self._next)
+        self._go_to(start + self.hop_samples)
         return Span(start, end)
 
-    def _skip(self) -> Missed:
+    def skip(self) -> Missed | None:
+        """Give up all complete windows but the newest; what no window will cover is missed, if anything is."""
         newest = self._ring.written - self.window_samples
         start = newest - newest % self.hop_samples
+        if start <= self._next:
+            return None
         self.dropped += (start - self._next) // self.hop_samples
+        self._go_to(start)
         missed = Missed(self.covered, start)
-        self._next = self.covered = start
-        return missed
+        self.covered = max(self.covered, start)
+        return missed if missed.start < missed.end else None
+
+    def _go_to(self, start: int) -> None:
+        self._next = start
+        self._ring.alarm = start + self.window_samples
+        self._ring.release(start)

@@ -10,6 +10,8 @@ from typing import Final
 from models.errors import EndpointError
 from stream.engine import Engine
 from stream.file_source import FileSource
+from stream.habits import Habits
+from stream.opening import once
 from stream.publisher import Publisher
 from stream.recognizer import Recognizer
 from stream.terminal import leaving, stopping
@@ -33,10 +35,12 @@ def demo(clip: Path = CLIP, /, *, model: str = "default") -> None:
     with leaving(), Publisher(ENDPOINT) as publisher, _subscriber(publisher.endpoint) as watcher:
         if not publisher.wait_for_subscriber(JOIN_S):
             raise EndpointError(f"the subscriber did not reach {publisher.endpoint} within {JOIN_S:.0f} s")
-        engine = Engine(source, recognizer, stream="demo", publisher=publisher)
+        engine = Engine(publisher)
+        engine.add(once(source), recognizer, Habits(stream="demo"))
         with stopping(engine.stop):
             for _ in engine.run():
                 pass
+        engine.check()
         _check(watcher)
 
 

@@ -23,7 +23,7 @@ def make_status(seq: int, *, session: str = "one", stream: str = "hall", **last_
         thresholds=(0.5, 0.5),
         provider="cpu",
         counters=Counters(
-            heard_samples=0, windows=0, lost_samples=0, overflows=0, dropped_windows=0, dropped_messages=0
+            elapsed_samples=0, heard_samples=0, lost_samples=0, windows=0, gaps=0, dropped_windows=0, dropped_messages=0
         ),
         lag_ns=0,
         last_seq=last_seq,

@@ -132,7 +132,7 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "say what to listen to: an audio file, or -"),
+        ("", "say what to listen to: an audio file, - for raw PCM"),
         ("missing.wav", "there is no file missing.wav"),
         ("folder", "folder is a folder"),
         ("empty.wav", "empty.wav is empty"),

@@ -11,10 +11,12 @@ from models.errors import SourceError
 from models.signal import WINDOW_SAMPLES
 from stream.engine import Engine
 from stream.file_source import FileSource
+from stream.hearing import Hearing
 from stream.messages import KINDS, End, Event, Gap, Message, Status, Window, kind_of
 from stream.recognizer import Recognizer
 from stream.ring import Audio
 from stream.source import Block, Cause, ClockKind
+from tests.stream.listening import engine_for, heard
 
 SECOND = 44_100
 M = TypeVar("M", Status, Window, Event, Gap, End)
@@ -51,6 +53,10 @@ def noise(seconds: float, level: float = 0.1) -> Audio:
     return np.random.default_rng(0).normal(0, level, (2, round(seconds * SECOND))).astype(np.float32)
 
 
+def hearing_of(engine: Engine) -> Hearing:
+    return engine._streams["main"].hearing
+
+
 def of_kind(messages: list[Message], kind: type[M]) -> list[M]:
     return [message for message in messages if isinstance(message, kind)]
 
@@ -75,13 +81,14 @@ def check_tiling(messages: list[Message]) -> None:
             covered = message.end
     status, end = of_kind(messages, Status)[-1], of_kind(messages, End)[-1]
     assert 0 <= end.final - covered < status.hop_samples
-    assert status.counters.heard_samples == end.final
+    assert status.counters.elapsed_samples == end.final
+    assert status.counters.heard_samples + status.counters.lost_samples == end.final
     assert status.counters.lost_samples == sum(gap.end - gap.start for gap in of_kind(messages, Gap))
     assert status.counters.windows == len(of_kind(messages, Window))
 
 
 def test_a_concert_is_heard(concert: Path, recognizer: Recognizer) -> None:
-    messages = list(Engine(FileSource(concert, "max"), recognizer).run())
+    messages = list(heard(FileSource(concert, "max"), recognizer))
     players = [{label for label, active in window.active.items() if active} for window in of_kind(messages, Window)]
     assert players == [{"piano"}, {"piano", "violin"}, {"violin"}, set()]
     events = [(event.label, event.phase, event.at // SECOND) for event in of_kind(messages, Event)]
@@ -95,7 +102,7 @@ def test_a_concert_is_heard(concert: Path, recognizer: Recognizer) -> None:
 
 
 def test_silence_is_no_instrument(concert: Path, recognizer: Recognizer) -> None:
-    messages = list(Engine(FileSource(concert, "max"), recognizer).run())
+    messages = list(heard(FileSource(concert, "max"), recognizer))
     last = of_kind(messages, Window)[-1]
     assert last.quality.silent
     nobody = {"piano": 0.0, "violin": 0.0}
@@ -103,7 +110,7 @@ def test_silence_is_no_instrument(concert: Path, recognizer: Recognizer) -> None
 
 
 def test_times_are_in_order(concert: Path, recognizer: Recognizer) -> None:
-    for window in of_kind(list(Engine(FileSource(concert, "max"), recognizer).run()), Window):
+    for window in of_kind(list(heard(FileSource(concert, "max"), recognizer)), Window):
         timing = window.timing
         assert 0 <= timing.ready_ns <= timing.infer_start_ns <= timing.infer_end_ns
         assert window.clock == "file"
@@ -111,7 +118,7 @@ def test_times_are_in_order(concert: Path, recognizer: Recognizer) -> None:
 
 
 def test_at_max_speed_nothing_is_lost(concert: Path, recognizer: Recognizer) -> None:
-    messages = list(Engine(FileSource(concert, "max"), recognizer, hop_samples=441).run())
+    messages = list(heard(FileSource(concert, "max"), recognizer, hop_samples=441))
     assert len(of_kind(messages, Window)) == 901
     assert of_kind(messages, Gap) == []
     check_numbers(messages)
@@ -122,7 +129,7 @@ def test_at_max_speed_nothing_is_lost(concert: Path, recognizer: Recognizer) -> 
 def test_a_live_source_that_is_too_fast_leaves_gaps_that_tile(recognizer: Recognizer, hop_samples: int) -> None:
     source = FakeSource([noise(1.0)] * 60, live=True)
     messages: list[Message] = []
-    for message in Engine(source, recognizer, hop_samples=hop_samples).run():
+    for message in heard(source, recognizer, hop_samples=hop_samples):
         messages.append(message)
         time.sleep(0.005)
     assert of_kind(messages, End)[0].final == 60 * SECOND
@@ -131,10 +138,10 @@ def test_a_live_source_that_is_too_fast_leaves_gaps_that_tile(recognizer: Recogn
 
 
 def test_an_overrun_is_a_gap(recognizer: Recognizer) -> None:
-    engine = Engine(FakeSource([noise(60.0)], live=True), recognizer)
+    engine = engine_for(FakeSource([noise(60.0)], live=True), recognizer)
     run = engine.run()
     messages = [next(run)]
-    while not engine._ring.closed:
+    while not hearing_of(engine).ring.closed:
         time.sleep(0.01)
     messages += run
     assert [(gap.start, gap.end, gap.cause) for gap in of_kind(messages, Gap)] == [(0, 57 * SECOND, "overload")]
@@ -145,7 +152,7 @@ def test_an_overrun_is_a_gap(recognizer: Recognizer) -> None:
 
 def test_several_windows_are_inferred_together(model: Path) -> None:
     recognizer = Recognizer.load(model, "cpu", batches=(1, 2, 4))
-    messages = list(Engine(FakeSource([noise(9.5)]), recognizer, hop_samples=SECOND).run())
+    messages = list(heard(FakeSource([noise(9.5)]), recognizer, hop_samples=SECOND))
     windows = of_kind(messages, Window)
     assert [window.start for window in windows] == [second * SECOND for second in range(7)]
     assert {window.timing.batch for window in windows} <= {1, 2, 4}
@@ -153,7 +160,7 @@ def test_several_windows_are_inferred_together(model: Path) -> None:
 
 
 def test_stopping_ends_with_a_word(recognizer: Recognizer) -> None:
-    engine = Engine(FakeSource([noise(4.0)], endless=True), recognizer)
+    engine = engine_for(FakeSource([noise(4.0)], endless=True), recognizer)
     messages: list[Message] = []
     for message in engine.run():
         messages.append(message)
@@ -167,7 +174,7 @@ def test_stopping_ends_with_a_word(recognizer: Recognizer) -> None:
 def test_a_failing_source_ends_with_a_word_and_raises(recognizer: Recognizer) -> None:
     messages: list[Message] = []
     with pytest.raises(SourceError, match="the cable was pulled"):
-        messages.extend(Engine(FakeSource([noise(4.0)], error="the cable was pulled"), recognizer).run())
+        messages.extend(heard(FakeSource([noise(4.0)], error="the cable was pulled"), recognizer))
     end = of_kind(messages, End)[0]
     assert (end.reason, end.detail, end.final) == ("failed", "the cable was pulled", 4 * SECOND)
     assert len(of_kind(messages, Window)) == 1
@@ -175,23 +182,23 @@ def test_a_failing_source_ends_with_a_word_and_raises(recognizer: Recognizer) ->
 
 def test_audio_that_fills_no_window_is_an_error(recognizer: Recognizer) -> None:
     with pytest.raises(SourceError, match=r"fake ended after 2\.00 s; a window needs 3 s"):
-        list(Engine(FakeSource([noise(2.0)]), recognizer).run())
+        list(heard(FakeSource([noise(2.0)]), recognizer))
 
 
 def test_a_source_that_says_nothing_is_stalled_not_silent(
     recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.engine.STALLED_NS", 0)
-    monkeypatch.setattr("stream.engine.HEARTBEAT_NS", 50_000_000)
-    engine = Engine(FakeSource([noise(3.5)], endless=True), recognizer)
+    monkeypatch.setattr("stream.stream.STALLED_NS", 0)
+    monkeypatch.setattr("stream.stream.HEARTBEAT_NS", 50_000_000)
+    engine = engine_for(FakeSource([noise(3.5)], endless=True), recognizer)
     for message in engine.run():
         if isinstance(message, Status) and message.state == "stalled":
             engine.stop()
-    assert engine._session.last_seq["window"] == 0
+    assert hearing_of(engine).session.last_seq["window"] == 0
 
 
 def test_closing_the_iterator_ends_everything(recognizer: Recognizer) -> None:
-    run = Engine(FakeSource([noise(4.0)], endless=True), recognizer).run()
+    run = engine_for(FakeSource([noise(4.0)], endless=True), recognizer).run()
     next(run)
     run.close()
     assert not any(thread.name.startswith("whoplays-source") for thread in threading.enumerate())

@@ -6,7 +6,6 @@ import pytest
 from rich.console import Console
 
 from stream.display import Display
-from stream.engine import Engine
 from stream.file_source import FileSource
 from stream.lines import JsonLines, PlainLines
 from stream.live_view import LiveView
@@ -14,6 +13,7 @@ from stream.messages import Message, decode
 from stream.recognizer import Recognizer
 from stream.subscriber import Notice
 from stream.view import View
+from tests.stream.listening import heard
 from tests.stream.make_messages import make_gap, make_status
 
 LOST = Notice(what="lost", text="lost 3 messages of hall", stream="hall", count=3)
@@ -21,7 +21,7 @@ LOST = Notice(what="lost", text="lost 3 messages of hall", stream="hall", count=
 
 @pytest.fixture
 def messages(concert: Path, recognizer: Recognizer) -> list[Message]:
-    return list(Engine(FileSource(concert, "max"), recognizer).run())
+    return list(heard(FileSource(concert, "max"), recognizer))
 
 
 def test_json_goes_to_standard_output_and_notices_to_people(

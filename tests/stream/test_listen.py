@@ -6,7 +6,6 @@ import pytest
 
 import whoplays
 from models.errors import EndpointError, OptionError, SourceError
-from stream.engine import Engine
 from stream.file_source import FileSource
 from stream.listen import listen
 from stream.messages import End, Window
@@ -73,6 +72,6 @@ def test_a_missing_file_is_refused_at_once(recognizer: Recognizer) -> None:
 
 
 def test_two_hops_of_one_file_agree(concert: Path, recognizer: Recognizer) -> None:
-    engines = [Engine(FileSource(concert, "max"), recognizer, hop_samples=hop) for hop in (132_300, 44_100)]
-    coarse, fine = ({m.start: m.probabilities for m in e.run() if isinstance(m, Window)} for e in engines)
+    runs = [listen(FileSource(concert, "max"), model=recognizer, hop_s=hop_s) for hop_s in (3.0, 1.0)]
+    coarse, fine = ({m.start: m.probabilities for m in run if isinstance(m, Window)} for run in runs)
     assert coarse == {start: fine[start] for start in coarse}

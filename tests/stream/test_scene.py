@@ -3,11 +3,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream.engine import Engine
 from stream.file_source import FileSource
 from stream.messages import End, Event, Message, Status, Window
 from stream.recognizer import Recognizer
 from stream.scene import Scene
+from tests.stream.listening import heard
 
 SECOND = 44_100
 HOP = 3 * SECOND
@@ -16,7 +16,7 @@ HOP = 3 * SECOND
 @pytest.fixture(scope="module")
 def messages(concert: Path, recognizer: Recognizer) -> list[Message]:
     """Of piano, both, violin, silence."""
-    return list(Engine(FileSource(concert, "max"), recognizer, hop_samples=HOP).run())
+    return list(heard(FileSource(concert, "max"), recognizer, hop_samples=HOP))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ def test_a_path_and_a_file_address_are_the_same(concert: Path) -> None:
 
 
 def test_an_unknown_scheme_says_what_can_be_given() -> None:
-    with pytest.raises(SourceError, match="cannot listen to gopher: addresses; give an audio file, or -"):
+    with pytest.raises(SourceError, match="cannot listen to gopher: addresses; give an audio file, - for raw PCM"):
         from_uri("gopher://239.0.0.1:5004")
 
 

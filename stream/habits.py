@@ -1,0 +1,52 @@
+"""How a stream is listened to."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from models.errors import OptionError
+from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from stream.level import SILENCE_DBFS
+
+WINDOW_S: Final = WINDOW_SAMPLES / SAMPLE_RATE_HZ
+
+
+class Habits(msgspec.Struct, frozen=True, kw_only=True):
+    """How a stream is listened to.
+
+    Raises:
+        OptionError: one of them makes no sense.
+    """
+
+    stream: str = "main"
+    """The stable id of the stream."""
+    hop_samples: int = WINDOW_SAMPLES
+    """From the start of one window to the next; from 1 to the window's length."""
+    silence_dbfs: float = SILENCE_DBFS
+    """Below this level a window is silence."""
+    thresholds: tuple[float, ...] = ()
+    """Per label, in the model's output order; those of the model's card unless given."""
+    max_lag_s: float = 6.0
+    """How old a live window may be when it is taken; older ones are given up if there is a newer one."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", self.stream):
+            raise OptionError(
+                f"stream name {self.stream!r} makes no sense; use letters, digits, dots, dashes, underscores"
+            )
+        if not self.silence_dbfs <= 0.0:
+            raise OptionError(f"a silence gate at {self.silence_dbfs} dBFS makes no sense; give 0 or less")
+        if not self.max_lag_s > 0.0:
+            raise OptionError(f"a lag of at most {self.max_lag_s} s makes no sense; give more than 0 s")
+
+
+def hop_samples(hop_s: float) -> int:
+    """A hop in samples.
+
+    Raises:
+        OptionError: it is no hop for windows of 3 s.
+    """
+    if not 1 / SAMPLE_RATE_HZ <= hop_s <= WINDOW_S:
+        raise OptionError(f"a hop of {hop_s} s makes no sense; give more than 0 and at most {WINDOW_S:.0f} s")
+    return round(hop_s * SAMPLE_RATE_HZ)

@@ -1,0 +1,143 @@
+"""The thread that brings a source's audio in, and opens the source again when it is lost."""
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from models.errors import SourceError, WhoplaysError
+from stream.hearing import Hearing
+from stream.opening import Opening
+from stream.source import SessionOverError, Source
+
+FIRST_PAUSE_S: Final = 0.25
+LONGEST_PAUSE_S: Final = 30.0
+JITTER: Final = 0.2
+STEADY_S: Final = 10.0
+MOST_HEARINGS: Final = 4
+WAIT_S: Final = 0.02
+
+
+class Supervisor:
+    """Opens a source, feeds hearings from it, and begins a new hearing with each opening or session that brings audio.
+
+    Pauses between attempts double from a quarter of a second to half a minute, each a fifth more or less, and begin
+    anew once an attempt has lasted ten seconds.
+
+    Args:
+        opening: what is opened.
+        begin: makes a hearing.
+        bell: rung when something has changed.
+    """
+
+    def __init__(self, opening: Opening, begin: Callable[[], Hearing], bell: threading.Event) -> None:
+        self.hearings: Final = deque([begin()])
+        """From the one that is read, which the reader removes when it has read it, to the one that is written."""
+        self.trouble = ""
+        """Why nothing is heard at present, in one line; empty while all is well."""
+        self.over = False
+        """Whether nothing more will come."""
+        self.failure: WhoplaysError | None = None
+        """What went wrong, once it is over for that reason."""
+        self._opening: Final = opening
+        self._begin: Final = begin
+        self._bell: Final = bell
+        self._source: Source | None = None
+        self._given_up = ""
+        self._pause_s = FIRST_PAUSE_S
+        self._stopped: Final = threading.Event()
+        self._thread: Final = threading.Thread(target=self._run, name=f"whoplays-source {opening.name}")
+
+    def start(self) -> None:
+        """Begin to open."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Make an end soon; what was written can still be read."""
+        self._stopped.set()
+        self._leave()
+        self.hearings[-1].ring.close()
+
+    def give_up(self, reason: str) -> None:
+        """Leave the source, from which nothing comes, and open it again."""
+        self._given_up = reason
+        self._leave()
+
+    def join(self) -> None:
+        """Wait for the end."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _leave(self) -> None:
+        source = self._source
+        if source is not None:
+            source.stop()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.is_set() and self._attempt():
+                self._pause()
+        finally:
+            self.hearings[-1].ring.close()
+            self.over = True
+            self._bell.set()
+
+    def _attempt(self) -> bool:
+        """Listen until the source is lost or ends; whether to try again."""
+        begun_s = time.monotonic()
+        try:
+            self._given_up = ""
+            self._source = self._opening.open()
+            self._listen(self._source)
+        except WhoplaysError as error:
+            self.trouble = str(error)
+            if not self._opening.lasting:
+                self.failure = error
+                return False
+        else:
+            return False
+        finally:
+            self._close_heard()
+            self._leave()
+            self.hearings[-1].adopted = False
+        if self._given_up or time.monotonic() - begun_s > STEADY_S:
+            self._pause_s = FIRST_PAUSE_S
+        return True
+
+    def _listen(self, source: Source) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._feed(source)
+            except SessionOverError:
+                self._close_heard()
+                continue
+            if self._given_up:
+                raise SourceError(self._given_up)
+            return
+
+    def _feed(self, source: Source) -> None:
+        hearing = self._next_hearing()
+        hearing.adopt(source)
+        for block in source.blocks():
+            if not hearing.write(block):
+                return
+            self.trouble = ""
+
+    def _next_hearing(self) -> Hearing:
+        """The one that has heard nothing yet, or a new one."""
+        if self.hearings[-1].ring.closed:
+            while len(self.hearings) >= MOST_HEARINGS and not self._stopped.wait(WAIT_S):
+                pass
+            self.hearings.append(self._begin())
+        return self.hearings[-1]
+
+    def _close_heard(self) -> None:
+        """End the hearing, if it has heard anything."""
+        if self.hearings[-1].ring.written:
+            self.hearings[-1].ring.close()
+
+    def _pause(self) -> None:
+        self._stopped.wait(self._pause_s * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  no secret
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
