@@ -13,14 +13,17 @@ from models.errors import DataError
 from training.clip import Clip
 from training.exam import Question, set_exam
 from training.fit import load
+from training.judges.of_run import of_runs, shared_recipe
 from training.library import Library, read_array
 from training.recipe import Recipe
 from training.run import RunFolder
 from training.scores import Probabilities, Truths
+from training.shares import divide
 from training.whole import whole
 
 SEED: Final = 7
 _BATCH: Final = 16
+_UNFITTED: Final = 0.5
 
 
 class Sheet(NamedTuple):
@@ -47,30 +50,23 @@ def common_recipe(runs: list[RunFolder]) -> Recipe:
     Raises:
         DataError: they differ in labels or task, or name one label in every window.
     """
-    recipes = [run.config().recipe for run in runs]
-    if any((one.labels, one.task) != (recipes[0].labels, recipes[0].task) for one in recipes):
-        raise DataError("only runs of the same labels and task can be judged together")
-    if recipes[0].task == "single-label":
-        raise DataError(f"{recipes[0].name} names its most probable label always: it has no thresholds to fit")
-    return recipes[0]
+    recipe = shared_recipe(runs)
+    if recipe.task == "single-label":
+        raise DataError(f"{recipe.name} names its most probable label always: it has no thresholds to fit")
+    return recipe
 
 
 def held_out(runs: list[RunFolder], clips: list[Clip]) -> list[tuple[RunFolder, list[Clip]]]:
     """What each run may be asked about: what it has not heard, and no run before it may be asked about.
 
+    Whatever was fitted to it before does not count: it is to be fitted anew.
+
     Raises:
         DataError: every recording was heard.
     """
-    shares, left = [], clips
-    for run in runs:
-        config = run.config()
-        heard = {*config.train, *config.validation}
-        shares.append((run, [clip for clip in left if clip.group not in heard]))
-        left = [clip for clip in left if clip.group in heard]
-    shares = [(run, share) for run, share in shares if share]
-    if not shares:
-        raise DataError("every one of these recordings was heard in training; give others, or runs that held them out")
-    return shares
+    candidate = of_runs(runs, np.full(len(shared_recipe(runs).labels), _UNFITTED))
+    run_of = dict(zip(candidate.judges, runs, strict=True))
+    return [(run_of[share.judges[0]], share.clips) for share in divide([candidate], clips)]
 
 
 def answer(run: RunFolder, clips: list[Clip], labels: tuple[str, ...], library: Library) -> Sheet:

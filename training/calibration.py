@@ -2,7 +2,7 @@
 
 logit' = scale * logit + bias, label by label. Sources: Platt, "Probabilistic Outputs for Support Vector Machines"
 (1999), for a scale and a bias each and for the smoothed targets; Guo et al., "On Calibration of Modern Neural Networks"
-(ICML 2017), for one temperature (1 / scale) and for the expected calibration error.
+(ICML 2017), for one temperature (1 / scale). How well it did, `training.reliability` tells.
 """
 
 from typing import Final, Literal, NamedTuple
@@ -20,7 +20,6 @@ Floats = NDArray[np.float64]
 _EDGE: Final = 1e-6
 """Probabilities are held this far from 0 and 1: float32 rounds what is nearer, and logits must be finite."""
 _LARGEST_STEP: Final = float(np.log(20))
-_BINS: Final = 15
 
 
 class Calibration(NamedTuple):
@@ -66,17 +65,6 @@ def to_logits(probabilities: Probabilities) -> Floats:
     """The logits of probabilities, held within +-13.8."""
     held = np.clip(probabilities.astype(np.float64), _EDGE, 1 - _EDGE)
     return np.asarray(logit(held), np.float64)
-
-
-def calibration_error(probabilities: Probabilities, truths: Truths, weights: Floats) -> float:
-    """The expected calibration error over all labels: 15 bins of equal width, each by how much of the weight it holds.
-
-    In each bin, how far its mean probability is from the share of labels in it that play (Guo et al. 2017, eq. 3).
-    """
-    each = np.broadcast_to(weights[:, None], probabilities.shape).ravel()
-    bins = np.minimum((probabilities.ravel() * _BINS).astype(int), _BINS - 1)
-    beyond = each * (probabilities.ravel().astype(np.float64) - truths.ravel())
-    return float(np.abs(np.bincount(bins, beyond, minlength=_BINS)).sum() / each.sum())
 
 
 def log_loss(probabilities: Probabilities, truths: Truths, weights: Floats) -> float:

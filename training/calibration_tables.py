@@ -8,8 +8,9 @@ from rich.table import Table
 
 from training.answers import Sheet
 from training.calibrated import Sitting
-from training.calibration import apply, calibration_error, log_loss
+from training.calibration import apply, log_loss
 from training.fitted import OTHERS, Ask, Fitted, fit_others
+from training.reliability import reliability
 from training.thresholds import kind_weights
 
 _TRIED: Final = (
@@ -40,7 +41,7 @@ def _calibrations(sheets: list[Sheet], data: str, ask: Ask) -> Table:
         weights = kind_weights(sheet.kinds, OTHERS, 1.0)
         for method in dict.fromkeys(("none", "temperature", "platt", ask.method)):
             told = apply(fit_others(sheets, sheet, Ask(method, "f-measure", 1.0)).calibration, sheet.probabilities)
-            figures = (calibration_error(told, sheet.truths, weights), log_loss(told, sheet.truths, weights))
+            figures = (reliability(told, sheet.truths, weights).error, log_loss(told, sheet.truths, weights))
             grid.add_row(sheet.run, method, str(len(told)), *(f"{figure:.4f}" for figure in figures))
     return grid
 

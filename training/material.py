@@ -26,7 +26,7 @@ from training.run import Config, RunFolder
 from training.soundscapes import Soundscape, as_heard, shard
 from training.stems import Mono, Stems
 from training.teachers.efficientat import EfficientAT
-from training.teachers.yamnet import Yamnet
+from training.teachers.yamnet import YamnetTeacher
 
 _YAMNET: Final = "yamnet.tflite"
 _EFFICIENTAT: Final = "efficientat_mn04_as.pt"
@@ -139,7 +139,7 @@ def call_teachers(folder: Path | None) -> list[Teacher]:
         return []
     found: list[Teacher] = []
     if (folder / _YAMNET).is_file():
-        found.append(Yamnet(folder / _YAMNET))
+        found.append(YamnetTeacher(folder / _YAMNET))
     if (folder / _EFFICIENTAT).is_file():
         found.append(EfficientAT(folder / _EFFICIENTAT))
     if not found:

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from training.scores import Probabilities, Truths
 
@@ -19,7 +20,7 @@ class Reliability(msgspec.Struct, frozen=True, kw_only=True):
     """Predictions in ten bins of equal width, from 0 to 1."""
 
     counts: tuple[float, ...]
-    """How many predictions fell into each bin."""
+    """How many predictions fell into each bin, or what they weigh."""
     predicted: tuple[float, ...]
     """Their mean probability; 0 where there are none."""
     came_true: tuple[float, ...]
@@ -32,14 +33,19 @@ class Reliability(msgspec.Struct, frozen=True, kw_only=True):
         return float((counts * np.abs(predicted - came_true)).sum() / max(counts.sum(), 1e-9))
 
 
-def reliability(probabilities: Probabilities, truths: Truths) -> Reliability:
-    """The reliability of probabilities `[windows, labels]`."""
+def reliability(
+    probabilities: Probabilities, truths: Truths, weights: NDArray[np.float64] | None = None
+) -> Reliability:
+    """The reliability of probabilities `[windows, labels]`.
+
+    Args:
+        weights: how much each window counts, `[windows]`; all alike unless given.
+    """
+    each = np.ones(len(truths)) if weights is None else weights
+    shares = np.broadcast_to(each[:, None], truths.shape).ravel()
     bins = np.minimum((probabilities * BINS).astype(int), BINS - 1).ravel()
-    counts = np.bincount(bins, minlength=BINS)
     return _of_sums(
-        counts.astype(np.float64),
-        np.bincount(bins, probabilities.ravel(), BINS),
-        np.bincount(bins, truths.ravel(), BINS),
+        *(np.bincount(bins, shares * values, BINS) for values in (1.0, probabilities.ravel(), truths.ravel()))
     )
 
 

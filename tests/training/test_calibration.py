@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.special import expit
 
-from training.calibration import Calibration, apply, calibration_error, fit, identity, log_loss, to_logits
+from training.calibration import Calibration, apply, fit, identity, log_loss, to_logits
+from training.reliability import reliability
 
 
 def drawn(scale: float, bias: float, windows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -38,7 +39,7 @@ def test_calibrating_lowers_error_and_loss_on_what_it_was_not_fitted_on(method: 
     weights = np.ones(half.sum())
     found = fit(probabilities[half], truths[half], weights, method)  # type: ignore[arg-type]
     told, other, true = apply(found, probabilities[~half]), probabilities[~half], truths[~half]
-    assert calibration_error(told, true, weights) < 0.5 * calibration_error(other, true, weights)
+    assert reliability(told, true, weights).error < 0.5 * reliability(other, true, weights).error
     assert log_loss(told, true, weights) < log_loss(other, true, weights)
 
 
@@ -85,15 +86,6 @@ def test_larger_stays_larger(probabilities: np.ndarray, scale: float, bias: floa
     assert ((told >= 0) & (told <= 1)).all()
     for k in range(2):
         assert (np.diff(told[probabilities[:, k].argsort(kind="stable"), k]) >= 0).all()
-
-
-def test_the_error_is_the_one_worked_out_by_hand() -> None:
-    # Bins of 1/15: 0.9 twice, once right: off by 0.4, half of the weight; 0.1 twice, never right: off by 0.1.
-    probabilities = np.array([[0.9], [0.9], [0.1], [0.1]], np.float32)
-    truths = np.array([[True], [False], [False], [False]])
-    assert calibration_error(probabilities, truths, np.ones(4)) == pytest.approx(0.25)
-    # With weight on the low ones alone.
-    assert calibration_error(probabilities, truths, np.array([0.0, 0, 1, 1])) == pytest.approx(0.1)
 
 
 def test_logits_are_finite_and_come_back() -> None:

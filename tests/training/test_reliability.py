@@ -27,3 +27,12 @@ def test_sets_count_alike_however_large() -> None:
     assert both.came_true[5] == pytest.approx(0.5)
     assert both.error == pytest.approx(0.05, abs=1e-6)
     assert pooled([]).error == 0
+
+
+def test_windows_count_by_their_weights() -> None:
+    # 0.95 twice, once right: off by 0.45, half of the weight; 0.15 twice, never right: off by 0.15.
+    probabilities = np.array([[0.95], [0.95], [0.15], [0.15]], np.float32)
+    truths = np.array([[True], [False], [False], [False]])
+    assert reliability(probabilities, truths, np.ones(4)) == reliability(probabilities, truths)
+    assert reliability(probabilities, truths).error == pytest.approx(0.3)
+    assert reliability(probabilities, truths, np.array([0.0, 0, 1, 1])).error == pytest.approx(0.15)

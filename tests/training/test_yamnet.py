@@ -10,8 +10,10 @@ import pytest
 
 from models.errors import DataError
 from models.labels import NAMES
+from training import yamnet as file
 from training.peers import yamnet as module
 from training.peers.audioset import CLASSES
+from training.teachers.yamnet import YamnetTeacher
 
 LIST = ["Speech", *(name for names in CLASSES.values() for name in names)]
 
@@ -57,7 +59,7 @@ def test_every_label_has_classes() -> None:
 
 def test_frames_are_averaged_and_the_largest_class_counts(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tape = Tape()
-    monkeypatch.setattr(module, "_interpreter", lambda *_: tape)
+    monkeypatch.setattr(file, "_interpreter", lambda *_: tape)
     (judge,) = module.yamnet(model).judges
     windows = np.stack([np.full((2, 132_300), level, np.float32) for level in (0.1, 0.2)])
     windows[:, 1] *= 3
@@ -71,17 +73,30 @@ def test_frames_are_averaged_and_the_largest_class_counts(model: Path, monkeypat
     np.testing.assert_allclose(found[0], np.array(largest) / 100 + 0.2, atol=1e-6)
 
 
+def test_a_teacher_hears_frames_that_do_not_overlap(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tape = Tape()
+    monkeypatch.setattr(file, "_interpreter", lambda *_: tape)
+    found = YamnetTeacher(model).logits(np.full((1, 132_300), 0.1, np.float32))
+    assert [len(frame) for frame in tape.frames] == [15_600] * 3
+    assert found.dtype == np.float32
+    shares = np.arange(len(LIST)) / 100 + 0.1 * np.arange(3)[:, None]
+    shares = np.clip(shares, 1e-6, 1 - 1e-6)
+    np.testing.assert_allclose(found[0], np.log(shares / (1 - shares)).mean(axis=0), rtol=1e-4)
+
+
 def test_what_is_not_yamnet_is_refused(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "text").write_text("no model")
     for path in (tmp_path / "missing", tmp_path / "text"):
         with pytest.raises(DataError, match="is not YAMNet as TFLite"):
             module.yamnet(path)
-    monkeypatch.setattr(module, "_interpreter", lambda *_: Tape(samples=16_000))
-    with pytest.raises(DataError, match="not 15600 samples"):
-        module.yamnet(model)
+    monkeypatch.setattr(file, "_interpreter", lambda *_: Tape(samples=16_000))
+    for load in (module.yamnet, YamnetTeacher):
+        with pytest.raises(DataError, match="not 15600 samples"):
+            load(model)
 
 
 def test_without_the_extra_it_says_which(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    with pytest.raises(DataError, match=r"pip install 'whoplays\[peers\]'"):
-        module.yamnet(model)
+    for load in (module.yamnet, YamnetTeacher):
+        with pytest.raises(DataError, match=r"pip install 'whoplays\[peers\]'"):
+            load(model)

@@ -12,6 +12,7 @@ from training.candidates import Candidate, Own
 from training.clip import Clip
 from training.fit import load
 from training.mixing import Windows
+from training.recipe import Recipe
 from training.run import RunFolder
 from training.scores import Probabilities, Thresholds
 from training.tagger import Tagger
@@ -48,6 +49,18 @@ class RunJudge:
         return load(self._run.config().recipe, self._run.best_checkpoint())
 
 
+def shared_recipe(runs: list[RunFolder]) -> Recipe:
+    """The recipe of runs that judge together; others of them may differ in what does not matter to that.
+
+    Raises:
+        DataError: a folder is no run, or they differ in labels or task.
+    """
+    first, *others = (run.config().recipe for run in runs)
+    if any((one.labels, one.task) != (first.labels, first.task) for one in others):
+        raise DataError("only runs of the same labels and task can be judged together")
+    return first
+
+
 def of_runs(runs: list[RunFolder], thresholds: Thresholds, calibrated: Sequence[Calibrated] = ()) -> Candidate:
     """One candidate of one or several runs, with thresholds for each label.
 
@@ -58,11 +71,9 @@ def of_runs(runs: list[RunFolder], thresholds: Thresholds, calibrated: Sequence[
     Raises:
         DataError: a folder is no run, or they differ in labels or task.
     """
-    recipes = [run.config().recipe for run in runs]
-    if any((one.labels, one.task) != (recipes[0].labels, recipes[0].task) for one in recipes):
-        raise DataError("only runs of the same labels and task can be judged together")
+    recipe = shared_recipe(runs)
     if not calibrated:
-        return Candidate(recipes[0].labels, recipes[0].task, tuple(RunJudge(run) for run in runs), thresholds)
+        return Candidate(recipe.labels, recipe.task, tuple(RunJudge(run) for run in runs), thresholds)
     judges = tuple(RunJudge(run, fitted.groups) for run, fitted in zip(runs, calibrated, strict=True))
     own = tuple(Own(np.array(fitted.thresholds), fitted.calibration) for fitted in calibrated)
-    return Candidate(recipes[0].labels, recipes[0].task, judges, thresholds, own)
+    return Candidate(recipe.labels, recipe.task, judges, thresholds, own)
