@@ -1,0 +1,1 @@
+"""Whatever FFmpeg reads: HTTP streams, Icecast, HLS, RTSP, and files in containers."""

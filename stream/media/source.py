@@ -1,0 +1,79 @@
+"""Streams and container files as a source."""
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from models.errors import SourceError
+from stream.child import ChildSource
+from stream.intake import Intake
+from stream.media.spot import Spot
+from stream.source import Source
+from stream.uris import without_secrets
+
+_WORK: Final = "stream.media.play:play"
+
+
+def open_media(uri: str, intake: Intake) -> Source:
+    """Listen to what FFmpeg reads, in a child process: FFmpeg can block for ever.
+
+    Args:
+        uri: `http://`, `https://`, `rtsp://` or `rtsps://` and the rest; `hls:` and the http(s) address of a playlist
+            (`hls://host/…` stands for `hls:http://host/…`), for servers that do not say that it is one; `media:` and
+            a file's path, which is played in real time.
+        intake: what is taken of it.
+
+    Raises:
+        SourceError: there is no such file, or it is no address.
+    """
+    scheme, _, rest = uri.partition(":")
+    if scheme == "media":
+        return _open_file(rest, intake)
+    url = _playlist(rest) if scheme == "hls" else uri
+    spot = Spot(url=url, name=_name(url), form="hls" if scheme == "hls" else None, network=True, intake=intake)
+    shown = without_secrets(url)
+    return _source(spot, f"hls:{shown}" if scheme == "hls" else shown)
+
+
+def _open_file(place: str, intake: Intake) -> Source:
+    if "://" in place:
+        raise SourceError("media: takes a file's path; give an address without media: before it")
+    path = Path(place).absolute()
+    if not path.is_file():
+        raise SourceError(f"there is no file {place}" if not path.exists() else f"{place} is no file; give one")
+    return _source(Spot(url=str(path), name=path.name, network=False, intake=intake), f"media:{path}")
+
+
+def _source(spot: Spot, uri: str) -> Source:
+    return ChildSource(
+        _WORK,
+        {"spot": msgspec.to_builtins(spot)},
+        name=spot.name,
+        uri=uri,
+        clock="arrival" if spot.network else "file",
+        outage="network" if spot.network else "device_lost",
+    )
+
+
+def _playlist(rest: str) -> str:
+    """The address of a playlist, as `hls:https://host/a`, `hls://https://host/a` or `hls://host/a` name it."""
+    place = rest.removeprefix("//")
+    return place if place.startswith(("http://", "https://")) else f"http://{place}"
+
+
+def _name(url: str) -> str:
+    """What people call it: host, port and path."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        parts, port = urlsplit(""), ""
+    if not parts.hostname:
+        # Without the address: whatever is wrong with it, it may be a password.
+        raise SourceError(
+            "the address has no host that can be read, as in http://host:8000/live; "
+            "in a user or a password write %40 for @, %2F for /, %3A for :"
+        )
+    return f"{parts.hostname}{port}{parts.path}"
