@@ -1,6 +1,7 @@
 """`whoplays listen` and `whoplays watch`."""
 
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import CycloptsError, Parameter
@@ -17,6 +18,7 @@ from stream.listen import open_engine, open_source
 from stream.messages import End
 from stream.pcm_source import Encoding, PcmFormat
 from stream.publisher import Publisher
+from stream.security.keys import client_keys, server_keys
 from stream.sources import CHOICES
 from stream.subscriber import Subscriber
 from stream.terminal import leaving, reader_may_leave, stopping
@@ -36,6 +38,8 @@ def listen(
     no_publish: Annotated[bool, Parameter(negative=())] = False,
     wait: float = 0.0,
     insecure: Annotated[bool, Parameter(negative=())] = False,
+    keys: Path | None = None,
+    allowed: Path | None = None,
     speed: Speed = "realtime",
     json: Annotated[bool, Parameter(negative=())] = False,
     silence_dbfs: Annotated[float, Parameter(allow_leading_hyphen=True)] = SILENCE_DBFS,
@@ -54,7 +58,9 @@ def listen(
         publish: The ZeroMQ address to publish on; port * takes any free one.
         no_publish: Publish nothing.
         wait: Seconds to wait for a first subscriber before the source begins, up to a day.
-        insecure: Allow an address that is open to the network.
+        insecure: Allow an address that is open to the network without encryption.
+        keys: Encrypt: the secret key file of this end, as whoplays keys makes it.
+        allowed: The folder with the public keys of those who may connect; that of whoplays keys allow unless given.
         speed: Play a file in real time, or as fast as it can be heard without losing anything.
         json: Print the messages as they go over the wire, one a line.
         silence_dbfs: Below this level a window is silence.
@@ -69,7 +75,8 @@ def listen(
     if not 0 <= wait <= LONGEST_WAIT_S:
         raise OptionError(f"waiting {wait} s makes no sense; give 0 to {LONGEST_WAIT_S:.0f} s, which is a day")
     pcm = PcmFormat(encoding=encoding, rate_hz=rate, channels=channels)
-    publisher = None if no_publish else Publisher(publish, insecure=insecure)
+    own = server_keys(keys, allowed)
+    publisher = None if no_publish else Publisher(publish, insecure=insecure, keys=own, on_handshake_failed=note)
     opening = open_source(source, speed, pcm)
     engine = open_engine(
         opening,
@@ -96,6 +103,8 @@ def watch(
     stream: str | None = None,
     until_end: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
+    keys: Path | None = None,
+    server_key: Path | None = None,
 ) -> None:
     """Show what a publisher says, here or on another machine, and what of it was lost.
 
@@ -104,9 +113,17 @@ def watch(
         stream: The one stream to show; all of them unless given.
         until_end: Leave when a stream has ended; fail if any message was lost before.
         json: Print the messages as they come over the wire, one a line.
+        keys: One's own secret key file, for a publisher that encrypts.
+        server_key: The publisher's public key file.
     """
     ended = False
-    with reader_may_leave(), Subscriber(endpoint, stream) as subscriber, choose_view(json=json) as view, leaving():
+    own = client_keys(keys, server_key)
+    with (
+        reader_may_leave(),
+        Subscriber(endpoint, stream, keys=own) as subscriber,
+        choose_view(json=json) as view,
+        leaving(),
+    ):
         for item in subscriber:
             view.show(item)
             ended = until_end and isinstance(item, End)

@@ -1,8 +1,10 @@
-"""Where results are published, and who may hear them there."""
+"""Addresses to bind and to connect to, and who may reach them there."""
 
 import ipaddress
 import re
 from typing import Final
+
+import zmq
 
 from models.errors import EndpointError
 
@@ -10,20 +12,51 @@ DEFAULT_ENDPOINT: Final = "tcp://127.0.0.1:9460"
 LAST_PORT: Final = 65_535
 
 
-def check_bind(endpoint: str, *, insecure: bool = False) -> None:
-    """Refuse to publish where strangers could listen, unless the user insists.
+def check_bind(endpoint: str, *, insecure: bool = False, encrypted: bool = False) -> None:
+    """Refuse to publish where strangers could listen, unless keys keep them out or the user insists.
 
     Raises:
         EndpointError: the address is none, or is open to the network.
     """
-    scheme, _, rest = endpoint.partition("://")
-    if scheme == "ipc" and rest:
-        return
-    found = re.fullmatch(r"tcp://(?P<host>[^\s/]+):(?P<port>\*|\d{1,5})", endpoint)
-    if not found or (found["port"] != "*" and int(found["port"]) > LAST_PORT):
+    if not _is_address(endpoint):
         raise EndpointError(f"{endpoint!r} is no address to publish on; give one such as {DEFAULT_ENDPOINT}")
-    if not insecure and not _is_loopback(found["host"].strip("[]")):
-        raise EndpointError(f"{endpoint} is open to the network, unencrypted; publish on 127.0.0.1, or add --insecure")
+    if is_open(endpoint) and not (encrypted or insecure):
+        raise EndpointError(
+            f"{endpoint} is open to the network, unencrypted; "
+            "publish on 127.0.0.1, give keys (whoplays keys), or add --insecure"
+        )
+
+
+def check_connect(endpoint: str) -> None:
+    """Refuse what cannot be connected to.
+
+    Raises:
+        EndpointError: the address is none.
+    """
+    if not _is_address(endpoint) or endpoint.endswith(":*"):
+        raise EndpointError(f"{endpoint!r} is no address to connect to; give one such as tcp://central.example:9461")
+
+
+def is_open(endpoint: str) -> bool:
+    """Whether an address can be reached from other machines."""
+    scheme, _, rest = endpoint.partition("://")
+    return scheme != "ipc" and not _is_loopback(rest.rpartition(":")[0].strip("[]"))
+
+
+def keep_alive(socket: zmq.Socket[bytes]) -> None:
+    """Let the operating system notice within half a minute that the other end was cut off, and connect anew."""
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 10)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 5)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 3)
+
+
+def _is_address(endpoint: str) -> bool:
+    scheme, _, rest = endpoint.partition("://")
+    if scheme == "ipc":
+        return bool(rest)
+    found = re.fullmatch(r"tcp://[^\s/]+:(?P<port>\*|\d{1,5})", endpoint)
+    return found is not None and (found["port"] == "*" or int(found["port"]) <= LAST_PORT)
 
 
 def _is_loopback(host: str) -> bool:

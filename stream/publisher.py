@@ -3,14 +3,19 @@
 import errno
 import queue
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
 
 import zmq
 
 from models.errors import EndpointError
-from stream.endpoint import check_bind
+from stream.endpoint import check_bind, keep_alive
 from stream.messages import Message, encode, kind_of, topic_of
+from stream.security.gate import guarding
+from stream.security.handshakes import Handshakes
+from stream.security.keys import ServerKeys
 
 QUEUE_MESSAGES: Final = 10_000
 HIGH_WATER_MESSAGES: Final = 10_000
@@ -28,27 +33,44 @@ class Publisher:
 
     Args:
         endpoint: a ZeroMQ address; port `*` takes any free one.
-        insecure: allow an address that is open to the network.
+        insecure: allow an address that is open to the network without keys.
+        keys: encrypt, and admit those alone whose keys are allowed.
+        on_handshake_failed: told, at most every ten seconds, that and why clients were refused; in the socket's thread.
 
     Raises:
         EndpointError: the address is none, or is open to the network; on entering: it is in use.
     """
 
-    def __init__(self, endpoint: str, *, insecure: bool = False) -> None:
-        check_bind(endpoint, insecure=insecure)
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        insecure: bool = False,
+        keys: ServerKeys | None = None,
+        on_handshake_failed: Callable[[str], None] | None = None,
+    ) -> None:
+        check_bind(endpoint, insecure=insecure, encrypted=keys is not None)
         self.endpoint = endpoint
         """Once entered, the address as it is bound."""
+        self.handshakes: Final = Handshakes(on_handshake_failed)
+        """How many subscribers were admitted and refused, and how many are connected."""
         self.dropped = 0
         """Messages given up because the queue was full."""
+        self._keys: Final = keys
         self._queue: Final = queue.Queue[Frames | None](QUEUE_MESSAGES)
         self._joined: Final = threading.Event()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        context = zmq.Context()
-        socket = _bind(context, self.endpoint)
-        self.endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        self._thread = threading.Thread(target=self._run, args=(context, socket), name="whoplays-publisher")
+        with ExitStack() as stack:
+            context = stack.enter_context(zmq.Context())
+            stack.enter_context(guarding(context, self._keys))
+            socket = stack.enter_context(self._socket(context))
+            stack.enter_context(self.handshakes.watching(socket))
+            _bind(socket, self.endpoint)
+            self.endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT)
+            # From here on all of it is the thread's.
+            self._thread = threading.Thread(target=self._run, args=(socket, stack.pop_all()), name="whoplays-publisher")
         self._thread.start()
         return self
 
@@ -71,14 +93,24 @@ class Publisher:
         """Wait until somebody has subscribed; False if nobody did in time."""
         return self._joined.wait(timeout_s)
 
-    def _run(self, context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes]) -> None:
-        with context, socket:
+    def _socket(self, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+        socket = context.socket(zmq.XPUB)
+        socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MESSAGES)
+        socket.setsockopt(zmq.LINGER, LINGER_MS)
+        keep_alive(socket)
+        if self._keys:
+            self._keys.apply(socket)
+        return socket
+
+    def _run(self, socket: zmq.Socket[bytes], owned: ExitStack) -> None:
+        with owned:
             while (frames := self._next(socket)) is not None:
                 socket.send_multipart(frames)
 
     def _next(self, socket: zmq.Socket[bytes]) -> Frames | None:
         while True:
             self._note_subscribers(socket)
+            self.handshakes.note()
             try:
                 return self._queue.get(timeout=POLL_S)
             except queue.Empty:
@@ -90,17 +122,13 @@ class Publisher:
                 self._joined.set()
 
 
-def _bind(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
-    socket = context.socket(zmq.XPUB)
-    socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MESSAGES)
-    socket.setsockopt(zmq.LINGER, LINGER_MS)
+def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
-        context.destroy(linger=0)
+        socket.linger = 0
         if error.errno == errno.EADDRINUSE:
             raise EndpointError(
                 f"{endpoint} is in use; publish on another with --publish, or use --no-publish"
             ) from error
         raise EndpointError(f"cannot publish on {endpoint}: {error.strerror}") from error
-    return socket

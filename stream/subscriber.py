@@ -2,7 +2,8 @@
 
 import time
 from collections import defaultdict
-from math import ceil
+from contextlib import ExitStack
+from math import ceil, inf
 from types import TracebackType
 from typing import Final, Literal, Self
 
@@ -10,12 +11,16 @@ import msgspec
 import zmq
 
 from models.errors import EndpointError
-from stream.endpoint import DEFAULT_ENDPOINT
+from stream.endpoint import DEFAULT_ENDPOINT, keep_alive
 from stream.losses import Losses
 from stream.messages import KINDS, VERSION, End, Message, decode, topic_of
+from stream.security.handshakes import Handshakes
+from stream.security.keys import ClientKeys
+from stream.security.persistence import Persistence
 
 HIGH_WATER_MESSAGES: Final = 10_000
 SILENCE_S: Final = 3.0
+NOTE_S: Final = 1.0
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,13 +43,19 @@ class Subscriber:
         endpoint: the publisher's ZeroMQ address; it need not be there yet.
         stream: the one stream to hear; all of them unless given.
         silence_s: after so long without any message, a publisher with an unfinished stream is noticed to be silent.
+        keys: one's own, and the key of the publisher, if it is one that encrypts.
 
     Raises:
         EndpointError: the address is none.
     """
 
     def __init__(
-        self, endpoint: str = DEFAULT_ENDPOINT, stream: str | None = None, *, silence_s: float = SILENCE_S
+        self,
+        endpoint: str = DEFAULT_ENDPOINT,
+        stream: str | None = None,
+        *,
+        silence_s: float = SILENCE_S,
+        keys: ClientKeys | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.lost = 0
@@ -55,8 +66,10 @@ class Subscriber:
         self._pending: Message | None = None
         self._quiet = False
         self._deadline_s = time.monotonic() + silence_s
-        self._context: Final = zmq.Context()
-        self._socket = self._connect(topic_of(stream) if stream else f"whoplays/{VERSION}/")
+        self._handshakes: Final = Handshakes()
+        self._owned: Final = ExitStack()
+        self._socket: Final = self._connect(topic_of(stream) if stream else f"whoplays/{VERSION}/", keys)
+        self._persistence: Final = Persistence(self._socket, endpoint, self._handshakes)
 
     def __enter__(self) -> Self:
         return self
@@ -82,12 +95,18 @@ class Subscriber:
 
     def close(self) -> None:
         """Stop hearing."""
-        self._context.destroy(linger=0)
+        self._owned.close()
 
-    def _connect(self, topic: str) -> zmq.Socket[bytes]:
-        socket = self._context.socket(zmq.SUB)
+    def _connect(self, topic: str, keys: ClientKeys | None) -> zmq.Socket[bytes]:
+        context = self._owned.enter_context(zmq.Context())
+        socket = self._owned.enter_context(context.socket(zmq.SUB))
+        socket.setsockopt(zmq.LINGER, 0)
+        self._owned.enter_context(self._handshakes.watching(socket))
         socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MESSAGES)
         socket.setsockopt_string(zmq.SUBSCRIBE, topic)
+        keep_alive(socket)
+        if keys:
+            keys.apply(socket)
         try:
             socket.connect(self.endpoint)
         except zmq.ZMQError as error:
@@ -98,14 +117,20 @@ class Subscriber:
 
     def _wait(self) -> bool:
         """Wait for a message: for ever if silence is expected, or was noticed already."""
-        if self._quiet:
-            return bool(self._socket.poll())
-        left_s = max(0.0, self._deadline_s - time.monotonic())
-        return bool(self._socket.poll(ceil(left_s * 1000)))
+        self._persistence.note()
+        while not self._socket.poll(ceil(1000 * min(NOTE_S, self._left_s()))):
+            self._persistence.note()
+            if not self._left_s():
+                return False
+        return True
+
+    def _left_s(self) -> float:
+        return inf if self._quiet else max(0.0, self._deadline_s - time.monotonic())
 
     def _fell_silent(self) -> Notice:
         self._quiet = True
-        text = f"nothing came from {self.endpoint} for {self._silence_s:.0f} s; is whoplays listen running there?"
+        why = self._handshakes.reason or "is whoplays listen running there?"
+        text = f"nothing came from {self.endpoint} for {self._silence_s:.0f} s; {why}"
         return Notice(what="silent", text=text)
 
     def _receive(self) -> Message | Notice | None:

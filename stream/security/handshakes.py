@@ -1,0 +1,79 @@
+"""What becomes of handshakes, of which ZeroMQ itself says nothing."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+REPEAT_S: Final = 10.0
+"""A client that is refused tries again ten times a second; it is told of no more often than this."""
+_REASONS: Final = {
+    zmq.Event.HANDSHAKE_FAILED_AUTH: "the client's key is not allowed",
+    zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "the other end has no key, or not the one that belongs to ours",
+    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL: "the other end left; it may have no key, or not the one that belongs to ours",
+}
+_WATCHED: Final = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | sum(_REASONS)
+
+
+class Handshakes:
+    """Counts the handshakes of one socket; the thread that owns the socket calls `note` again and again.
+
+    Args:
+        on_failed: told, at most every ten seconds, that and why handshakes failed.
+    """
+
+    def __init__(self, on_failed: Callable[[str], None] | None = None) -> None:
+        self.succeeded = 0
+        self.failed = 0
+        self.connected = 0
+        """Connections that are up now."""
+        self.reason = ""
+        """Why the newest one failed; empty if it succeeded."""
+        self._on_failed: Final = on_failed
+        self._leaving = 0
+        self._tell_from_s = 0.0
+        self._events: zmq.Socket[bytes] | None = None
+
+    @contextmanager
+    def watching(self, socket: zmq.Socket[bytes]) -> Iterator[None]:
+        """Follow a socket that is not yet bound or connected; leave before it is closed."""
+        self._events = socket.get_monitor_socket(_WATCHED)
+        try:
+            yield
+        finally:
+            # Once 2,000 events wait to be read, ZeroMQ waits as well, and would do so for ever in what follows.
+            self.note()
+            socket.disable_monitor()
+            self._events.close(linger=0)
+            self._events = None
+
+    def note(self) -> None:
+        """Count what happened since the last call."""
+        while self._events is not None and self._events.poll(0):
+            message = recv_monitor_message(self._events)
+            self._count(zmq.Event(message["event"]))
+
+    def _count(self, event: zmq.Event) -> None:
+        match event:
+            case zmq.Event.HANDSHAKE_SUCCEEDED:
+                self.succeeded += 1
+                self.connected += 1
+                self.reason = ""
+            case zmq.Event.DISCONNECTED if self._leaving:
+                self._leaving -= 1
+            case zmq.Event.DISCONNECTED:
+                self.connected = max(0, self.connected - 1)
+            case _ if event in _REASONS:
+                self._fail(_REASONS[event])
+
+    def _fail(self, reason: str) -> None:
+        self.failed += 1
+        # The disconnection that follows is of no connection that was ever up.
+        self._leaving += 1
+        self.reason = reason
+        if self._on_failed and time.monotonic() >= self._tell_from_s:
+            self._tell_from_s = time.monotonic() + REPEAT_S
+            self._on_failed(f"a handshake failed: {reason}; {self.failed} so far")

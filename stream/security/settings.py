@@ -1,0 +1,59 @@
+"""How a bound address is secured, as a configuration says it."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+
+from models.errors import OptionError
+from stream.endpoint import is_open
+from stream.security.keys import ServerKeys
+from stream.security.places import allowed_folder
+
+Mode = Literal["off", "auto", "required"]
+
+
+class Security(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a bound address is secured.
+
+    - `off`: no encryption; the address must be of this machine.
+    - `auto`: an address of this machine is not encrypted; one that is open to the network is, and needs keys.
+    - `required`: every address is encrypted, and needs keys.
+
+    `insecure` leaves an address open to the network without encryption, if the mode does not encrypt it.
+
+    Raises:
+        OptionError: the mode is none of these.
+    """
+
+    mode: Mode = "auto"
+    keys: str | None = None
+    """The secret key file of this end."""
+    allowed: str | None = None
+    """The folder with the public keys of those who may connect; that of `whoplays keys allow` unless given."""
+    insecure: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise OptionError(f"unknown security mode {self.mode!r}; give {', '.join(get_args(Mode))}")
+
+    def keys_for(self, endpoint: str) -> ServerKeys | None:
+        """The keys to bind an address with; None if it is not to be encrypted.
+
+        Whether an address may be bound without keys is for `check_bind` to say.
+
+        Raises:
+            OptionError: keys are needed and not given, or are of no use.
+        """
+        if not self._encrypts(endpoint):
+            return None
+        if self.keys is None:
+            raise OptionError(f"{endpoint} is to be encrypted, which needs keys; make them with whoplays keys make")
+        return ServerKeys.load(
+            Path(self.keys).expanduser(), Path(self.allowed).expanduser() if self.allowed else allowed_folder()
+        )
+
+    def _encrypts(self, endpoint: str) -> bool:
+        if self.mode == "required":
+            return True
+        return self.mode == "auto" and is_open(endpoint) and (self.keys is not None or not self.insecure)

@@ -1,0 +1,203 @@
+"""Key files, the allow-list and the settings, without any socket."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import zmq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.errors import OptionError
+from stream.security.allow_list import AllowList
+from stream.security.key_files import read_public, read_secret
+from stream.security.keys import ServerKeys, client_keys, server_keys
+from stream.security.make_keys import make_keys
+from stream.security.places import keys_folder
+from stream.security.settings import Mode, Security
+from tests.stream.security.make_keys import Keyring, make_keyring
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    return make_keyring(tmp_path)
+
+
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_pair_belongs_together_and_the_secret_is_for_its_owner(tmp_path: Path) -> None:
+    files = make_keys("stage", tmp_path / "deep" / "keys")
+    public, secret = read_secret(files.secret)
+    assert zmq.curve_public(secret) == public == read_public(files.public)
+    assert (mode_of(files.secret), mode_of(files.public), mode_of(tmp_path / "deep" / "keys")) == (0o600, 0o644, 0o700)
+    assert secret not in files.public.read_bytes()
+    assert sorted(files.secret.parent.iterdir()) == [files.public, files.secret]
+
+
+@pytest.mark.parametrize("left", ["public", "secret"])
+def test_a_pair_is_never_made_over_another(tmp_path: Path, left: str) -> None:
+    files = make_keys("stage", tmp_path)
+    kept: Path = getattr(files, left)
+    (files.secret if left == "public" else files.public).unlink()
+    before = kept.read_bytes()
+    with pytest.raises(OptionError, match="there is a key pair stage"):
+        make_keys("stage", tmp_path)
+    assert list(tmp_path.iterdir()) == [kept]
+    assert kept.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["", "../stage", "a/b", ".hidden", "a b", 101 * "a", "a\n"])
+def test_names_that_are_none_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OptionError, match="makes no sense"):
+        make_keys(name, tmp_path)
+
+
+def test_a_secret_that_others_can_read_is_refused(keyring: Keyring) -> None:
+    secret = keyring.secret("stage")
+    for mode in (0o640, 0o604, 0o660):
+        secret.chmod(mode)
+        with pytest.raises(OptionError, match=f"others can read; run: chmod 600 {secret}"):
+            read_secret(secret)
+    secret.chmod(0o400)
+    read_secret(secret)
+
+
+def test_each_file_belongs_in_its_place(keyring: Keyring) -> None:
+    with pytest.raises(
+        OptionError, match="holds a secret key, which never leaves its machine; give the public one"
+    ):
+        read_public(keyring.secret("hall"))
+    with pytest.raises(OptionError, match="holds no secret key"):
+        read_secret(keyring.public("hall"))
+
+
+def test_a_key_file_that_is_none_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.key"
+    with pytest.raises(OptionError, match="cannot be read: "):
+        read_public(path)
+    with pytest.raises(OptionError, match="cannot be read: Is a directory"):
+        read_public(tmp_path)
+    path.write_text("curve\n")
+    with pytest.raises(OptionError, match="is no key file"):
+        read_public(path)
+    path.write_text("curve\n public-key = 'short'\n")
+    with pytest.raises(OptionError, match="is damaged"):
+        read_public(path)
+    path.write_bytes(bytes(1 << 20))
+    with pytest.raises(OptionError, match="is no key file: it is too long"):
+        read_public(path)
+
+
+def test_a_pair_of_two_halves_is_refused(keyring: Keyring) -> None:
+    secret = keyring.secret("stage")
+    text = secret.read_bytes().replace(read_public(keyring.public("stage")), read_public(keyring.public("hall")))
+    secret.write_bytes(text)
+    with pytest.raises(OptionError, match="is damaged: its public key is not"):
+        read_secret(secret)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.binary(max_size=100) | st.binary(max_size=60).map(lambda key: b"curve\n    public-key = " + key))
+def test_any_bytes_are_a_key_file_or_one_line(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.key"
+    path.write_bytes(data)
+    with suppress(OptionError):
+        assert len(read_public(path)) == 40
+
+
+def test_the_allow_list_changes_at_once(keyring: Keyring) -> None:
+    allowed, key = keyring.allowed, read_public(keyring.public("stage"))
+    assert not allowed.admits(key)
+    allowed.allow(keyring.public("stage"), "stage")
+    allowed.allow(keyring.public("stage"), "stage")
+    assert allowed.admits(key)
+    assert not allowed.admits(read_public(keyring.public("stranger")))
+    assert allowed.names() == ["stage"]
+    allowed.revoke("stage")
+    assert not allowed.admits(key)
+
+
+def test_the_allow_list_says_what_is_wrong(keyring: Keyring) -> None:
+    allowed = keyring.allowed
+    allowed.allow(keyring.public("stage"), "stage")
+    with pytest.raises(OptionError, match="holds another key; revoke stage first"):
+        allowed.allow(keyring.public("stranger"), "stage")
+    with pytest.raises(OptionError, match="holds a secret key"):
+        allowed.allow(keyring.secret("stranger"), "stranger")
+    with pytest.raises(OptionError, match=r"nobody is not allowed in .*; allowed are: stage"):
+        allowed.revoke("nobody")
+
+
+def test_a_damaged_file_admits_nobody_and_keeps_nobody_out(keyring: Keyring) -> None:
+    keyring.allow("stage")
+    (keyring.allowed.folder / "aaa.key").write_bytes(b"\xff\x00")
+    (keyring.allowed.folder / "bbb.key").mkdir()
+    assert keyring.allowed.admits(read_public(keyring.public("stage")))
+    with pytest.raises(OptionError, match=r"aaa\.key is no key file"):
+        keyring.server()
+
+
+def test_a_missing_folder_admits_nobody(tmp_path: Path) -> None:
+    missing = AllowList(tmp_path / "missing")
+    assert not missing.admits(40 * b"0")
+    with pytest.raises(OptionError, match="there is no folder"):
+        missing.check()
+
+
+def test_secrets_are_not_shown(keyring: Keyring) -> None:
+    server, client = keyring.server(), keyring.client("stage")
+    assert server.secret.decode() not in repr(server)
+    assert client.secret.decode() not in repr(client)
+
+
+def test_options_come_in_pairs(keyring: Keyring) -> None:
+    assert server_keys(None, None) is None
+    assert client_keys(None, None) is None
+    with pytest.raises(OptionError, match="give --keys as well"):
+        server_keys(None, keyring.allowed.folder)
+    with pytest.raises(OptionError, match="give --server-key"):
+        client_keys(keyring.secret("stage"), None)
+    with pytest.raises(OptionError, match="give --keys with your own"):
+        client_keys(None, keyring.public("hall"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "endpoint", "encrypted"),
+    [
+        ("off", "tcp://*:1", False),
+        ("off", "tcp://127.0.0.1:1", False),
+        ("auto", "tcp://127.0.0.1:1", False),
+        ("auto", "ipc:///tmp/x", False),
+        ("auto", "tcp://*:1", True),
+        ("required", "tcp://127.0.0.1:1", True),
+        ("required", "ipc:///tmp/x", True),
+    ],
+)
+def test_the_mode_decides_what_is_encrypted(keyring: Keyring, mode: Mode, endpoint: str, encrypted: bool) -> None:
+    folder = str(keyring.allowed.folder)
+    given_keys = Security(mode=mode, keys=str(keyring.secret("hall")), allowed=folder).keys_for(endpoint)
+    assert isinstance(given_keys, ServerKeys) == encrypted
+    if encrypted:
+        with pytest.raises(OptionError, match="is to be encrypted, which needs keys"):
+            Security(mode=mode).keys_for(endpoint)
+
+
+def test_insistence_goes_without_keys_but_not_if_they_are_required() -> None:
+    assert Security(insecure=True).keys_for("tcp://*:1") is None
+    with pytest.raises(OptionError, match="needs keys"):
+        Security(mode="required", insecure=True).keys_for("tcp://*:1")
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    with pytest.raises(OptionError, match="give off, auto, required"):
+        Security(mode="on")  # type: ignore[arg-type]
+
+
+def test_the_configuration_folder_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert keys_folder() == tmp_path / "whoplays" / "keys"
+    monkeypatch.setenv("XDG_CONFIG_HOME", "")
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    assert keys_folder() == tmp_path / "me" / ".config" / "whoplays" / "keys"
