@@ -62,16 +62,19 @@ class Probation:
         self._counts: Final = counts
         self._candidates: Final[list[Candidate]] = []
 
-    def take(self, packet: Packet, form: Format, arrived_ns: int) -> Candidate:
-        """Hold a packet; returns the candidate whose it is."""
-        for candidate in self._candidates:
-            if candidate.take(packet, arrived_ns):
-                return candidate
+    def take(self, packet: Packet, form: Format, arrived_ns: int) -> None:
+        """Hold a packet."""
+        if any(candidate.take(packet, arrived_ns) for candidate in self._candidates):
+            return
         self._make_room()
         candidate = Candidate(packet, form, self._counts)
         candidate.take(packet, arrived_ns)
         self._candidates.append(candidate)
-        return candidate
+
+    def newest_confirmed(self, after_ns: int) -> Candidate | None:
+        """Of the confirmed candidates that sent after a moment, the one that did so last."""
+        confirmed = [one for one in self._candidates if one.confirmed and one.newest_ns > after_ns]
+        return max(confirmed, key=lambda candidate: candidate.newest_ns, default=None)
 
     def release(self, candidate: Candidate, since_ns: int) -> list[Placed]:
         """Dismiss a candidate with what it sent at `since_ns` or later, in the order of its sequence numbers."""

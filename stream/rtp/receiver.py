@@ -10,17 +10,17 @@ from stream.rtp.line import Line
 from stream.rtp.packet import Packet, parse
 from stream.rtp.probation import Candidate, Probation
 
-QUIET_NS: Final = 300_000_000
+QUIET_NS: Final = 200_000_000
 """So long must a sender be quiet before another one is listened to instead."""
 
 
 class _Hearing:
     """The sender that is listened to."""
 
-    def __init__(self, line: Line, buffer: JitterBuffer) -> None:
+    def __init__(self, line: Line, buffer: JitterBuffer, newest_ns: int) -> None:
         self.line: Final = line
         self.buffer: Final = buffer
-        self.newest_ns = 0
+        self.newest_ns = newest_ns
 
     def take(self, packet: Packet, arrived_ns: int) -> bool:
         placed = self.line.place(packet, arrived_ns)
@@ -59,7 +59,7 @@ class Receiver:
         return self._hearing.buffer.deadline_ns if self._hearing else None
 
     def push(self, data: bytes, arrived_ns: int) -> None:
-        """Take a datagram, whatever it holds; not while the receiver is `over`."""
+        """Take a datagram, whatever it holds."""
         packet = parse(data)
         if isinstance(packet, str):
             self.counts.refuse(packet)
@@ -70,10 +70,11 @@ class Receiver:
         elif not packet.payload or len(packet.payload) % form.frame_bytes:
             self.counts.refuse("payload_length")
         elif not (self._hearing and self._hearing.take(packet, arrived_ns)):
-            self._consider(self._probation.take(packet, form, arrived_ns), arrived_ns)
+            self._probation.take(packet, form, arrived_ns)
 
     def pull(self, now_ns: int) -> Iterator[Piece]:
         """The pieces that are ready."""
+        self._look_for_successor(now_ns)
         return self._hearing.buffer.pull(now_ns) if self._hearing else iter(())
 
     def flush(self) -> Iterator[Piece]:
@@ -86,20 +87,20 @@ class Receiver:
             self._begin(self._successor)
             self._successor = None
 
-    def _consider(self, candidate: Candidate, arrived_ns: int) -> None:
-        if not candidate.confirmed:
-            return
+    def _look_for_successor(self, now_ns: int) -> None:
         if self._hearing is None:
-            self._begin(candidate)
-        elif arrived_ns - self._hearing.newest_ns >= QUIET_NS:
-            self._successor = self._successor or candidate
+            first = self._probation.newest_confirmed(0)
+            if first:
+                self._begin(first)
+        elif now_ns - self._hearing.newest_ns >= QUIET_NS:
+            self._successor = self._probation.newest_confirmed(self._hearing.newest_ns)
 
     def _begin(self, candidate: Candidate) -> None:
         # What came while the other one was still sending is not heard twice over.
         since_ns = self._hearing.newest_ns - self._wait_ns if self._hearing else 0
+        newest_ns = candidate.newest_ns
         packets = self._probation.release(candidate, since_ns)
         buffer = JitterBuffer(packets[0], candidate.line.form, self._wait_ns, self.counts)
-        self._hearing = _Hearing(candidate.line, buffer)
+        self._hearing = _Hearing(candidate.line, buffer, newest_ns)
         for packet in packets:
             buffer.push(packet)
-            self._hearing.newest_ns = packet.arrived_ns

@@ -98,7 +98,7 @@ def _open(host: str, port: int, interface: str) -> socket.socket:
         opened.bind(_resolve(host, port, opened.family))
         if is_group(host):
             _join(opened, host, interface)
-    except OSError:
+    except (OSError, ValueError, SourceError):
         opened.close()
         raise
     return opened

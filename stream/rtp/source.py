@@ -87,9 +87,6 @@ class RtpSource:
     def _receive(self) -> None:
         for data, arrived_ns in self._inlet.receive(self._patience_s(), MOST_AT_ONCE):
             self._receiver.push(data, arrived_ns)
-            if self._receiver.over:
-                # What else has come is the next session's.
-                return
 
     def _patience_s(self) -> float:
         deadline_ns = self._receiver.deadline_ns
