@@ -85,7 +85,9 @@ def command_line() -> "App":
 _VERBS: Final = {
     "listen": ("stream.commands:listen", "Listen to a source, and publish and show who plays."),
     "watch": ("stream.commands:watch", "Show what a publisher says, and what of it was lost."),
+    "devices": ("stream.device.commands:devices", "List the sound inputs, and the address of each."),
     "demo": ("stream.demo:demo", "Play a bundled concert through the whole path."),
+    "history": ("stream.history.commands:history", "Show who played when, as whoplays serve has kept it."),
     "models": ("models.commands:models", "List the models that ship, and how good they are."),
     "material": ("training.material_commands:material", "Prepare windows to train on."),
     "render": ("training.render.commands:render", "Play MIDI scores into a labelled folder to train on."),

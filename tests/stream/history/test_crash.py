@@ -1,0 +1,134 @@
+"""Crashes, power cuts and full disks, with processes that are really killed and files that are really cut off."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.history.database import open_to_read, open_to_write
+from stream.history.keeper import Keeper
+from stream.history.reader import Query, appearances
+from stream.history.scribe import Scribe
+from tests.stream.history.make_history import make_event, make_window
+
+LOST_S = 2.0
+"""One second, and one more for a machine with much else to do."""
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from tests.stream.history.make_history import keeping, make_event, make_window
+
+with keeping(Path(sys.argv[1])) as keeper:
+    for number in range(1_000_000):
+        keeper.keep(make_window(number))
+        keeper.keep(make_event(number, "start", 0))
+        print(number, time.monotonic(), flush=True)
+        time.sleep(0.002)
+"""
+
+DISK_FULL = """
+import resource, sys, time
+from pathlib import Path
+from stream.history.keeper import Keeper
+from tests.stream.history.make_history import make_window, wait_for
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+with Keeper(Path(sys.argv[1]), keep_windows=True, max_age_days=None, max_bytes=None, tell=print) as keeper:
+    for number in range(9_000):
+        keeper.keep(make_window(number))
+    wait_for(lambda: keeper.failures > 1)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(keeper.dropped)
+"""
+
+
+def count(path: Path) -> int:
+    with closing(open_to_read(path)) as connection:
+        found: int = connection.execute("SELECT count(*) FROM windows").fetchone()[0]
+    return found
+
+
+def check_integrity(path: Path) -> None:
+    with closing(open_to_write(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+@pytest.mark.parametrize("alive_s", [0.4, 2.3, 3.1])
+def test_a_killed_writer_loses_its_last_second_and_corrupts_nothing(tmp_path: Path, alive_s: float) -> None:
+    path = tmp_path / "history.db"
+    with subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        first = process.stdout.readline()
+        time.sleep(alive_s)
+        process.kill()
+        kept = [line.split() for line in [first, *process.stdout] if line.endswith("\n")]
+    times_s = [float(time_s) for _, time_s in kept]
+    written = count(path)
+    assert written >= sum(time_s < times_s[-1] - LOST_S for time_s in times_s)
+    assert len(appearances(path, Query())) in (written, written + 1, written - 1)
+    check_integrity(path)
+
+
+def test_a_log_cut_off_anywhere_leaves_the_beginning(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """As after a power cut, of which only part reached the disk: whole batches are there, up to some batch."""
+    folder = tmp_path_factory.mktemp("cut")
+    path, batches = folder / "history.db", 12
+    sizes = []
+    with closing(open_to_write(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        scribe = Scribe(connection, keep_windows=True)
+        for batch in range(batches):
+            scribe.write([make_window(3 * batch + number) for number in range(3)] + [make_event(batch, "start", 0)])
+            sizes.append((folder / "history.db-wal").stat().st_size)
+        for file in folder.iterdir():
+            shutil.copy(file, f"{file}.saved")
+    log = (folder / "history.db-wal.saved").read_bytes()
+
+    @given(st.integers(0, len(log)), st.binary(max_size=100))
+    def cut(length: int, rubbish: bytes) -> None:
+        crashed = folder / "crashed.db"
+        shutil.copy(folder / "history.db.saved", crashed)
+        (folder / "crashed.db-wal").write_bytes(log[:length] + rubbish)
+        (folder / "crashed.db-shm").unlink(missing_ok=True)
+        check_integrity(crashed)
+        whole = sum(size <= length for size in sizes)
+        assert count(crashed) >= 3 * whole
+        assert count(crashed) % 3 == 0
+
+    cut()
+
+
+def test_a_full_disk_is_told_once_and_gotten_over(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    done = subprocess.run(
+        [sys.executable, "-c", DISK_FULL, path], capture_output=True, text=True, timeout=60, check=True
+    )
+    trouble, over, dropped = done.stdout.splitlines()
+    assert trouble.startswith(f"cannot write the history in {path}: ")
+    assert over.startswith(f"could write the history in {path} again")
+    assert count(path) == 9_000 - int(dropped)
+    check_integrity(path)
+
+
+def test_a_database_that_is_damaged_meanwhile_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.history.keeper.RETRY_S", 0.05)
+    path, told = tmp_path / "history.db", list[str]()
+    with Keeper(path, keep_windows=True, max_age_days=None, max_bytes=None, tell=told.append) as keeper:
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("DROP TABLE windows")
+        deadline_s = time.monotonic() + 20
+        while keeper.failures < 3:
+            keeper.keep(make_window(0))
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+    assert told == [f"cannot write the history in {path}: no such table: windows; it is tried again"]
+    assert keeper.dropped > 0

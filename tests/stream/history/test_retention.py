@@ -1,0 +1,111 @@
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from models.signal import SAMPLE_RATE_HZ
+from stream.history.database import open_to_write
+from stream.history.retention import DAY_NS, SMALLEST_BYTES, Retention
+from stream.history.scribe import Scribe
+from stream.messages import Message
+from tests.stream.history.make_history import BEGAN_NS, keeping, make_end, make_event, make_window, wait_for
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(open_to_write(tmp_path / "history.db")) as connection:
+        yield connection
+
+
+def numbers(connection: sqlite3.Connection, what: str) -> list[int]:
+    return [row[0] for row in connection.execute(f"SELECT {what} ORDER BY 1")]
+
+
+def write_days(connection: sqlite3.Connection, ages_days: list[int]) -> None:
+    """A session of one window and one appearance on each of some days ago."""
+    for age in ages_days:
+        began_ns, session = time.time_ns() - age * DAY_NS, f"{age} days ago"
+        window = make_window(0, session=session, began_ns=began_ns)
+        event = make_event(0, "start", 0, session=session)
+        end = make_event(0, "end", 3, session=session)
+        Scribe(connection, keep_windows=True).write([window, event, end])
+
+
+def test_what_is_too_old_is_forgotten(connection: sqlite3.Connection) -> None:
+    write_days(connection, [40, 31, 29, 2, 0])
+    Retention(connection, 30.0, None).apply()
+    assert [row[0] for row in connection.execute("SELECT session FROM sessions ORDER BY id")] == [
+        f"{age} days ago" for age in (29, 2, 0)
+    ]
+    for table in ("windows", "events"):
+        assert numbers(connection, f"session FROM {table}") == [3, 4, 5]
+
+
+def test_a_session_that_goes_on_loses_its_old_part_only(connection: sqlite3.Connection) -> None:
+    began_ns = time.time_ns() - 3600 * 1_000_000_000
+    old: list[Message] = [make_window(number, began_ns=began_ns) for number in range(1190)]
+    plays_on, played = make_event(0, "start", 0), [make_event(1, "start", 3), make_event(1, "end", 6)]
+    Scribe(connection, keep_windows=True).write([old[0], plays_on, old[1], *played, *old[2:]])
+    Retention(connection, 0.5 / 24, None).apply()
+    assert 580 <= len(numbers(connection, "id FROM windows")) <= 601
+    assert numbers(connection, "start_sample FROM events") == [0]
+    assert numbers(connection, "count(*) FROM sessions") == [1]
+
+
+def test_without_limits_nothing_is_forgotten(connection: sqlite3.Connection) -> None:
+    write_days(connection, [4000, 0])
+    Retention(connection, None, None).apply()
+    assert numbers(connection, "id FROM sessions") == [1, 2]
+
+
+def test_the_oldest_goes_first_when_it_grows_too_large(connection: sqlite3.Connection, tmp_path: Path) -> None:
+    scribe, retention, path = Scribe(connection, keep_windows=True), Retention(connection, None, MIB), tmp_path
+    largest = 0
+    for first in range(0, 30_000, 1000):
+        scribe.write(make_window(number) for number in range(first, first + 1000))
+        retention.apply()
+        scribe.write([make_window(first + 1000, stream="foyer")])  # what was forgotten leaves the file by and by
+        largest = max(largest, sum(file.stat().st_size for file in path.glob("history.db*")))
+    kept = numbers(connection, "end_sample FROM windows WHERE session = 1")
+    assert kept[-1] == 30_000 * 3 * SAMPLE_RATE_HZ
+    assert kept == list(range(kept[0], kept[-1] + 1, 3 * SAMPLE_RATE_HZ))
+    assert 2_000 < len(kept) < 10_000
+    assert largest < 1.5 * MIB
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_sessions_that_say_nothing_are_bounded_too(connection: sqlite3.Connection) -> None:
+    """A source that comes and goes each second, for days."""
+    scribe, retention = Scribe(connection, keep_windows=False), Retention(connection, None, SMALLEST_BYTES)
+    for first in range(0, 12_000, 1000):
+        scribe.write(make_end(0, session=f"{number:050}") for number in range(first, first + 1000))
+        retention.apply()
+    kept = numbers(connection, "CAST(session AS INTEGER) FROM sessions")
+    assert kept == list(range(kept[0], 12_000))
+    assert 1_000 < len(kept) < 12_000
+
+
+def test_wrong_clocks_do_not_keep_it_from_shrinking(connection: sqlite3.Connection) -> None:
+    """Half of it was written before the clock was set, half of that in the far future."""
+    scribe, retention = Scribe(connection, keep_windows=True), Retention(connection, None, MIB)
+    for session, began_ns in enumerate((0, 4 * BEGAN_NS, 0, BEGAN_NS)):
+        scribe.write(make_window(number, session=str(session), began_ns=began_ns) for number in range(4000))
+    retention.apply()
+    assert numbers(connection, "page_count * 4096 < 1048576 FROM pragma_page_count") == [1]
+    assert numbers(connection, "max(end_sample) FROM windows") == [4000 * 3 * SAMPLE_RATE_HZ]
+    assert set(numbers(connection, "session FROM windows")) <= {3, 4}
+
+
+def test_the_keeper_keeps_to_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.history.keeper.RETENTION_S", 0.0)
+    path = tmp_path / "history.db"
+    with closing(open_to_write(path)) as connection:
+        write_days(connection, [5, 0])
+        with keeping(path, max_age_days=3.0, max_bytes=2 * MIB) as keeper:
+            wait_for(lambda: numbers(connection, "id FROM sessions") == [2])
+            assert keeper.failures == 0
