@@ -1,0 +1,92 @@
+"""Asking a child process which sound inputs there are now, and what one of them hears."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from models.errors import SourceError
+from stream.device.address import Wish
+from stream.device.inputs import Input
+from stream.intake import Intake
+
+PATIENCE_S: Final = 20.0
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What the child is to find out: which inputs there are, or what the given one hears."""
+
+    selector: str | None = None
+    intake: Intake = Intake()
+    rate_hz: int | None = None
+    audio_s: float = 0.0
+    """How long it listens; twice as long if no audio comes."""
+
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """What an input heard for a moment."""
+
+    input: Input
+    dbfs: float | None
+    """RMS level of the channels that are taken; None if no audio came."""
+    silent: bool
+    """Whether every sample was zero."""
+    adc: bool
+    """Whether the converter's clock was sane."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the child found out."""
+
+    inputs: tuple[Input, ...] = ()
+    heard: Heard | None = None
+    error: str = ""
+    """Why it could not."""
+
+
+def list_inputs() -> tuple[Input, ...]:
+    """The inputs that there are now.
+
+    Raises:
+        SourceError: PortAudio is not installed, or does not answer.
+    """
+    return _ask(Question()).inputs
+
+
+def hear(wish: Wish, audio_s: float) -> Heard:
+    """Listen to an input for a moment.
+
+    Raises:
+        SourceError: there is no such input, or it cannot be opened.
+    """
+    question = Question(selector=wish.selector, intake=wish.intake, rate_hz=wish.rate_hz, audio_s=audio_s)
+    heard = _ask(question).heard
+    if heard is None:
+        raise AssertionError("it was asked what it heard")
+    return heard
+
+
+def _ask(question: Question) -> Answer:
+    # It finds modules where we find them, and not in whatever folder it happens to be started in (-P).
+    modules = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    command = [sys.executable, "-P", "-m", "stream.device.probe_main", msgspec.json.encode(question).decode()]
+    try:
+        done = subprocess.run(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": modules},
+            timeout=PATIENCE_S + question.audio_s,
+            check=False,
+        )
+        answer = msgspec.json.decode(done.stdout, type=Answer)
+    except subprocess.TimeoutExpired as error:
+        raise SourceError(f"the sound system has not answered for {error.timeout:.0f} s; restart it") from error
+    except (OSError, msgspec.DecodeError) as error:
+        raise SourceError(f"the sound system cannot be asked: {error}") from error
+    if answer.error:
+        raise SourceError(answer.error)
+    return answer

@@ -1,0 +1,62 @@
+"""The child process that asks the sound system: `python -m stream.device.probe_main QUESTION`, from `probe`."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from models.errors import WhoplaysError
+from stream.convert import Converter
+from stream.device.address import Wish
+from stream.device.portaudio import Stream, inputs, listening
+from stream.device.probe import Answer, Heard, Question
+from stream.level import measure
+from stream.ring import Audio
+
+
+def answer(question: Question) -> Answer:
+    """What was asked for, or why it could not be found out."""
+    try:
+        if question.selector is None:
+            return Answer(inputs=tuple(inputs().values()))
+        with listening(Wish(question.selector, question.intake, question.rate_hz)) as stream:
+            return Answer(heard=_hear(stream, question))
+    except WhoplaysError as error:
+        return Answer(error=str(error))
+
+
+def _hear(stream: Stream, question: Question) -> Heard:
+    converter = Converter(stream.rate_hz, stream.channels, question.intake)
+    pieces = [converter.convert(frames) for frames in _frames(stream, question.audio_s)]
+    audio = np.concatenate([np.empty((2, 0), np.float32), *pieces], axis=1)
+    return Heard(
+        input=stream.input,
+        dbfs=measure(audio).dbfs if audio.size else None,
+        silent=not audio.any(),
+        adc=stream.clock.proven,
+    )
+
+
+def _frames(stream: Stream, audio_s: float) -> Iterator[Audio]:
+    deadline_s = time.monotonic() + 2 * audio_s
+    heard = 0
+    while heard < audio_s * stream.rate_hz and time.monotonic() < deadline_s:
+        captured = stream.take(audio_s / 10)
+        if captured is not None:
+            heard += len(captured.frames)
+            yield captured.frames
+
+
+def main() -> None:
+    """Answer, and leave without waiting for drivers that do not come back."""
+    found = answer(msgspec.json.decode(sys.argv[1], type=Question))
+    sys.stdout.buffer.write(msgspec.json.encode(found))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
