@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from stream.rtp.alignment import Alignment
 from stream.rtp.counts import Counts
 from stream.rtp.formats import Format
 from stream.rtp.line import Placed
@@ -32,7 +33,7 @@ class JitterBuffer:
 
     The packet that is next passes at once. One that is ahead waits for those before it, but no longer than `wait_ns`;
     then they are lost. Pieces follow one another without a gap or an overlap, from the first packet's first frame on:
-    each lies where its timestamp says.
+    each lies where its timestamp says, as closely as `Alignment` takes its word.
 
     Args:
         first: where to begin; not yet in the buffer.
@@ -46,6 +47,7 @@ class JitterBuffer:
         self._wait_ns: Final = wait_ns
         self._counts: Final = counts
         self._most_filled: Final = min(form.rate_hz // 2, MOST_FILLED_FRAMES)
+        self._alignment: Final = Alignment(form.rate_hz)
         self._next = first.sequence
         self._frame = first.start
         self._lost: set[int] = set()
@@ -86,11 +88,14 @@ class JitterBuffer:
         return deadline_ns is not None and (now_ns >= deadline_ns or self._waiting_bytes > MOST_WAITING_BYTES)
 
     def _release(self) -> Iterator[Piece]:
-        if self._next not in self._waiting:
+        broken = self._next not in self._waiting
+        if broken:
             self._give_up(min(self._waiting))
         packet = self._waiting.pop(self._next)
         self._waiting_bytes -= packet.cost_bytes
         self._next += 1
+        if not broken and not self._alignment.is_real(packet.start - self._frame, self._frame):
+            packet = packet._replace(start=self._frame)
         yield from self._fill(packet)
         yield from self._audio(packet)
 

@@ -2,6 +2,7 @@
 
 from typing import Final, NamedTuple
 
+from stream.rtp.alignment import loose_frames
 from stream.rtp.formats import Format
 from stream.rtp.packet import Packet
 from stream.rtp.sequence import extend
@@ -41,7 +42,7 @@ class Line:
     """Follows one sender, from any of its packets on.
 
     A packet is in line if its sequence number and its timestamp agree on whether it comes before or after the newest
-    one, and neither is far away.
+    one, give or take what is loose, and neither is far away.
     """
 
     def __init__(self, packet: Packet, form: Format) -> None:
@@ -69,9 +70,9 @@ class Line:
 
     def _is_in_line(self, placed: Placed) -> bool:
         newest, rate_hz = self._newest, self.form.rate_hz
+        loose = loose_frames(rate_hz)
         if placed.sequence > newest.sequence:
-            # It may overlap, as with rounded timestamps, as long as it holds something new.
-            return -placed.frames < placed.start - newest.end <= MOST_GAP_S * rate_hz
+            return -loose <= placed.start - newest.end <= MOST_GAP_S * rate_hz
         if placed.sequence == newest.sequence:
             return placed.start == newest.start
-        return 0 < newest.start - placed.start <= MOST_LATE_S * rate_hz
+        return -loose <= newest.start - placed.start <= MOST_LATE_S * rate_hz

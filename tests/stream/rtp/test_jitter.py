@@ -34,40 +34,56 @@ def hear(packets: Iterable[Placed], counts: Counts) -> list[Piece]:
 
 
 def assert_they_tile(pieces: list[Piece], end: int) -> None:
-    """That frames from 0 to the end are there once each, and where they belong."""
+    """That frames from 0 to the end are there once each."""
     at = 0
     for piece in pieces:
         assert piece.start == at
         at += piece.frames
-        if piece.payload is not None:
-            expected = b"".join((index % 2**16).to_bytes(2, "big") for index in range(piece.start, at))
-            assert piece.payload == expected
+        assert piece.payload is None or len(piece.payload) == FORM.frame_bytes * piece.frames
     assert at == end
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    arrivals=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 30)), max_size=80),
-    starts=st.none() | st.lists(st.integers(0, 600), min_size=41, max_size=41),
-)
-def test_whatever_comes_in_whatever_order_tiles_the_axis_exactly_once(
-    arrivals: list[tuple[int, int]], starts: list[int] | None
-) -> None:
-    """Packets lost, repeated, out of order, after any pauses; with their right timestamps, or with any at all."""
-    now_ms, packets = 0, [placed(0, 0, start=0)]
+def assert_they_are_in_place(pieces: list[Piece]) -> None:
+    """That every frame that was heard is where it belongs."""
+    for piece in pieces:
+        belongs = range(piece.start, piece.start + piece.frames)
+        assert piece.payload in (None, b"".join((index % 2**16).to_bytes(2, "big") for index in belongs))
+
+
+ARRIVALS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 30)), max_size=80)
+"""Packets lost, repeated, out of order, after any pauses: numbers, and pauses in ms."""
+
+
+def arrive(arrivals: list[tuple[int, int]], starts: dict[int, int]) -> list[Placed]:
+    now_ms, packets = 0, [placed(0, 0)]
     for number, pause_ms in arrivals:
         now_ms += pause_ms
-        packets.append(placed(number, now_ms, start=starts[number] if starts and number else None))
-    counts = Counts()
+        packets.append(placed(number, now_ms, start=starts.get(number)))
+    return packets
+
+
+@settings(max_examples=100, deadline=None)
+@given(ARRIVALS)
+def test_whatever_comes_in_whatever_order_tiles_the_axis_exactly_once(arrivals: list[tuple[int, int]]) -> None:
+    packets, counts = arrive(arrivals, {}), Counts()
     pieces = hear(packets, counts)
     assert_they_tile(pieces, max(piece.start + piece.frames for piece in pieces))
-    heard = counts.received + counts.refused["overlap"]
-    assert heard + counts.duplicate + counts.late == len(packets)
-    assert counts.filled_frames == sum(piece.frames for piece in pieces if piece.payload is None)
-    if starts is None:
-        assert counts.refused["overlap"] == 0
-        assert counts.filled_frames == counts.lost * FRAMES
-        assert {piece.start // FRAMES for piece in pieces if piece.payload} <= {packet.sequence for packet in packets}
+    assert_they_are_in_place(pieces)
+    assert {piece.start // FRAMES for piece in pieces if piece.payload} <= {packet.sequence for packet in packets}
+    assert counts.received + counts.duplicate + counts.late == len(packets)
+    filled = sum(piece.frames for piece in pieces if piece.payload is None)
+    assert filled == counts.filled_frames == counts.lost * FRAMES
+
+
+@settings(max_examples=100, deadline=None)
+@given(ARRIVALS, st.dictionaries(st.integers(1, 40), st.integers(0, 600)))
+def test_even_timestamps_that_make_no_sense_tile_an_axis(
+    arrivals: list[tuple[int, int]], starts: dict[int, int]
+) -> None:
+    packets, counts = arrive(arrivals, starts), Counts()
+    pieces = hear(packets, counts)
+    assert_they_tile(pieces, sum(piece.frames for piece in pieces))
+    assert counts.received + counts.refused["overlap"] + counts.duplicate + counts.late == len(packets)
 
 
 @settings(max_examples=50, deadline=None)
@@ -114,11 +130,33 @@ def test_a_long_gap_is_filled_in_pieces_each_with_its_time() -> None:
     assert max(piece.frames for piece in buffer.flush()) == MOST_FILLED_FRAMES
 
 
-def test_an_overlap_is_heard_once() -> None:
+def test_where_a_packet_is_missing_an_overlap_is_heard_once() -> None:
     counts = Counts()
-    packets = [placed(0, 0), placed(1, 10, start=7), placed(2, 20, start=3, frames=5), placed(3, 30, start=17)]
-    assert_they_tile(hear(packets, counts), 27)
+    packets = [placed(0, 0), placed(2, 10, start=7), placed(4, 20, start=3, frames=5), placed(6, 30, start=17)]
+    pieces = hear(packets, counts)
+    assert_they_tile(pieces, 27)
+    assert_they_are_in_place(pieces)
     assert (counts.received, counts.refused["overlap"], counts.filled_frames) == (3, 1, 0)
+
+
+def test_where_none_is_missing_loose_timestamps_cost_nothing() -> None:
+    counts = Counts()
+    starts = (0, 10, 45, 55, 40, 50, 59, 71, 80)
+    packets = [placed(number, number * 10, start=start) for number, start in enumerate(starts)]
+    pieces = hear(packets, counts)
+    assert [piece.payload for piece in pieces] == [packet.payload for packet in packets]
+    assert_they_tile(pieces, 90)
+
+
+def test_a_step_that_stays_is_taken_as_it_is() -> None:
+    for step in (20, -20):
+        counts = Counts()
+        packets = [placed(number, number * 10, start=number * 10 + step * (number >= 50)) for number in range(200)]
+        pieces = hear(packets, counts)
+        assert_they_tile(pieces, 2000 + step)
+        assert_they_are_in_place(pieces[-40:])
+        assert counts.filled_frames == max(0, step)
+        assert counts.received + counts.refused["overlap"] == 200
 
 
 def test_what_waits_is_bounded() -> None:

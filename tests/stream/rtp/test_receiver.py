@@ -127,7 +127,7 @@ def test_a_sender_whose_clock_jumps_begins_anew() -> None:
 def test_a_clock_set_back_a_little_catches_up() -> None:
     audio, listener = make_audio(80 * FRAMES), Listener()
     before = packetize(audio[: 20 * FRAMES], timestamp=10**6)
-    listener.listen([*before, *packetize(audio[20 * FRAMES :], sequence=65_520, timestamp=10**6 + 15 * FRAMES)])
+    listener.listen([*before, *packetize(audio[20 * FRAMES :], sequence=65_520, timestamp=10**6 + 10 * FRAMES)])
     np.testing.assert_array_equal(listener.audio(), np.delete(audio, slice(20 * FRAMES, 25 * FRAMES), axis=0))
 
 
