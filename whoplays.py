@@ -86,6 +86,8 @@ _VERBS: Final = {
     "listen": ("stream.commands:listen", "Listen to a source, and publish and show who plays."),
     "watch": ("stream.commands:watch", "Show what a publisher says, and what of it was lost."),
     "devices": ("stream.device.commands:devices", "List the sound inputs, and the address of each."),
+    "send": ("stream.remote.commands:send", "Send a source to another machine that listens."),
+    "keys": ("stream.security.commands:app", "Make key pairs, and say whose keys are allowed."),
     "demo": ("stream.demo:demo", "Play a bundled concert through the whole path."),
     "history": ("stream.history.commands:history", "Show who played when, as whoplays serve has kept it."),
     "models": ("models.commands:models", "List the models that ship, and how good they are."),

@@ -1,0 +1,1 @@
+"""PCM over ZeroMQ: a stage box feeds a central machine."""

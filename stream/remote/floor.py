@@ -1,0 +1,49 @@
+"""Who is heard: one sender at a time, and of it each message once, in order."""
+
+import time
+from typing import Final, Literal
+
+from stream.remote.packet import Header
+
+ALIVE_NS: Final = 2_000_000_000
+"""So long after its last message nobody else is heard in a sender's place."""
+LONGEST_HOLE_S: Final = 30.0
+"""A longer one is not made up for with zeros: it ends the session."""
+
+Verdict = Literal["next", "repeated", "stranger", "anew"]
+"""It follows; it came already or is out of order; it is somebody else's, while the sender is alive; or a new session
+begins with it."""
+
+
+class Floor:
+    """Judges each message after a session's first.
+
+    Args:
+        first: header of the session's first message.
+    """
+
+    def __init__(self, first: Header) -> None:
+        self._newest = first
+        self._heard_ns = time.monotonic_ns()
+
+    def judge(self, header: Header) -> Verdict:
+        """What to do with a message; one that follows is taken to be heard now."""
+        if self._follows(header):
+            missing_s = (header.first - self._newest.end) / header.rate_hz
+            if missing_s > LONGEST_HOLE_S:
+                return "anew"
+            self._newest, self._heard_ns = header, time.monotonic_ns()
+            return "next"
+        # Whoever has the floor and still does not follow has lost count; that heals like the arrival of another.
+        if header.kind == "end" or time.monotonic_ns() - self._heard_ns < ALIVE_NS:
+            return "repeated" if header.session == self._newest.session else "stranger"
+        return "anew"
+
+    def _follows(self, header: Header) -> bool:
+        newest = self._newest
+        return (
+            header.session == newest.session
+            and header.seq > newest.seq
+            and header.first >= newest.end
+            and header.pcm == newest.pcm
+        )

@@ -1,0 +1,78 @@
+"""The bound socket at which a sender's messages arrive."""
+
+import errno
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Final
+
+import zmq
+
+from models.errors import SourceError
+from stream.remote.packet import MOST_BYTES
+from stream.security.gate import guarding
+from stream.security.handshakes import Handshakes
+from stream.security.keys import ServerKeys
+
+HIGH_WATER_MESSAGES: Final = 128
+"""Of each sender: 6 s as `whoplays send` cuts audio."""
+HEARTBEAT_MS: Final = 1_000
+DEAD_MS: Final = 3_000
+
+
+class Inlet:
+    """Receives messages from whoever connects; bound until `close`.
+
+    Args:
+        endpoint: a ZeroMQ address.
+        keys: encrypt, and admit those alone whose keys are allowed.
+        on_handshake_failed: told that and why somebody was refused.
+
+    Raises:
+        SourceError: the address is in use, or cannot be bound.
+    """
+
+    def __init__(
+        self, endpoint: str, keys: ServerKeys | None, on_handshake_failed: Callable[[str], None] | None = None
+    ) -> None:
+        self.handshakes: Final = Handshakes(on_handshake_failed)
+        with ExitStack() as stack:
+            context = stack.enter_context(zmq.Context())
+            stack.enter_context(guarding(context, keys))
+            self._socket: Final = stack.enter_context(context.socket(zmq.PULL))
+            stack.enter_context(self.handshakes.watching(self._socket))
+            self._socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MESSAGES)
+            self._socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
+            be_heard_of(self._socket)
+            if keys:
+                keys.apply(self._socket)
+            _bind(self._socket, endpoint)
+            self._owned: Final = stack.pop_all()
+        self.endpoint: Final = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        """As it is bound."""
+
+    def receive(self, timeout_s: float) -> Sequence[bytes] | None:
+        """The frames of the next message; None if none came in time."""
+        self.handshakes.note()
+        if not self._socket.poll(round(timeout_s * 1000)):
+            return None
+        return self._socket.recv_multipart()
+
+    def close(self) -> None:
+        """Receive no more; the address is free when this returns."""
+        self._owned.close()
+
+
+def be_heard_of(socket: zmq.Socket[bytes]) -> None:
+    """Let both ends notice within seconds that the other was cut off."""
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, DEAD_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TTL, DEAD_MS)
+
+
+def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        what = "is in use; listen on another port" if error.errno == errno.EADDRINUSE else f"is of no use: {error}"
+        raise SourceError(f"{endpoint} {what}") from error

@@ -1,0 +1,127 @@
+"""The connecting socket from which a source is sent."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Final, Self
+
+import zmq
+
+from models.errors import EndpointError
+from stream.endpoint import check_connect
+from stream.remote.inlet import be_heard_of
+from stream.remote.outbox import Outbox
+from stream.remote.packer import Outgoing
+from stream.security.handshakes import Handshakes
+from stream.security.keys import ClientKeys
+from stream.security.persistence import Persistence
+
+POLL_S: Final = 0.05
+LINGER_S: Final = 2.0
+"""What is left at the end gets so long to be sent, and then again to arrive."""
+HIGH_WATER_MESSAGES: Final = 2
+SEND_BUFFER_BYTES: Final = 1 << 16
+
+
+class Sender:
+    """Sends messages to one receiver, whether it is there or not; one thread owns the socket while it is entered.
+
+    Five seconds of audio wait here for a receiver that is away; of more, the oldest are given up and counted. Little
+    waits further down, in ZeroMQ and in the operating system: that would be lost with the connection, uncounted.
+
+    Args:
+        endpoint: the receiver's ZeroMQ address; it need not be there yet.
+        keys: one's own, and the receiver's, if it is one that encrypts.
+        on_link: told in one line when the connection comes up, goes away, or is refused; in the socket's thread.
+
+    Raises:
+        EndpointError: the address is none.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        keys: ClientKeys | None = None,
+        on_link: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        check_connect(endpoint)
+        self.endpoint: Final = endpoint
+        self.sent_samples = 0
+        self._keys: Final = keys
+        self._on_link: Final = on_link
+        self._link = ""
+        self._handshakes: Final = Handshakes()
+        self._outbox: Final = Outbox()
+        self._leave_s = float("inf")
+        self._thread: threading.Thread | None = None
+
+    @property
+    def dropped_samples(self) -> int:
+        """Audio that was given up because the receiver was away or too slow."""
+        return self._outbox.dropped_samples
+
+    def send(self, outgoing: Outgoing, *, wait: bool) -> None:
+        """Queue a message; when the queue is full, give up the oldest, or wait for room."""
+        self._outbox.put(outgoing, wait=wait)
+
+    def stop(self) -> None:
+        """Let nobody wait for room any more; may be called from any thread or signal handler."""
+        self._outbox.hurry()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            context = stack.enter_context(zmq.Context())
+            socket = stack.enter_context(context.socket(zmq.PUSH))
+            stack.enter_context(self._handshakes.watching(socket))
+            self._connect(socket)
+            self._thread = threading.Thread(target=self._run, args=(socket, stack.pop_all()), name="whoplays-sender")
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave_s = time.monotonic() + LINGER_S
+        self._outbox.close()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _connect(self, socket: zmq.Socket[bytes]) -> None:
+        be_heard_of(socket)
+        socket.setsockopt(zmq.LINGER, round(LINGER_S * 1000))
+        socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MESSAGES)
+        socket.setsockopt(zmq.SNDBUF, SEND_BUFFER_BYTES)
+        # Nothing is queued for a receiver that is not there.
+        socket.setsockopt(zmq.IMMEDIATE, 1)
+        if self._keys:
+            self._keys.apply(socket)
+        try:
+            socket.connect(self.endpoint)
+        except zmq.ZMQError as error:
+            raise EndpointError(f"cannot connect to {self.endpoint}: {error.strerror}") from error
+
+    def _run(self, socket: zmq.Socket[bytes], owned: ExitStack) -> None:
+        persistence = Persistence(socket, self.endpoint, self._handshakes)
+        with owned:
+            while not self._outbox.finished and time.monotonic() < self._leave_s:
+                persistence.note()
+                self._tell()
+                if socket.poll(round(POLL_S * 1000), zmq.POLLOUT):
+                    self._send_next(socket)
+
+    def _send_next(self, socket: zmq.Socket[bytes]) -> None:
+        outgoing = self._outbox.take(POLL_S)
+        if outgoing:
+            socket.send_multipart(outgoing.frames)
+            self.sent_samples += outgoing.samples
+
+    def _tell(self) -> None:
+        refused = f"refused by {self.endpoint}: {self._handshakes.reason}"
+        link = f"connected to {self.endpoint}" if self._handshakes.connected else f"waiting for {self.endpoint}"
+        link = refused if self._handshakes.reason else link
+        if link != self._link:
+            self._link = link
+            self._on_link(link)
