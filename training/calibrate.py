@@ -7,13 +7,13 @@ import torch
 from rich.console import Console
 
 from models.errors import DataError
-from models.labels import CORE
 from training import calibrated
 from training.answers import Sheet, answer, common_recipe, held_out
 from training.calibrated import Calibrated, Marked, Sitting
 from training.calibration import apply
 from training.calibration_tables import tables
 from training.clip import Clip
+from training.exam import scopes_of
 from training.fitted import Ask, Fitted, fit_all, fit_others
 from training.library import Library
 from training.run import RunFolder
@@ -94,7 +94,7 @@ def judge(data: str, labels: tuple[str, ...], papers: dict[str, list[Sheet]], fi
 
 
 def _mark(scope: str, kind: str, sheets: list[Sheet], fitted: dict[str, Fitted], labels: tuple[str, ...]) -> Marked:
-    asked = _scopes(labels)[scope]
+    asked = scopes_of(labels)[scope]
     columns = np.flatnonzero(sheets[0].asked)
     told, named, truths = [], [], []
     for sheet in sheets:
@@ -107,19 +107,13 @@ def _mark(scope: str, kind: str, sheets: list[Sheet], fitted: dict[str, Fitted],
     return Marked(set=kind, scope=scope, scores=scores)
 
 
-def _scopes(labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """The labels of each exam: `core`, then `all` where there are more."""
-    core = tuple(label for label in labels if label in CORE)
-    scopes = {"core": core} if core else {}
-    return scopes if core == labels else {**scopes, "all": labels}
-
-
 def _papers(
     runs: list[RunFolder], material: Material, library: Library, labels: tuple[str, ...]
 ) -> dict[str, list[Sheet]]:
     shares = held_out(runs, material.clips)
     return {
-        scope: [answer(run, share, asked, library) for run, share in shares] for scope, asked in _scopes(labels).items()
+        scope: [answer(run, share, asked, library) for run, share in shares]
+        for scope, asked in scopes_of(labels).items()
     }
 
 

@@ -1,42 +1,28 @@
 """Evaluation: candidates sit the same exams, on recordings that none of them has heard."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from models.errors import DataError
-from models.labels import CORE
 from training import excerpts
-from training.candidates import Candidate, Judge, Own
+from training.candidates import Candidate, Own
 from training.clip import Clip
 from training.conditions import Condition
-from training.exam import set_exam
+from training.differences import differences
+from training.examination import Examination, Sheets, able, ask, prepare
 from training.findings import Excerpts, Hearing, Report
-from training.judging import Marks, cross_tuned, figures, judge, mark, tune
+from training.judging import Marked, Marks, cross_tuned, figures, judge, mark, tune
 from training.library import Library
-from training.shares import Share, divide, halved
-from training.silence import silences
-from training.sitting import Answers, Asked, Paper, sit
+from training.scores import Thresholds
+from training.sitting import Paper
 
-_SEED: Final = 7
 _UNDER_CONDITIONS: Final = ("solos", "pairs", "other sounds")
 
 Say = Callable[[str], None]
-Sets = dict[str, Sequence[Asked]]
-Sheets = dict[str, list[Paper]]
-"""One candidate's answers: by scope, a paper for each share."""
-
-
-class Examination(NamedTuple):
-    """Who is asked what."""
-
-    candidates: list[Candidate]
-    shares: list[Share]
-    scopes: dict[str, tuple[str, ...]]
-    exams: dict[str, list[Sets]]
-    """By scope, the sets of each share."""
-    library: Library
+Answered = dict[tuple[str, str], Marked]
+"""One candidate's answers by scope and set, all shares together."""
 
 
 def evaluate(
@@ -67,81 +53,38 @@ def evaluate(
         DataError: every recording was heard, or thresholds are to be fitted where there is one group of recordings, or
             nothing to be asked about but in one.
     """
-    examination = _prepare(candidates, clips, library, halve=fit or halve)
+    examination = prepare(candidates, clips, library, halve=fit or halve)
     if fit and len(examination.shares) < 2:
         raise DataError("thresholds are fitted across groups of recordings; these are a single group")
     say(f"asking about {sum(len(share.clips) for share in examination.shares)} recordings")
-    sheets = _ask(examination)
+    sheets = ask(examination)
     marks = [_marks(examination, k, own, fit=fit and k == 0) for k, own in enumerate(sheets)]
     if len(examination.shares) > 1 and any(each.tuned is None for own in marks for each in own):
         say("only one share of the recordings holds anything to ask about: for that one no thresholds are tuned")
     hearings = _hear(examination, marks, conditions, say)
     irmas = _excerpts(examination, marks)
-    reports = [
-        _report(examination, k, sheets[k], marks[k], data=data, asked=len(clips), fitted=fit and k == 0)
+    answered = [_answered(examination, k, own, marks[k]) for k, own in enumerate(sheets)]
+    fitted = [tune(_widest(own)) if fit and k == 0 else None for k, own in enumerate(sheets)]
+    first, *others = (
+        msgspec.structs.replace(
+            _report(examination, k, answered[k], fitted[k], data=data, asked=len(clips)),
+            hearings=tuple(hearings[k]),
+            excerpts=irmas[k],
+        )
         for k in range(len(candidates))
+    )
+    gaps = [
+        each
+        for other, theirs in zip(others, answered[1:], strict=True)
+        for each in differences(answered[0], theirs, other.name)
     ]
-    told = [
-        msgspec.structs.replace(report, hearings=tuple(heard), excerpts=excerpt)
-        for report, heard, excerpt in zip(reports, hearings, irmas, strict=True)
-    ]
-    return msgspec.structs.replace(told[0], against=tuple(told[1:]))
-
-
-def _prepare(candidates: list[Candidate], clips: list[Clip], library: Library, *, halve: bool) -> Examination:
-    shares = divide(candidates, clips)
-    shares = halved(shares) if halve else shares
-    scopes = _scopes(candidates[0].labels)
-    for candidate in candidates:
-        if not any(_knows(candidate, labels) for labels in scopes.values()):
-            raise DataError(
-                f"{candidate.name} knows other labels than {candidates[0].name}: {' '.join(candidate.labels)}"
-            )
-    exams = {scope: [_sets(library, share.clips, labels) for share in shares] for scope, labels in scopes.items()}
-    return Examination(candidates, shares, scopes, exams, library)
-
-
-def _scopes(labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    core = tuple(label for label in labels if label in CORE)
-    scopes = {"core": core} if core else {}
-    return scopes if core == labels else {**scopes, "all": labels}
-
-
-def _sets(library: Library, clips: list[Clip], labels: tuple[str, ...]) -> Sets:
-    return {**set_exam(library, clips, labels, _SEED).sets, "silence": silences()}
-
-
-def _knows(candidate: Candidate, labels: tuple[str, ...]) -> bool:
-    return set(labels) <= set(candidate.labels)
-
-
-def _able(examination: Examination, share: Share, labels: tuple[str, ...]) -> dict[int, tuple[Candidate, Judge]]:
-    """Those who know these labels, by their place among the candidates."""
-    each = enumerate(zip(examination.candidates, share.judges, strict=True))
-    return {k: (candidate, judge) for k, (candidate, judge) in each if _knows(candidate, labels)}
-
-
-def _ask(examination: Examination, condition: Condition | None = None, only: Sequence[str] = ()) -> list[Sheets]:
-    """Everybody's answers; under a condition if one is given, then those of the first scope.
-
-    Args:
-        only: the sets to ask; all unless given.
-    """
-    sheets: list[Sheets] = [{} for _ in examination.candidates]
-    for scope in list(examination.scopes)[: 1 if condition else None]:
-        for share, sets in zip(examination.shares, examination.exams[scope], strict=True):
-            able = _able(examination, share, examination.scopes[scope])
-            asked = {name: questions for name, questions in sets.items() if not only or name in only}
-            papers = sit(list(able.values()), asked, examination.library, condition)
-            for k, paper in zip(able, papers, strict=True):
-                sheets[k].setdefault(scope, []).append(paper)
-    return sheets
+    return msgspec.structs.replace(first, against=tuple(others), differences=tuple(gaps))
 
 
 def _marks(examination: Examination, k: int, sheets: Sheets, *, fit: bool) -> list[Marks]:
     """What each share is judged by; thresholds are tuned on the answers of the widest scope."""
     candidate = examination.candidates[k]
-    tuned = cross_tuned(sheets[next(reversed(sheets))])
+    tuned = cross_tuned(_widest(sheets))
     own = [candidate.own(share.judges[k]) for share in examination.shares]
     if fit and not candidate.calibrated:
         own = [Own(thresholds) for thresholds in tuned if thresholds is not None]
@@ -150,12 +93,25 @@ def _marks(examination: Examination, k: int, sheets: Sheets, *, fit: bool) -> li
     return [Marks(*each) for each in zip(own, tuned, strict=True)]
 
 
+def _widest(sheets: Sheets) -> list[Paper]:
+    return sheets[next(reversed(sheets))]
+
+
+def _answered(examination: Examination, k: int, sheets: Sheets, marks: list[Marks]) -> Answered:
+    """What one candidate answered, each share by its thresholds."""
+    found: Answered = {}
+    for scope, papers in sheets.items():
+        for name in dict.fromkeys(name for paper in papers for name in paper):
+            parts = [(paper[name], own) for paper, own in zip(papers, marks, strict=True) if name in paper]
+            found[scope, name] = mark(examination.candidates[k], parts, examination.scopes[scope])
+    return found
+
+
 def _report(
-    examination: Examination, k: int, sheets: Sheets, marks: list[Marks], *, data: str, asked: int, fitted: bool
+    examination: Examination, k: int, answered: Answered, fitted: Thresholds | None, *, data: str, asked: int
 ) -> Report:
     candidate, shares = examination.candidates[k], examination.shares
     clips = [clip for share in shares for clip in share.clips]
-    thresholds = tune(sheets[next(reversed(sheets))]) if fitted else None
     return Report(
         data=data,
         runs=tuple(dict.fromkeys(share.judges[k].name for share in shares)),
@@ -165,21 +121,13 @@ def _report(
         shares=len(shares),
         left_out=asked - len(clips),
         labels=candidate.labels,
-        thresholds=tuple((candidate.thresholds if thresholds is None else thresholds).round(4).tolist()),
-        fitted=fitted,
+        thresholds=tuple((candidate.thresholds if fitted is None else fitted).round(4).tolist()),
+        fitted=fitted is not None,
         calibrated=bool(candidate.calibrated),
         judgements=tuple(
-            judge(scope, name, mark(candidate, _parts(papers, marks, name), labels), labels)
-            for scope, papers in sheets.items()
-            for labels in [examination.scopes[scope]]
-            for name in dict.fromkeys(name for paper in papers for name in paper)
+            judge(scope, name, marked, examination.scopes[scope]) for (scope, name), marked in answered.items()
         ),
     )
-
-
-def _parts(papers: list[Paper], marks: list[Marks], name: str) -> list[tuple[Answers, Marks]]:
-    """The answers to one set, each share's with its thresholds."""
-    return [(paper[name], own) for paper, own in zip(papers, marks, strict=True) if name in paper]
 
 
 def _hear(
@@ -189,21 +137,11 @@ def _hear(
     heard: list[list[Hearing]] = [[] for _ in examination.candidates]
     for condition in conditions:
         say(f"asking again: {condition.name}")
-        for k, sheets in enumerate(_ask(examination, condition, _UNDER_CONDITIONS)):
-            heard[k] += [
-                _hearing(examination, k, condition.name, scope, name, _parts(papers, marks[k], name))
-                for scope, papers in sheets.items()
-                for name in dict.fromkeys(name for paper in papers for name in paper)
-            ]
+        for k, sheets in enumerate(ask(examination, condition, _UNDER_CONDITIONS)):
+            for (scope, name), marked in _answered(examination, k, sheets, marks[k]).items():
+                scores, tuned = figures(marked, examination.scopes[scope])
+                heard[k].append(Hearing(condition=condition.name, set=name, scope=scope, scores=scores, tuned=tuned))
     return heard
-
-
-def _hearing(
-    examination: Examination, k: int, condition: str, scope: str, name: str, parts: list[tuple[Answers, Marks]]
-) -> Hearing:
-    labels = examination.scopes[scope]
-    scores, tuned = figures(mark(examination.candidates[k], parts, labels), labels)
-    return Hearing(condition=condition, set=name, scope=scope, scores=scores, tuned=tuned)
 
 
 def _excerpts(examination: Examination, marks: list[list[Marks]]) -> list[Excerpts | None]:
@@ -211,9 +149,9 @@ def _excerpts(examination: Examination, marks: list[list[Marks]]) -> list[Excerp
     papers: list[list[tuple[Paper, Marks]]] = [[] for _ in examination.candidates]
     for place, share in enumerate(examination.shares):
         clips = [clip for clip in share.clips if excerpts.is_excerpt(clip)]
-        able = _able(examination, share, excerpts.LABELS) if clips else {}
-        sat = excerpts.sit_excerpts(list(able.values()), clips, examination.library)
-        for k, paper in zip(able, sat, strict=True):
+        judges = able(examination, share, excerpts.LABELS) if clips else {}
+        sat = excerpts.sit_excerpts(list(judges.values()), clips, examination.library)
+        for k, paper in zip(judges, sat, strict=True):
             papers[k].append((paper, marks[k][place]))
     return [
         _told(candidate, own) if own else None for candidate, own in zip(examination.candidates, papers, strict=True)

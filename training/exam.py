@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from models.labels import CORE
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from training.clip import Clip
 from training.library import Library, cut
@@ -53,7 +54,12 @@ class Question(NamedTuple):
     @property
     def source(self) -> str:
         """Where it comes from; mixes come from several sources."""
-        return " + ".join(sorted({place.clip.source for place in self.places}))
+        return " + ".join(self.sources)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources of its parts."""
+        return tuple(sorted({place.clip.source for place in self.places}))
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -75,6 +81,13 @@ class Exam(NamedTuple):
     """Sets of questions by name: `solos`, `pairs`, `trios`, `ensembles`, `other sounds`."""
 
     sets: dict[str, list[Question]]
+
+
+def scopes_of(labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The labels of each exam that those who know these labels sit: `core`, then `all` where there are more."""
+    core = tuple(label for label in labels if label in CORE)
+    scopes = {"core": core} if core else {}
+    return scopes if core == labels else {**scopes, "all": labels}
 
 
 def set_exam(library: Library, clips: list[Clip], labels: tuple[str, ...], seed: int) -> Exam:

@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 
 from models.errors import DataError
-from training import calibrated, figures, page, report
+from training import calibrated, figures, page, report, report_tables
 from training.clip import Clip
 from training.concert_figures import read_concerts
 from training.conditions import Condition
@@ -94,12 +94,14 @@ def _keep(found: Report, runs: list[RunFolder], out: Path, path: Path | None) ->
 
 def _show(found: Report) -> None:
     console = Console(width=_WIDTH)
-    console.print(report.table(found))
-    console.print(report.by_label(found))
-    console.print(report.by_source(found))
+    console.print(report_tables.table(found))
+    console.print(report_tables.by_label(found))
+    console.print(report_tables.by_source(found))
+    if found.differences:
+        console.print(report_tables.differing(found))
     if found.hearings:
-        console.print(report.under_conditions(found))
+        console.print(report_tables.under_conditions(found))
     if any(one.excerpts for one in report.everybody(found)):
-        console.print(report.irmas(found))
+        console.print(report_tables.irmas(found))
     if found.left_out:
         console.print(f"left out: {found.left_out} recordings that someone judged here has heard")

@@ -70,6 +70,25 @@ class Excerpts(msgspec.Struct, frozen=True, kw_only=True):
     """Of each label."""
 
 
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """By how much the first is higher than another in one figure, of the same windows.
+
+    Intervals are over resamples of the recordings' sources: what holds for these need not hold for the next source.
+    """
+
+    other: str
+    set: str
+    scope: str
+    figure: str
+    """Its name in `Scores`."""
+    own: float
+    """By own thresholds."""
+    own_interval: Interval | None
+    tuned: float | None = None
+    """By tuned thresholds; None where there are none, or the figure needs none."""
+    tuned_interval: Interval | None = None
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What an evaluation found; kept in a run's `metrics.json` by the data it was found on."""
 
@@ -97,6 +116,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     excerpts: Excerpts | None = None
     against: tuple["Report", ...] = ()
     """What others answered to the same questions."""
+    differences: tuple[Difference, ...] = ()
+    """To each of them, in the main figures."""
 
     @property
     def name(self) -> str:

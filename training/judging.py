@@ -43,6 +43,11 @@ class Marked(NamedTuple):
         """Of each question, the groups of its parts."""
         return [question.groups for question in self.questions]
 
+    @property
+    def sources(self) -> list[tuple[str, ...]]:
+        """Of each question, the sources of its parts."""
+        return [question.sources for question in self.questions]
+
 
 def tune(papers: list[Paper]) -> Thresholds | None:
     """The thresholds that fit these answers best, each set of questions counting alike; None without any."""

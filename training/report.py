@@ -1,16 +1,24 @@
-"""Reports as people read them: a table on the terminal, and a run's `metrics.json`."""
+"""Reports in a run's `metrics.json`, and what of them is shown to people: rows, row by row."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import numpy as np
-from rich.table import Table
 
 from models.errors import DataError
-from training.findings import ANCHORS, Hearing, Judgement, Report
+from training.findings import Hearing, Interval, Judgement, Report
 from training.run import write_json
 from training.scores import Thresholds
+
+_FIGURES: Final = {
+    "top1": "top-1",
+    "labels_right": "labels right",
+    "exact_match": "exact",
+    "mean_average_precision": "mAP",
+    "false_alarm": "false alarm",
+}
 
 
 def keep(report: Report, path: Path) -> None:
@@ -56,57 +64,6 @@ def answered(report: Report) -> list[tuple[Report, Judgement]]:
     return sorted(each, key=lambda pair: sets.index((pair[1].scope, pair[1].set)))
 
 
-def table(report: Report) -> Table:
-    """Every set that was judged, a row for each who was; tuned thresholds are fitted on other shares' answers."""
-    title = f"{report.name} on {report.data}: {report.clips} recordings, {report.sources} sources"
-    grid = _grid(title, "set", "labels", *(("who",) if report.against else ()))
-    for heading in ("windows", "top-1", "top-k", "mAP", "macro F1", "right", "exact", "alarm"):
-        grid.add_column(heading, justify="right")
-    for heading in ("right", "exact", "alarm"):
-        grid.add_column(f"tuned {heading}", justify="right")
-    grid.add_column("ECE", justify="right")
-    for one, judgement in answered(report):
-        who = (one.name,) if report.against else ()
-        grid.add_row(judgement.set, judgement.scope, *who, *_row(judgement))
-    return grid
-
-
-def by_label(report: Report) -> Table:
-    """Label accuracy of every set, a row for each who was judged."""
-    labels = report.labels
-    grid = _grid("label accuracy", "set", "labels", *(("who",) if report.against else ()))
-    for label in labels:
-        grid.add_column(label, justify="right")
-    for one, judgement in answered(report):
-        accuracy = judgement.scores.label_accuracy
-        who = (one.name,) if report.against else ()
-        grid.add_row(judgement.set, judgement.scope, *who, *(share(accuracy.get(label)) for label in labels))
-    return grid
-
-
-def by_source(report: Report) -> Table:
-    """Top-1 of solos from each source, a row each, and the mean over the sources."""
-    solos = [(one, judgement) for one, judgement in answered(report) if judgement.set == "solos"]
-    grid = _grid("top-1 of solos by source", "source")
-    for one, judgement in solos:
-        grid.add_column(f"{judgement.scope}: {one.name}" if report.against else judgement.scope, justify="right")
-    shares = [judgement.top1_by_source for _, judgement in solos]
-    for source in sorted({source for by_source in shares for source in by_source}):
-        grid.add_row(source, *(share(by_source.get(source)) for by_source in shares))
-    grid.add_row("mean", *(share(float(np.mean(list(by_source.values())))) for by_source in shares))
-    return grid
-
-
-def under_conditions(report: Report) -> Table:
-    """What is left under each condition, for everybody who was judged: of the first scope, by tuned thresholds."""
-    grid = _grid("under conditions", "condition", "who")
-    for heading in ("solos: top-1", "pairs: mAP", "pairs: exact", "other sounds: alarm"):
-        grid.add_column(heading, justify="right")
-    for condition, one, figures in robustness(report):
-        grid.add_row(condition, one.name, *map(share, figures))
-    return grid
-
-
 def robustness(report: Report) -> list[tuple[str, Report, tuple[float | None, ...]]]:
     """By condition and who was judged: top-1 of solos, mAP and exact match of pairs, false alarms of other sounds.
 
@@ -134,43 +91,27 @@ def _robust(sets: Mapping[str, Judgement | Hearing]) -> tuple[float | None, ...]
     )
 
 
-def irmas(report: Report) -> Table:
-    """IRMAS' test protocol, and what others published."""
-    grid = _grid("IRMAS' test protocol", "who")
-    for heading in ("excerpts", "micro F1", "macro F1", "tuned micro F1", "tuned macro F1"):
-        grid.add_column(heading, justify="right")
-    for one in everybody(report):
-        if found := one.excerpts:
-            figures = (found.micro_f1, found.macro_f1, found.tuned_micro_f1, found.tuned_macro_f1)
-            grid.add_row(one.name, str(found.excerpts), *map(share, figures))
-    for anchor in ANCHORS:
-        grid.add_row(f"{anchor.who}, as published", "", anchor.micro_f1, anchor.macro_f1)
-    return grid
+def differences(report: Report) -> list[tuple[str, ...]]:
+    """By figure, labels and whom to: how much higher the first is by own thresholds, and by tuned ones."""
+    order = list(dict.fromkeys((each.set, each.figure) for each in report.differences))
+    return [
+        (
+            f"{each.set}: {_FIGURES[each.figure]}",
+            each.scope,
+            each.other,
+            _gap(each.own, each.own_interval),
+            _gap(each.tuned, each.tuned_interval),
+        )
+        for each in sorted(report.differences, key=lambda one: order.index((one.set, one.figure)))
+    ]
+
+
+def _gap(difference: float | None, interval: Interval | None) -> str:
+    if difference is None or interval is None:
+        return "" if difference is None else f"{difference:+.3f}"
+    return f"{difference:+.3f} [{interval[0]:+.2f}, {interval[1]:+.2f}]"
 
 
 def share(figure: float | None) -> str:
     """A share as it is printed, nothing where there is none."""
     return "" if figure is None else f"{figure:.3f}"
-
-
-def _grid(title: str, *columns: str) -> Table:
-    grid = Table(title=title, title_justify="left", box=None, header_style="bold")
-    for column in columns:
-        grid.add_column(column)
-    return grid
-
-
-def _row(judgement: Judgement) -> tuple[str, ...]:
-    scores, tuned = judgement.scores, judgement.tuned
-    figures = (
-        scores.top1,
-        scores.top_k_exact,
-        scores.mean_average_precision,
-        scores.macro_f1,
-        scores.labels_right,
-        scores.exact_match,
-        scores.false_alarm,
-        *((tuned.labels_right, tuned.exact_match, tuned.false_alarm) if tuned else (None, None, None)),
-        judgement.reliability.error if judgement.reliability else None,
-    )
-    return (str(scores.windows), *map(share, figures))

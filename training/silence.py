@@ -27,6 +27,11 @@ class Silence(NamedTuple):
         return "silence"
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """None: it was made, not recorded."""
         return ()

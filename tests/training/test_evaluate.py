@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models.errors import DataError
-from training import figures, report
+from training import figures, report, report_tables
 from training import recipe as recipes
 from training.candidates import Candidate
 from training.clip import Clip
@@ -150,8 +150,8 @@ def test_the_latest_thresholds_count(found: Report) -> None:
 
 def test_a_report_is_shown_as_tables(found: Report) -> None:
     rows = len(found.judgements)
-    assert report.table(found).row_count == report.by_label(found).row_count == rows
-    assert len(report.by_label(found).columns) == 2 + 11
+    assert report_tables.table(found).row_count == report_tables.by_label(found).row_count == rows
+    assert len(report_tables.by_label(found).columns) == 2 + 11
 
 
 def test_confusions_are_drawn(found: Report, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from models.labels import CORE
 from models.signal import SAMPLE_RATE_HZ
 from tests.training.made_judges import Constant, constant
 from tests.training.tiny_corpus import write_index, write_sound
-from training import figures, page, report
+from training import figures, page, report, report_tables
 from training.clip import Clip
 from training.concert_figures import read_concerts
 from training.conditions import conditions
@@ -105,7 +105,7 @@ def test_conditions_are_those_asked_for(found: Report) -> None:
         assert {hearing.set for hearing in one.hearings} == {"solos", "pairs", "other sounds"}
         assert {hearing.scope for hearing in one.hearings} == {"core"}
     assert len(report.robustness(found)) == 3 * 2
-    assert report.under_conditions(found).row_count == 3 * 2
+    assert report_tables.under_conditions(found).row_count == 3 * 2
 
 
 def test_intervals_hold_the_figures(found: Report) -> None:
@@ -115,9 +115,32 @@ def test_intervals_hold_the_figures(found: Report) -> None:
             assert low - 1e-4 <= getattr(judgement.scores, name) <= high + 1e-4 or name == "mean_average_precision"
 
 
+def test_differences_are_told_of_the_main_figures_of_what_both_sat(found: Report) -> None:
+    (second,) = found.against
+    assert {each.scope for each in found.differences} == {"core"}
+    assert [(each.set, each.figure) for each in found.differences] == [
+        ("solos", "top1"),
+        ("pairs", "labels_right"),
+        ("pairs", "exact_match"),
+        ("pairs", "mean_average_precision"),
+        ("trios", "exact_match"),
+        ("other sounds", "false_alarm"),
+    ]
+    for each in found.differences:
+        mine, theirs = (
+            next(one.scores for one in who.judgements if (one.set, one.scope) == (each.set, each.scope))
+            for who in (found, second)
+        )
+        assert each.own == pytest.approx(getattr(mine, each.figure) - getattr(theirs, each.figure), abs=1e-4)
+        assert (each.tuned is None) == (each.figure in {"top1", "mean_average_precision"})
+    assert report_tables.differing(found).row_count == 6
+    alarms = report.differences(found)[-1]
+    assert alarms[:4] == ("other sounds: false alarm", "core", "second", "-1.000 [-1.00, -1.00]")
+
+
 def test_rows_of_one_set_stand_together(found: Report) -> None:
     assert [one.name for one, _ in report.answered(found)][:4] == ["first", "second"] * 2
-    assert report.table(found).row_count == len(found.judgements) + len(found.against[0].judgements)
+    assert report_tables.table(found).row_count == len(found.judgements) + len(found.against[0].judgements)
 
 
 def test_what_is_kept_is_read_again(found: Report, tmp_path: Path) -> None:
@@ -137,7 +160,7 @@ def test_the_page_tells_of_all_and_cannot_be_edited(found: Report, tmp_path: Pat
     page.write([found], path)
     text = path.read_text(encoding="utf-8")
     page.check(text)
-    for told in (found.command, "**first**", "second", "| pairs |", "level -12 dB", "player 3"):
+    for told in (found.command, "**first**", "second", "| pairs |", "level -12 dB", "player 3", "### Differences"):
         assert told in text
     drawn = sorted(one.name for one in (tmp_path / "docs" / "accuracy").iterdir())
     assert "reliability-tiny.png" in drawn
