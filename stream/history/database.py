@@ -109,7 +109,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise DataError(f"there is no history in {path}; give the file that whoplays serve keeps it in")
-    # Even a reader makes the log's files. Where it may not, and there is no log, nobody writes: the file is all there is.
+    # Even a reader makes the log's files. Where it may not, and there is no log, the file is all there is.
     logged = os.access(path.parent, os.W_OK) or Path(f"{path}-wal").exists()
     address = f"{path.resolve().as_uri()}?{'mode=ro' if logged else 'immutable=1'}"
     connection = sqlite3.connect(address, BUSY_S, isolation_level=None, uri=True)

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.history.database import open_to_read, open_to_write
@@ -94,6 +94,7 @@ def test_a_log_cut_off_anywhere_leaves_the_beginning(tmp_path_factory: pytest.Te
     log = (folder / "history.db-wal.saved").read_bytes()
 
     @given(st.integers(0, len(log)), st.binary(max_size=100))
+    @settings(max_examples=40, deadline=None)
     def cut(length: int, rubbish: bytes) -> None:
         crashed = folder / "crashed.db"
         shutil.copy(folder / "history.db.saved", crashed)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
@@ -108,6 +108,7 @@ told = st.tuples(st.integers(0, 5), st.sampled_from(["start", "end"]))
 
 
 @given(st.lists(st.lists(told, max_size=8), max_size=6))
+@settings(max_examples=100, deadline=None)
 def test_any_starts_and_ends_pair_up(batches: list[list[Told]]) -> None:
     """Whatever was lost before: one row for each appearance, with what was told of it."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
