@@ -88,6 +88,7 @@ _VERBS: Final = {
     "devices": ("stream.device.commands:devices", "List the sound inputs, and the address of each."),
     "send": ("stream.remote.commands:send", "Send a source to another machine that listens."),
     "keys": ("stream.security.commands:app", "Make key pairs, and say whose keys are allowed."),
+    "serve": ("stream.serve.commands:serve", "Listen to many streams, as a configuration says, until told to end."),
     "demo": ("stream.demo:demo", "Play a bundled concert through the whole path."),
     "history": ("stream.history.commands:history", "Show who played when, as whoplays serve has kept it."),
     "models": ("models.commands:models", "List the models that ship, and how good they are."),

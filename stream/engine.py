@@ -40,6 +40,7 @@ class Engine:
         self._lasting: Final = lasting
         self._bell: Final = threading.Event()
         self._streams: Final[dict[str, Stream]] = {}
+        self._waiting: Final[dict[str, Stream]] = {}
         self._left: Final[list[Stream]] = []
         self._batchers: Final[dict[int, Batcher]] = {}
         self._asked: Final = deque[Callable[[], None]]()
@@ -101,8 +102,9 @@ class Engine:
 
     @property
     def _over(self) -> bool:
-        all_over = all(stream.over for stream in self._current()) and not self._asked
-        return all_over and (self._stopped or not self._lasting)
+        if self._current() or (not self._stopped and (self._waiting or self._asked)):
+            return False
+        return self._stopped or not self._lasting
 
     @property
     def _dropped(self) -> int:
@@ -147,13 +149,17 @@ class Engine:
     def _do_asked(self) -> None:
         while self._asked:
             self._asked.popleft()()
+        for name in self._waiting.keys() - {stream.name for stream in self._left if not stream.over}:
+            self._streams[name] = self._waiting.pop(name)
+            self._streams[name].start()
 
     def _add(self, stream: Stream) -> None:
+        """Let a stream wait until the one whose place it takes has said `end`."""
         self._remove(stream.name)
-        self._streams[stream.name] = stream
-        stream.start()
+        self._waiting[stream.name] = stream
 
     def _remove(self, name: str) -> None:
+        self._waiting.pop(name, None)
         self._left[:] = [stream for stream in self._left if not stream.over or stream.failure]
         if name in self._streams:
             stream = self._streams.pop(name)

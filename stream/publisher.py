@@ -81,6 +81,11 @@ class Publisher:
             self._queue.put(None)
             self._thread.join()
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be sent."""
+        return self._queue.qsize()
+
     def send(self, message: Message, *, wait: bool = False) -> None:
         """Queue a message; when the queue is full, give it up and count it, or wait for room."""
         topic = topic_of(message.stream, kind_of(message)).encode("ascii")

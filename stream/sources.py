@@ -64,6 +64,11 @@ def is_lasting(uri: str) -> bool:
     return scheme_of(uri) in _OPENERS
 
 
+def is_known(uri: str) -> bool:
+    """Whether an address is one that a daemon can listen to, as far as can be told without opening it."""
+    return uri != "-" and scheme_of(uri) in {"", "file", *_OPENERS}
+
+
 def _opener(place: str) -> Callable[[str, Intake], Source]:
     module, _, name = place.partition(":")
     opener: Callable[[str, Intake], Source] = getattr(importlib.import_module(module), name)

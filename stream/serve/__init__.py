@@ -1,0 +1,1 @@
+"""The daemon: many streams by a configuration file, days on end."""

@@ -1,0 +1,172 @@
+"""The daemon: engine, publisher, history and metrics under one configuration, until it is told to end."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import msgspec
+from structlog.typing import FilteringBoundLogger
+
+from models.errors import OptionError, WhoplaysError
+from stream.engine import Engine
+from stream.history.database import default_path
+from stream.history.keeper import Keeper
+from stream.messages import End, Message
+from stream.metrics.metrics import Metrics
+from stream.metrics.probes import Probes
+from stream.metrics.server import MetricsServer
+from stream.publisher import Publisher
+from stream.serve.config import Config, HistoryConfig, MetricsConfig, read_config
+from stream.serve.flow import Flow
+from stream.serve.logbook import Logbook
+from stream.serve.notify import Notifier
+from stream.serve.roster import Roster
+from stream.terminal import stopping
+
+Follow = Callable[[Message], None]
+
+
+class Daemon:
+    """Serves a configuration: SIGHUP reads it again, SIGTERM and SIGINT end it after the last window is judged.
+
+    Args:
+        path: the configuration file.
+        log: where lines about what happens go.
+
+    Raises:
+        WhoplaysError: the configuration makes no sense, or something that it names cannot be had.
+    """
+
+    def __init__(self, path: Path, log: FilteringBoundLogger) -> None:
+        self._path: Final = path
+        self._log: Final = log
+        self._config = read_config(path)
+        self._flow: Final = Flow()
+        self._publisher: Final = _publisher(self._config, log)
+        self._engine: Final = Engine(self._publisher)
+        self._roster: Final = Roster(self._engine)
+        self._roster.apply(self._config.stream)
+
+    def run(self) -> None:
+        """Serve until told to end, or until every stream is over.
+
+        Raises:
+            WhoplaysError: an address or the history is of no use, a model fails, or a stream failed for good.
+        """
+        with ExitStack() as stack:
+            notifier = stack.enter_context(Notifier())
+            stack.enter_context(self._publisher)
+            followers = [self._flow.follow, Logbook(self._log).follow, *self._followers(stack)]
+            stack.enter_context(stopping(self._engine.stop))
+            stack.enter_context(self._reloading())
+            self._log.info("publishing", endpoint=self._publisher.endpoint)
+            self._follow(followers, notifier)
+            notifier.tell("STOPPING=1")
+        self._log.info("done")
+        self._engine.check()
+
+    def _follow(self, followers: list[Follow], notifier: Notifier) -> None:
+        ready, fed_s = False, 0.0
+        for message in self._engine.run():
+            for follow in followers:
+                follow(message)
+            ready = ready or notifier.tell("READY=1")
+            now_s = time.monotonic()
+            # The watchdog is fed in the engine's own thread: what hangs feeds nobody.
+            if notifier.watchdog_s and now_s - fed_s > notifier.watchdog_s / 4 and not self._flow.stuck():
+                notifier.tell("WATCHDOG=1")
+                fed_s = now_s
+
+    def _followers(self, stack: ExitStack) -> Iterator[Follow]:
+        keeper = stack.enter_context(_keeper(self._config.history, self._log)) if self._config.history else None
+        if keeper:
+            yield keeper.keep
+        if self._config.metrics:
+            metrics, server = _metrics(self._config.metrics, self._publisher, keeper, self._flow)
+            stack.enter_context(server)
+            self._log.info("metrics", address=server.address)
+            yield metrics.follow
+            yield lambda message: metrics.forget(message.stream) if isinstance(message, End) else None
+
+    @contextmanager
+    def _reloading(self) -> Iterator[None]:
+        """Read the configuration again at SIGHUP, in a thread of its own: loading a model delays no window."""
+        asked, leaving = threading.Event(), threading.Event()
+
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            asked.set()
+
+        def work() -> None:
+            while asked.wait() and not leaving.is_set():
+                asked.clear()
+                self._reload()
+
+        before = signal.signal(signal.SIGHUP, on_signal)
+        thread = threading.Thread(target=work, name="whoplays-reload")
+        thread.start()
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGHUP, before)
+            leaving.set()
+            asked.set()
+            thread.join()
+
+    def _reload(self) -> None:
+        try:
+            config = read_config(self._path)
+            _refuse_other(self._config, config)
+            self._roster.apply(config.stream)
+        except WhoplaysError as error:
+            self._log.error("not reloaded; all goes on as before", reason=str(error))
+            return
+        self._config = config
+        self._log.info("reloaded", streams=[stream.name for stream in config.stream])
+
+
+def _publisher(config: Config, log: FilteringBoundLogger) -> Publisher:
+    security = config.security
+    return Publisher(
+        config.publish,
+        insecure=security.insecure,
+        keys=security.keys_for(config.publish),
+        on_handshake_failed=lambda text: log.warning("subscriber refused", reason=text),
+    )
+
+
+def _metrics(
+    settings: MetricsConfig, publisher: Publisher, keeper: Keeper | None, flow: Flow
+) -> tuple[Metrics, MetricsServer]:
+    probes = Probes(
+        queue_depth=lambda: publisher.waiting,
+        dropped_messages=lambda: publisher.dropped,
+        handshakes=lambda: (publisher.handshakes.succeeded, publisher.handshakes.failed),
+        history_dropped=lambda: keeper.dropped if keeper else 0,
+    )
+    metrics = Metrics(probes)
+    server = MetricsServer(
+        settings.address, metrics, ready=flow.unready, healthy=flow.stuck, insecure=settings.insecure
+    )
+    return metrics, server
+
+
+def _keeper(history: HistoryConfig, log: FilteringBoundLogger) -> Keeper:
+    return Keeper(
+        Path(history.path).expanduser() if history.path else default_path(),
+        keep_windows=history.keep_windows,
+        max_age_days=history.max_age_days,
+        max_bytes=None if history.max_mb is None else round(history.max_mb * 1e6),
+        tell=lambda text: log.warning("history", trouble=text),
+    )
+
+
+def _refuse_other(before: Config, after: Config) -> None:
+    """Only streams can be changed while the daemon runs."""
+    for field in msgspec.structs.fields(Config):
+        if field.name != "stream" and getattr(before, field.name) != getattr(after, field.name):
+            raise OptionError(f"{field.name} cannot be changed while serving; restart for it")

@@ -1,0 +1,87 @@
+"""Which streams the engine listens to, made to be what the configuration says."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from models.errors import OptionError, SourceError
+from stream.engine import Engine
+from stream.opening import later
+from stream.recognizer import Recognizer
+from stream.serve.config import StreamConfig
+from stream.sources import CHOICES, is_known
+
+_Key = tuple[str, str | None]
+
+
+class Roster:
+    """Adds, changes and removes streams; those that did not change are not touched.
+
+    Args:
+        engine: what listens.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine: Final = engine
+        self._streams: dict[str, StreamConfig] = {}
+        self._recognizers: dict[_Key, Recognizer] = {}
+
+    def apply(self, streams: Iterable[StreamConfig]) -> None:
+        """Listen to these streams and no others. Nothing changes if one of them makes no sense.
+
+        Raises:
+            OptionError: thresholds are given for labels that the model does not know, or make no sense.
+            ModelError: there is no such model.
+            ProviderError: the provider cannot run here.
+            SourceError: there is no such kind of source.
+        """
+        wanted = {stream.name: stream for stream in streams}
+        recognizers = load(wanted.values(), self._recognizers)
+        changed = [stream for name, stream in wanted.items() if self._streams.get(name) != stream]
+        for stream in changed:
+            self._add(stream, recognizers[_key(stream)])
+        for name in self._streams.keys() - wanted.keys():
+            self._engine.remove(name)
+        self._streams, self._recognizers = wanted, recognizers
+
+    def _add(self, stream: StreamConfig, recognizer: Recognizer) -> None:
+        habits = msgspec.structs.replace(stream.habits, thresholds=thresholds(stream, recognizer))
+        self._engine.add(later(stream.source, stream.intake), recognizer, habits)
+
+
+def load(streams: Iterable[StreamConfig], loaded: dict[_Key, Recognizer]) -> dict[_Key, Recognizer]:
+    """The models that streams are listened to with, each loaded once; and the streams checked against them.
+
+    Raises:
+        WhoplaysError: see `Roster.apply`.
+    """
+    recognizers: dict[_Key, Recognizer] = {}
+    for stream in streams:
+        key = _key(stream)
+        if not is_known(stream.source):
+            raise SourceError(f"stream {stream.name} cannot listen to {stream.source!r}; give {CHOICES}")
+        if key not in recognizers:
+            recognizers[key] = loaded.get(key) or Recognizer.load(stream.model, stream.provider)
+        thresholds(stream, recognizers[key])
+    return recognizers
+
+
+def thresholds(stream: StreamConfig, recognizer: Recognizer) -> tuple[float, ...]:
+    """A stream's thresholds in its model's order.
+
+    Raises:
+        OptionError: one is for a label that the model does not know, or not within 0 to 1.
+    """
+    for label, value in stream.thresholds.items():
+        if label not in recognizer.labels:
+            known = ", ".join(recognizer.labels)
+            raise OptionError(f"stream {stream.name}: {recognizer.card.name} knows no {label!r}; it knows {known}")
+        if not 0.0 <= value <= 1.0:
+            raise OptionError(f"stream {stream.name}: a threshold of {value} makes no sense; give 0 to 1")
+    given = zip(recognizer.labels, recognizer.thresholds, strict=True)
+    return tuple(stream.thresholds.get(label, value) for label, value in given)
+
+
+def _key(stream: StreamConfig) -> _Key:
+    return stream.model, stream.provider
