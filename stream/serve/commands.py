@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from stream import logs
+from stream.logs import configure, log
 from stream.serve.check import check
 from stream.serve.daemon import Daemon
 
@@ -30,5 +30,5 @@ def serve(
     if check_only:
         check(config)
         return
-    logs.configure(json=json)
-    Daemon(config, logs.log()).run()
+    configure(json=json)
+    Daemon(config, log()).run()
