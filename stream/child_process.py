@@ -85,8 +85,8 @@ class ChildProcess:
     def read(self, timeout_s: float) -> bytes | None:
         """What came through the pipe: None if nothing did in that time, nothing at all at its end."""
         ready = {descriptor for descriptor, _ in self._poll.poll(timeout_s * 1000)}
-        if ready - {self._pipe}:
-            self._keep_errors()
+        if ready - {self._pipe} and self._keep_errors() == b"":
+            self._poll.unregister(self._stderr)
         return os.read(self._pipe, PIPE_BYTES) if self._pipe in ready else None
 
     def post_mortem(self) -> str:
@@ -104,12 +104,11 @@ class ChildProcess:
         words = last_line(self._errors)
         return f"{fate}: {words}" if words else fate
 
-    def _keep_errors(self) -> None:
-        """Keep the end of what it said; it does not wait for more."""
-        data = self._stderr.read(PIPE_BYTES)
-        if data == b"":
-            self._poll.unregister(self._stderr)
+    def _keep_errors(self) -> bytes | None:
+        """Keep the end of what it said; returns what is new, None if nothing is, nothing at all at the end."""
+        data: bytes | None = self._stderr.read(PIPE_BYTES)
         self._errors = (self._errors + (data or b""))[-_LAST_WORDS_BYTES:]
+        return data
 
     def _tell(self, task: Task) -> None:
         # A child that is dead already is found out by whoever reads.

@@ -11,6 +11,7 @@ import av
 from stream.media.spot import Spot
 
 TRY_S: Final = 5.0
+CLOSED: Final = "the server closed the connection"
 _TLS_PORTS: Final = {"https": 443, "rtsps": 322}
 
 
@@ -18,10 +19,12 @@ def reason(spot: Spot, error: av.error.FFmpegError) -> str:
     """What went wrong; never `str(error)`, which holds the address with its password."""
     if isinstance(error, av.error.ExitError | av.error.TimeoutError):
         return "it sends nothing"
+    if isinstance(error, av.error.EOFError):
+        return "it ends before any audio comes"
     if isinstance(error, av.error.InvalidDataError):
         return "it is no audio that can be read"
     if spot.network and isinstance(error, av.error.OSError):
-        unnamed = "the connection broke" if error.errno == errno.EIO else str(error.strerror)
+        unnamed = CLOSED if error.errno == errno.EIO else str(error.strerror)
         return _unreachable(spot.url) or unnamed
     return str(error.strerror)
 

@@ -9,7 +9,7 @@ from av.container import InputContainer
 from av.stream import Discard
 
 from models.errors import SourceError
-from stream.media.diagnosis import reason
+from stream.media.diagnosis import CLOSED, reason
 from stream.media.spot import Spot
 
 OPEN_S: Final = 20.0
@@ -71,7 +71,7 @@ def refuse_early_end(spot: Spot, container: InputContainer) -> None:
         SourceError: it should have gone on.
     """
     if spot.network and container.duration is None and container.size <= 0:
-        raise SourceError(f"{spot.name} broke off: the server closed the connection")
+        raise SourceError(f"{spot.name} broke off: {CLOSED}")
 
 
 def _network() -> dict[str, str]:

@@ -41,6 +41,16 @@ def kill(send: Send) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def fall_silent(send: Send) -> None:
+    """Standard error is at its end well before the child is."""
+    os.write(2, b"good night\n")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    for _ in range(5):
+        time.sleep(0.1)
+        count(send, 1, 10)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def hang(send: Send) -> None:
     """Deaf to everything that can be ignored."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

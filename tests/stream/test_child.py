@@ -104,6 +104,11 @@ def test_a_killed_child_is_told_by_the_signal() -> None:
     assert not Path(f"/proc/{source.pid}").exists()
 
 
+def test_a_child_whose_last_words_were_early_is_told_of_as_well() -> None:
+    with pytest.raises(SourceError, match=r"was ended by SIGKILL: good night$"):
+        list(child("fall_silent").blocks())
+
+
 @pytest.mark.parametrize("work", ["hang", "flood"])
 def test_stopping_ends_whatever_it_is_stuck_in(work: str) -> None:
     source = child(work)
