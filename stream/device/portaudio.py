@@ -37,9 +37,13 @@ class Stream(NamedTuple):
             SourceError: nothing follows, because the device went away.
         """
         captured = self.queue.take(timeout_s)
-        if captured is None and not self.native.active:
+        if captured is None and not self._active():
             raise SourceError(f"{self.input.name} went away; connect it again")
         return captured
+
+    def _active(self) -> bool:
+        with _refusals(self.input):
+            return bool(self.native.active)
 
 
 def inputs() -> dict[int, Input]:
@@ -90,11 +94,15 @@ def _open(index: int, found: Input, wish: Wish) -> Stream:
     if needed > found.channels:
         raise SourceError(f"{found.name} has no channel {needed}; it has {found.channels}")
     sounddevice = _load()
-    # Sound servers claim dozens of channels, so no more are opened than are needed, unless a device has only all.
-    with suppress(sounddevice.PortAudioError):
-        return _open_channels(index, found, wish, needed)
     with _refusals(found):
-        return _open_channels(index, found, wish, found.channels)
+        try:
+            # Sound servers claim dozens of channels, so no more are opened than are needed.
+            return _open_channels(index, found, wish, needed)
+        except sounddevice.PortAudioError:
+            # Some devices give all of them or none.
+            with suppress(sounddevice.PortAudioError):
+                return _open_channels(index, found, wish, found.channels)
+            raise
 
 
 def _open_channels(index: int, found: Input, wish: Wish, channels: int) -> Stream:

@@ -24,8 +24,9 @@ def row(lines: str) -> dict[str, object]:
     return found
 
 
-def only_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare the test the other names of the same input."""
+def meter_only_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the test the other names of the same input, and most of the second."""
+    monkeypatch.setattr(commands, "METER_S", 0.3)
     monkeypatch.setattr(commands, "list_inputs", lambda: [each for each in list_inputs() if each.name == CARD])
 
 
@@ -50,7 +51,7 @@ def test_the_meter_shows_a_level(
     dbfs: float,
     note: str,
 ) -> None:
-    only_the_card(monkeypatch)
+    meter_only_the_card(monkeypatch)
     with card.playing(np.full((RATE_HZ, 2), value, np.int16)):
         assert row(shown(capfd, "--meter", "--json"))["level"] == {"dbfs": dbfs, "note": note}
         assert (note or f"{dbfs:.1f} dBFS") in shown(capfd, "--meter")
@@ -59,11 +60,14 @@ def test_the_meter_shows_a_level(
 def test_the_meter_shows_that_nothing_arrives(
     card: Pulse, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    only_the_card(monkeypatch)
+    meter_only_the_card(monkeypatch)
     assert row(shown(capfd, "--meter", "--json"))["level"] == {"dbfs": None, "note": "nothing arrives"}
 
 
-def test_the_meter_shows_what_cannot_be_opened(card: Pulse, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_meter_shows_what_cannot_be_opened(
+    card: Pulse, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter_only_the_card(monkeypatch)
     card.unplug()
     note = json.dumps(row(shown(capfd, "--meter", "--json"))["level"])
     assert f"{CARD} cannot be listened to" in note

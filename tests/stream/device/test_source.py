@@ -59,7 +59,7 @@ def assert_plays(audio: Audio, pcm: Pcm) -> None:
 def test_every_sample_is_heard_as_it_is(card: Pulse) -> None:
     pcm = noise()
     with card.playing(pcm), hearing(f"device:{CARD}") as (source, blocks):
-        audio, taken = take(blocks, 2.0)
+        audio, taken = take(blocks, 1.2)
         now_ns = time.monotonic_ns()
     assert_plays(audio, pcm)
     assert not any(block.lost for block in taken)
@@ -68,7 +68,7 @@ def test_every_sample_is_heard_as_it_is(card: Pulse) -> None:
     assert source.live
     assert source.outage == "device_lost"
     assert now_ns - 20_000_000_000 < taken[-1].heard_ns <= now_ns
-    assert taken[-1].heard_ns - taken[0].heard_ns > 1_000_000_000
+    assert taken[-1].heard_ns - taken[0].heard_ns > 500_000_000
 
 
 def test_channels_are_chosen(pulse: Pulse) -> None:
@@ -88,7 +88,6 @@ def test_a_mono_input_is_heard_on_both_sides(pulse: Pulse) -> None:
 
 def test_another_rate_is_converted_back(card: Pulse) -> None:
     with card.playing(tone(440.0)), hearing(f"device:{CARD}?rate=48000") as (source, blocks):
-        take(blocks, 0.5)
         audio, _ = take(blocks, 1.0)
     assert source.uri == f"device:ALSA:{CARD}?rate=48000"
     spectrum = np.abs(np.fft.rfft(audio[0, :RATE_HZ] * np.hanning(RATE_HZ)))
@@ -160,13 +159,13 @@ def test_what_was_heard_while_nobody_could_listen_keeps_its_time(card: Pulse) ->
     """The sound server keeps some seconds for a child that stands still: they come late, but were heard on time."""
     pcm = noise()
     with card.playing(pcm), hearing(f"device:{CARD}") as (source, blocks):
-        take(blocks, 1.0)
+        before, _ = take(blocks, 0.5)
         assert source.pid
         os.kill(source.pid, signal.SIGSTOP)
         time.sleep(1.5)
         os.kill(source.pid, signal.SIGCONT)
         audio, taken = take(blocks, 2.0)
-    assert_plays(audio, pcm)
+    assert_plays(np.concatenate([before, audio], axis=1), pcm)
     assert not any(block.lost for block in taken)
     if source.clock == "adc":
         ends = np.cumsum([block.audio.shape[1] for block in taken]) / RATE_HZ
