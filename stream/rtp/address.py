@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from models.errors import SourceError
+from stream.convert import RATES_HZ
+from stream.intake import MOST_CHANNELS
 from stream.rtp.formats import PAYLOAD_TYPES, STATIC, Format, Formats, checked, for_every_type
 from stream.rtp.sdp import Description, read_sdp
 from stream.uris import Address, take_apart, without_secrets
@@ -68,9 +70,9 @@ def _formats(address: Address) -> Formats:
     standard = Format()
     form = checked(
         Format(
-            _number(address, "rate", standard.rate_hz),
-            _number(address, "channels", standard.channels),
-            _number(address, "bits", standard.bits),
+            _number(address, "rate", standard.rate_hz, RATES_HZ),
+            _number(address, "channels", standard.channels, range(1, MOST_CHANNELS + 1)),
+            _number(address, "bits", standard.bits, range(100)),
         )
     )
     if "pt" in address.options:
@@ -78,7 +80,7 @@ def _formats(address: Address) -> Formats:
     return for_every_type(form)
 
 
-def _number(address: Address, option: str, otherwise: int, allowed: range = range(10_000_000)) -> int:
+def _number(address: Address, option: str, otherwise: int, allowed: range) -> int:
     text = address.options.get(option, str(otherwise))
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) in allowed):
         raise SourceError(f"{option}={text} makes no sense; give a number from {allowed[0]} to {allowed[-1]}")
