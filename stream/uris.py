@@ -1,10 +1,13 @@
 """Addresses of sources: their parts, and how they are shown."""
 
+import re
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from models.errors import SourceError
 
+_OUTER: Final = re.compile(r"(\w+:)(?://)?(?=\w+://)")
+"""What stands before a whole address, as in `hls:http://radio.example/live`."""
 _SHOWN: Final = frozenset({"rate", "channels", "bits", "sdp", "interface", "pt", "jitter_ms"})
 
 
@@ -46,8 +49,17 @@ def without_secrets(uri: str) -> str:
     >>> without_secrets("http://me:pass@radio.example:8000/live?token=abc&rate=48000")
     'http://radio.example:8000/live?token=…&rate=48000'
     """
+    outer = _OUTER.match(uri)
+    if outer:
+        return outer[1] + _shown(uri[outer.end() :])
+    return _shown(uri)
+
+
+def _shown(uri: str) -> str:
     try:
         parts = urlsplit(uri)
+        # One that cannot be read may be part of a password that was not written as it should be.
+        _ = parts.port
         pairs = [pair.partition("=") for pair in parts.query.split("&")] if parts.query else []
     except ValueError:
         return uri.partition("://")[0] + "://…"

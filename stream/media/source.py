@@ -33,8 +33,7 @@ def open_media(uri: str, intake: Intake) -> Source:
         return _open_file(rest, intake)
     url = _playlist(rest) if scheme == "hls" else uri
     spot = Spot(url=url, name=_name(url), form="hls" if scheme == "hls" else None, network=True, intake=intake)
-    shown = without_secrets(url)
-    return _source(spot, f"hls:{shown}" if scheme == "hls" else shown)
+    return _source(spot, without_secrets(f"hls:{url}" if scheme == "hls" else url))
 
 
 def _open_file(place: str, intake: Intake) -> Source:

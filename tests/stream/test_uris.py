@@ -20,9 +20,14 @@ def test_an_unknown_option_names_those_there_are() -> None:
         take_apart("rtp://:5004?rat=1", frozenset({"rate", "channels"}))
 
 
-@pytest.mark.parametrize("uri", ["http://u:hunter2@h/x?key=hunter2", "rtsp://hunter2@[::1]:8/x", "http://[hunter2"])
-def test_no_secret_is_shown(uri: str) -> None:
-    assert "hunter2" not in without_secrets(uri)
+@pytest.mark.parametrize(
+    "uri", ["http://u:hunter2@h/x?key=hunter2", "http://u:hunter2/x@h", "rtsp://hunter2@[::1]:8/x", "http://[hunter2"]
+)
+@pytest.mark.parametrize("outer", ["", "hls:", "hls://"])
+def test_no_secret_is_shown(outer: str, uri: str) -> None:
+    shown = without_secrets(outer + uri)
+    assert "hunter2" not in shown
+    assert shown.startswith(outer.removesuffix("//"))
 
 
 @pytest.mark.parametrize("uri", ["http://u:hunter2@h:999999/", "rtsp://hunter2@[::1]:8/x?what=1", "http://[hunter2"])
