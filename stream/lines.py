@@ -1,12 +1,13 @@
 """Messages as lines: for people when there is no terminal to draw on, and as JSON for programs."""
 
 import sys
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from models.signal import SAMPLE_RATE_HZ
 from stream.messages import End, Event, Gap, Message, Status, Window, encode
-from stream.scene import describe, describe_end, moment
+from stream.scene import describe, describe_end, describe_state, moment
 from stream.subscriber import Notice
 
 
@@ -31,12 +32,21 @@ class JsonLines(_Lines):
             print(encode(item).decode(), flush=True)
 
 
+@dataclass(slots=True)
+class _Followed:
+    """What was shown last of a stream."""
+
+    session: str
+    state: str = ""
+    due_samples: int = 0
+    lost_to: int = -1
+
+
 class PlainLines(_Lines):
-    """What happens as it happens, for people; of windows that follow quickly, one a second."""
+    """What happens as it happens, for people; of windows that follow quickly, one a second, of a long gap its start."""
 
     def __init__(self) -> None:
-        self._states: dict[str, str] = {}
-        self._due_samples: dict[str, int] = {}
+        self._followed: dict[str, _Followed] = {}
 
     def show(self, item: Message | Notice) -> None:
         """Print a message or a notice, if it is news."""
@@ -56,21 +66,33 @@ class PlainLines(_Lines):
                 verb = "enters" if item.phase == "start" else "leaves"
                 return f"{moment(item.at):>16}  {item.label} {verb}"
             case Gap():
-                return f"{moment(item.start):>7}-{moment(item.end):<7}  gap: {item.cause}"
+                return self._gap(item)
             case End():
                 return describe_end(item)
 
     def _status(self, status: Status) -> str:
-        before = self._states.get(status.session)
-        self._states[status.session] = status.state
-        if before is None:
-            return describe(status)
-        return f"{status.stream}: {status.state}" if before != status.state != "ended" else ""
+        followed, now = self._follow(status), describe_state(status)
+        before, followed.state = followed.state, now
+        if not before:
+            return describe(status) + (f": {now}" if status.detail else "")
+        return f"{status.stream}: {now}" if before != now and status.state != "ended" else ""
+
+    def _gap(self, gap: Gap) -> str:
+        followed = self._follow(gap)
+        before, followed.lost_to = followed.lost_to, gap.end
+        return "" if before == gap.start else f"{moment(gap.start):>16}  gap: {gap.cause}"
+
+    def _follow(self, message: Message) -> _Followed:
+        followed = self._followed.get(message.stream)
+        if followed is None or followed.session != message.session:
+            followed = self._followed[message.stream] = _Followed(message.session)
+        return followed
 
     def _window(self, window: Window) -> str:
-        if window.end < self._due_samples.get(window.session, 0):
+        followed = self._follow(window)
+        if window.end < followed.due_samples:
             return ""
-        self._due_samples[window.session] = window.end + SAMPLE_RATE_HZ
+        followed.due_samples = window.end + SAMPLE_RATE_HZ
         players = [label for label, active in window.active.items() if active]
         sure = ", ".join(f"{label} {window.probabilities[label]:.0%}" for label in players)
         heard = "silence" if window.quality.silent else sure or "nobody for sure"

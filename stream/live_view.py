@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stream.messages import End, Message, Status
-from stream.scene import Scene, describe, describe_end, moment
+from stream.scene import Scene, describe, describe_end, describe_state, moment
 from stream.subscriber import Notice
 
 REFRESH_S: Final = 0.1
@@ -83,7 +83,7 @@ def _row(scene: Scene, label: str) -> tuple[RenderableType, ...]:
 def _caption(scene: Scene, status: Status) -> str:
     if scene.end:
         return describe_end(scene.end)
-    parts: list[str] = [status.state]
+    parts: list[str] = [describe_state(status)]
     if scene.window:
         parts += [moment(scene.window.end), f"{scene.window.quality.dbfs:.0f} dBFS"]
     if scene.gaps:

@@ -74,6 +74,11 @@ def describe(status: Status) -> str:
     return f"{status.stream}: {status.source.name}, heard by {model} on {status.provider}"
 
 
+def describe_state(status: Status) -> str:
+    """How the stream is, and what is wrong if anything is, in one line."""
+    return f"{status.state}: {status.detail}" if status.detail else status.state
+
+
 def describe_end(end: End) -> str:
     """How the stream ended, in one line."""
     return f"{end.stream}: {end.reason} after {moment(end.final)}" + (f": {end.detail}" if end.detail else "")

@@ -2,6 +2,7 @@ import io
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -52,7 +53,7 @@ def test_lines_tell_the_story(messages: list[Message], capsys: pytest.CaptureFix
         "0:09.0  violin leaves",
         "main: finished after 0:12.0",
         "! lost 3 messages of hall",
-        "0:00.0-0:00.0   gap: overload",
+        "0:00.0  gap: overload",
     ]
 
 
@@ -155,3 +156,22 @@ def test_a_display_that_falls_behind_says_how_much_it_skipped(
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("!")] == ["! nobody read fast enough: 2 messages were not shown"]
     assert len(lines) == 5
+
+
+def test_of_a_long_gap_only_the_start_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    first = make_gap(0)
+    with PlainLines() as view:
+        view.show(first)
+        view.show(msgspec.structs.replace(first, seq=1, start=100, end=200))
+        view.show(msgspec.structs.replace(first, seq=2, start=44_100, end=44_200))
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["0:00.0  gap: overload", "0:01.0  gap: overload"]
+
+
+def test_what_is_wrong_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    well = make_status(0)
+    with PlainLines() as view:
+        view.show(well)
+        view.show(msgspec.structs.replace(well, seq=1, state="lost", detail="the cable was pulled"))
+        view.show(msgspec.structs.replace(well, seq=2, state="lost", detail="the cable was pulled"))
+    assert capsys.readouterr().out.splitlines()[1:] == ["hall: lost: the cable was pulled"]
