@@ -6,7 +6,9 @@ from typing import Final, Literal
 from stream.remote.packet import Header
 
 ALIVE_NS: Final = 2_000_000_000
-"""So long after its last message nobody else is heard in a sender's place."""
+"""So long after its last message nobody else is heard in a sender's place,"""
+ALONE_NS: Final = 500_000_000
+"""or so long, if only one connection is left: more than none, because of what one that left had still sent."""
 LONGEST_HOLE_S: Final = 30.0
 """A longer one is not made up for with zeros: it ends the session."""
 
@@ -26,8 +28,13 @@ class Floor:
         self._newest = first
         self._heard_ns = time.monotonic_ns()
 
-    def judge(self, header: Header) -> Verdict:
-        """What to do with a message; one that follows is taken to be heard now."""
+    def judge(self, header: Header, *, alone: bool) -> Verdict:
+        """What to do with a message; one that follows is taken to be heard now.
+
+        Args:
+            header: of the message.
+            alone: nobody but its sender is connected.
+        """
         if self._follows(header):
             missing_s = (header.first - self._newest.end) / header.rate_hz
             if missing_s > LONGEST_HOLE_S:
@@ -35,9 +42,11 @@ class Floor:
             self._newest, self._heard_ns = header, time.monotonic_ns()
             return "next"
         # Whoever has the floor and still does not follow has lost count; that heals like the arrival of another.
-        if header.kind == "end" or time.monotonic_ns() - self._heard_ns < ALIVE_NS:
-            return "repeated" if header.session == self._newest.session else "stranger"
-        return "anew"
+        known = header.session == self._newest.session
+        alive = time.monotonic_ns() - self._heard_ns < (ALONE_NS if alone and not known else ALIVE_NS)
+        if header.kind == "pcm" and not alive:
+            return "anew"
+        return "repeated" if known else "stranger"
 
     def _follows(self, header: Header) -> bool:
         newest = self._newest

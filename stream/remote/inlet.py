@@ -52,10 +52,10 @@ class Inlet:
 
     def receive(self, timeout_s: float) -> Sequence[bytes] | None:
         """The frames of the next message; None if none came in time."""
+        frames = self._socket.recv_multipart() if self._socket.poll(round(timeout_s * 1000)) else None
+        # After it: a sender's handshake is known before its first message is judged.
         self.handshakes.note()
-        if not self._socket.poll(round(timeout_s * 1000)):
-            return None
-        return self._socket.recv_multipart()
+        return frames
 
     def close(self) -> None:
         """Receive no more; the address is free when this returns."""

@@ -120,7 +120,7 @@ class Sender:
 
     def _tell(self) -> None:
         refused = f"refused by {self.endpoint}: {self._handshakes.reason}"
-        link = f"connected to {self.endpoint}" if self._handshakes.connected else f"waiting for {self.endpoint}"
+        link = f"connected to {self.endpoint}" if self._handshakes.up else f"waiting for {self.endpoint}"
         link = refused if self._handshakes.reason else link
         if link != self._link:
             self._link = link

@@ -126,7 +126,7 @@ class RemoteSource:
         return arrival
 
     def _is_heard(self, floor: Floor, arrival: Arrival) -> bool:
-        verdict = floor.judge(arrival.packet.header)
+        verdict = floor.judge(arrival.packet.header, alone=self._bound().handshakes.connections <= 1)
         match verdict:
             case "repeated":
                 self.counts.repeated += 1

@@ -14,7 +14,7 @@ from stream.security.places import allowed_folder, keys_folder
 Folder = Annotated[Path | None, Parameter(name="--folder")]
 Allowed = Annotated[Path | None, Parameter(name="--allowed")]
 
-app = App(help="Make key pairs, and say whose keys are allowed.")
+app = App(name="keys", help="Make key pairs, and say whose keys are allowed.")
 
 
 @app.command

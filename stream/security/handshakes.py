@@ -15,7 +15,8 @@ _REASONS: Final = {
     zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "the other end has no key, or not the one that belongs to ours",
     zmq.Event.HANDSHAKE_FAILED_NO_DETAIL: "the other end left; it may have no key, or not the one that belongs to ours",
 }
-_WATCHED: Final = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | sum(_REASONS)
+_OPENED: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_CONNECTED
+_WATCHED: Final = _OPENED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | sum(_REASONS)
 
 
 class Handshakes:
@@ -28,14 +29,20 @@ class Handshakes:
     def __init__(self, on_failed: Callable[[str], None] | None = None) -> None:
         self.succeeded = 0
         self.failed = 0
-        self.connected = 0
-        """Connections that are up now."""
+        self.up = False
+        """Whether the newest handshake succeeded and nothing was disconnected since: of a socket that connects to one
+        address, whether it is connected."""
         self.reason = ""
         """Why the newest one failed; empty if it succeeded."""
         self._on_failed: Final = on_failed
-        self._leaving = 0
+        self._open: Final[set[int]] = set()
         self._tell_from_s = 0.0
         self._events: zmq.Socket[bytes] | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many are open now, also those still in their handshake."""
+        return len(self._open)
 
     @contextmanager
     def watching(self, socket: zmq.Socket[bytes]) -> Iterator[None]:
@@ -54,25 +61,22 @@ class Handshakes:
         """Count what happened since the last call."""
         while self._events is not None and self._events.poll(0):
             message = recv_monitor_message(self._events)
-            self._count(zmq.Event(message["event"]))
+            self._count(zmq.Event(message["event"]), message["value"])
 
-    def _count(self, event: zmq.Event) -> None:
-        match event:
-            case zmq.Event.HANDSHAKE_SUCCEEDED:
-                self.succeeded += 1
-                self.connected += 1
-                self.reason = ""
-            case zmq.Event.DISCONNECTED if self._leaving:
-                self._leaving -= 1
-            case zmq.Event.DISCONNECTED:
-                self.connected = max(0, self.connected - 1)
-            case _ if event in _REASONS:
-                self._fail(_REASONS[event])
+    def _count(self, event: zmq.Event, value: int) -> None:
+        if event & _OPENED:
+            self._open.add(value)
+        elif event == zmq.Event.DISCONNECTED:
+            self._open.discard(value)
+            self.up = False
+        elif event == zmq.Event.HANDSHAKE_SUCCEEDED:
+            self.succeeded += 1
+            self.up, self.reason = True, ""
+        elif event in _REASONS:
+            self._fail(_REASONS[event])
 
     def _fail(self, reason: str) -> None:
         self.failed += 1
-        # The disconnection that follows is of no connection that was ever up.
-        self._leaving += 1
         self.reason = reason
         if self._on_failed and time.monotonic() >= self._tell_from_s:
             self._tell_from_s = time.monotonic() + REPEAT_S

@@ -64,7 +64,7 @@ def test_an_allowed_client_is_admitted_and_counted(keyring: Keyring) -> None:
     with Publisher(ANY_PORT, keys=keyring.server()) as publisher:
         admits(publisher, keyring.client("stage"))
         assert (publisher.handshakes.succeeded, publisher.handshakes.failed) == (1, 0)
-        wait_until(lambda: publisher.handshakes.connected == 0)
+        wait_until(lambda: publisher.handshakes.connections == 0)
 
 
 def test_an_unknown_key_is_refused(keyring: Keyring) -> None:
