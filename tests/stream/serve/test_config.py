@@ -1,12 +1,15 @@
 import json
+import re
 import tomllib
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 
 from models.errors import OptionError
-from stream.serve.config import Config, StreamConfig, read_config
+from stream.security.settings import Security
+from stream.serve.config import Config, HistoryConfig, MetricsConfig, StreamConfig, read_config
 from stream.serve.schema import SCHEMA_PATH, schema
 
 WHOLE = """
@@ -98,3 +101,26 @@ def test_the_shipped_schema_is_that_of_the_code_and_knows_a_whole_configuration(
     jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(WHOLE))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema()).validate({"stream": [{"name": "a", "source": "device:", "hop": 1}]})
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "daemon.md"
+
+
+@pytest.mark.parametrize("example", re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
+def test_every_documented_example_is_one(tmp_path: Path, example: str) -> None:
+    assert read_config(write(tmp_path, example)).stream
+    jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(example))
+
+
+def test_every_key_is_documented() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    prefixes = {
+        Config: "",
+        StreamConfig: "",
+        Security: "security.",
+        HistoryConfig: "history.",
+        MetricsConfig: "metrics.",
+    }
+    for kind, prefix in prefixes.items():
+        for field in msgspec.structs.fields(kind):
+            assert f"`{prefix}{field.name}`" in text or f"[{field.name}]" in text, (kind, field.name)
