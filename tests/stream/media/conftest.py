@@ -11,12 +11,14 @@ import soundfile
 from tests.stream.conftest import make_concert
 from tests.stream.media.servers import serve_http
 
+CLIP_SAMPLES = 66_150
+
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a clip of 2 s, piano on the left: as FLAC, WAV, MP3; and what is none."""
+    """A folder with a clip of 1.5 s, piano on the left: as FLAC, WAV, MP3; and what is none."""
     folder = tmp_path_factory.mktemp("clips")
-    clip = make_concert(44_100)[: 2 * 44_100]
+    clip = make_concert(44_100)[:CLIP_SAMPLES]
     soundfile.write(folder / "clip.flac", clip, 44_100)
     soundfile.write(folder / "clip.wav", clip, 44_100)
     soundfile.write(folder / "clip.mp3", clip, 44_100, bitrate_mode="CONSTANT", compression_level=0.5)

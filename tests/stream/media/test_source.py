@@ -21,6 +21,7 @@ from stream.ring import Audio
 from stream.source import Block
 from stream.sources import from_uri
 from tests.stream.conftest import make_concert
+from tests.stream.media.conftest import CLIP_SAMPLES
 from tests.stream.media.servers import free_port, serve_rtsp
 
 WHOLE = Intake()
@@ -62,8 +63,8 @@ def open_child(uri: str, intake: Intake = WHOLE) -> ChildSource:
 
 
 def assert_is_the_clip(audio: Audio, atol: float) -> None:
-    assert audio.shape[1] == pytest.approx(2 * 44_100, abs=3000)
-    middle = np.abs(np.fft.rfft(audio[:, 22_050:66_150] * np.hanning(44_100)))
+    assert audio.shape[1] == pytest.approx(CLIP_SAMPLES, abs=3000)
+    middle = np.abs(np.fft.rfft(audio[:, 11_025:55_125] * np.hanning(44_100)))
     assert middle[0].argmax() == 440
     assert middle[1].max() <= middle[0].max() * atol
 
@@ -71,10 +72,10 @@ def assert_is_the_clip(audio: Audio, atol: float) -> None:
 def test_an_http_recording_is_played_in_real_time_and_ends(http: str) -> None:
     start = time.monotonic()
     blocks = hear(f"{http}/clip.flac")
-    assert time.monotonic() - start >= 1.9
-    np.testing.assert_allclose(join(blocks), make_concert(44_100)[: 2 * 44_100].T, atol=1e-4)
+    assert time.monotonic() - start >= 1.4
+    np.testing.assert_allclose(join(blocks), make_concert(44_100)[:CLIP_SAMPLES].T, atol=1e-4)
     times = [block.heard_ns for block in blocks]
-    assert times[-1] - times[0] == pytest.approx(2e9 - 50e6, abs=1e6)
+    assert times[-1] - times[0] == pytest.approx(1.5e9 - 50e6, abs=1e6)
     assert not any(block.lost for block in blocks)
 
 
@@ -86,10 +87,10 @@ def test_the_intake_is_heeded(http: str) -> None:
 
 
 def test_a_burst_at_the_beginning_is_handed_out_in_real_time(http: str) -> None:
-    """Two seconds come at once."""
+    """A second and a half comes at once."""
     start = time.monotonic_ns()
-    blocks = hear_seconds(open_child(f"{http}/endless/clip.mp3"), 2.5)
-    assert time.monotonic_ns() - start >= 2_400_000_000
+    blocks = hear_seconds(open_child(f"{http}/endless/clip.mp3"), 2)
+    assert time.monotonic_ns() - start >= 1_900_000_000
     assert not any(block.lost for block in blocks)
     times = [block.heard_ns for block in blocks]
     heard_s = join(blocks[1:]).shape[1] / 44_100
@@ -98,15 +99,21 @@ def test_a_burst_at_the_beginning_is_handed_out_in_real_time(http: str) -> None:
 
 def test_a_stream_that_stalls_for_ever_can_be_stopped(http: str) -> None:
     source = open_child(f"{http}/stall/clip.mp3")
+    stopped_s = []
+
+    def stop() -> None:
+        stopped_s.append(time.monotonic())
+        source.stop()
+
     blocks = source.blocks()
-    heard = [next(blocks) for _ in range(20)]
-    threading.Timer(2, source.stop).start()
+    heard = [next(blocks) for _ in range(5)]
+    # Well after the end of what is sent.
+    stopper = threading.Timer(2.5, stop)
+    stopper.start()
     heard += blocks
-    assert join(heard).any()
-    start = time.monotonic()
-    source.stop()
-    assert list(blocks) == []
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - stopped_s[0] < 5
+    assert join(heard).shape[1] == pytest.approx(CLIP_SAMPLES, abs=5000)
+    stopper.join()
 
 
 @pytest.mark.parametrize(
