@@ -7,9 +7,9 @@ OLDEST_S: Final = 10.0
 AHEAD_S: Final = 0.05
 """The converter's clock may be ahead of the time of the call by this much."""
 PROOF_S: Final = 0.5
-"""How much audio it takes to tell whether the converter's clock runs."""
-STRAY_S: Final = 0.3
-"""How far it may stray from the audio meanwhile: sound servers find their pace only after some tenths of a second."""
+"""How long it takes to tell whether the converter's clock runs."""
+STRAY_S: Final = 0.15
+"""How much further behind the present it may be then; what had piled up before may bring it closer by any length."""
 
 
 class AdcClock:
@@ -25,19 +25,18 @@ class AdcClock:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz: Final = rate_hz
-        self._first_s: float | None = None
         self._newest_s = 0.0
-        self._frames_before_newest = 0
-        self._frames = 0
+        self._began_s: float | None = None
+        self._began_age_s = 0.0
+        self._current_s = 0.0
         self._doubts = 0
 
     @property
     def proven(self) -> bool:
-        """Whether the converter's time has been sane all along, and has moved on as the audio did."""
-        audio_s = self._frames_before_newest / self._rate_hz
-        if self._first_s is None or self._doubts or audio_s < PROOF_S:
+        """Whether the converter's time has been sane all along, and has moved on as time does."""
+        if self._began_s is None or self._doubts or self._current_s - self._began_s < PROOF_S:
             return False
-        return abs(self._newest_s - self._first_s - audio_s) <= STRAY_S
+        return self._current_s - self._newest_s - self._began_age_s <= STRAY_S
 
     def heard_ns(self, frames: int, now_ns: int, adc_s: float, current_s: float) -> int:
         """When the last of some frames was heard, on the monotonic clock.
@@ -48,13 +47,12 @@ class AdcClock:
             adc_s: when the first of them was converted, as PortAudio says.
             current_s: present time on that clock.
         """
-        self._frames_before_newest = self._frames
-        self._frames += frames
-        sane = adc_s > self._newest_s and -AHEAD_S <= current_s - adc_s <= OLDEST_S
-        if not sane:
+        age_s = current_s - adc_s
+        if not (adc_s > self._newest_s and -AHEAD_S <= age_s <= OLDEST_S):
             self._doubts += 1
             return now_ns
-        self._first_s = adc_s if self._first_s is None else self._first_s
-        self._newest_s = adc_s
+        if self._began_s is None:
+            self._began_s, self._began_age_s = current_s, age_s
+        self._newest_s, self._current_s = adc_s, current_s
         # Nothing is heard in the future, whatever a clock says.
-        return min(now_ns, now_ns + round((adc_s - current_s + frames / self._rate_hz) * 1e9))
+        return min(now_ns, now_ns + round((frames / self._rate_hz - age_s) * 1e9))

@@ -22,8 +22,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     selector: str | None = None
     intake: Intake = Intake()
     rate_hz: int | None = None
-    audio_s: float = 0.0
-    """How long it listens; twice as long if no audio comes."""
+    listen_s: float = 0.0
+    """How long it listens, from when audio comes; it waits for that twice as long."""
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,13 +56,13 @@ def list_inputs() -> tuple[Input, ...]:
     return _ask(Question()).inputs
 
 
-def hear(wish: Wish, audio_s: float) -> Heard:
+def hear(wish: Wish, listen_s: float) -> Heard:
     """Listen to an input for a moment.
 
     Raises:
         SourceError: there is no such input, or it cannot be opened.
     """
-    question = Question(selector=wish.selector, intake=wish.intake, rate_hz=wish.rate_hz, audio_s=audio_s)
+    question = Question(selector=wish.selector, intake=wish.intake, rate_hz=wish.rate_hz, listen_s=listen_s)
     heard = _ask(question).heard
     if heard is None:
         raise AssertionError("it was asked what it heard")
@@ -79,7 +79,7 @@ def _ask(question: Question) -> Answer:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env={**os.environ, "PYTHONPATH": modules},
-            timeout=PATIENCE_S + question.audio_s,
+            timeout=PATIENCE_S + 3 * question.listen_s,
             check=False,
         )
         answer = msgspec.json.decode(done.stdout, type=Answer)

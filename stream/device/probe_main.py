@@ -30,7 +30,7 @@ def answer(question: Question) -> Answer:
 
 def _hear(stream: Stream, question: Question) -> Heard:
     converter = Converter(stream.rate_hz, stream.channels, question.intake)
-    pieces = [converter.convert(frames) for frames in _frames(stream, question.audio_s)]
+    pieces = [converter.convert(frames) for frames in _frames(stream, question.listen_s)]
     audio = np.concatenate([np.empty((2, 0), np.float32), *pieces], axis=1)
     return Heard(
         input=stream.input,
@@ -40,14 +40,13 @@ def _hear(stream: Stream, question: Question) -> Heard:
     )
 
 
-def _frames(stream: Stream, audio_s: float) -> Iterator[Audio]:
-    deadline_s = time.monotonic() + 2 * audio_s
-    heard = 0
-    while heard < audio_s * stream.rate_hz and time.monotonic() < deadline_s:
-        captured = stream.take(audio_s / 10)
-        if captured is not None:
-            heard += len(captured.frames)
-            yield captured.frames
+def _frames(stream: Stream, listen_s: float) -> Iterator[Audio]:
+    captured = stream.take(2 * listen_s)
+    end_s = time.monotonic() + listen_s
+    while captured is not None:
+        yield captured.frames
+        left_s = end_s - time.monotonic()
+        captured = stream.take(left_s) if left_s > 0 else None
 
 
 def main() -> None:
