@@ -57,7 +57,7 @@ def clean(text: str) -> str:
     >>> clean("lost http://me:secret@radio.example/live?token=abc: timed out")
     'lost http://radio.example/live?token=…: timed out'
     """
-    return _SPLIT_PASSWORD.sub(r"\1…@", _URI.sub(_shown, text))
+    return _URI.sub(_shown, _SPLIT_PASSWORD.sub(r"\1…@", text))
 
 
 def _shown(found: re.Match[str]) -> str:

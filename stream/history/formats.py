@@ -13,6 +13,7 @@ from models.signal import SAMPLE_RATE_HZ
 from stream.history.moments import show_local, show_moment
 from stream.history.reader import Appearance
 
+DATE: Final = len("2026-01-01 ")
 Format = Literal["table", "csv", "json", "audacity"]
 
 
@@ -56,6 +57,7 @@ def _table(appearances: Iterable[Appearance]) -> None:
     for each in appearances:
         start = "?" if each.start_ns is None else show_local(each.start_ns)
         end = "plays on" if each.playing else show_local(each.end_ns)
+        end = end.removeprefix(start[:DATE])  # a day is said once
         table.add_row(each.stream, start, end, _length(each), each.label, f"{each.peak:.0%}")
     Console().print(table if table.row_count else "nobody played")
 

@@ -101,9 +101,11 @@ def test_no_secret_comes_out_wherever_it_is(monkeypatch: pytest.MonkeyPatch, for
     ("text", "shown"),
     [
         ("lost http://me:S3cret@h/live?token=abc: timed out", "lost http://h/live?token=…: timed out"),
+        ("hls:http://me:S3cret@h/live", "hls:http://h/live"),
+        ("http://me:S3@cret@h/live", "http://h/live"),
         ("rtsp://me:S3cret@[::1]:554/a", "rtsp://[::1]:554/a"),
-        ("http://me:S3/cret@h/x", "http://…@h/x"),
-        ("http://me:S3 cret@h/x y", "http://…@h/x y"),
+        ("http://me:S3/cret@h/x", "http://h/x"),
+        ("http://me:S3 cret@h/x y", "http://h/x y"),
         ("http://me:S3'cret@h/x", "http://h/x"),
         ("http://h/?token='S3cret'", "http://h/?token=…'"),
         ("{'a': 'http://me:S3cret@h', 'b': 1}", "{'a': 'http://h', 'b': 1}"),

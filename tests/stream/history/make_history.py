@@ -1,7 +1,7 @@
 """A concert's messages to keep."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -164,9 +164,8 @@ def keep_all(path: Path, messages: list[Message], *, keep_windows: bool = True) 
             keeper.keep(message)
 
 
-def wait_for(what: object, deadline_s: float = 20) -> None:
-    """Wait until a function without arguments says yes."""
-    assert callable(what)
+def wait_for(what: Callable[[], bool], deadline_s: float = 20) -> None:
+    """Wait until something is so."""
     until_s = time.monotonic() + deadline_s
     while not what():
         assert time.monotonic() < until_s, "waited in vain"
