@@ -26,7 +26,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         "mel-forest",
     ]
     material: Literal["solos", "pairs", "solos and pairs", "band"]
-    """What a training window is: one instrument, two, the one or the other, or none to three with background, room
+    """What a training window is: one instrument, two, the one or the other, or none to four with background, room
     and noise."""
     task: Task
     labels: tuple[str, ...]

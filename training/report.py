@@ -93,7 +93,7 @@ def _robust(sets: Mapping[str, Judgement | Hearing]) -> tuple[float | None, ...]
 
 def differences(report: Report) -> list[tuple[str, ...]]:
     """By figure, labels and whom to: how much higher the first is by own thresholds, and by tuned ones."""
-    order = list(dict.fromkeys((each.set, each.figure) for each in report.differences))
+    order = list(dict.fromkeys((each.scope, each.set, each.figure) for each in report.differences))
     return [
         (
             f"{each.set}: {_FIGURES[each.figure]}",
@@ -102,7 +102,7 @@ def differences(report: Report) -> list[tuple[str, ...]]:
             _gap(each.own, each.own_interval),
             _gap(each.tuned, each.tuned_interval),
         )
-        for each in sorted(report.differences, key=lambda one: order.index((one.set, one.figure)))
+        for each in sorted(report.differences, key=lambda one: order.index((one.scope, one.set, one.figure)))
     ]
 
 
