@@ -11,14 +11,15 @@ from bench.latency import measure_latency
 from bench.numbers import parse_numbers
 from bench.page import page
 from bench.results import Result, check_writable, read_result, write_json, write_result
+from bench.soak import failures, measure_soak
 from bench.tables import show
 from bench.throughput import measure_throughput
-from models.errors import ModelError
+from models.errors import ModelError, WhoplaysError
 
 LARGEST_BATCH: Final = 1024
 MOST_THREADS: Final = 256
 
-app = App(name="bench", help="Measure how late and how fast results come, on this machine.")
+app = App(name="bench", help="Measure how late, how fast and how faithfully results come, on this machine.")
 
 Json = Annotated[str | None, Parameter(name="--json", allow_leading_hyphen=True)]
 
@@ -80,6 +81,36 @@ def throughput(
                 f"batch {cell.batch}, threads {cell.threads}: the probabilities differ from the reference by "
                 f"{cell.max_abs_diff}; {result.tolerance:.0e} is allowed"
             )
+
+
+@app.command
+def soak(
+    *,
+    model: str = "default",
+    streams: int = 32,
+    minutes: float = 10.0,
+    loss: float = 0.0,
+    provider: str | None = None,
+    json: Json = None,
+) -> None:
+    """See whether a daemon with many streams accounts for every sample, and whether it grows.
+
+    RTP is sent to `whoplays serve` on this machine. It fails if any point of the verdict does.
+
+    Args:
+        model: A name from `whoplays models`, or a folder with an exported model.
+        streams: How many streams.
+        minutes: How long to send.
+        loss: The share of packets that the sender withholds, as if the network lost them, such as 0.01.
+        provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
+        json: A file to write the result to as JSON, or - for standard output.
+    """
+    check_writable(json)
+    result = measure_soak(model, streams, minutes, loss, provider)
+    _tell(result, json)
+    failed = failures(result)
+    if failed:
+        raise WhoplaysError("these do not hold: " + "; ".join(f"{point.name}: {point.found}" for point in failed))
 
 
 @app.command

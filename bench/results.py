@@ -66,7 +66,31 @@ class ThroughputResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="ben
     cells: tuple[Cell, ...]
 
 
-Result = LatencyResult | ThroughputResult
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a soak is to prove."""
+
+    name: str
+    found: str
+    allowed: str
+    holds: bool | None
+    """None if it is only told, or could not be judged."""
+
+
+class SoakResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="soak"):
+    """What became of a daemon with many streams."""
+
+    command: str
+    conditions: Conditions
+    streams: int
+    minutes: float
+    loss: float
+    """The share of packets that the sender withheld."""
+    lag: Summary
+    """From the close of a window to the end of its inference, of all windows of all streams."""
+    points: tuple[Point, ...]
+
+
+Result = LatencyResult | ThroughputResult | SoakResult
 
 _decoder: Final[msgspec.json.Decoder[Result]] = msgspec.json.Decoder(Result)
 

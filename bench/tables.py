@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.conditions import Conditions
-from bench.results import Cell, LatencyResult, Result
+from bench.results import Cell, LatencyResult, Point, Result, SoakResult, ThroughputResult
 from bench.summary import Summary
 
 
@@ -24,18 +24,13 @@ def lay_out(result: Result) -> Grid:
     """The table that shows a result."""
     conditions = result.conditions
     heard_by = f"{conditions.model.name} {conditions.model.version} on {conditions.provider}"
-    if isinstance(result, LatencyResult):
-        rows = (_times("due to received", result.latency), *(_times(*stage) for stage in result.stages.items()))
-        caption = (
-            f"{result.windows} windows, one every {result.hop_s:g} s: {result.received} received, {result.lost} lost."
-        )
-        return Grid(f"Latency of {heard_by}", caption, ("ms", "p50", "p90", "p99", "max"), rows)
-    caption = (
-        f"Median of {result.rounds} rounds, {result.seconds_per_cell:g} s in all for each row. Ratio and difference "
-        f"are to one window at a time on one thread; {result.tolerance:.0e} is allowed."
-    )
-    headings = ("batch", "threads", "windows/s", "slowest", "fastest", "ratio", "max difference")
-    return Grid(f"Throughput of {heard_by}", caption, headings, tuple(map(_cell, result.cells)))
+    match result:
+        case LatencyResult():
+            return _latency(result, heard_by)
+        case ThroughputResult():
+            return _throughput(result, heard_by)
+        case SoakResult():
+            return _soak(result, heard_by)
 
 
 def describe(conditions: Conditions) -> str:
@@ -60,6 +55,31 @@ def show(result: Result, console: Console) -> None:
     console.print(table, grid.caption, describe(result.conditions), sep="\n\n", highlight=False)
 
 
+def _latency(result: LatencyResult, heard_by: str) -> Grid:
+    rows = (_times("due to received", result.latency), *(_times(*stage) for stage in result.stages.items()))
+    caption = f"{result.windows} windows, one every {result.hop_s:g} s: {result.received} received, {result.lost} lost."
+    return Grid(f"Latency of {heard_by}", caption, ("ms", "p50", "p90", "p99", "max"), rows)
+
+
+def _throughput(result: ThroughputResult, heard_by: str) -> Grid:
+    caption = (
+        f"Median of {result.rounds} rounds, {result.seconds_per_cell:g} s in all for each row. Ratio and difference "
+        f"are to one window at a time on one thread; {result.tolerance:.0e} is allowed."
+    )
+    headings = ("batch", "threads", "windows/s", "slowest", "fastest", "ratio", "max difference")
+    return Grid(f"Throughput of {heard_by}", caption, headings, tuple(map(_cell, result.cells)))
+
+
+def _soak(result: SoakResult, heard_by: str) -> Grid:
+    _, *lags = _times("lag", result.lag)
+    caption = (
+        f"{result.streams} streams for {result.minutes:g} min, {result.loss:.2%} of the packets withheld. "
+        f"Lag in ms: p50 {lags[0]}, p90 {lags[1]}, p99 {lags[2]}, max {lags[3]}."
+    )
+    rows = tuple(map(_point, result.points))
+    return Grid(f"Soak of {heard_by}", caption, ("point", "found", "allowed", "verdict"), rows)
+
+
 def _times(name: str, times: Summary) -> tuple[str, ...]:
     return name, *(f"{value:.2f}" for value in (times.p50_ms, times.p90_ms, times.p99_ms, times.max_ms))
 
@@ -69,3 +89,8 @@ def _cell(cell: Cell) -> tuple[str, ...]:
     rates = (f"{rate:.1f}" for rate in (cell.windows_per_s, cell.slowest_per_s, cell.fastest_per_s))
     verdict = difference if cell.agrees else f"{difference} TOO LARGE"
     return str(cell.batch), str(cell.threads), *rates, f"{cell.ratio:.2f}", verdict
+
+
+def _point(point: Point) -> tuple[str, ...]:
+    verdict = {True: "holds", False: "FAILS", None: "not judged"}[point.holds]
+    return point.name, point.found, point.allowed, verdict
