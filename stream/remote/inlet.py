@@ -1,7 +1,7 @@
 """The bound socket at which a sender's messages arrive."""
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
 
@@ -25,21 +25,19 @@ class Inlet:
     Args:
         endpoint: a ZeroMQ address.
         keys: encrypt, and admit those alone whose keys are allowed.
-        on_handshake_failed: told that and why somebody was refused.
+        handshakes: counts who was admitted and refused.
 
     Raises:
         SourceError: the address is in use, or cannot be bound.
     """
 
-    def __init__(
-        self, endpoint: str, keys: ServerKeys | None, on_handshake_failed: Callable[[str], None] | None = None
-    ) -> None:
-        self.handshakes: Final = Handshakes(on_handshake_failed)
+    def __init__(self, endpoint: str, keys: ServerKeys | None, handshakes: Handshakes) -> None:
+        self._handshakes: Final = handshakes
         with ExitStack() as stack:
             context = stack.enter_context(zmq.Context())
             stack.enter_context(guarding(context, keys))
             self._socket: Final = stack.enter_context(context.socket(zmq.PULL))
-            stack.enter_context(self.handshakes.watching(self._socket))
+            stack.enter_context(self._handshakes.watching(self._socket))
             self._socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MESSAGES)
             self._socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
             be_heard_of(self._socket)
@@ -54,7 +52,7 @@ class Inlet:
         """The frames of the next message; None if none came in time."""
         frames = self._socket.recv_multipart() if self._socket.poll(round(timeout_s * 1000)) else None
         # After it: a sender's handshake is known before its first message is judged.
-        self.handshakes.note()
+        self._handshakes.note()
         return frames
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from stream.remote.floor import Floor
 from stream.remote.inlet import Inlet
 from stream.remote.packet import Packet, PacketError, unpack
 from stream.remote.timeline import Timeline
+from stream.security.handshakes import Handshakes
 from stream.security.keys import ServerKeys
 from stream.source import Block, Cause, ClockKind, SessionOverError
 
@@ -70,7 +71,8 @@ class RemoteSource:
         self.counts: Final = Counts()
         self.endpoint = endpoint
         """Once bound, the address as it is bound."""
-        self.on_handshake_failed = on_handshake_failed
+        self.handshakes: Final = Handshakes(on_handshake_failed)
+        """How many senders were admitted and refused."""
         self._intake: Final = intake
         self._keys: Final = keys
         self._stopped: Final = threading.Event()
@@ -126,7 +128,7 @@ class RemoteSource:
         return arrival
 
     def _is_heard(self, floor: Floor, arrival: Arrival) -> bool:
-        verdict = floor.judge(arrival.packet.header, alone=self._bound().handshakes.connections <= 1)
+        verdict = floor.judge(arrival.packet.header, alone=self.handshakes.connections <= 1)
         match verdict:
             case "repeated":
                 self.counts.repeated += 1
@@ -156,7 +158,7 @@ class RemoteSource:
 
     def _bound(self) -> Inlet:
         if self._inlet is None:
-            self._inlet = Inlet(self.endpoint, self._keys, self.on_handshake_failed)
+            self._inlet = Inlet(self.endpoint, self._keys, self.handshakes)
             self.endpoint = self._inlet.endpoint
         return self._inlet
 

@@ -36,7 +36,11 @@ class AllowList:
 
     def admits(self, key: bytes) -> bool:
         """Whether the owner of a public key, in Z85, may connect; a file that cannot be read admits nobody."""
-        return any(_holds(path, key) for path in self._files())
+        try:
+            return any(_holds(path, key) for path in self._files())
+        except OSError:
+            # The folder is being removed.
+            return False
 
     def allow(self, public: Path, name: str) -> Path:
         """Let the owner of a public key connect.

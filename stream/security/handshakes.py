@@ -12,8 +12,8 @@ REPEAT_S: Final = 10.0
 """A client that is refused tries again ten times a second; it is told of no more often than this."""
 _REASONS: Final = {
     zmq.Event.HANDSHAKE_FAILED_AUTH: "the client's key is not allowed",
-    zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "the other end has no key, or not the one that belongs to ours",
-    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL: "the other end left; it may have no key, or not the one that belongs to ours",
+    zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "the keys of both ends do not belong together, or one has none",
+    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL: "the other end left; perhaps the keys do not belong together, or one has none",
 }
 _OPENED: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_CONNECTED
 _WATCHED: Final = _OPENED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | sum(_REASONS)
@@ -47,6 +47,7 @@ class Handshakes:
     @contextmanager
     def watching(self, socket: zmq.Socket[bytes]) -> Iterator[None]:
         """Follow a socket that is not yet bound or connected; leave before it is closed."""
+        self._open.clear()
         self._events = socket.get_monitor_socket(_WATCHED)
         try:
             yield

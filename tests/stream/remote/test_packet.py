@@ -1,5 +1,8 @@
 """Messages that are, and messages that are none."""
 
+import re
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
@@ -137,3 +140,10 @@ def refused_or_sound(frames: list[bytes]) -> None:
     assert len(audio) in (0, header.frames)
     assert np.isfinite(audio).all()
     assert (header.name + header.session).isprintable()
+
+
+def test_the_documented_header_is_one() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "remote-audio.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    packet = unpack([example.encode(), bytes(2205 * 4)])
+    assert msgspec.to_builtins(packet.header) == msgspec.json.decode(example)

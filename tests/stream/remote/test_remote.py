@@ -77,7 +77,7 @@ def test_a_cut_network_costs_no_more_than_what_was_given_up() -> None:
         send(sender, packets[:CAPACITY])
         wait_until(lambda: heard.heard() == CAPACITY * PACKET_SAMPLES)
         relay.cut()
-        wait_until(lambda: heard.source._bound().handshakes.connections == 0)
+        wait_until(lambda: heard.source.handshakes.connections == 0)
         send(sender, packets[CAPACITY : 3 * CAPACITY], wait=False)
         relay.mend()
         send(sender, packets[3 * CAPACITY :])
@@ -165,7 +165,7 @@ def test_nonsense_is_counted_and_what_makes_sense_is_heard() -> None:
 def test_a_message_that_is_too_large_ends_the_connection_and_nothing_else() -> None:
     with listening() as heard, pushing(heard.bound()) as bad, Sender(heard.bound()) as sender:
         bad.send(bytes(1 << 21))
-        wait_until(lambda: heard.source._bound().handshakes.connections > 0)
+        wait_until(lambda: heard.source.handshakes.connections > 0)
         send(sender, cut(Packer("stage", "s16le"), make_noise(2205, 15)))
         wait_until(lambda: heard.heard() == 2205)
         assert heard.source.counts.refused == 0
@@ -207,7 +207,7 @@ def test_only_allowed_senders_are_heard(tmp_path: Path) -> None:
     with listening(uri) as heard:
         with Sender(heard.bound(), keys=keyring.client("stage"), on_link=told.append) as sender, Sender(heard.bound()):
             send(sender, packets)
-            wait_until(lambda: heard.source._bound().handshakes.failed > 1)
+            wait_until(lambda: heard.source.handshakes.failed > 1)
             wait_until(lambda: told[-1].endswith("the client's key is not allowed"))
             assert heard.heard() == sender.sent_samples == 0
             keyring.allow("stage")
