@@ -13,7 +13,7 @@ REPEAT_S: Final = 10.0
 _REASONS: Final = {
     zmq.Event.HANDSHAKE_FAILED_AUTH: "the client's key is not allowed",
     zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "the keys of both ends do not belong together, or one has none",
-    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL: "the other end left; perhaps the keys do not belong together, or one has none",
+    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL: "the other end left; perhaps the keys do not belong together",
 }
 _OPENED: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_CONNECTED
 _WATCHED: Final = _OPENED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | sum(_REASONS)
