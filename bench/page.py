@@ -9,11 +9,12 @@ from bench.tables import Grid, describe, lay_out
 HEAD: Final = """\
 # Benchmarks
 
-How late and how fast results come. This page is generated from the files in `bench/measured`; the first two commands
-make such a file, the third makes this page:
+How late, how fast and how faithfully results come. This page is generated from the files in `bench/measured`; the last
+command makes this page, each of the others such a file:
 
     whoplays bench latency --json bench/measured/latency.json
     whoplays bench throughput --json bench/measured/throughput.json
+    whoplays bench soak --json bench/measured/soak.json
     whoplays bench report bench/measured/*.json > docs/benchmarks.md
 
 ## What is measured
@@ -41,6 +42,19 @@ their percentiles do not:
 **Throughput** is the number of windows that the recogniser judges in a second, by windows inferred together (batch) and
 threads within one operation, without anything around it. Each result must equal that of one window at a time on one
 thread, or the command fails. The cells take turns in rounds, so that whatever else the machine does falls on all alike.
+
+**Soak** runs `whoplays serve` with many streams, each fed over RTP on this machine by a sender that may withhold
+packets, as if the network lost them (`--loss`). A subscriber keeps the account of every stream, and holds it against
+each status:
+
+- Windows and gaps tile every stream, without a hole.
+- Samples heard and samples lost are the samples elapsed; the lost ones are those in the gaps, the windows and gaps are
+  as many as were published, and windows that were dropped, because inference could not keep up, are in gaps too.
+- No message is lost, no session begins anew, and each stream ends with exactly as many samples as were sent to it.
+- No stream is ever further off the sender's schedule, and no window judged later, than the table allows.
+- The memory and the open files of the daemon and its children do not grow: looked at once a second, the median of the
+  last third of the run is not above that of the second third by more than the table allows. A run of less than a minute
+  is too short to tell.
 
 A machine that is busy with other things measures those as well: see the load before each measurement.
 """

@@ -57,7 +57,12 @@ def test_results_that_differ_are_shown_and_fail(
         ("throughput --threads one", "--threads 'one' makes no sense"),
         ("throughput --seconds 0", "measuring for 0.0 s makes no sense"),
         ("report missing.json", "missing.json cannot be read"),
-        ("soak", "soak"),
+        ("soak --model nobody --streams 1", "no model 'nobody'"),
+        ("soak --streams 0", "0 streams make no sense"),
+        ("soak --minutes 0", "0 minutes make no sense"),
+        ("soak --minutes nan", "nan minutes make no sense"),
+        ("soak --loss 1", "a loss of 1 makes no sense"),
+        ("speed", "speed"),
     ],
 )
 def test_each_mistake_gives_one_clear_line(arguments: str, message: str, capfd: pytest.CaptureFixture[str]) -> None:
