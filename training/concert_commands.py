@@ -71,7 +71,7 @@ def _unheard(clips: list[Clip], run: Path | None) -> tuple[list[Clip], tuple[str
     if run is None:
         return clips, tuple(NAMES)
     config = RunFolder(run).config()
-    heard = {*config.train, *config.validation}
+    heard = config.heard
     return [clip for clip in clips if clip.group not in heard], config.recipe.labels
 
 

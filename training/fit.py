@@ -79,7 +79,7 @@ def fit(
 
 def _go_on_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:
     config = base.config()
-    refuse_heard((*config.train, *config.validation), splits, base.folder)
+    refuse_heard(config.heard, splits, base.folder)
     mine, theirs = ((each.network, each.labels) for each in (tagger.recipe, config.recipe))
     if mine != theirs:
         raise DataError(f"{base.folder} is of another network or other labels than {tagger.recipe.name}")

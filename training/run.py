@@ -38,6 +38,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     test: tuple[str, ...]
     """Groups kept for judging."""
 
+    @property
+    def heard(self) -> frozenset[str]:
+        """Groups that the run may not be asked about."""
+        return frozenset((*self.train, *self.validation))
+
 
 class RunFolder:
     """One run's files."""

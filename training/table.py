@@ -92,7 +92,7 @@ def _finished(run: RunFolder) -> bool:
 def _judged(run: RunFolder, material: Questions, library: Library, folder: Path) -> Report:
     """What the run answers, every label named from 0.5; as kept, where neither it nor the recordings have changed."""
     config = run.config()
-    heard = {*config.train, *config.validation} & {clip.group for clip in material.clips}
+    heard = config.heard & {clip.group for clip in material.clips}
     if heard:
         raise DataError(f"{run.folder} has heard {min(heard)}, which the table is judged on; give another --runs")
     path = folder / f"{material.name}.json"

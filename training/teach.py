@@ -53,7 +53,7 @@ def _on_frozen(recipe: Recipe, splits: Splits, base: RunFolder) -> tuple[Tagger,
         raise DataError(
             f"{recipe.name} learns from a run of {recipe.base}; {base.folder} is one of {config.recipe.name}"
         )
-    refuse_heard((*config.train, *config.validation), splits, base.folder)
+    refuse_heard(config.heard, splits, base.folder)
     tagger = Tagger(recipe).eval()
     if not isinstance(tagger.network, Transfer):
         raise DataError(f"recipe {recipe.name} has no frozen features")

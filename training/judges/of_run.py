@@ -27,8 +27,7 @@ class RunJudge:
 
     def __init__(self, run: RunFolder, fitted_on: Collection[str] = ()) -> None:
         self._run = run
-        config = run.config()
-        self._heard = {*config.train, *config.validation, *fitted_on}
+        self._heard = {*run.config().heard, *fitted_on}
 
     @property
     def name(self) -> str:
