@@ -61,7 +61,8 @@ def scheme_of(uri: str) -> str:
 
 def is_lasting(uri: str) -> bool:
     """Whether an address is that of a live source, which is opened again when it is lost."""
-    return scheme_of(uri) in _OPENERS
+    scheme = scheme_of(uri)
+    return scheme in _OPENERS and scheme != "media"
 
 
 def is_known(uri: str) -> bool:

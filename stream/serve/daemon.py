@@ -91,7 +91,7 @@ class Daemon:
             stack.enter_context(server)
             self._log.info("metrics", address=server.address)
             yield metrics.follow
-            yield lambda message: metrics.forget(message.stream) if isinstance(message, End) else None
+            yield lambda message: metrics.forget(message.stream) if _was_removed(message) else None
 
     @contextmanager
     def _reloading(self) -> Iterator[None]:
@@ -163,6 +163,11 @@ def _keeper(history: HistoryConfig, log: FilteringBoundLogger) -> Keeper:
         max_bytes=None if history.max_mb is None else round(history.max_mb * 1e6),
         tell=lambda text: log.warning("history", trouble=text),
     )
+
+
+def _was_removed(message: Message) -> bool:
+    """Whether a stream is heard no more because nobody wants it; one that failed goes on to be told."""
+    return isinstance(message, End) and message.reason == "stopped"
 
 
 def _refuse_other(before: Config, after: Config) -> None:

@@ -78,8 +78,8 @@ def test_another_process_hears_100_windows_a_second_without_loss(concert: Path, 
             assert not isinstance(item, Notice), item
             if isinstance(item, Window):
                 windows.append(item)
-            if len(windows) == 200:
-                process.send_signal(signal.SIGINT)
+                if len(windows) == 200:
+                    process.send_signal(signal.SIGINT)
             if isinstance(item, End):
                 break
         process.communicate(timeout=30)
