@@ -1,7 +1,6 @@
 """The bound socket at which a sender's messages arrive."""
 
 import errno
-from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
 
@@ -48,12 +47,16 @@ class Inlet:
         self.endpoint: Final = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         """As it is bound."""
 
-    def receive(self, timeout_s: float) -> Sequence[bytes] | None:
-        """The frames of the next message; None if none came in time."""
-        frames = self._socket.recv_multipart() if self._socket.poll(round(timeout_s * 1000)) else None
-        # After it: a sender's handshake is known before its first message is judged.
+    def receive(self, timeout_s: float) -> list[list[bytes]]:
+        """The frames of every message that is there, bounded; none if none came in time."""
+        messages: list[list[bytes]] = []
+        if self._socket.poll(round(timeout_s * 1000)):
+            messages.append(self._socket.recv_multipart())
+        while messages and len(messages) < HIGH_WATER_MESSAGES and self._socket.poll(0):
+            messages.append(self._socket.recv_multipart())
+        # After them: a sender's handshake is known before its first message is judged.
         self._handshakes.note()
-        return frames
+        return messages
 
     def close(self) -> None:
         """Receive no more; the address is free when this returns."""

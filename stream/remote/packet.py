@@ -1,6 +1,6 @@
 """What a sender's messages are: two frames, a header in JSON and interleaved PCM."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
@@ -100,6 +100,17 @@ def unpack(frames: Sequence[bytes]) -> Packet:
     if not (np.abs(audio) <= LOUDEST).all():
         raise PacketError("a sample that is no number, or far beyond full scale")
     return Packet(header, audio)
+
+
+def in_order(packets: Iterable[Packet]) -> list[Packet]:
+    """Packets that came together, each session's in its order.
+
+    What a sender's broken connection had brought and what its next one brings are read by turns.
+    """
+    sessions: dict[str, list[Packet]] = {}
+    for packet in packets:
+        sessions.setdefault(packet.header.session, []).append(packet)
+    return [packet for each in sessions.values() for packet in sorted(each, key=lambda packet: packet.header.seq)]
 
 
 def encode_pcm(audio: Audio, encoding: WireFormat) -> bytes:

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -12,7 +13,7 @@ from stream.intake import Intake
 from stream.remote.address import parse
 from stream.remote.floor import Floor
 from stream.remote.inlet import Inlet
-from stream.remote.packet import Packet, PacketError, unpack
+from stream.remote.packet import Packet, PacketError, in_order, unpack
 from stream.remote.timeline import Timeline
 from stream.security.handshakes import Handshakes
 from stream.security.keys import ServerKeys
@@ -78,7 +79,7 @@ class RemoteSource:
         self._stopped: Final = threading.Event()
         self._in_use: Final = threading.Lock()
         self._inlet: Inlet | None = None
-        self._kept: Arrival | None = None
+        self._arrived: Final = deque[Arrival]()
 
     def blocks(self) -> Iterator[Block]:
         """What is sent, up to the end of the session; see `Source`."""
@@ -122,7 +123,7 @@ class RemoteSource:
                 self._check_end(arrival)
 
     def _first(self) -> Arrival | None:
-        arrival, self._kept = self._kept or self._next(), None
+        arrival = self._next()
         while arrival and arrival.packet.header.kind == "end":
             arrival = self._next()
         return arrival
@@ -135,7 +136,7 @@ class RemoteSource:
             case "stranger":
                 self.counts.strangers += 1
             case "anew":
-                self._kept = arrival
+                self._arrived.appendleft(arrival)
                 raise SessionOverError(f"{arrival.packet.header.name} sends from a new beginning")
         return verdict == "next"
 
@@ -146,15 +147,20 @@ class RemoteSource:
     def _next(self) -> Arrival | None:
         """The next packet; None once stopped."""
         while not self._stopped.is_set():
-            frames = self._bound().receive(POLL_S)
+            if self._arrived:
+                return self._arrived.popleft()
+            messages = self._bound().receive(POLL_S)
             arrived_ns = time.monotonic_ns()
+            self._arrived.extend(Arrival(packet, arrived_ns) for packet in in_order(self._unpack(messages)))
+        return None
+
+    def _unpack(self, messages: Iterable[Sequence[bytes]]) -> Iterator[Packet]:
+        for frames in messages:
             try:
-                if frames is not None:
-                    return Arrival(unpack(frames), arrived_ns)
+                yield unpack(frames)
             except PacketError as error:
                 self.counts.refused += 1
                 self.counts.reason = str(error)
-        return None
 
     def _bound(self) -> Inlet:
         if self._inlet is None:
@@ -166,6 +172,7 @@ class RemoteSource:
         if self._inlet is not None:
             self._inlet.close()
             self._inlet = None
+            self._arrived.clear()
 
 
 def open_remote(uri: str, intake: Intake) -> RemoteSource:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.remote.packet import MOST_HEADER_BYTES, Header, PacketError, WireFormat, encode_pcm, unpack
+from stream.remote.packet import MOST_HEADER_BYTES, Header, PacketError, WireFormat, encode_pcm, in_order, unpack
 from stream.ring import Audio
-from tests.stream.remote.make_packets import make_header, make_message, make_noise
+from tests.stream.remote.make_packets import make_header, make_message, make_noise, make_packet
 
 
 @pytest.mark.parametrize(("encoding", "bits"), [("s16le", 15), ("s24le", 23), ("f32le", 23)])
@@ -97,6 +97,13 @@ def test_lost_audio_travels_without_pcm() -> None:
     packet = unpack(make_message(make_header(lost="device_lost")))
     assert packet.header.lost == "device_lost"
     assert packet.audio.size == 0
+
+
+def test_sessions_keep_their_turn_and_their_messages_get_their_order() -> None:
+    came = [("b", 7), ("a", 3), ("b", 2), ("a", 0), ("b", 5)]
+    packets = [make_packet(make_header(seq=seq, session=session)) for session, seq in came]
+    ordered = [(packet.header.session, packet.header.seq) for packet in in_order(packets)]
+    assert ordered == [("b", 2), ("b", 5), ("b", 7), ("a", 0), ("a", 3)]
 
 
 HEADERS = st.fixed_dictionaries(
