@@ -17,7 +17,7 @@ class AdcClock:
 
     PortAudio tells when the first frame of a buffer was converted, on the same clock as its present time. Sound
     servers and drivers may leave that at zero, at a constant, or anywhere at all, so it is believed only if it moves
-    on from call to call and lies within seconds of the present.
+    and lies within seconds of the present. (It may step back a little: servers estimate it.)
 
     Args:
         rate_hz: of the frames.
@@ -48,7 +48,7 @@ class AdcClock:
             current_s: present time on that clock.
         """
         age_s = current_s - adc_s
-        if not (adc_s > self._newest_s and -AHEAD_S <= age_s <= OLDEST_S):
+        if not (adc_s != self._newest_s and -AHEAD_S <= age_s <= OLDEST_S):
             self._doubts += 1
             return now_ns
         if self._began_s is None:

@@ -1,6 +1,5 @@
 """What the child process does that listens to a sound input."""
 
-import time
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
@@ -35,17 +34,23 @@ def capture(
     intake = Intake(channels=tuple(channels), gain_db=gain_db)
     with listening(Wish(selector, intake, rate_hz)) as stream:
         ledger = Ledger(stream.rate_hz, stream.channels, intake)
-        for captured in _captured(stream, quiet_s):
+        for captured in follow(stream, quiet_s):
             for block in ledger.blocks(captured):
                 send(block)
     raise AssertionError("listening ends with an error only")
 
 
-def _captured(stream: Stream, quiet_s: float) -> Iterator[Captured]:
-    newest_s = time.monotonic()
-    while time.monotonic() - newest_s < quiet_s:
+def follow(stream: Stream, quiet_s: float) -> Iterator[Captured]:
+    """What an input delivers.
+
+    Raises:
+        SourceError: it went away, or has delivered nothing for too long.
+    """
+    empty_polls = 0
+    # Not by the clock: it goes on while this process stands still.
+    while empty_polls * POLL_S < quiet_s:
         captured = stream.take(POLL_S)
-        if captured is not None:
+        empty_polls = 0 if captured else empty_polls + 1
+        if captured:
             yield captured
-            newest_s = time.monotonic()
     raise SourceError(f"{stream.input.name} has delivered nothing for {quiet_s:.0f} s; see whether it is connected")

@@ -38,7 +38,9 @@ class CaptureQueue:
     def put(self, frames: Audio, heard_ns: int, *, overflowed: bool) -> None:
         """Copy what came; for the callback."""
         self._overflowed |= overflowed
-        if self._put_frames - self._taken_frames + len(frames) > self._most_frames:
+        # Once it was full, half of it must be free again: better one long gap than many short ones.
+        most_frames = self._most_frames // 2 if self._missed_frames else self._most_frames
+        if self._put_frames - self._taken_frames + len(frames) > most_frames:
             self._missed_frames += len(frames)
             return
         self._put_frames += len(frames)

@@ -58,3 +58,11 @@ def test_a_clock_is_not_proven_by_too_little() -> None:
     clock = AdcClock(44_100)
     hear(clock, 5)
     assert not clock.proven
+
+
+def test_an_estimate_that_steps_back_a_little_is_believed() -> None:
+    clock = AdcClock(44_100)
+    hear(clock, 3)
+    clock.heard_ns(FRAMES, NOW_NS, NOW_S + 0.05, NOW_S + 0.2)
+    hear(clock, 10)
+    assert clock.proven

@@ -51,3 +51,15 @@ def test_a_full_queue_takes_no_more_and_counts_what_it_missed() -> None:
     assert [each.missed_frames for each in (first, second, third, fourth)] == [0, 0, 300, 0]
     # An overflow that was flagged meanwhile is not forgotten.
     assert [each.overflowed for each in (first, second, third, fourth)] == [False, False, True, False]
+
+
+def test_a_queue_that_was_full_waits_until_half_of_it_is_free() -> None:
+    queue = CaptureQueue(400)
+    for _ in range(5):
+        queue.put(frames(0.0), 0, overflowed=False)
+    taken = []
+    for _ in range(4):
+        taken.append(queue.take(0))
+        queue.put(frames(0.0, 10), 0, overflowed=False)
+    taken.append(queue.take(0))
+    assert [each and (len(each.frames), each.missed_frames) for each in taken] == [(100, 0)] * 4 + [(10, 120)]
