@@ -212,7 +212,7 @@ def test_only_allowed_senders_are_heard(tmp_path: Path) -> None:
             assert heard.heard() == sender.sent_samples == 0
             keyring.allow("stage")
             wait_until(lambda: heard.heard() == 2205)
-            assert told[-1] == f"connected to {heard.bound()}"
+            wait_until(lambda: told[-1] == f"connected to {heard.bound()}")
         assert str(tmp_path) not in heard.source.uri
 
 
