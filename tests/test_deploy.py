@@ -1,0 +1,115 @@
+"""What docs/deploy ships fits the package: the unit, the image, and the configuration to begin with."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from configparser import RawConfigParser
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from stream.serve.check import check
+from stream.serve.config import read_config
+from stream.serve.schema import SCHEMA_PATH
+from whoplays import command_line
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "docs" / "deploy"
+UNIT = DEPLOY / "whoplays.service"
+CONCERT = DEPLOY / "concert.toml"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+INSTRUCTION = re.compile(r"^([A-Z]+) +(.*)$", re.MULTILINE)
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Containerfile's, with their continuation lines."""
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    return [(name, " ".join(rest.split())) for name, rest in INSTRUCTION.findall(text)]
+
+
+def of(name: str) -> list[str]:
+    return [rest for each, rest in instructions() if each == name]
+
+
+def unit() -> RawConfigParser:
+    parser = RawConfigParser(comment_prefixes="#")
+    parser.optionxform = str  # type: ignore[assignment, method-assign]  # keys keep their capitals
+    parser.read_string(UNIT.read_text(encoding="utf-8"))
+    return parser
+
+
+def test_the_unit_says_what_the_daemon_does() -> None:
+    service = unit()["Service"]
+    expected = {
+        "Type": "notify",
+        "NotifyAccess": "main",
+        "WatchdogSec": "30",
+        "Restart": "always",
+        "ExecReload": "/bin/kill -HUP $MAINPID",
+        "DynamicUser": "yes",
+        "SupplementaryGroups": "audio",
+        "StateDirectory": "whoplays",
+        "ConfigurationDirectory": "whoplays",
+        "NoNewPrivileges": "yes",
+        "ProtectSystem": "strict",
+    }
+    assert {key: service[key] for key in expected} == expected
+
+
+def test_the_unit_starts_a_command_that_there_is() -> None:
+    program, *words = unit()["Service"]["ExecStart"].split()
+    assert Path(program).name in PROJECT["project"]["scripts"]
+    command_line().parse_args(words, exit_on_error=False, print_error=False)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
+def test_systemd_has_nothing_to_say_against_the_unit(tmp_path: Path) -> None:
+    installed = tmp_path / UNIT.name
+    # It refuses a program that is not there.
+    installed.write_text(UNIT.read_text(encoding="utf-8").replace("/opt/whoplays/bin/whoplays", sys.executable))
+    command = ["systemd-analyze", "verify", "--man=no", str(installed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "Failed to initialize manager" in done.stderr:
+        pytest.skip("systemd-analyze cannot work here")
+    assert not [line for line in done.stderr.splitlines() if UNIT.name in line]
+    assert done.returncode == 0
+
+
+def test_the_image_copies_what_there_is_and_all_that_is_installed() -> None:
+    copied = {source for rest in of("COPY") if not rest.startswith("--from") for source in rest.split()[:-1]}
+    assert all((ROOT / source).exists() for source in copied)
+    packages = {pattern.rstrip("*") for pattern in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]}
+    modules = {f"{module}.py" for module in PROJECT["tool"]["setuptools"]["py-modules"]}
+    files = {PROJECT["project"]["readme"], *PROJECT["project"]["license-files"], "pyproject.toml", "constraints.txt"}
+    assert copied == packages | modules | files
+
+
+def test_the_image_runs_the_console_script_with_a_command_that_there_is() -> None:
+    (entry,), (words,) = of("ENTRYPOINT"), of("CMD")
+    assert json.loads(entry)[0] in PROJECT["project"]["scripts"]
+    command_line().parse_args(json.loads(words), exit_on_error=False, print_error=False)
+
+
+def test_the_image_is_made_of_one_base_with_constraints_and_without_rights() -> None:
+    assert {rest.split()[0] for rest in of("FROM")} == {"python:3.11-slim"}
+    assert not re.search(r"https?://|\w\.(io|com|org)/", " ".join(rest for _, rest in instructions()))
+    (install,) = [rest for rest in of("RUN") if "pip install" in rest]
+    assert "--constraint constraints.txt" in install
+    assert any("libportaudio2" in rest for rest in of("RUN"))
+    names = [name for name, _ in instructions()]
+    assert len(names) - 1 - names[::-1].index("FROM") < names.index("USER") < names.index("ENTRYPOINT")
+    assert of("USER") == ["whoplays"]
+
+
+def test_the_configuration_to_begin_with_makes_sense(capsys: pytest.CaptureFixture[str]) -> None:
+    config = read_config(CONCERT)
+    assert [stream.name for stream in config.stream] == ["hall", "stage"]
+    assert config.history
+    assert config.metrics
+    jsonschema.validate(tomllib.loads(CONCERT.read_text(encoding="utf-8")), json.loads(SCHEMA_PATH.read_text()))
+    check(CONCERT)
+    assert "2 streams (hall, stage)" in capsys.readouterr().out
