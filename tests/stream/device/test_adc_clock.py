@@ -66,3 +66,17 @@ def test_an_estimate_that_steps_back_a_little_is_believed() -> None:
     clock.heard_ns(FRAMES, NOW_NS, NOW_S + 0.05, NOW_S + 0.2)
     hear(clock, 10)
     assert clock.proven
+
+
+def test_what_came_no_later_than_ever_was_not_heard_long_before() -> None:
+    clock = AdcClock(44_100)
+    hear(clock, 10)
+    assert clock.heard_ns(FRAMES, NOW_NS + 10 * TENTH_NS, NOW_S + 1.0 - 0.7, NOW_S + 1.0) == NOW_NS + 10 * TENTH_NS
+
+
+def test_what_came_late_was_heard_on_time() -> None:
+    clock = AdcClock(44_100)
+    hear(clock, 10)
+    late_ns, late_s = NOW_NS + 40 * TENTH_NS, NOW_S + 4.0
+    ages_ns = [late_ns - clock.heard_ns(FRAMES, late_ns, NOW_S - 0.12 + call * 0.1, late_s) for call in range(10, 40)]
+    assert ages_ns == pytest.approx([(4.02 - 0.1 * call) * 1e9 for call in range(10, 40)], abs=1000)
