@@ -25,6 +25,8 @@ class Account:
         """Samples in gaps; those that two gaps tell of count once."""
         self.overload = 0
         """Samples of gaps for want of time."""
+        self.invented = 0
+        """Samples of all other gaps; some may have been given up for want of time as well."""
         self.windows = 0
         self.dropped_windows = 0
         self.dropped_messages = 0
@@ -63,6 +65,8 @@ class Account:
         if gap.cause == "overload":
             self._cover(gap.start, gap.end)
             self.overload += gap.end - gap.start
+        else:
+            self.invented += gap.end - gap.start
 
     def _check(self, status: Status) -> None:
         counters, self.hop_samples = status.counters, status.hop_samples

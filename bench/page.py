@@ -53,8 +53,9 @@ each status:
 - No message is lost, no session begins anew, and each stream ends with exactly as many samples as were sent to it.
 - No stream is ever further off the sender's schedule, and no window judged later, than the table allows.
 - The memory and the open files of the daemon and its children do not grow: looked at once a second, the median of the
-  last third of the run is not above that of the second third by more than the table allows. A run of less than a minute
-  is too short to tell.
+  last third of the run is not above that of the second third by more than the table allows. For two minutes rings and
+  clocks fill, and what piles up in a stall takes its room once, so this tells more the longer the run; one of less than
+  a minute is too short to tell.
 
 A machine that is busy with other things measures those as well: see the load before each measurement.
 """

@@ -40,6 +40,8 @@ class RtpSender:
         """By stream, how many packets were not sent."""
         self.packets = 0
         """How many there were of each stream, sent or withheld; final after `finish`."""
+        self.latest_ns = 0
+        """How late a packet was sent at most."""
         self._ports: Final = ports
         self._loss: Final = loss
         self._random: Final = np.random.default_rng(seed)
@@ -84,6 +86,7 @@ class RtpSender:
         self._send([False] * len(self._ports))
 
     def _send(self, withheld: Sequence[bool]) -> None:
+        self.latest_ns = max(self.latest_ns, time.monotonic_ns() - self._due_ns(self.packets + 1))
         payload = self._noise[self.packets % NOISE_PACKETS]
         for stream, (port, lost) in enumerate(zip(self._ports, withheld, strict=True)):
             self.withheld[stream] += lost

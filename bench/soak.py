@@ -54,7 +54,7 @@ def measure_soak(model: str, streams: int, minutes: float, loss: float, provider
         ledger.follow(lambda: len(ledger.ended) == streams)
         points = (
             *accounting(ledger, subscriber, sender, streams),
-            *punctuality(ledger),
+            *punctuality(ledger, sender),
             *frugality(footprint.looks),
             *ending(ledger, served.wait(), streams),
         )

@@ -156,4 +156,5 @@ def test_samples_in_two_gaps_count_once() -> None:
     made = Made()
     for start, end in ((0, 100), (200, 300), (50, 250), (300, 310)):
         made._gap(start, end, "network")
-    assert read(made.said).lost == 310
+    account = read(made.said)
+    assert (account.lost, account.invented) == (310, 410)
