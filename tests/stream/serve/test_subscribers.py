@@ -155,7 +155,6 @@ def test_one_that_stands_still_for_long_loses_messages_and_takes_no_memory(tmp_p
             sleeper.process.send_signal(signal.SIGSTOP)
             before = relay.send(2 * HIGH_WATER_MESSAGES)
             after = relay.send(2 * HIGH_WATER_MESSAGES)
-            print(before, after, after - before)
             sleeper.process.send_signal(signal.SIGCONT)
             sleeper.await_lines(HIGH_WATER_MESSAGES)
             poll(lambda: bool(relay.send(1)) and "lost " in sleeper.notes)
