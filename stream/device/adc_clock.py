@@ -65,7 +65,7 @@ class AdcClock:
         self._newest_s, self._current_s = adc_s, current_s
         heard_ns = now_ns + round((frames / self._rate_hz - age_s) * 1e9)
         # Nothing is heard in the future, whatever a clock says.
-        return now_ns if heard_ns < earliest_ns else min(now_ns, heard_ns)
+        return min(now_ns, max(heard_ns, earliest_ns))
 
     def _earliest_ns(self, frames: int, now_ns: int) -> int:
         """When the last of some frames can have been heard at the earliest, had none been lost."""
