@@ -121,6 +121,7 @@ class Stream:
             yield from self._finish()
 
     def _end(self, dropped_messages: int) -> Iterator[Message]:
+        self._supervisor.check()
         self.failure = self._supervisor.failure or self._too_short()
         if self.failure:
             yield from self.farewell("failed", dropped_messages, str(self.failure))
@@ -138,6 +139,9 @@ class Stream:
         """Everyone who still plays leaves, once a session."""
         if not self._finished:
             self._finished = True
+            if self._supervisor.trouble:
+                # Told at once: it may be back before the next heartbeat.
+                self._due_ns = 0
             yield from self.hearing.judge.finish()
 
     def _watch(self, now_ns: int) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from models.errors import SourceError, WhoplaysError
@@ -48,11 +49,13 @@ class Supervisor:
         self._given_up = ""
         self._pause_s = FIRST_PAUSE_S
         self._stopped: Final = threading.Event()
-        self._thread: Final = threading.Thread(target=self._run, name=f"whoplays-source {opening.name}")
+        # An executor, because it carries an exception over to whoever asks for the result.
+        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix=f"whoplays-source {opening.name}")
+        self._running: Future[None] | None = None
 
     def start(self) -> None:
         """Begin to open."""
-        self._thread.start()
+        self._running = self._thread.submit(self._run)
 
     def stop(self) -> None:
         """Make an end soon; what was written can still be read."""
@@ -67,8 +70,12 @@ class Supervisor:
 
     def join(self) -> None:
         """Wait for the end."""
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._thread.shutdown()
+
+    def check(self) -> None:
+        """Raise what nobody has foreseen, once it is over."""
+        if self._running is not None:
+            self._running.result()
 
     def _leave(self) -> None:
         source = self._source

@@ -11,7 +11,8 @@ from stream.habits import Habits
 from stream.messages import End, Gap, Message, Status, Window
 from stream.opening import Opening
 from stream.recognizer import Recognizer
-from tests.stream.made_source import begins_anew, fails, hole, live, nothing, opening, sound, then
+from stream.source import Block
+from tests.stream.made_source import MadeSource, begins_anew, fails, hole, live, nothing, opening, sound, then
 
 SECOND = 44_100
 PATIENCE_S = 60.0
@@ -159,3 +160,14 @@ def test_nothing_is_left_running(recognizer: Recognizer) -> None:
     next(run)
     run.close()
     assert all(stream.over for stream in engine._streams.values())
+
+
+def test_what_nobody_has_foreseen_is_not_taken_for_the_end(recognizer: Recognizer) -> None:
+    def broken(source: MadeSource) -> Iterator[Block]:
+        yield from ()
+        raise ZeroDivisionError("a mistake in the source")
+
+    engine = Engine()
+    engine.add(opening([broken]), recognizer, Habits())
+    with pytest.raises(ZeroDivisionError, match="a mistake in the source"):
+        list(engine.run())
