@@ -100,7 +100,7 @@ _VERBS: Final = {
     "calibrate": ("training.calibrate_commands:calibrate", "Fit calibration and thresholds to runs' answers."),
     "concerts": ("training.concert_commands:concerts", "Make concerts of recordings, with who plays when."),
     "export": ("export.commands:export", "Make a model from a run."),
-    "bench": ("bench.commands:app", "Measure latency and throughput."),
+    "bench": ("bench.commands:app", "Measure latency, throughput and endurance."),
 }
 _TRAIN_ONLY: Final = {
     "mido",

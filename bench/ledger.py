@@ -52,6 +52,11 @@ class Ledger:
         return {account.stream for account in self.accounts.values() if account.ended}
 
     @property
+    def elapsed(self) -> int:
+        """How far every stream has come at least."""
+        return min(account.elapsed for account in self.accounts.values())
+
+    @property
     def holes(self) -> list[str]:
         """Where windows and gaps leave a hole, in words."""
         return list(chain.from_iterable(account.holes for account in self.accounts.values()))

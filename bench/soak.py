@@ -1,6 +1,7 @@
 """Whether a daemon with many streams accounts for every sample, and grows or not, however long it runs."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,7 @@ from bench.conditions import load_now, observe
 from bench.footprint import Footprint
 from bench.ledger import Ledger
 from bench.results import Point, SoakResult
-from bench.rtp_sender import RtpSender, free_ports
+from bench.rtp_sender import PACKET_SAMPLES, RtpSender, free_ports
 from bench.served import Served, serving
 from bench.summary import Summary, summarize
 from bench.verdict import accounting, ending, frugality, punctuality
@@ -20,7 +21,8 @@ from stream.subscriber import Subscriber
 
 MOST_STREAMS: Final = 1000
 SILENCE_S: Final = 30.0
-DRAIN_S: Final = 1.0
+DRAIN_S: Final = 8.0
+"""Less than what makes the daemon give a quiet sender up."""
 BIND_S: Final = 30.0
 
 
@@ -76,15 +78,15 @@ def failures(result: SoakResult) -> list[Point]:
 
 def _soak(ledger: Ledger, served: Served, sender: RtpSender, minutes: float) -> None:
     sender.start()
-    _follow_for(60 * minutes, ledger, served)
+    _follow_for(60 * minutes, ledger, served, lambda: False)
     sender.finish()
-    # What is on its way when the last packet has left arrives within the jitter buffer's wait.
-    _follow_for(DRAIN_S, ledger, served)
+    # The last packets are still on their way.
+    _follow_for(DRAIN_S, ledger, served, lambda: ledger.elapsed >= sender.packets * PACKET_SAMPLES)
 
 
-def _follow_for(seconds: float, ledger: Ledger, served: Served) -> None:
+def _follow_for(seconds: float, ledger: Ledger, served: Served, enough: Callable[[], bool]) -> None:
     deadline_s = time.monotonic() + seconds
-    if not ledger.follow(lambda: time.monotonic() >= deadline_s):
+    if not ledger.follow(lambda: time.monotonic() >= deadline_s or enough()):
         served.check_alive()
         raise WhoplaysError(f"whoplays serve runs, but said nothing for {SILENCE_S:.0f} s")
 
