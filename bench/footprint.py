@@ -53,7 +53,8 @@ class Footprint:
     def _run(self) -> None:
         while not self._leaving.wait(EVERY_S):
             held = look(self._pid)
-            if not held.files:
+            # A process that is leaving holds no memory any more, and a moment later no files.
+            if not all(held):
                 return
             self.looks.append(held)
 
