@@ -1,0 +1,31 @@
+"""How long faults last."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from stream.messages import Message, Window
+from tests.stream.faults.seen import Seen
+
+
+class Times(NamedTuple):
+    """How long a fault lasts for the subscriber; None where there is nothing to wait for."""
+
+    told_s: float | None = None
+    """From the fault until the subscriber can know of it."""
+    back_s: float | None = None
+    """From the repair until a window of what is heard again."""
+
+
+def measure(seen: Seen, fault_ns: int, repair_ns: int, sign: Callable[[Message], bool], session: int = 0) -> Times:
+    """How long it took.
+
+    Args:
+        seen: what the subscriber saw.
+        fault_ns: wall time of the fault.
+        repair_ns: wall time of the repair.
+        sign: whether a message tells of the fault.
+        session: the one whose windows tell that it is over, counted from 0.
+    """
+    told = next(m for m in seen.messages if m.published_ns > fault_ns and sign(m))
+    back = next(window for window in seen.of(Window, session) if window.published_ns > repair_ns)
+    return Times((told.published_ns - fault_ns) / 1e9, (back.published_ns - repair_ns) / 1e9)
