@@ -112,6 +112,7 @@ class Stream:
         if following := self._following:
             yield from self._finish()
             yield from self.hearing.outage_until(following.began_ns)
+            yield self._status(dropped_messages)
             self._supervisor.hearings.popleft()
             self._sessions += 1
             self._finished, self._due_ns = False, 0

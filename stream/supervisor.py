@@ -1,31 +1,23 @@
 """The thread that brings a source's audio in, and opens the source again when it is lost."""
 
-import random
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from models.errors import SourceError, WhoplaysError
+from stream.backoff import Backoff
 from stream.hearing import Hearing
 from stream.opening import Opening
 from stream.source import SessionOverError, Source
 
-FIRST_PAUSE_S: Final = 0.25
-LONGEST_PAUSE_S: Final = 30.0
-JITTER: Final = 0.2
-STEADY_S: Final = 10.0
 MOST_HEARINGS: Final = 4
 WAIT_S: Final = 0.02
 
 
 class Supervisor:
     """Opens a source, feeds hearings from it, and begins a new hearing with each opening or session that brings audio.
-
-    Pauses between attempts double from a quarter of a second to half a minute, each a fifth more or less, and begin
-    anew once an attempt has lasted ten seconds.
 
     Args:
         opening: what is opened.
@@ -47,7 +39,7 @@ class Supervisor:
         self._bell: Final = bell
         self._source: Source | None = None
         self._given_up = ""
-        self._pause_s = FIRST_PAUSE_S
+        self._backoff: Final = Backoff()
         self._stopped: Final = threading.Event()
         # An executor, because it carries an exception over to whoever asks for the result.
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix=f"whoplays-source {opening.name}")
@@ -85,7 +77,7 @@ class Supervisor:
     def _run(self) -> None:
         try:
             while not self._stopped.is_set() and self._attempt():
-                self._pause()
+                self._stopped.wait(self._backoff.pause_s(anew=bool(self._given_up)))
         finally:
             self.hearings[-1].ring.close()
             self.over = True
@@ -93,7 +85,7 @@ class Supervisor:
 
     def _attempt(self) -> bool:
         """Listen until the source is lost or ends; whether to try again."""
-        begun_s = time.monotonic()
+        self._backoff.begin()
         try:
             self._given_up = ""
             self._source = self._opening.open()
@@ -109,8 +101,6 @@ class Supervisor:
             self._close_heard()
             self._leave()
             self.hearings[-1].adopted = False
-        if self._given_up or time.monotonic() - begun_s > STEADY_S:
-            self._pause_s = FIRST_PAUSE_S
         return True
 
     def _listen(self, source: Source) -> None:
@@ -144,7 +134,3 @@ class Supervisor:
         """End the hearing, if it has heard anything."""
         if self.hearings[-1].ring.written:
             self.hearings[-1].ring.close()
-
-    def _pause(self) -> None:
-        self._stopped.wait(self._pause_s * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  no secret
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)

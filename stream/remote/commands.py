@@ -10,12 +10,12 @@ from models.errors import OptionError
 from models.signal import SAMPLE_RATE_HZ
 from stream.intake import Intake
 from stream.lines import note
+from stream.remote.lasting import Lasting
 from stream.remote.packer import Packer
 from stream.remote.packet import WireFormat
 from stream.remote.sender import Sender
 from stream.security.keys import client_keys
 from stream.source import SessionOverError, Source
-from stream.sources import from_uri
 from stream.terminal import stopping
 
 REPORT_S: Final = 10.0
@@ -34,8 +34,8 @@ def send(
 ) -> None:
     """Send a source to a machine that listens at zmq://, as stereo at 44.1 kHz.
 
-    The receiver need not be there: five seconds wait for it, of more the oldest are given up. A file plays in real
-    time. Ctrl-C ends it, and tells the receiver.
+    The receiver need not be there: five seconds wait for it, of more the oldest are given up. A live source is opened
+    again whenever it is lost; a file plays in real time. Ctrl-C ends it, and tells the receiver.
 
     Args:
         source: What to send: an audio file, an address, or - for raw PCM (s16le, stereo, 44.1 kHz) on standard input.
@@ -47,16 +47,16 @@ def send(
         gain_db: How much louder to send it.
     """
     own = client_keys(keys, server_key)
-    heard = from_uri(source, intake=Intake(channels=_parse(channels), gain_db=gain_db))
+    lasting = Lasting(source, Intake(channels=_parse(channels), gain_db=gain_db))
     sender = Sender(endpoint, keys=own, on_link=note)
 
     def stop() -> None:
-        heard.stop()
+        lasting.stop()
         sender.stop()
 
     with stopping(stop), sender:
-        _send(heard, sender, encoding)
-    note(f"{_report(heard, sender)}; ended")
+        lasting.play(lambda heard: _send(heard, sender, encoding))
+    note(f"{_report(lasting.source, sender)}; ended")
 
 
 def _send(source: Source, sender: Sender, encoding: WireFormat) -> None:

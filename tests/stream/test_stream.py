@@ -23,7 +23,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream.stream.HEARTBEAT_NS", 100_000_000)
     monkeypatch.setattr("stream.stream.STALLED_NS", 500_000_000)
     monkeypatch.setattr("stream.stream.LOST_NS", 1_500_000_000)
-    monkeypatch.setattr("stream.supervisor.FIRST_PAUSE_S", 0.4)
+    monkeypatch.setattr("stream.backoff.FIRST_PAUSE_S", 0.4)
 
 
 def listen_until(
@@ -111,6 +111,16 @@ def test_a_lost_source_is_opened_again_and_the_time_between_is_a_gap(recognizer:
     assert statuses(second)[0].counters.sessions == 2
     assert statuses(second)[-1].state == "ended"
     check_accounts(messages)
+
+
+def test_a_loss_is_told_at_once_however_soon_the_source_is_back(
+    recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.stream.HEARTBEAT_NS", 60_000_000_000)
+    opened = opening([then(sound(3.5), fails)], [sound(4.0)])
+    first, _ = sessions(listen_until(windows(1, session=2), opened, recognizer))
+    assert changes(first) == ["connecting", "lost"]
+    assert statuses(first)[-1].detail == "the cable was pulled"
 
 
 def test_time_is_whole_across_sessions(recognizer: Recognizer) -> None:
