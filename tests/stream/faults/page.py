@@ -74,8 +74,10 @@ def render(rows: Sequence[Row], measured: Mapping[str, Times], conditions: str) 
 
 def shown(page: str) -> list[tuple[str, str]]:
     """The rows of a page: fault, and what is seen."""
-    lines = re.findall(r"^\| (.+?) \| (.+?) \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
-    return [(fault, seen) for fault, seen in lines if fault != "fault"]
+    head, rule, *rows = re.findall(r"^\| (.+?) \| (.+?) \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
+    assert head[0] == "fault"
+    assert rule[0] == "---"
+    return rows
 
 
 def _row(test: str, text: str) -> Row:

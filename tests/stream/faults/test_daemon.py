@@ -1,6 +1,7 @@
 """What happens to the daemon: each fault has one of its own."""
 
 import sqlite3
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -23,6 +24,7 @@ from tests.stream.serve.daemon import Running, serving, stream, write
 from tests.stream.serve.feeding import Feed
 
 Record = Callable[[str, object], None]
+
 WINDOWS = "SELECT end_sample FROM windows JOIN sessions ON sessions.id = windows.session WHERE sessions.session = ?"
 PLAYING = (
     "SELECT count(*) FROM events JOIN sessions ON sessions.id = events.session "
@@ -42,7 +44,7 @@ class House:
     @contextmanager
     def serve(self, part: Part, *more: str) -> Iterator[Running]:
         """A daemon that listens to a part as `hall`, and keeps all that it hears."""
-        extra = f'[history]\npath = "{self.history}"\nkeep_windows = true\n'
+        extra = f'[history]\npath = "{self.history}"\nkeep_windows = true\n[metrics]\naddress = "127.0.0.1:0"\n'
         write(self.config, self._model, stream("hall", part.uri, *more), extra=extra, endpoint=self.endpoint)
         with part, serving(self.config) as daemon:
             yield daemon
@@ -52,11 +54,18 @@ class House:
             perform(subscriber, [act])
 
 
+def fetch(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
 @pytest.fixture
 def house(model: Path, tmp_path: Path) -> House:
     return House(tmp_path, model)
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
 def test_child_killed(house: House, tmp_path: Path, record_property: Record) -> None:
     """The process that listens to a sound device or to HTTP is killed (`kill -9`), or crashes.
 
@@ -112,17 +121,20 @@ def test_daemon_killed(house: House, record_property: Record) -> None:
 
 
 def test_history_locked(house: House, record_property: Record) -> None:
-    """The history's disk is full, locked or slow.
+    """The history cannot be written for some seconds: here its database is locked.
 
     Nothing: results go on. The log says it once, and once more when it is over; what waits, up to 10 000 messages, is
     written then. More would be given up, and counted in `whoplays_history_dropped_messages_total`.
     """
     feed = Feed()
     with house.serve(feed, "hop_s = 0.25") as daemon:
+        address = daemon.logged("metrics")["address"]
         act = Act("hall", feed, partial(on_daemon.lock_history, house.history))
         house.perform(act)
+        metrics = fetch(f"http://{address}/metrics")
         assert daemon.end() == 0
     act.check(record_property)
+    assert "\nwhoplays_history_dropped_messages_total 0.0\n" in metrics
     told = [line["trouble"] for line in daemon.lines if line["event"] == "history"]
     assert [text.split(" the history")[0] for text in told] == ["cannot write", "could write"]
     assert told[1].endswith("again; 0 messages were given up so far")

@@ -11,7 +11,7 @@ def test_the_page_has_the_rows_that_the_tests_declare() -> None:
 
 def test_every_row_is_shown_with_its_times() -> None:
     rows = declared()
-    assert len(rows) >= 17
+    assert len(rows) >= 16
     assert all(row.fault and row.seen for row in rows)
     page = render(rows, {row.test: Times(1.04, None) for row in rows}, "Here.")
     assert shown(page) == [(row.fault, row.seen) for row in rows]

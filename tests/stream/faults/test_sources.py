@@ -61,7 +61,8 @@ def evening(model: Path, recordings: Path) -> Evening:
 def test_bad_weather(evening: Evening, record_property: Record) -> None:
     """RTP: the network loses 2 % of the packets, and repeats or reorders others.
 
-    A `gap`, cause `network`, for each loss, as long as what was lost. The session goes on.
+    A `gap`, cause `network`, for each loss, where it was and as long as it was, once late packets have been waited for
+    (`jitter_ms`: 60 unless given; here 1000). The session goes on.
     """
     evening["bad-weather"].check(record_property)
 

@@ -26,6 +26,8 @@ def measure(seen: Seen, fault_ns: int, repair_ns: int, sign: Callable[[Message],
         sign: whether a message tells of the fault.
         session: the one whose windows tell that it is over, counted from 0.
     """
-    told = next(m for m in seen.messages if m.published_ns > fault_ns and sign(m))
-    back = next(window for window in seen.of(Window, session) if window.published_ns > repair_ns)
-    return Times((told.published_ns - fault_ns) / 1e9, (back.published_ns - repair_ns) / 1e9)
+    signs = [message for message in seen.messages if message.published_ns > fault_ns and sign(message)]
+    windows = [window for window in seen.of(Window, session) if window.published_ns > repair_ns]
+    assert signs, seen.states
+    assert windows, seen.states
+    return Times((signs[0].published_ns - fault_ns) / 1e9, (windows[0].published_ns - repair_ns) / 1e9)
