@@ -48,6 +48,8 @@ class Hearing:
         """Monotonic time at which the newest block came; at first, at which the source was opened."""
         self.adopted = False
         """Whether a source is open."""
+        self.trouble = ""
+        """Why nothing is heard, or nothing more, in one line."""
         self.ended_ns = 0
         """Monotonic time up to which samples and gaps account for everything; 0 while the session goes on."""
         self.lost_samples = 0

@@ -28,8 +28,6 @@ class Supervisor:
     def __init__(self, opening: Opening, begin: Callable[[], Hearing], bell: threading.Event) -> None:
         self.hearings: Final = deque([begin()])
         """From the one that is read, which the reader removes when it has read it, to the one that is written."""
-        self.trouble = ""
-        """Why nothing is heard at present, in one line; empty while all is well."""
         self.over = False
         """Whether nothing more will come."""
         self.failure: WhoplaysError | None = None
@@ -44,6 +42,11 @@ class Supervisor:
         # An executor, because it carries an exception over to whoever asks for the result.
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix=f"whoplays-source {opening.name}")
         self._running: Future[None] | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why the session that is read was lost, or why no other can begin, in one line; empty while all is well."""
+        return self.hearings[-1].trouble or self.hearings[0].trouble
 
     def start(self) -> None:
         """Begin to open."""
@@ -91,7 +94,7 @@ class Supervisor:
             self._source = self._opening.open()
             self._listen(self._source)
         except WhoplaysError as error:
-            self.trouble = str(error)
+            self.hearings[-1].trouble = str(error)
             if not self._opening.lasting:
                 self.failure = error
                 return False
@@ -120,7 +123,7 @@ class Supervisor:
         for block in source.blocks():
             if not hearing.write(block):
                 return
-            self.trouble = ""
+            hearing.trouble = ""
 
     def _next_hearing(self) -> Hearing:
         """The one that has heard nothing yet, or a new one."""
