@@ -149,7 +149,7 @@ def test_overload(tmp_path: Path, record_property: Record) -> None:
     The oldest windows are given up: a `gap`, cause `overload`, of what no window covers. No window waits for longer
     than `max_lag_s` (6 unless given; here 2); when there is less to do, the lag is gone at once.
     """
-    house, feed = House(tmp_path, write_slow_model(tmp_path / "slow", 5.0)), Feed()
+    house, feed = House(tmp_path, write_slow_model(tmp_path / "slow", 6.0)), Feed()
     with house.serve(feed, "hop_s = 1.0", f"max_lag_s = {on_daemon.MAX_LAG_S}"):
         act = Act("hall", feed, on_daemon.overload)
         house.perform(act)
