@@ -85,3 +85,25 @@ def test_one_late_second_moves_nothing() -> None:
         clock.mark(index, heard_ns + (10**9 if 40 * 44_100 < index <= 41 * 44_100 else 0))
     assert clock.drift_ppm == pytest.approx(0.0, abs=20.0)
     assert clock.heard_ns(58 * 44_100) == pytest.approx(10**12 + 58 * 10**9, abs=5e6)
+
+
+@pytest.mark.parametrize("skipped_s", [0.3, 3.0, 30.0])
+def test_a_sender_that_leaves_something_out_is_no_wrong_rate(skipped_s: float) -> None:
+    """Samples that come earlier than the line allows: one of them is proof."""
+    clock = LiveClock(44_100)
+    drifts = []
+    for index, heard_ns in arrivals(120, 44_100, 5e6):
+        clock.mark(index, heard_ns - (round(skipped_s * 1e9) if index > 60 * 44_100 else 0))
+        drifts.append(abs(clock.drift_ppm or 0.0))
+    assert max(drifts) < 1500.0
+    index = 118 * 44_100
+    assert clock.heard_ns(index) == pytest.approx(10**12 + (118 - skipped_s) * 10**9, abs=5e6)
+
+
+def test_a_stall_and_its_backlog_move_nothing() -> None:
+    clock = LiveClock(44_100)
+    for index, heard_ns in arrivals(90, 44_100, 5e6):
+        stalled = 40 * 44_100 < index <= 48 * 44_100
+        clock.mark(index, 10**12 + 48 * 10**9 if stalled else heard_ns)
+        if index > 50 * 44_100:
+            assert clock.heard_ns(index) == pytest.approx(10**12 + index / 44_100 * 1e9, abs=60e6)
