@@ -16,6 +16,8 @@ class Piece(NamedTuple):
 
     hearing: Hearing
     span: Span
+    closed_ns: int
+    """Monotonic time at which its last sample was heard."""
 
 
 class Loss(NamedTuple):
@@ -63,7 +65,7 @@ class Batcher:
                 continue
             taken = hearing.take(self._rows[len(pieces)])
             if isinstance(taken, Span):
-                pieces.append(Piece(hearing, taken))
+                pieces.append(Piece(hearing, taken, hearing.clock.heard_ns(taken.end)))
             elif taken:
                 losses.append(Loss(hearing, taken))
         return Batch(self._rows[: len(pieces)], tuple(pieces), tuple(losses), time.monotonic_ns())

@@ -38,6 +38,7 @@ class ChildSource:
         self.uri = uri
         self.clock: ClockKind = clock
         self.outage: Cause = outage
+        self.remark = ""
         self.live = True
         self._task: Final = Task(work=work, arguments=arguments)
         self._lock: Final = threading.Lock()

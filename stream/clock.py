@@ -18,9 +18,9 @@ WILD: Final = 0.01
 
 
 class Mark(NamedTuple):
-    """The sample before `index` came at monotonic time `heard_ns`."""
+    """The sample before index `end` came at monotonic time `heard_ns`."""
 
-    index: int
+    end: int
     heard_ns: int
 
 
@@ -33,11 +33,11 @@ class Line(NamedTuple):
 
     def heard_ns(self, index: int) -> int:
         """When the sample before `index` was heard."""
-        return self.at.heard_ns + round((index - self.at.index) * self.slope_ns)
+        return self.at.heard_ns + round((index - self.at.end) * self.slope_ns)
 
     def late_ns(self, mark: Mark) -> int:
         """How much later than the line says a mark came."""
-        return mark.heard_ns - self.heard_ns(mark.index)
+        return mark.heard_ns - self.heard_ns(mark.end)
 
 
 class Clock(Protocol):
@@ -137,14 +137,14 @@ class LiveClock:
     def _choose(self, mark: Mark) -> None:
         """Remember the least late mark of each second."""
         best = self._best
-        if best is not None and mark.index // self._rate_hz != best.index // self._rate_hz:
+        if best is not None and mark.end // self._rate_hz != best.end // self._rate_hz:
             self._keep(best)
             best = None
         if best is None or self._lateness_ns(mark) < self._lateness_ns(best):
             self._best = mark
 
     def _lateness_ns(self, mark: Mark) -> float:
-        return mark.heard_ns - mark.index * self._nominal_ns
+        return mark.heard_ns - mark.end * self._nominal_ns
 
     def _keep(self, best: Mark) -> None:
         """Take in the least late mark of a second that is over."""
@@ -178,8 +178,8 @@ def fit(marks: Sequence[Mark]) -> Line:
     first, second = np.triu_indices(len(index), 1)
     slope_ns = float(np.median((heard_ns[second] - heard_ns[first]) / (index[second] - index[first])))
     last = marks[-1]
-    above = heard_ns - last.heard_ns - (index - last.index) * slope_ns
-    return Line(Mark(last.index, last.heard_ns + int(above[-KNOWN_FROM:].min())), slope_ns)
+    above = heard_ns - last.heard_ns - (index - last.end) * slope_ns
+    return Line(Mark(last.end, last.heard_ns + int(above[-KNOWN_FROM:].min())), slope_ns)
 
 
 def wall_ns(monotonic_ns: int) -> int:

@@ -3,9 +3,9 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from models.errors import WhoplaysError
 from models.signal import CHANNELS, WINDOW_SAMPLES
@@ -20,6 +20,22 @@ from stream.recognizer import Recognizer
 from stream.stream import Stream
 
 WAKE_S: Final = 0.1
+DRAIN_S: Final = 5.0
+
+
+class Wanted(NamedTuple):
+    """A stream to listen to."""
+
+    opening: Opening
+    recognizer: Recognizer
+    habits: Habits
+
+
+class Change(NamedTuple):
+    """What is to be listened to, and what no longer."""
+
+    added: list[Stream]
+    removed: set[str]
 
 
 class Engine:
@@ -40,24 +56,30 @@ class Engine:
         self._lasting: Final = lasting
         self._bell: Final = threading.Event()
         self._streams: Final[dict[str, Stream]] = {}
-        self._waiting: Final[dict[str, Stream]] = {}
+        self._waiting: Final[list[Stream]] = []
         self._left: Final[list[Stream]] = []
         self._batchers: Final[dict[int, Batcher]] = {}
-        self._asked: Final = deque[Callable[[], None]]()
+        self._asked: Final = deque[Change]()
         self._stopped = False
+        self._deadline_s = 0.0
 
     def add(self, opening: Opening, recognizer: Recognizer, habits: Habits) -> None:
-        """Listen to one more stream, in the place of the one of that name if there is one; from any thread."""
-        self._ask(lambda: self._add(Stream(opening, recognizer, habits, self._bell)))
+        """Listen to one more stream; from any thread."""
+        self.change([Wanted(opening, recognizer, habits)])
 
-    def remove(self, name: str) -> None:
-        """Listen no longer to a stream; from any thread."""
-        self._ask(lambda: self._remove(name))
+    def change(self, wanted: Sequence[Wanted], unwanted: Iterable[str] = ()) -> None:
+        """Listen to some streams, and no longer to those of these names, or to those whose names are taken.
+
+        Who is new begins when who leaves has said `end`, and so left its port or device. From any thread.
+        """
+        streams = [Stream(*each, self._bell) for each in wanted]
+        self._asked.append(Change(streams, {*unwanted, *(stream.name for stream in streams)}))
+        self._bell.set()
 
     def stop(self) -> None:
         """Make `run` end soon: what was heard is judged, then each stream says `end`. From any thread or handler."""
+        # A flag alone: the bell's lock may be held by the very code that a signal has interrupted.
         self._stopped = True
-        self._bell.set()
 
     def run(self) -> Generator[Message]:
         """Every message, as it is published. Closing the generator ends the streams as `stop` does, undrained.
@@ -87,13 +109,13 @@ class Engine:
             self._bell.clear()
             self._do_asked()
             if self._stopped:
-                self._stop_all()
+                yield from self._stop_all()
+            for stream in self._current():
+                yield from self._say(stream, stream.follow(self._dropped))
             idle = True
             for messages in self._infer():
                 idle = False
                 yield from messages
-            for stream in self._current():
-                yield from self._say(stream, stream.follow(self._dropped))
             self.beats += 1
             if self._over:
                 return
@@ -142,33 +164,41 @@ class Engine:
         streams = self._current()
         return [m for s in streams for m in self._say(s, s.farewell(reason, self._dropped, detail))]
 
-    def _ask(self, wish: Callable[[], None]) -> None:
-        self._asked.append(wish)
-        self._bell.set()
-
     def _do_asked(self) -> None:
         while self._asked:
-            self._asked.popleft()()
-        for name in self._waiting.keys() - {stream.name for stream in self._left if not stream.over}:
-            self._streams[name] = self._waiting.pop(name)
-            self._streams[name].start()
+            added, removed = self._asked.popleft()
+            self._waiting[:] = [*(each for each in self._waiting if each.name not in removed), *added]
+            for name in removed & self._streams.keys():
+                self._streams[name].stop()
+                self._left.append(self._streams.pop(name))
+        if self._left and all(stream.over for stream in self._left):
+            self._forget()
+        if not self._left:
+            self._begin_waiting()
 
-    def _add(self, stream: Stream) -> None:
-        """Let a stream wait until the one whose place it takes has said `end`."""
-        self._remove(stream.name)
-        self._waiting[stream.name] = stream
+    def _forget(self) -> None:
+        """Let go of streams that are over and of what only they needed."""
+        for stream in self._left:
+            stream.join()
+        self._left.clear()
+        needed = {id(stream.recognizer) for stream in (*self._streams.values(), *self._waiting)}
+        for key in self._batchers.keys() - needed:
+            del self._batchers[key]
 
-    def _remove(self, name: str) -> None:
-        self._waiting.pop(name, None)
-        self._left[:] = [stream for stream in self._left if not stream.over or stream.failure]
-        if name in self._streams:
-            stream = self._streams.pop(name)
-            stream.stop()
-            self._left.append(stream)
+    def _begin_waiting(self) -> None:
+        while self._waiting:
+            stream = self._waiting.pop(0)
+            self._streams[stream.name] = stream
+            stream.start()
 
-    def _stop_all(self) -> None:
+    def _stop_all(self) -> Iterator[Message]:
+        """Ask all to end; of who does not in time, because its source hangs, take leave."""
+        if not self._deadline_s:
+            self._deadline_s = time.monotonic() + DRAIN_S
         for stream in self._current():
             stream.stop()
+            if time.monotonic() > self._deadline_s and not stream.hearing.windower.ready:
+                yield from self._say(stream, stream.farewell("stopped", self._dropped))
 
     def _leave_all(self) -> None:
         streams = (*self._left, *self._streams.values())
@@ -189,14 +219,14 @@ def _inferred(batch: Batch, recognizer: Recognizer) -> Iterator[tuple[Hearing, I
     start_ns = time.monotonic_ns()
     probabilities = recognizer.recognize(batch.audio)
     end_ns = time.monotonic_ns()
-    for (hearing, span), audio, row in zip(batch.pieces, batch.audio, probabilities, strict=True):
+    for (hearing, span, closed_ns), audio, row in zip(batch.pieces, batch.audio, probabilities, strict=True):
         yield (
             hearing,
             Inferred(
                 span=span,
                 audio=audio,
                 probabilities=row,
-                closed_ns=hearing.clock.heard_ns(span.end),
+                closed_ns=closed_ns,
                 lost_samples=hearing.holes.within(span.start, span.end),
                 ready_ns=batch.ready_ns,
                 start_ns=start_ns,

@@ -1,5 +1,6 @@
 """A recording as a source."""
 
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ class FileSource:
         self.uri = path.absolute().as_uri()
         self.clock: ClockKind = "file"
         self.outage: Cause = "device_lost"
+        self.remark = ""
         self.live = speed == "realtime"
         self._stopped = threading.Event()
         self._path = path
@@ -88,10 +90,7 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
 
 def _inspect(path: Path) -> tuple[int | None, int, int]:
     """Frames, if their number is known, sample rate, and channels."""
-    if path.is_dir():
-        raise SourceError(f"{path} is a folder; give one audio file")
-    if not path.exists():
-        raise SourceError(f"there is no file {path}")
+    _refuse_other(path)
     try:
         info = soundfile.info(path)
     except (soundfile.LibsndfileError, OSError) as error:
@@ -101,6 +100,21 @@ def _inspect(path: Path) -> tuple[int | None, int, int]:
         return None, info.samplerate, info.channels
     _refuse_short(path, info.frames / info.samplerate)
     return info.frames, info.samplerate, info.channels
+
+
+def _refuse_other(path: Path) -> None:
+    """Refuse what is no file; a pipe would be waited at for ever."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise SourceError(f"there is no file {path}") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SourceError(f"{path} cannot be read: {reason}") from error
+    if stat.S_ISDIR(mode):
+        raise SourceError(f"{path} is a folder; give one audio file")
+    if not stat.S_ISREG(mode):
+        raise SourceError(f"{path} is no file; pipe PCM into whoplays listen -")
 
 
 def _refuse_short(path: Path, duration_s: float) -> None:

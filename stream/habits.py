@@ -10,6 +10,7 @@ from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from stream.level import SILENCE_DBFS
 
 WINDOW_S: Final = WINDOW_SAMPLES / SAMPLE_RATE_HZ
+LONGEST_LAG_S: Final = 3600.0
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +38,11 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not self.silence_dbfs <= 0.0:
             raise OptionError(f"a silence gate at {self.silence_dbfs} dBFS makes no sense; give 0 or less")
-        if not self.max_lag_s > 0.0:
-            raise OptionError(f"a lag of at most {self.max_lag_s} s makes no sense; give more than 0 s")
+        if not 0.0 < self.max_lag_s <= LONGEST_LAG_S:
+            longest = f"{LONGEST_LAG_S:.0f}"
+            raise OptionError(
+                f"a lag of at most {self.max_lag_s} s makes no sense; give more than 0 s, up to {longest} s"
+            )
 
 
 def hop_samples(hop_s: float) -> int:

@@ -48,6 +48,8 @@ class Hearing:
         """Monotonic time at which the newest block came; at first, at which the source was opened."""
         self.adopted = False
         """Whether a source is open."""
+        self.source: Source | None = None
+        """The one that is heard."""
         self.trouble = ""
         """Why nothing is heard, or nothing more, in one line."""
         self.ended_ns = 0
@@ -61,6 +63,7 @@ class Hearing:
     def adopt(self, source: Source) -> None:
         """Take the source that will be heard; before its first block."""
         self.name, self.uri, self.live, self.outage = source.name, source.uri, source.live, source.outage
+        self.source = source
         exact = source.clock == "file" or not source.live
         self.clock = (ScheduleClock if exact else LiveClock)(SAMPLE_RATE_HZ)
         self.judge.clock_kind = source.clock
@@ -98,7 +101,7 @@ class Hearing:
 
     def outage_until(self, now_ns: int) -> Iterator[Gap]:
         """A `gap` from where the session, which is closed, has been accounted for up to now."""
-        before_ns = self.ended_ns or max(self.newest_ns, self.clock.newest_ns)
+        before_ns = self.ended_ns or self.clock.newest_ns
         samples = (now_ns - before_ns) * SAMPLE_RATE_HZ // 1_000_000_000
         if samples <= 0:
             return

@@ -1,9 +1,11 @@
 """What the daemon writes about itself: lines for people on a terminal, lines of JSON for programs; never a secret."""
 
+import io
 import logging
 import re
 import sys
-from typing import Final
+from contextlib import suppress
+from typing import Final, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
@@ -35,9 +37,22 @@ def configure(json: bool | None = None) -> None:
             _renderer(json=json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Sink())),
         cache_logger_on_first_use=False,
     )
+
+
+class _Sink(io.TextIOBase):
+    """Standard error, but for lines that cannot be written: a full disk or a reader that left ends no concert."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def log(**context: object) -> FilteringBoundLogger:

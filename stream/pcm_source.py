@@ -64,6 +64,7 @@ class PcmSource:
         self.uri = "-"
         self.clock: ClockKind = "arrival"
         self.outage: Cause = "device_lost"
+        self.remark = ""
         self.live = False
         self._descriptor = _standard_input() if descriptor is None else descriptor
         if os.isatty(self._descriptor):

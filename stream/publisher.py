@@ -4,7 +4,7 @@ import errno
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -77,9 +77,12 @@ class Publisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join()
+        if self._thread is None:
+            return
+        with suppress(queue.Full):
+            # A thread that has failed takes nothing out any more.
+            self._queue.put(None, block=self._thread.is_alive())
+        self._thread.join()
 
     @property
     def waiting(self) -> int:

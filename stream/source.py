@@ -56,6 +56,10 @@ class Source(Protocol):
     def outage(self) -> Cause:
         """What to call it when the whole input goes away."""
 
+    @property
+    def remark(self) -> str:
+        """What is wrong with what arrives, in one line, such as that a sender is refused; empty if nothing is."""
+
     def blocks(self) -> Iterator[Block]:
         """The audio from first to last sample; runs in a thread of its own. Returns when it ends on purpose.
 

@@ -45,7 +45,7 @@ def from_uri(uri: str, *, speed: Speed = "realtime", pcm: PcmFormat | None = Non
     if scheme in _OPENERS:
         return _opener(_OPENERS[scheme])(uri, intake)
     if scheme == "file":
-        return FileSource(Path(unquote(urlsplit(uri).path)), speed, intake)
+        return FileSource(_path(uri), speed, intake)
     if scheme:
         raise SourceError(f"cannot listen to {scheme}: addresses; give {CHOICES}")
     return FileSource(Path(uri), speed, intake)
@@ -54,6 +54,7 @@ def from_uri(uri: str, *, speed: Speed = "realtime", pcm: PcmFormat | None = Non
 def scheme_of(uri: str) -> str:
     """What an address begins with, such as `rtp`; empty for a file's path."""
     scheme, separator, rest = uri.partition(":")
+    scheme = scheme.lower()
     if separator and (scheme in _OPENERS or rest.startswith("//")):
         return scheme
     return ""
@@ -68,6 +69,13 @@ def is_lasting(uri: str) -> bool:
 def is_known(uri: str) -> bool:
     """Whether an address is one that a daemon can listen to, as far as can be told without opening it."""
     return uri != "-" and scheme_of(uri) in {"", "file", *_OPENERS}
+
+
+def _path(uri: str) -> Path:
+    try:
+        return Path(unquote(urlsplit(uri).path))
+    except ValueError as error:
+        raise SourceError(f"{uri!r} is no address of a file: {error}; give its path") from error
 
 
 def _opener(place: str) -> Callable[[str, Intake], Source]:

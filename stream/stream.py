@@ -17,6 +17,7 @@ from stream.supervisor import Supervisor
 HEARTBEAT_NS: Final = 1_000_000_000
 STALLED_NS: Final = 2_000_000_000
 LOST_NS: Final = 10_000_000_000
+FIRST_NS: Final = 30_000_000_000
 WRONG_RATE_PPM: Final = 5_000
 
 
@@ -122,7 +123,6 @@ class Stream:
             yield from self._finish()
 
     def _end(self, dropped_messages: int) -> Iterator[Message]:
-        self._supervisor.check()
         self.failure = self._supervisor.failure or self._too_short()
         if self.failure:
             yield from self.farewell("failed", dropped_messages, str(self.failure))
@@ -148,13 +148,15 @@ class Stream:
     def _watch(self, now_ns: int) -> None:
         """Give up a source from which nothing has come for too long."""
         newest = self._supervisor.hearings[-1]
-        silent_ns = now_ns - newest.newest_ns
-        if self._opening.lasting and newest.adopted and not newest.ring.closed and silent_ns > LOST_NS:
-            self._supervisor.give_up(f"no audio came for {silent_ns / 1e9:.0f} s")
+        patience_ns = LOST_NS if newest.began_ns else FIRST_NS
+        open_still = self._opening.lasting and newest.adopted and not newest.ring.closed
+        if open_still and now_ns - newest.newest_ns > patience_ns:
+            self._supervisor.give_up(f"no audio came for {patience_ns / 1e9:.0f} s")
 
     def _outage(self, now_ns: int) -> Iterator[Message]:
         """While the source is lost, time goes on, and everything in it is lost."""
-        if self._drained and self.hearing.began_ns and not self._following:
+        lost = self._opening.lasting and not self._stopped and self._drained
+        if lost and self.hearing.began_ns and not self._following:
             yield from self.hearing.outage_until(now_ns)
 
     def _state(self) -> State:
@@ -163,7 +165,7 @@ class Stream:
             return "ended"
         if not hearing.ring.written:
             return "lost" if trouble else "connecting"
-        if self._drained:
+        if self._drained and not self._stopped:
             return "lost"
         if not hearing.windower.ready and time.monotonic_ns() - hearing.newest_ns > STALLED_NS:
             return "stalled"
@@ -177,7 +179,7 @@ class Stream:
         if drift_ppm is not None and abs(drift_ppm) > WRONG_RATE_PPM:
             really_hz = SAMPLE_RATE_HZ * (1 + drift_ppm / 1e6)
             return f"it runs {drift_ppm / 1e4:+.1f} % off its rate ({really_hz:.0f} Hz for {SAMPLE_RATE_HZ}); check it"
-        return ""
+        return self.hearing.source.remark if self.hearing.source else ""
 
     def _status(self, dropped_messages: int) -> Status:
         hearing, card = self.hearing, self.recognizer.card

@@ -1,9 +1,10 @@
 """The thread that brings a source's audio in, and opens the source again when it is lost."""
 
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
 from models.errors import SourceError, WhoplaysError
@@ -14,6 +15,7 @@ from stream.source import SessionOverError, Source
 
 MOST_HEARINGS: Final = 4
 WAIT_S: Final = 0.02
+JOIN_S: Final = 5.0
 
 
 class Supervisor:
@@ -39,9 +41,8 @@ class Supervisor:
         self._given_up = ""
         self._backoff: Final = Backoff()
         self._stopped: Final = threading.Event()
-        # An executor, because it carries an exception over to whoever asks for the result.
-        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix=f"whoplays-source {opening.name}")
-        self._running: Future[None] | None = None
+        # A daemon: what hangs in a driver for ever must not keep the process from ending.
+        self._thread: Final = threading.Thread(target=self._run, name=f"whoplays-source {opening.name}", daemon=True)
 
     @property
     def trouble(self) -> str:
@@ -50,7 +51,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Begin to open."""
-        self._running = self._thread.submit(self._run)
+        self._thread.start()
 
     def stop(self) -> None:
         """Make an end soon; what was written can still be read."""
@@ -64,13 +65,9 @@ class Supervisor:
         self._leave()
 
     def join(self) -> None:
-        """Wait for the end."""
-        self._thread.shutdown()
-
-    def check(self) -> None:
-        """Raise what nobody has foreseen, once it is over."""
-        if self._running is not None:
-            self._running.result()
+        """Wait for the end, but not for ever."""
+        if self._thread.ident is not None:
+            self._thread.join(JOIN_S)
 
     def _leave(self) -> None:
         source = self._source
@@ -80,7 +77,9 @@ class Supervisor:
     def _run(self) -> None:
         try:
             while not self._stopped.is_set() and self._attempt():
-                self._stopped.wait(self._backoff.pause_s(anew=bool(self._given_up)))
+                self._stopped.wait(0.0 if self._given_up else self._backoff.pause_s())
+        except Exception as error:  # noqa: BLE001  one source's mistake is told, and costs no other stream anything
+            self.failure = SourceError(f"{self._opening.name} failed as nobody has foreseen: {_where(error)}")
         finally:
             self.hearings[-1].ring.close()
             self.over = True
@@ -137,3 +136,9 @@ class Supervisor:
         """End the hearing, if it has heard anything."""
         if self.hearings[-1].ring.written:
             self.hearings[-1].ring.close()
+
+
+def _where(error: Exception) -> str:
+    """What was raised, and where, in one line."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{' '.join(repr(error).split())} in {Path(place.filename).name}, line {place.lineno}"

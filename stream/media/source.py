@@ -40,8 +40,12 @@ def _open_file(place: str, intake: Intake) -> Source:
     if "://" in place:
         raise SourceError("media: takes a file's path; give an address without media: before it")
     path = Path(place).absolute()
-    if not path.is_file():
-        raise SourceError(f"there is no file {place}" if not path.exists() else f"{place} is no file; give one")
+    try:
+        regular, there = path.is_file(), path.exists()
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{place} cannot be read: {error}") from error
+    if not regular:
+        raise SourceError(f"{place} is no file; give one" if there else f"there is no file {place}")
     return _source(Spot(url=str(path), name=path.name, network=False, intake=intake), f"media:{path}")
 
 

@@ -81,6 +81,15 @@ class RemoteSource:
         self._inlet: Inlet | None = None
         self._arrived: Final = deque[Arrival]()
 
+    @property
+    def remark(self) -> str:
+        """That a sender or its messages are refused, and why; see `Source`."""
+        if self.handshakes.failed and self.handshakes.reason:
+            return f"a sender is refused: {self.handshakes.reason}"
+        if self.counts.reason:
+            return f"messages are refused: {self.counts.reason}"
+        return "another sender is ignored" if self.counts.strangers else ""
+
     def blocks(self) -> Iterator[Block]:
         """What is sent, up to the end of the session; see `Source`."""
         try:

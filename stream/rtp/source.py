@@ -62,6 +62,12 @@ class RtpSource:
         """What became of every packet."""
         return self._receiver.counts
 
+    @property
+    def remark(self) -> str:
+        """That packets are refused, and why; see `Source`."""
+        reasons = [reason.replace("_", " ") for reason, packets in self.counts.refused.items() if packets]
+        return f"packets are refused: {', '.join(reasons)}" if reasons else ""
+
     def blocks(self) -> Iterator[Block]:
         """The audio of one sender, until `stop`; see `Source`."""
         if not self._enter():

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from models.errors import OptionError, WhoplaysError
 from stream.endpoint import check_bind
+from stream.history.retention import check_limits
+from stream.metrics.address import parse_place
 from stream.opening import later
 from stream.serve.config import read_config
 from stream.serve.roster import load
@@ -19,6 +21,10 @@ def check(path: Path) -> None:
     config = read_config(path)
     keys = config.security.keys_for(config.publish)
     check_bind(config.publish, insecure=config.security.insecure, encrypted=keys is not None)
+    if config.metrics:
+        parse_place(config.metrics.address, insecure=config.metrics.insecure)
+    if config.history:
+        check_limits(config.history.max_age_days, config.history.max_bytes)
     load(config.stream, {})
     for stream in config.stream:
         if is_lasting(stream.source):

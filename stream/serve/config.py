@@ -1,5 +1,6 @@
 """What a daemon does, as its TOML file says it."""
 
+import math
 import re
 import tomllib
 from collections import Counter
@@ -69,6 +70,11 @@ class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What is older is forgotten."""
     max_mb: float | None = 1000.0
     """The oldest is forgotten when the database is larger."""
+
+    @property
+    def max_bytes(self) -> int | None:
+        """The same in bytes; no limit if it is none or without end."""
+        return None if self.max_mb is None or math.isinf(self.max_mb) else round(self.max_mb * 1e6)
 
 
 class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

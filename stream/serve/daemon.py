@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 from typing import Final
 
@@ -59,11 +60,12 @@ class Daemon:
             WhoplaysError: an address or the history is of no use, a model fails, or a stream failed for good.
         """
         with ExitStack() as stack:
+            # First, so that a signal is heeded until the last message is kept.
+            stack.enter_context(stopping(self._engine.stop))
+            stack.enter_context(self._reloading())
             notifier = stack.enter_context(Notifier())
             stack.enter_context(self._publisher)
             followers = [self._flow.follow, Logbook(self._log).follow, *self._followers(stack)]
-            stack.enter_context(stopping(self._engine.stop))
-            stack.enter_context(self._reloading())
             self._log.info("publishing", endpoint=self._publisher.endpoint)
             self._follow(followers, notifier)
             notifier.tell("STOPPING=1")
@@ -96,14 +98,14 @@ class Daemon:
     @contextmanager
     def _reloading(self) -> Iterator[None]:
         """Read the configuration again at SIGHUP, in a thread of its own: loading a model delays no window."""
-        asked, leaving = threading.Event(), threading.Event()
+        # Unlike an event, this queue may be put into by a handler that interrupts the same.
+        asked: SimpleQueue[bool] = SimpleQueue()
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:
-            asked.set()
+            asked.put(True)
 
         def work() -> None:
-            while asked.wait() and not leaving.is_set():
-                asked.clear()
+            while asked.get():
                 self._reload()
 
         before = signal.signal(signal.SIGHUP, on_signal)
@@ -113,8 +115,7 @@ class Daemon:
             yield
         finally:
             signal.signal(signal.SIGHUP, before)
-            leaving.set()
-            asked.set()
+            asked.put(False)
             thread.join()
 
     def _reload(self) -> None:
@@ -126,6 +127,7 @@ class Daemon:
             self._log.error("not reloaded; all goes on as before", reason=str(error))
             return
         self._config = config
+        self._flow.expect({stream.name for stream in config.stream})
         self._log.info("reloaded", streams=[stream.name for stream in config.stream])
 
 
@@ -160,7 +162,7 @@ def _keeper(history: HistoryConfig, log: FilteringBoundLogger) -> Keeper:
         Path(history.path).expanduser() if history.path else default_path(),
         keep_windows=history.keep_windows,
         max_age_days=history.max_age_days,
-        max_bytes=None if history.max_mb is None else round(history.max_mb * 1e6),
+        max_bytes=history.max_bytes,
         tell=lambda text: log.warning("history", trouble=text),
     )
 

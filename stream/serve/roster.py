@@ -6,11 +6,12 @@ from typing import Final
 import msgspec
 
 from models.errors import OptionError, SourceError
-from stream.engine import Engine
+from stream.engine import Engine, Wanted
 from stream.opening import later
 from stream.recognizer import Recognizer
 from stream.serve.config import StreamConfig
 from stream.sources import CHOICES, is_known
+from stream.uris import without_secrets
 
 _Key = tuple[str, str | None]
 
@@ -39,15 +40,15 @@ class Roster:
         wanted = {stream.name: stream for stream in streams}
         recognizers = load(wanted.values(), self._recognizers)
         changed = [stream for name, stream in wanted.items() if self._streams.get(name) != stream]
-        for stream in changed:
-            self._add(stream, recognizers[_key(stream)])
-        for name in self._streams.keys() - wanted.keys():
-            self._engine.remove(name)
+        self._engine.change(
+            [_wanted(stream, recognizers[_key(stream)]) for stream in changed], self._streams.keys() - wanted.keys()
+        )
         self._streams, self._recognizers = wanted, recognizers
 
-    def _add(self, stream: StreamConfig, recognizer: Recognizer) -> None:
-        habits = msgspec.structs.replace(stream.habits, thresholds=thresholds(stream, recognizer))
-        self._engine.add(later(stream.source, stream.intake), recognizer, habits)
+
+def _wanted(stream: StreamConfig, recognizer: Recognizer) -> Wanted:
+    habits = msgspec.structs.replace(stream.habits, thresholds=thresholds(stream, recognizer))
+    return Wanted(later(stream.source, stream.intake), recognizer, habits)
 
 
 def load(streams: Iterable[StreamConfig], loaded: dict[_Key, Recognizer]) -> dict[_Key, Recognizer]:
@@ -60,7 +61,9 @@ def load(streams: Iterable[StreamConfig], loaded: dict[_Key, Recognizer]) -> dic
     for stream in streams:
         key = _key(stream)
         if not is_known(stream.source):
-            raise SourceError(f"stream {stream.name} cannot listen to {stream.source!r}; give {CHOICES}")
+            raise SourceError(
+                f"stream {stream.name} cannot listen to {without_secrets(stream.source)!r}; give {CHOICES}"
+            )
         if key not in recognizers:
             recognizers[key] = loaded.get(key) or Recognizer.load(stream.model, stream.provider)
         thresholds(stream, recognizers[key])

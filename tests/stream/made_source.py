@@ -22,6 +22,7 @@ class MadeSource:
     uri = "made:"
     clock: ClockKind = "arrival"
     outage: Cause = "device_lost"
+    remark = ""
     live = True
 
     def __init__(self, acts: list[Act]) -> None:

@@ -29,6 +29,7 @@ class FakeSource:
     uri = "fake:"
     clock: ClockKind = "arrival"
     outage: Cause = "device_lost"
+    remark = ""
 
     def __init__(self, blocks: list[Audio], *, live: bool = False, error: str = "", endless: bool = False) -> None:
         self.live = live

@@ -1,12 +1,14 @@
 """What a subscriber is told of a source that is lost, stalls, begins anew, and comes back."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
 
-from stream.engine import Engine
+from models.errors import SourceError
+from stream.engine import Engine, Wanted
 from stream.habits import Habits
 from stream.messages import End, Gap, Message, Status, Window
 from stream.opening import Opening
@@ -172,12 +174,68 @@ def test_nothing_is_left_running(recognizer: Recognizer) -> None:
     assert all(stream.over for stream in engine._streams.values())
 
 
-def test_what_nobody_has_foreseen_is_not_taken_for_the_end(recognizer: Recognizer) -> None:
+def test_what_nobody_has_foreseen_is_told_and_costs_no_other_stream_anything(recognizer: Recognizer) -> None:
     def broken(source: MadeSource) -> Iterator[Block]:
         yield from ()
         raise ZeroDivisionError("a mistake in the source")
 
-    engine = Engine()
-    engine.add(opening([broken]), recognizer, Habits())
-    with pytest.raises(ZeroDivisionError, match="a mistake in the source"):
-        list(engine.run())
+    engine = Engine(lasting=True)
+    engine.add(opening([broken]), recognizer, Habits(stream="broken"))
+    engine.add(opening([sound(6.0)]), recognizer, Habits(stream="hall"))
+    messages: list[Message] = []
+    for message in engine.run():
+        messages.append(message)
+        if isinstance(message, Window):
+            engine.stop()
+    ends = {message.stream: message for message in messages if isinstance(message, End)}
+    assert (ends["broken"].reason, ends["hall"].reason) == ("failed", "stopped")
+    assert "ZeroDivisionError('a mistake in the source') in test_stream.py" in ends["broken"].detail
+    with pytest.raises(SourceError, match="as nobody has foreseen"):
+        engine.check()
+
+
+def test_a_source_that_hangs_keeps_nobody_from_ending(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.engine.DRAIN_S", 0.5)
+    monkeypatch.setattr("stream.supervisor.JOIN_S", 0.5)
+    freed = threading.Event()
+
+    def hangs(source: MadeSource) -> Iterator[Block]:
+        freed.wait()
+        yield from ()
+
+    engine = Engine(lasting=True)
+    engine.add(opening([hangs]), recognizer, Habits())
+    messages: list[Message] = []
+    for message in engine.run():
+        messages.append(message)
+        engine.stop()
+    assert [message.reason for message in messages if isinstance(message, End)] == ["stopped"]
+    freed.set()
+
+
+def test_a_stop_is_no_outage(recognizer: Recognizer) -> None:
+    """A source that takes its time to leave has not gone away."""
+
+    def slow_to_leave(source: MadeSource) -> Iterator[Block]:
+        yield from sound(4.0)(source)
+        source.stopped.wait()
+        time.sleep(0.5)
+
+    messages = listen_until(windows(1), opening([slow_to_leave]), recognizer)
+    assert gaps(messages) == []
+    assert "lost" not in changes(messages)
+
+
+def test_a_stream_takes_the_place_of_another_when_that_has_left(recognizer: Recognizer) -> None:
+    engine = Engine(lasting=True)
+    engine.add(opening([sound(30.0)]), recognizer, Habits(stream="old"))
+    messages: list[Message] = []
+    for message in engine.run():
+        messages.append(message)
+        if isinstance(message, Window) and message.stream == "old" and message.seq == 0:
+            engine.change([Wanted(opening([sound(4.0)]), recognizer, Habits(stream="new"))], ["old"])
+        if isinstance(message, Window) and message.stream == "new":
+            engine.stop()
+    streams = [message.stream for message in messages]
+    assert streams == sorted(streams, reverse=True)
+    assert [message.stream for message in messages if isinstance(message, End)] == ["old", "new"]

@@ -65,9 +65,7 @@ def test_a_secret_that_others_can_read_is_refused(keyring: Keyring) -> None:
 
 
 def test_each_file_belongs_in_its_place(keyring: Keyring) -> None:
-    with pytest.raises(
-        OptionError, match="holds a secret key, which never leaves its machine; give the public one"
-    ):
+    with pytest.raises(OptionError, match="holds a secret key, which never leaves its machine; give the public one"):
         read_public(keyring.secret("hall"))
     with pytest.raises(OptionError, match="holds no secret key"):
         read_secret(keyring.public("hall"))

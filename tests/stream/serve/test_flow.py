@@ -43,4 +43,15 @@ def test_what_has_ended_is_forgotten() -> None:
     flow = Flow()
     flow.follow(status("lost", 100.0))
     flow.follow(End(stream="hall", session="one", seq=0, published_ns=1, reason="stopped", detail="", final=0))
-    assert (flow.stuck(), flow.unready()) == (None, None)
+    assert (flow.stuck(), flow.unready()) == (None, "no stream is heard yet")
+
+
+def test_what_has_failed_is_not_forgotten_while_it_is_wanted() -> None:
+    flow = Flow()
+    flow.follow(status("listening", 3.0))
+    flow.follow(End(stream="roof", session="one", seq=0, published_ns=1, reason="failed", detail="damaged", final=0))
+    assert flow.unready() == "roof: failed: damaged"
+    flow.expect({"hall", "roof"})
+    assert flow.unready() == "roof: failed: damaged"
+    flow.expect({"hall"})
+    assert flow.unready() is None
