@@ -25,11 +25,12 @@ and check all that a subscriber is told. This runs them, and writes the page ane
 **Nothing is lost silently.** The windows and `gap`s of a session leave no sample out, and in every `status` heard and
 lost samples are all that elapsed. Only what does not fill a window at the end of a session is in none. When a source is
 lost, its session ends; the time until the next one is a `gap` at the end of the old one. With each fault the tests
-check all of this, between sessions to 1.5 s.
+check all of this; between sessions a gap may be up to 1.5 s short, or some seconds long where the next session begins
+with audio that was kept before it was asked for.
 
 **No data is not digital silence, and neither is the end.** Audio below the silence gate is `silent`: it comes, and is
 judged. When none comes for 2 s, the stream is `stalled`. After 10 s, or at once if the source says why, it is `lost`,
-and opened again. Only `end` is the end. When the daemon itself says nothing for 3 s, `whoplays.subscribe` tells so.
+and opened again. Only `end` is the end. When the daemon itself says nothing for 3 s, `whoplays.Subscriber` tells so.
 
 **What happens to one stream is its own business.** Many of the faults below happen at the same time, to streams of one
 daemon.

@@ -81,7 +81,7 @@ def test_child_killed(house: House, tmp_path: Path, record_property: Record) -> 
 
 
 def test_daemon_stopped(house: House, record_property: Record) -> None:
-    """The daemon stands still for some seconds (`kill -STOP`; a machine that is suspended).
+    """The daemon stands still for some seconds (`kill -STOP`).
 
     The subscriber notices silence after 3 s. What the system has not kept for the daemon meanwhile is a `gap`, cause
     `network`; the session goes on.

@@ -94,7 +94,7 @@ def test_replaced(evening: Evening, record_property: Record) -> None:
 def test_garbage(evening: Evening, record_property: Record) -> None:
     """RTP: garbage, foreign and broken packets come to the port.
 
-    Nothing.
+    No gap and no other state: `detail` says that packets are refused, and why.
     """
     evening["garbage"].check(record_property)
 
