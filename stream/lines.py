@@ -52,7 +52,13 @@ class PlainLines(_Lines):
         """Print a message or a notice, if it is news."""
         text = self._text(item)
         if text:
-            print(text, flush=True)
+            print(self._whose(item) + text, flush=True)
+
+    def _whose(self, item: Message | Notice) -> str:
+        """The stream, where several are followed and the text does not name it."""
+        if len(self._followed) < 2 or isinstance(item, Notice | Status | End):
+            return ""
+        return f"{item.stream:<{max(map(len, self._followed))}} "
 
     def _text(self, item: Message | Notice) -> str:
         match item:

@@ -45,7 +45,8 @@ class Logbook:
         if begun:
             self._lost[status.stream] = 0
             self._log.info("session", stream=status.stream, session=status.session, source=status.source.uri)
-        if begun or before is None or (status.state, status.detail) != (before.state, before.detail):
+        news = begun or before is None or (status.state, status.detail) != (before.state, before.detail)
+        if news and status.state != "ended":
             tell = self._log.warning if status.state in _TROUBLED or status.detail else self._log.info
             tell(status.state, stream=status.stream, **({"detail": status.detail} if status.detail else {}))
         self._losses(status)

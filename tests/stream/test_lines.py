@@ -175,3 +175,15 @@ def test_what_is_wrong_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         view.show(msgspec.structs.replace(well, seq=1, state="lost", detail="the cable was pulled"))
         view.show(msgspec.structs.replace(well, seq=2, state="lost", detail="the cable was pulled"))
     assert capsys.readouterr().out.splitlines()[1:] == ["hall: lost: the cable was pulled"]
+
+
+def test_of_several_streams_each_line_says_which(capsys: pytest.CaptureFixture[str]) -> None:
+    with PlainLines() as view:
+        view.show(make_gap(0, stream="hall"))
+        view.show(make_gap(0, stream="balcony"))
+        view.show(msgspec.structs.replace(make_gap(1, stream="hall"), start=44_100, end=44_200))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines[1:]] == [
+        ["balcony", "0:00.0", "gap:", "overload"],
+        ["hall", "0:01.0", "gap:", "overload"],
+    ]
