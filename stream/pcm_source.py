@@ -14,7 +14,7 @@ import numpy as np
 from models.errors import OptionError, SourceError
 from models.signal import SAMPLE_RATE_HZ
 from stream.convert import RATES_HZ, WHOLE, Converter
-from stream.intake import Intake
+from stream.intake import MOST_CHANNELS, Intake
 from stream.ring import Audio
 from stream.source import Block, Cause, ClockKind
 
@@ -41,8 +41,8 @@ class PcmFormat(msgspec.Struct, frozen=True, kw_only=True):
         if self.rate_hz not in RATES_HZ:
             lowest, highest = RATES_HZ[0], RATES_HZ[-1]
             raise OptionError(f"PCM at {self.rate_hz} Hz makes no sense; give a rate from {lowest} to {highest}")
-        if not 1 <= self.channels <= 64:
-            raise OptionError(f"PCM of {self.channels} channels makes no sense; give 1 to 64")
+        if not 1 <= self.channels <= MOST_CHANNELS:
+            raise OptionError(f"PCM of {self.channels} channels makes no sense; give 1 to {MOST_CHANNELS}")
 
     @property
     def frame_bytes(self) -> int:

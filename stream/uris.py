@@ -19,6 +19,19 @@ class Address(NamedTuple):
     port: int | None
     options: dict[str, str]
 
+    def number(self, option: str, allowed: range, otherwise: int) -> int:
+        """An option that is a number; `otherwise` if it is not given.
+
+        Raises:
+            SourceError: it is none, or not among those allowed.
+        """
+        text = self.options.get(option)
+        if text is None:
+            return otherwise
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) in allowed):
+            raise SourceError(f"{option}={text} makes no sense; give a number from {allowed[0]} to {allowed[-1]}")
+        return int(text)
+
 
 def take_apart(uri: str, options: frozenset[str]) -> Address:
     """Host, port and options of an address such as `rtp://239.0.0.1:5004?rate=48000`.

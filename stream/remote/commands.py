@@ -6,9 +6,8 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from models.errors import OptionError
 from models.signal import SAMPLE_RATE_HZ
-from stream.intake import Intake
+from stream.intake import Intake, read_channels
 from stream.lines import note
 from stream.remote.lasting import Lasting
 from stream.remote.packer import Packer
@@ -47,7 +46,7 @@ def send(
         gain_db: How much louder to send it.
     """
     own = client_keys(keys, server_key)
-    lasting = Lasting(source, Intake(channels=_parse(channels), gain_db=gain_db))
+    lasting = Lasting(source, Intake(channels=read_channels(channels) if channels else (), gain_db=gain_db))
     sender = Sender(endpoint, keys=own, on_link=note)
 
     def stop() -> None:
@@ -88,10 +87,3 @@ def _send_session(source: Source, sender: Sender, packer: Packer) -> None:
 def _report(source: Source, sender: Sender) -> str:
     sent_s, dropped_s = (samples / SAMPLE_RATE_HZ for samples in (sender.sent_samples, sender.dropped_samples))
     return f"{source.name}: {sent_s:.1f} s sent, {dropped_s:.1f} s given up"
-
-
-def _parse(channels: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(channel) for channel in channels.split(",")) if channels else ()
-    except ValueError as error:
-        raise OptionError(f"channels {channels!r} make no sense; give one or two, such as 3,4") from error

@@ -42,7 +42,7 @@ def read_address(uri: str) -> RtpAddress:
     port = described.port if described and address.port is None else address.port
     if port is None:
         raise SourceError(f"{without_secrets(uri)} names no port; give one, as in rtp://:5004")
-    wait_ns = _number(address, "jitter_ms", JITTER_MS, range(MOST_JITTER_MS + 1)) * 1_000_000
+    wait_ns = address.number("jitter_ms", range(MOST_JITTER_MS + 1), JITTER_MS) * 1_000_000
     formats = described.formats if described else _formats(address)
     return RtpAddress(host, port, address.options.get("interface", ""), formats, wait_ns)
 
@@ -70,18 +70,11 @@ def _formats(address: Address) -> Formats:
     standard = Format()
     form = checked(
         Format(
-            _number(address, "rate", standard.rate_hz, RATES_HZ),
-            _number(address, "channels", standard.channels, range(1, MOST_CHANNELS + 1)),
-            _number(address, "bits", standard.bits, range(100)),
+            address.number("rate", RATES_HZ, standard.rate_hz),
+            address.number("channels", range(1, MOST_CHANNELS + 1), standard.channels),
+            address.number("bits", range(100), standard.bits),
         )
     )
     if "pt" in address.options:
-        return {_number(address, "pt", 0, PAYLOAD_TYPES): form}
+        return {address.number("pt", PAYLOAD_TYPES, 0): form}
     return for_every_type(form)
-
-
-def _number(address: Address, option: str, otherwise: int, allowed: range) -> int:
-    text = address.options.get(option, str(otherwise))
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) in allowed):
-        raise SourceError(f"{option}={text} makes no sense; give a number from {allowed[0]} to {allowed[-1]}")
-    return int(text)
