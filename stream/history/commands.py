@@ -6,10 +6,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from stream.history.database import default_path
 from stream.history.formats import Format, write
 from stream.history.moments import parse_moment
 from stream.history.reader import Query, appearances, newest_session
+from stream.places import history_file
 from stream.terminal import reader_may_leave
 
 
@@ -33,7 +33,7 @@ def history(
         form: A table for people, CSV, a line of JSON for each appearance, or labels for Audacity, of one session.
         session: The one session to show; unless given, all of them, or for Audacity the newest.
     """
-    path = database or default_path()
+    path = database or history_file()
     query = Query(stream, session, _moment(since), _moment(until))
     if form == "audacity" and session is None:
         query = query._replace(session=newest_session(path, stream))

@@ -1,4 +1,4 @@
-"""The database of the history: where it is, its tables, and how it is opened."""
+"""The database of the history: its tables, and how it is opened."""
 
 import os
 import sqlite3
@@ -71,12 +71,6 @@ CREATE INDEX gaps_by_session ON gaps (session);
 
 MIGRATIONS: Final = (_FIRST,)
 """What leads from each version of the tables to the next; a file's version is how many of them it has seen."""
-
-
-def default_path() -> Path:
-    """Where the history is kept unless the user says otherwise: the XDG folder for state."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "whoplays" / "history.db"
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:

@@ -6,10 +6,10 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from models.errors import OptionError
+from stream.places import allowed_folder, keys_folder
 from stream.security.allow_list import AllowList
 from stream.security.key_files import PUBLIC_SUFFIX, SECRET_SUFFIX, read_public, read_secret
 from stream.security.make_keys import make_keys
-from stream.security.places import allowed_folder, keys_folder
 
 Folder = Annotated[Path | None, Parameter(name="--folder")]
 Allowed = Annotated[Path | None, Parameter(name="--allowed")]

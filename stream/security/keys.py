@@ -7,9 +7,9 @@ from typing import Self
 import zmq
 
 from models.errors import OptionError
+from stream.places import allowed_folder
 from stream.security.allow_list import AllowList
 from stream.security.key_files import read_public, read_secret
-from stream.security.places import allowed_folder
 
 ZAP_DOMAIN = "whoplays"
 

@@ -7,8 +7,8 @@ import msgspec
 
 from models.errors import OptionError
 from stream.endpoint import is_open
+from stream.places import allowed_folder
 from stream.security.keys import ServerKeys
-from stream.security.places import allowed_folder
 
 Mode = Literal["off", "auto", "required"]
 

@@ -15,12 +15,12 @@ from structlog.typing import FilteringBoundLogger
 
 from models.errors import OptionError, WhoplaysError
 from stream.engine import Engine
-from stream.history.database import default_path
 from stream.history.keeper import Keeper
 from stream.messages import End, Message
 from stream.metrics.metrics import Metrics
 from stream.metrics.probes import Probes
 from stream.metrics.server import MetricsServer
+from stream.places import history_file
 from stream.publisher import Publisher
 from stream.serve.config import Config, HistoryConfig, MetricsConfig, read_config
 from stream.serve.flow import Flow
@@ -159,7 +159,7 @@ def _metrics(
 
 def _keeper(history: HistoryConfig, log: FilteringBoundLogger) -> Keeper:
     return Keeper(
-        Path(history.path).expanduser() if history.path else default_path(),
+        Path(history.path).expanduser() if history.path else history_file(),
         keep_windows=history.keep_windows,
         max_age_days=history.max_age_days,
         max_bytes=history.max_bytes,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import DataError
-from stream.history.database import APPLICATION_ID, MIGRATIONS, default_path, open_to_read, open_to_write
+from stream.history.database import APPLICATION_ID, MIGRATIONS, open_to_read, open_to_write
 
 
 def test_a_new_database_survives_a_power_cut_and_can_shrink(tmp_path: Path) -> None:
@@ -103,11 +103,3 @@ def test_a_folder_that_is_not_writable_is_one_line(tmp_path: Path) -> None:
             open_to_write(locked / "history.db")
     else:
         pytest.skip("whoever runs this may write anywhere")
-
-
-def test_the_default_place_is_the_folder_for_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", "/state")
-    assert default_path() == Path("/state/whoplays/history.db")
-    monkeypatch.delenv("XDG_STATE_HOME")
-    monkeypatch.setenv("HOME", "/home/me")
-    assert default_path() == Path("/home/me/.local/state/whoplays/history.db")

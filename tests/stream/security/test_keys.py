@@ -13,7 +13,6 @@ from stream.security.allow_list import AllowList
 from stream.security.key_files import read_public, read_secret
 from stream.security.keys import ServerKeys, client_keys, server_keys
 from stream.security.make_keys import make_keys
-from stream.security.places import keys_folder
 from stream.security.settings import Mode, Security
 from tests.stream.security.make_keys import Keyring, make_keyring
 
@@ -191,11 +190,3 @@ def test_insistence_goes_without_keys_but_not_if_they_are_required() -> None:
 def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(OptionError, match="give off, auto, required"):
         Security(mode="on")  # type: ignore[arg-type]
-
-
-def test_the_configuration_folder_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert keys_folder() == tmp_path / "whoplays" / "keys"
-    monkeypatch.setenv("XDG_CONFIG_HOME", "")
-    monkeypatch.setenv("HOME", str(tmp_path / "me"))
-    assert keys_folder() == tmp_path / "me" / ".config" / "whoplays" / "keys"
