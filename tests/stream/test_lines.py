@@ -38,7 +38,7 @@ def test_json_goes_to_standard_output_and_notices_to_people(
 
 def test_lines_tell_the_story(messages: list[Message], capsys: pytest.CaptureFixture[str]) -> None:
     with PlainLines() as view:
-        for item in [*messages, LOST, make_gap(0)]:
+        for item in [*messages, LOST, make_gap(0, stream="main")]:
             view.show(item)
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
