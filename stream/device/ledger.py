@@ -5,18 +5,13 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Final
 
-import numpy as np
-
-from models.signal import SAMPLE_RATE_HZ
-from stream.convert import Converter
+from stream.axis import Axis
 from stream.device.capture_queue import Captured
 from stream.intake import Intake
-from stream.ring import Audio
 from stream.source import Block
 
 REMEMBERED: Final = 50
 """Calls of which the usual delay is made."""
-SECOND_NS: Final = 1_000_000_000
 
 
 class Ledger:
@@ -36,12 +31,8 @@ class Ledger:
 
     def __init__(self, rate_hz: int, channels: int, intake: Intake) -> None:
         self._rate_hz: Final = rate_hz
-        self._channels: Final = channels
-        self._intake: Final = intake
-        self._converter = Converter(rate_hz, channels, intake)
+        self._axis: Final = Axis(rate_hz, channels, intake)
         self._delays_ns: Final = deque[int](maxlen=REMEMBERED)
-        self._frames = 0
-        self._samples = 0
 
     def blocks(self, captured: Captured) -> Iterator[Block]:
         """What was lost before, and what was captured; times must be those of one clock.
@@ -51,40 +42,18 @@ class Ledger:
         """
         lost_frames = self._lost_frames(captured)
         if lost_frames:
-            yield from self._gap(lost_frames, captured.heard_ns - self._duration_ns(len(captured.frames)))
-        self._frames += len(captured.frames)
-        self._delays_ns.append(captured.heard_ns - self._duration_ns(self._frames))
-        yield from self._heard(captured.frames, captured.heard_ns)
+            began_ns = captured.heard_ns - self._axis.duration_ns(len(captured.frames))
+            yield from self._axis.lost(lost_frames, "overflow", began_ns)
+        self._delays_ns.append(self._delay_ns(captured))
+        yield from self._axis.heard(captured.frames, captured.heard_ns)
 
     def _lost_frames(self, captured: Captured) -> int:
         if not captured.overflowed or not self._delays_ns:
             return captured.missed_frames
-        delay_ns = captured.heard_ns - self._duration_ns(self._frames + len(captured.frames))
-        late_ns = delay_ns - round(median(self._delays_ns))
+        late_ns = self._delay_ns(captured) - round(median(self._delays_ns))
         # An overflow that cannot be measured is still a loss: it must be seen.
-        return max(late_ns * self._rate_hz // SECOND_NS, captured.missed_frames, 1)
+        return max(late_ns * self._rate_hz // 1_000_000_000, captured.missed_frames, 1)
 
-    def _gap(self, lost_frames: int, end_ns: int) -> Iterator[Block]:
-        start_ns = end_ns - self._duration_ns(lost_frames)
-        nothing = np.empty((0, self._channels), np.float32)
-        yield from self._heard(nothing, start_ns, last=True)
-        self._converter = Converter(self._rate_hz, self._channels, self._intake)
-        self._frames += lost_frames
-        # Counted from the beginning, so that rounding does not add up.
-        samples = round(self._frames * SAMPLE_RATE_HZ / self._rate_hz) - self._samples
-        for start in range(0, samples, SAMPLE_RATE_HZ):
-            size = min(SAMPLE_RATE_HZ, samples - start)
-            heard_ns = end_ns - (samples - start - size) * SECOND_NS // SAMPLE_RATE_HZ
-            yield self._counted(Block(np.zeros((2, size), np.float32), heard_ns, "overflow"))
-
-    def _heard(self, frames: Audio, heard_ns: int, *, last: bool = False) -> Iterator[Block]:
-        audio = self._converter.convert(frames, last=last)
-        if audio.shape[1]:
-            yield self._counted(Block(audio, heard_ns - self._converter.pending_ns))
-
-    def _counted(self, block: Block) -> Block:
-        self._samples += block.audio.shape[1]
-        return block
-
-    def _duration_ns(self, frames: int) -> int:
-        return frames * SECOND_NS // self._rate_hz
+    def _delay_ns(self, captured: Captured) -> int:
+        """How much later its last frame was heard than the count of frames up to it says."""
+        return captured.heard_ns - self._axis.duration_ns(self._axis.frames + len(captured.frames))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from models.errors import SourceError
 from models.signal import SAMPLE_RATE_HZ
+from stream.axis import PIECE_SAMPLES
 from stream.intake import Intake
-from stream.remote.timeline import PIECE_SAMPLES, Timeline
+from stream.remote.timeline import Timeline
 from stream.source import Block
 from tests.stream.remote.make_packets import joined, lost_samples, make_header, make_packet
 
