@@ -116,20 +116,28 @@ class ChildProcess:
             self._stdin.write(msgspec.json.encode(task) + b"\n")
 
 
+def command(module: str, argument: str) -> list[str]:
+    """What starts a module in a fresh interpreter, with `environment`."""
+    return [sys.executable, "-P", "-m", module, argument]
+
+
+def environment() -> dict[str, str]:
+    """Ours, and that modules are where we find them, not in whatever folder a child is started in (`-P`)."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
+
+
 def _start(pipe: int) -> subprocess.Popen[bytes]:
     if hasattr(fcntl, "F_SETPIPE_SZ"):
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    # It finds modules where we find them, and not in whatever folder it happens to be started in (-P).
-    modules = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     return subprocess.Popen(  # noqa: S603
-        [sys.executable, "-P", "-m", "stream.child_main", str(pipe)],
+        command("stream.child_main", str(pipe)),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         bufsize=0,
         pass_fds=(pipe,),
-        env={**os.environ, "PYTHONPATH": modules},
+        env=environment(),
     )
 
 

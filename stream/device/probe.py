@@ -1,14 +1,12 @@
 """Asking a child process which sound inputs there are now, and what one of them hears."""
 
-import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from models.errors import SourceError
+from stream.child_process import command, environment
 from stream.device.address import Wish
 from stream.device.inputs import Input
 from stream.intake import Intake
@@ -70,15 +68,12 @@ def hear(wish: Wish, listen_s: float) -> Heard:
 
 
 def _ask(question: Question) -> Answer:
-    # It finds modules where we find them, and not in whatever folder it happens to be started in (-P).
-    modules = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-    command = [sys.executable, "-P", "-m", "stream.device.probe_main", msgspec.json.encode(question).decode()]
     try:
         done = subprocess.run(  # noqa: S603
-            command,
+            command("stream.device.probe_main", msgspec.json.encode(question).decode()),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env={**os.environ, "PYTHONPATH": modules},
+            env=environment(),
             timeout=PATIENCE_S + 3 * question.listen_s,
             check=False,
         )
