@@ -2,9 +2,11 @@
 
 import ipaddress
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from models.errors import EndpointError
+
+DEFAULT_ADDRESS: Final = "127.0.0.1:9464"
 
 
 class Place(NamedTuple):
@@ -37,7 +39,7 @@ def parse_place(address: str, *, insecure: bool) -> Place:
         host = ipaddress.ip_address("127.0.0.1" if found["host"] == "localhost" else found["host"].strip("[]"))
     except ValueError as error:
         raise EndpointError(
-            f"{address!r} is no address to serve metrics on; give one such as 127.0.0.1:9464"
+            f"{address!r} is no address to serve metrics on; give one such as {DEFAULT_ADDRESS}"
         ) from error
     if not (host.is_loopback or insecure):
         raise EndpointError(

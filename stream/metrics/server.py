@@ -16,7 +16,6 @@ from stream.metrics.handler import Handler
 from stream.metrics.metrics import Metrics
 
 MOST_CLIENTS: Final = 16
-DEFAULT_ADDRESS: Final = "127.0.0.1:9464"
 POLL_S: Final = 0.1
 
 

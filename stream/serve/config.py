@@ -14,6 +14,7 @@ from stream.endpoint import DEFAULT_ENDPOINT
 from stream.habits import WINDOW_S, Habits, hop_samples
 from stream.intake import Intake
 from stream.level import SILENCE_DBFS
+from stream.metrics.address import DEFAULT_ADDRESS
 from stream.security.settings import Security
 
 _WHERE: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<where>.*)`", re.DOTALL)
@@ -80,7 +81,7 @@ class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is told to a monitoring system, as `[metrics]` says it."""
 
-    address: str = "127.0.0.1:9464"
+    address: str = DEFAULT_ADDRESS
     """Where /metrics, /healthz and /readyz are."""
     insecure: bool = False
     """Allow an address that is open to the network."""
