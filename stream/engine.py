@@ -11,8 +11,7 @@ from models.errors import WhoplaysError
 from models.signal import CHANNELS, WINDOW_SAMPLES
 from stream.batcher import Batch, Batcher
 from stream.habits import Habits
-from stream.hearing import Hearing
-from stream.judge import Inferred
+from stream.inference import infer
 from stream.messages import Message
 from stream.opening import Opening
 from stream.publisher import Publisher
@@ -148,7 +147,7 @@ class Engine:
             yield self._judge(batch, recognizer, {id(stream.hearing): stream for stream in together})
 
     def _judge(self, batch: Batch, recognizer: Recognizer, streams: dict[int, Stream]) -> Iterator[Message]:
-        for hearing, inferred in _inferred(batch, recognizer):
+        for hearing, inferred in infer(batch, recognizer):
             yield from self._say(streams[id(hearing)], hearing.judge.judge(inferred))
         for hearing, missed in batch.losses:
             yield from self._say(streams[id(hearing)], [hearing.overload(missed)])
@@ -210,28 +209,3 @@ class Engine:
 
 def _model(stream: Stream) -> int:
     return id(stream.recognizer)
-
-
-def _inferred(batch: Batch, recognizer: Recognizer) -> Iterator[tuple[Hearing, Inferred]]:
-    """Each window of a batch with what the recogniser makes of it, and whose it is."""
-    if not batch.pieces:
-        return
-    start_ns = time.monotonic_ns()
-    probabilities = recognizer.recognize(batch.audio)
-    end_ns = time.monotonic_ns()
-    for (hearing, span, closed_ns), audio, row in zip(batch.pieces, batch.audio, probabilities, strict=True):
-        yield (
-            hearing,
-            Inferred(
-                span=span,
-                audio=audio,
-                probabilities=row,
-                closed_ns=closed_ns,
-                lost_samples=hearing.holes.within(span.start, span.end),
-                ready_ns=batch.ready_ns,
-                start_ns=start_ns,
-                end_ns=end_ns,
-                batch=len(batch.pieces),
-                queue=hearing.windower.ready,
-            ),
-        )
