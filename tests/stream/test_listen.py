@@ -11,20 +11,28 @@ from stream.listen import listen
 from stream.messages import End, Window
 from stream.recognizer import Recognizer
 
+HEAVY = {"av", "onnxruntime", "prometheus_client", "sounddevice", "sqlite3", "structlog", "torch"}
+
 
 def test_the_front_door_has_it() -> None:
     assert whoplays.listen is listen
     assert whoplays.Recognizer is Recognizer
 
 
-def test_importing_whoplays_loads_no_runtime() -> None:
-    check = "import sys, whoplays; sys.exit(bool({'onnxruntime', 'numpy', 'zmq', 'torch'} & set(sys.modules)))"
-    subprocess.run([sys.executable, "-c", check], check=True)
-
-
-def test_listening_never_loads_torch() -> None:
-    check = "import sys, stream.commands, stream.demo; sys.exit(bool({'onnxruntime', 'torch'} & set(sys.modules)))"
-    subprocess.run([sys.executable, "-c", check], check=True)
+@pytest.mark.parametrize(
+    ("modules", "unwanted"),
+    [
+        ("whoplays", {"numpy", "zmq", "cyclopts", *HEAVY}),
+        ("stream.commands, stream.demo", HEAVY),
+        ("stream.remote.commands, stream.device.commands, stream.security.commands", HEAVY),
+        ("stream.history.commands", HEAVY - {"sqlite3"}),
+        ("stream.serve.commands", HEAVY - {"sqlite3", "structlog", "prometheus_client"}),
+    ],
+)
+def test_nothing_is_loaded_before_it_is_needed(modules: str, unwanted: set[str]) -> None:
+    check = f"import sys, {modules}; sys.exit(', '.join({unwanted} & set(sys.modules)) or None)"
+    loaded = subprocess.run([sys.executable, "-c", check], check=False, capture_output=True, text=True)
+    assert (loaded.returncode, loaded.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("as_path", [True, False])

@@ -74,7 +74,3 @@ class Seen:
 def is_state(state: State) -> Callable[[Message], bool]:
     """Whether a message tells this state."""
     return lambda message: isinstance(message, Status) and message.state == state
-
-
-def is_gap(message: Message) -> bool:
-    return isinstance(message, Gap)
