@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 FIGURES = re.compile(
     r"(top-1 of solos|(exact match|labels right|macro F1|mAP) of pairs|false alarm of other).*four core labels"
 )
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -32,6 +33,23 @@ def test_there_is_something_to_check() -> None:
 def test_every_documented_command_is_one(page: str, line: str) -> None:
     words = shlex.split(re.split(r" [&>]", line)[0], comments=True)[1:]
     command_line().parse_args(words, exit_on_error=False, print_error=False)
+
+
+def linked(page: Path) -> set[Path]:
+    """What a page links to in this repository."""
+    return {(page.parent / link).resolve() for link in LINK.findall(page.read_text(encoding="utf-8"))}
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    pages = {page.resolve() for page in (ROOT / "docs").rglob("*.md")}
+    assert pages <= linked(ROOT / "README.md")
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
+)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    assert [target for target in linked(page) if not target.exists()] == []
 
 
 @pytest.mark.parametrize("name", catalogue.names())
