@@ -10,7 +10,7 @@ from bench.events import measure_events, show_events
 from bench.latency import measure_latency
 from bench.numbers import parse_numbers
 from bench.page import page
-from bench.results import Result, check_writable, read_result, write_json, write_result
+from bench.results import Result, check_writable, read_result, write_result
 from bench.soak import failures, measure_soak
 from bench.tables import show
 from bench.throughput import measure_throughput
@@ -133,7 +133,7 @@ def events(
     result = measure_events(concerts, model)
     show_events(result, Console(stderr=json == "-"))
     if json:
-        write_json(result, json)
+        write_result(result, json)
 
 
 @app.command

@@ -111,14 +111,9 @@ def check_writable(target: str | None) -> None:
         raise OptionError(f"cannot write a result to {target}; give a file that can be written, or -")
 
 
-def write_result(result: Result, target: str) -> None:
-    """Write a result to a file, or to standard output if the target is `-`."""
-    write_json(result, target)
-
-
-def write_json(value: msgspec.Struct, target: str) -> None:
-    """Write any message as indented JSON to a file, or to standard output if the target is `-`."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+def write_result(result: msgspec.Struct, target: str) -> None:
+    """Write a result as indented JSON to a file, or to standard output if the target is `-`."""
+    text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
     if target == "-":
         sys.stdout.write(text)
     else:
