@@ -56,6 +56,15 @@ def take_apart(uri: str, options: frozenset[str]) -> Address:
     return Address(parts.hostname or "", port, given)
 
 
+def host_and_port(host: str, port: int | str) -> str:
+    """Both as people write them.
+
+    >>> host_and_port("ff15::1", 5004)
+    '[ff15::1]:5004'
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def without_secrets(uri: str) -> str:
     """An address as it may be logged and published: without user, password, and options that could be secret.
 

@@ -5,6 +5,7 @@ import re
 from typing import Final, NamedTuple
 
 from models.errors import EndpointError
+from stream.uris import host_and_port
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:9464"
 
@@ -16,7 +17,7 @@ class Place(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_and_port(self.host, self.port)
 
 
 def parse_place(address: str, *, insecure: bool) -> Place:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from models.errors import OptionError, SourceError
 from stream.endpoint import LAST_PORT, is_open
 from stream.security.keys import ServerKeys, server_keys
-from stream.uris import Address, take_apart, without_secrets
+from stream.uris import Address, host_and_port, take_apart, without_secrets
 
 
 class Place(NamedTuple):
@@ -42,8 +42,7 @@ def parse(uri: str) -> Place:
 def _endpoint(address: Address, shown: str) -> str:
     if not address.host or address.port is None or not 0 <= address.port <= LAST_PORT:
         raise SourceError(f"{shown} names no host and port; give an address such as zmq://127.0.0.1:9461")
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"tcp://{host}:{address.port or '*'}"
+    return f"tcp://{host_and_port(address.host, address.port or '*')}"
 
 
 def _keys(options: dict[str, str]) -> ServerKeys | None:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from models.errors import SourceError
 from stream.rtp.address import is_group
+from stream.uris import host_and_port
 
 BUFFER_BYTES: Final = 4 << 20
 """What the system is asked to keep for us while we are busy; it may keep less."""
@@ -78,14 +79,8 @@ class Inlet:
 
 
 def label(host: str, port: int) -> str:
-    """An address as people write it.
-
-    >>> label("ff15::1", 5004)
-    '[ff15::1]:5004'
-    """
-    if not host:
-        return f"port {port}"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    """What a socket that is bound there is called."""
+    return host_and_port(host, port) if host else f"port {port}"
 
 
 def _open(host: str, port: int, interface: str) -> socket.socket:
