@@ -1,1 +1,1 @@
-"""Measures of the live path: how late its results are, and how many windows a second it can judge."""
+"""Measures of the live path: how late and how right its results are, how many it can give, and for how long."""

@@ -1,1 +1,1 @@
-"""Hear, window, infer, decide, publish: one stream from its source to its subscribers, without torch."""
+"""Hear, window, infer, decide, publish: streams from their sources to their subscribers, without torch."""

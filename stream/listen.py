@@ -33,7 +33,8 @@ def listen(
     """Listen to a source and iterate over who plays.
 
     Args:
-        source: an audio file, `-` for raw PCM on standard input, or a source of your own.
+        source: an audio file, an address such as `device:` or `rtp://:5004`, `-` for raw PCM on standard input, or a
+            source of your own.
         stream: the stable id of the stream.
         model: a name from the catalogue, a folder with an exported model, or a loaded recogniser.
         hop_s: seconds from the start of one window to the next, over 0 and up to 3.

@@ -7,6 +7,8 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from stream.convert import RATES_HZ
+from stream.intake import MOST_CHANNELS
 from stream.pcm_source import PcmFormat, decode
 from stream.ring import Audio
 from stream.source import Cause
@@ -42,8 +44,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """Index of the first frame in the session."""
     frames: Count
     """Samples of each channel."""
-    rate_hz: Annotated[int, Meta(ge=1_000, le=1_000_000)]
-    channels: Annotated[int, Meta(ge=1, le=64)]
+    rate_hz: Annotated[int, Meta(ge=RATES_HZ[0], le=RATES_HZ[-1])]
+    channels: Annotated[int, Meta(ge=1, le=MOST_CHANNELS)]
     format: WireFormat
     capture_ns: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     """Wall time of the last frame by the sender's clock. Only informative: clocks of two machines differ."""
