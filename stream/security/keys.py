@@ -16,11 +16,10 @@ ZAP_DOMAIN = "whoplays"
 
 @dataclass(frozen=True)
 class ServerKeys:
-    """For the end that binds: its own pair, and who may connect."""
+    """For the end that binds: its own secret key, and who may connect."""
 
-    public: bytes
-    """In Z85, as all keys."""
     secret: bytes = field(repr=False)
+    """In Z85, as all keys."""
     allowed: AllowList
 
     @classmethod
@@ -34,10 +33,10 @@ class ServerKeys:
         Raises:
             OptionError: a file or the folder is missing, damaged, or readable by others.
         """
-        public, secret = read_secret(keys)
+        _, secret = read_secret(keys)
         clients = AllowList(allowed)
         clients.check()
-        return cls(public, secret, clients)
+        return cls(secret, clients)
 
     def apply(self, socket: zmq.Socket[bytes]) -> None:
         """Make a socket one that is to be bound with these keys, and that admits nobody if nobody decides."""
