@@ -108,5 +108,6 @@ class RingBuffer:
         self._samples[:, at : at + first] = piece[:, :first]
         self._samples[:, : samples - first] = piece[:, first:]
         self._written = self._reserved
-        if self._written >= self.alarm:
+        # Looked at first: setting takes a lock, which many streams would wait for at each other's every block.
+        if self._written >= self.alarm and not self._bell.is_set():
             self._bell.set()
