@@ -43,6 +43,7 @@ class Converter:
         # The same one twice if there is only one.
         self._taken: Final = [taken[0] - 1, taken[-1] - 1]
         self._gain: Final = np.float32(intake.gain)
+        self._as_it_is: Final = self._taken == list(range(channels)) and intake.gain == 1.0
         self._rate_hz: Final = rate_hz
         self._resampler = None if rate_hz == SAMPLE_RATE_HZ else soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 2)
         self._frames_in = 0
@@ -69,7 +70,7 @@ class Converter:
         """
         self._refuse_non_finite(frames)
         self._frames_in += len(frames)
-        stereo = frames[:, self._taken] * self._gain
+        stereo = frames if self._as_it_is else frames[:, self._taken] * self._gain
         if self._resampler is not None:
             stereo = self._resampler.resample_chunk(np.ascontiguousarray(stereo), last=last)
         self._samples_out += len(stereo)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Final
 
 from stream.convert import Converter
@@ -18,6 +19,7 @@ from stream.source import Block, Cause, ClockKind, SessionOverError
 from stream.uris import without_secrets
 
 POLL_S: Final = 0.1
+REST_S: Final = 0.03
 MOST_AT_ONCE: Final = 256
 
 
@@ -93,6 +95,9 @@ class RtpSource:
     def _receive(self) -> None:
         for data, arrived_ns in self._inlet.receive(self._patience_s(), MOST_AT_ONCE):
             self._receiver.push(data, arrived_ns)
+        # Some packets at once are one block: each step on a block lets go of the interpreter, and many streams would
+        # all day wait for each other's turn.
+        time.sleep(REST_S)
 
     def _patience_s(self) -> float:
         deadline_ns = self._receiver.deadline_ns
@@ -101,14 +106,16 @@ class RtpSource:
         return min(POLL_S, max(0, deadline_ns - time.monotonic_ns()) / 1e9)
 
     def _render(self, pieces: Iterable[Piece]) -> Iterator[Block]:
-        for piece in pieces:
+        for _, run in groupby(pieces, lambda piece: (piece.form, piece.payload is None)):
+            same = list(run)
+            form, self._newest_ns = same[0].form, same[-1].heard_ns
             if self._renderer is None:
-                self._renderer = Renderer(piece.form, self._intake)
-            self._newest_ns = piece.heard_ns
-            if piece.payload is None:
+                self._renderer = Renderer(form, self._intake)
+            payloads = [piece.payload for piece in same if piece.payload is not None]
+            if payloads:
+                yield from self._renderer.heard(decode(b"".join(payloads), form), self._newest_ns)
+            for piece in same[len(payloads) :]:
                 yield from self._renderer.lost(piece.frames, "network", piece.heard_ns)
-            else:
-                yield from self._renderer.heard(decode(piece.payload, piece.form), piece.heard_ns)
 
     def _finish(self) -> Iterator[Block]:
         yield from self._render(self._receiver.flush())
