@@ -1,7 +1,6 @@
 """From streams to messages: whatever is ready is inferred, judged and published, in one thread."""
 
 import threading
-import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -19,7 +18,6 @@ from stream.recognizer import Recognizer
 from stream.stream import Stream
 
 WAKE_S: Final = 0.1
-DRAIN_S: Final = 5.0
 
 
 class Wanted(NamedTuple):
@@ -49,8 +47,6 @@ class Engine:
     """
 
     def __init__(self, publisher: Publisher | None = None, *, lasting: bool = False) -> None:
-        self.beats = 0
-        """How often the engine has gone round: while it grows, nothing hangs."""
         self._publisher: Final = publisher
         self._lasting: Final = lasting
         self._bell: Final = threading.Event()
@@ -60,7 +56,6 @@ class Engine:
         self._batchers: Final[dict[int, Batcher]] = {}
         self._asked: Final = deque[Change]()
         self._stopped = False
-        self._deadline_s = 0.0
 
     def add(self, opening: Opening, recognizer: Recognizer, habits: Habits) -> None:
         """Listen to one more stream; from any thread."""
@@ -108,14 +103,13 @@ class Engine:
             self._bell.clear()
             self._do_asked()
             if self._stopped:
-                yield from self._stop_all()
+                self._stop_all()
             for stream in self._current():
                 yield from self._say(stream, stream.follow(self._dropped))
             idle = True
             for messages in self._infer():
                 idle = False
                 yield from messages
-            self.beats += 1
             if self._over:
                 return
             if idle:
@@ -177,8 +171,6 @@ class Engine:
 
     def _forget(self) -> None:
         """Let go of streams that are over and of what only they needed."""
-        for stream in self._left:
-            stream.join()
         self._left.clear()
         needed = {id(stream.recognizer) for stream in (*self._streams.values(), *self._waiting)}
         for key in self._batchers.keys() - needed:
@@ -190,14 +182,9 @@ class Engine:
             self._streams[stream.name] = stream
             stream.start()
 
-    def _stop_all(self) -> Iterator[Message]:
-        """Ask all to end; of who does not in time, because its source hangs, take leave."""
-        if not self._deadline_s:
-            self._deadline_s = time.monotonic() + DRAIN_S
+    def _stop_all(self) -> None:
         for stream in self._current():
             stream.stop()
-            if time.monotonic() > self._deadline_s and not stream.hearing.windower.ready:
-                yield from self._say(stream, stream.farewell("stopped", self._dropped))
 
     def _leave_all(self) -> None:
         streams = (*self._left, *self._streams.values())

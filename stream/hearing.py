@@ -46,10 +46,8 @@ class Hearing:
         """Monotonic time of the first sample; 0 before there is one."""
         self.newest_ns = 0
         """Monotonic time at which the newest block came; at first, at which the source was opened."""
-        self.adopted = False
-        """Whether a source is open."""
         self.source: Source | None = None
-        """The one that is heard."""
+        """The one that is open; None if none is."""
         self.trouble = ""
         """Why nothing is heard, or nothing more, in one line."""
         self.ended_ns = 0
@@ -67,7 +65,7 @@ class Hearing:
         exact = source.clock == "file" or not source.live
         self.clock = (ScheduleClock if exact else LiveClock)(SAMPLE_RATE_HZ)
         self.judge.clock_kind = source.clock
-        self.newest_ns, self.adopted = time.monotonic_ns(), True
+        self.newest_ns = time.monotonic_ns()
 
     def write(self, block: Block) -> bool:
         """Take in a block; False once the hearing is closed."""

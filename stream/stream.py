@@ -18,6 +18,7 @@ HEARTBEAT_NS: Final = 1_000_000_000
 STALLED_NS: Final = 2_000_000_000
 LOST_NS: Final = 10_000_000_000
 FIRST_NS: Final = 30_000_000_000
+DRAIN_NS: Final = 5_000_000_000
 WRONG_RATE_PPM: Final = 5_000
 
 
@@ -44,6 +45,7 @@ class Stream:
         self._supervisor: Final = Supervisor(opening, self._begin, bell)
         self._sessions = 1
         self._stopped = False
+        self._leave_ns = 0
         self._finished = False
         self._due_ns = 0
 
@@ -63,7 +65,8 @@ class Stream:
 
     def stop(self) -> None:
         """Make an end soon: what was heard is still judged."""
-        self._stopped = True
+        if not self._stopped:
+            self._stopped, self._leave_ns = True, time.monotonic_ns() + DRAIN_NS
         self._supervisor.stop()
 
     def join(self) -> None:
@@ -119,6 +122,9 @@ class Stream:
             self._finished, self._due_ns = False, 0
         elif self._supervisor.over:
             yield from self._end(dropped_messages)
+        elif self._stopped and time.monotonic_ns() > self._leave_ns:
+            # Its source hangs; nobody waits for that for ever.
+            yield from self.farewell("stopped", dropped_messages)
         else:
             yield from self._finish()
 
@@ -149,7 +155,7 @@ class Stream:
         """Give up a source from which nothing has come for too long."""
         newest = self._supervisor.hearings[-1]
         patience_ns = LOST_NS if newest.began_ns else FIRST_NS
-        open_still = self._opening.lasting and newest.adopted and not newest.ring.closed
+        open_still = self._opening.lasting and newest.source is not None and not newest.ring.closed
         if open_still and now_ns - newest.newest_ns > patience_ns:
             self._supervisor.give_up(f"no audio came for {patience_ns / 1e9:.0f} s")
 
@@ -179,7 +185,9 @@ class Stream:
         if drift_ppm is not None and abs(drift_ppm) > WRONG_RATE_PPM:
             really_hz = SAMPLE_RATE_HZ * (1 + drift_ppm / 1e6)
             return f"it runs {drift_ppm / 1e4:+.1f} % off its rate ({really_hz:.0f} Hz for {SAMPLE_RATE_HZ}); check it"
-        return self.hearing.source.remark if self.hearing.source else ""
+        # Once, because the source's own thread lets go of it at any moment.
+        source = self.hearing.source
+        return source.remark if source else ""
 
     def _status(self, dropped_messages: int) -> Status:
         hearing, card = self.hearing, self.recognizer.card

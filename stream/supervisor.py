@@ -102,7 +102,7 @@ class Supervisor:
         finally:
             self._close_heard()
             self._leave()
-            self.hearings[-1].adopted = False
+            self.hearings[-1].source = None
         return True
 
     def _listen(self, source: Source) -> None:

@@ -195,7 +195,7 @@ def test_what_nobody_has_foreseen_is_told_and_costs_no_other_stream_anything(rec
 
 
 def test_a_source_that_hangs_keeps_nobody_from_ending(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.engine.DRAIN_S", 0.5)
+    monkeypatch.setattr("stream.stream.DRAIN_NS", 500_000_000)
     monkeypatch.setattr("stream.supervisor.JOIN_S", 0.5)
     freed = threading.Event()
 
@@ -238,4 +238,28 @@ def test_a_stream_takes_the_place_of_another_when_that_has_left(recognizer: Reco
             engine.stop()
     streams = [message.stream for message in messages]
     assert streams == sorted(streams, reverse=True)
+    assert [message.stream for message in messages if isinstance(message, End)] == ["old", "new"]
+
+
+def test_a_source_that_hangs_keeps_nobody_from_taking_its_place(
+    recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.stream.DRAIN_NS", 500_000_000)
+    monkeypatch.setattr("stream.supervisor.JOIN_S", 0.5)
+    freed = threading.Event()
+
+    def hangs(source: MadeSource) -> Iterator[Block]:
+        freed.wait()
+        yield from ()
+
+    engine = Engine(lasting=True)
+    engine.add(opening([hangs]), recognizer, Habits(stream="old"))
+    messages: list[Message] = []
+    for message in engine.run():
+        if not messages:
+            engine.change([Wanted(opening([sound(4.0)]), recognizer, Habits(stream="new"))], ["old"])
+        messages.append(message)
+        if isinstance(message, Window):
+            engine.stop()
+    freed.set()
     assert [message.stream for message in messages if isinstance(message, End)] == ["old", "new"]
