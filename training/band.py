@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from training.augmentation import as_another, decibels, played
 from training.bank import KINDS, Bank
-from training.networks.log_mel import FRAMES, MELS, band_widths
+from training.networks.log_mel import FRAMES, MELS
 from training.stems import shares
 
 # How often none, one, two, three and four instruments play.
@@ -23,12 +24,8 @@ _BAND_SIZES: Final = (0.18, 0.30, 0.32, 0.16, 0.04)
 _BACKGROUNDS: Final = 2
 # Of windows in which no instrument plays, how many hold nothing but the noise of the room.
 _HUSH: Final = 0.15
-_LEAST_LOUDNESS: Final = 1e-3
 _SILENT_DB: Final = -300.0
-_SHORTEST_FRAMES: Final = 45
 _SCALED_ON: Final = 4096
-# How many independent bins of the spectrum a band sums: a Hann window makes one of two neighbours.
-_BAND_BINS: Final = np.maximum(1.0, band_widths() / 2).astype(np.float32)
 
 Rng = np.random.Generator
 
@@ -86,7 +83,7 @@ class Bands(IterableDataset[BandBatch]):
         lessons = np.zeros((self._batch, windows.lessons.shape[1]), np.float32)
         lessons[len(bands) :] = (windows.lessons[rows] - self._lesson_mean) / self._lesson_scale
         return BandBatch(
-            torch.from_numpy(_played(power, rng)),
+            torch.from_numpy(played(power, rng)),
             torch.from_numpy(np.concatenate([band_targets, windows.targets[rows].astype(np.float32)])),
             torch.from_numpy(np.concatenate([~unknown, windows.kinds[rows] != KINDS.index("music")])),
             torch.from_numpy(lessons),
@@ -98,10 +95,13 @@ class Bands(IterableDataset[BandBatch]):
         line_ups = [self._line_up(rng) for _ in range(count)]
         stems = np.stack([stems for stems, _, _ in line_ups])
         gains_db = np.stack([gains for _, gains, _ in line_ups])
-        power = np.exp(self._bank.windows.log_power[stems].astype(np.float32))
-        power *= _decibels(gains_db)[:, :, None, None]
-        power *= _entrances(rng, gains_db.shape)[..., None]
-        return power.sum(axis=1), np.stack([target for _, _, target in line_ups])
+        bands, slots = np.nonzero(gains_db > _SILENT_DB)
+        parts = np.exp(self._bank.windows.log_power[stems[bands, slots]].astype(np.float32))
+        parts = as_another(parts, rng) * decibels(gains_db[bands, slots])[:, None, None]
+        power = np.zeros((count, FRAMES, MELS), np.float32)
+        for band, part in zip(bands, parts, strict=True):
+            power[band] += part
+        return power, np.stack([target for _, _, target in line_ups])
 
     def _line_up(self, rng: Rng) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float32]]:
         """Which solos play, how loud in decibels, and the target."""
@@ -142,61 +142,3 @@ def _background_db(rng: Rng, players: int) -> float:
     if players == 0:
         return float(rng.uniform(-12, 0))
     return float(rng.uniform(-30, 0)) if rng.random() < 0.35 else _SILENT_DB
-
-
-def _entrances(rng: Rng, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Which frames each stem plays in, `[batch, stems, frames]`: one in six enters late or leaves early."""
-    frames = np.arange(FRAMES)
-    cut = rng.integers(_SHORTEST_FRAMES, FRAMES, shape)[..., None]
-    late = rng.random(shape)[..., None]
-    plays = np.where(late < 0.08, frames >= FRAMES - cut, np.where(late < 0.16, frames < cut, True))
-    return plays.astype(np.float32)
-
-
-def _played(power: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
-    """Room noise, microphone, level, and gaps in time and pitch, for a batch `[batch, frames, mels]`."""
-    batch = len(power)
-    loudness = np.maximum(power.mean(axis=(1, 2), keepdims=True), _LEAST_LOUDNESS)
-    noise = _hiss(rng, batch) * _decibels(-rng.uniform(5, 65, (batch, 1, 1))) * loudness
-    heard = (power + noise) * _curves(rng, batch, 3.0) * _low_pass(rng, batch)
-    level = _decibels(rng.uniform(-42, -8, (batch, 1, 1)))
-    return np.asarray(heard * level * _gaps(rng, batch), np.float32)
-
-
-def _hiss(rng: Rng, batch: int) -> NDArray[np.float32]:
-    """Power of steady noise of a smooth random colour, `[batch, frames, mels]`.
-
-    Power in a band is a sum over its bins of exponentially distributed power, so it flickers: the more, the narrower.
-    """
-    flicker = rng.standard_gamma(_BAND_BINS, (batch, FRAMES, MELS), np.float32) / _BAND_BINS
-    return flicker * _curves(rng, batch, 6.0)
-
-
-def _curves(rng: Rng, batch: int, spread_db: float) -> NDArray[np.float32]:
-    """Smooth random gains over pitch, `[batch, 1, mels]`."""
-    knots = rng.normal(0, spread_db, (batch, 6))
-    places = np.linspace(0, 5, MELS)
-    low = np.minimum(places.astype(int), 4)
-    share = places - low
-    return _decibels(knots[:, low] * (1 - share) + knots[:, low + 1] * share)[:, None]
-
-
-def _low_pass(rng: Rng, batch: int) -> NDArray[np.float32]:
-    cutoff = np.where(rng.random((batch, 1, 1)) < 0.15, rng.integers(MELS // 2, MELS, (batch, 1, 1)), MELS)
-    return _decibels(-6.0 * np.maximum(np.arange(MELS) - cutoff, 0))
-
-
-def _gaps(rng: Rng, batch: int) -> NDArray[np.float32]:
-    """Zero up to a tenth of the bands and of the frames (Park et al., "SpecAugment", 2019)."""
-    return _mask(rng, batch, MELS)[:, None, :] * _mask(rng, batch, FRAMES)[:, :, None]
-
-
-def _mask(rng: Rng, batch: int, size: int) -> NDArray[np.float32]:
-    width = rng.integers(0, size // 10 + 1, (batch, 1)) * (rng.random((batch, 1)) < 0.5)
-    start = rng.integers(0, size, (batch, 1))
-    places = np.arange(size)
-    return ((places < start) | (places >= start + width)).astype(np.float32)
-
-
-def _decibels(decibels: NDArray[np.float64]) -> NDArray[np.float32]:
-    return np.asarray(10 ** (decibels / 10), np.float32)

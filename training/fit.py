@@ -20,6 +20,7 @@ from models.errors import DataError, OptionError
 from training.bank import Bank
 from training.batches import Batches
 from training.library import Library
+from training.networks.mel_cnn import MelCNN
 from training.recipe import Recipe
 from training.run import RunFolder
 from training.splits import Splits, refuse_heard
@@ -80,10 +81,16 @@ def fit(
 def _go_on_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:
     config = base.config()
     refuse_heard(config.heard, splits, base.folder)
-    mine, theirs = ((each.network, each.labels) for each in (tagger.recipe, config.recipe))
-    if mine != theirs:
-        raise DataError(f"{base.folder} is of another network or other labels than {tagger.recipe.name}")
-    tagger.network.load_state_dict(load(config.recipe, base.best_checkpoint()).network.state_dict())
+    strange = DataError(f"{base.folder} is of another network or other labels than {tagger.recipe.name}")
+    if config.recipe.labels != tagger.recipe.labels:
+        raise strange
+    learnt = load(config.recipe, base.best_checkpoint()).network.state_dict()
+    try:
+        tagger.network.load_state_dict(
+            tagger.network.begun() | learnt if isinstance(tagger.network, MelCNN) else learnt
+        )
+    except RuntimeError as error:
+        raise strange from error
 
 
 def load(recipe: Recipe, checkpoint: Path) -> Tagger:

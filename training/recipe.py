@@ -18,6 +18,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     network: Literal[
         "raw-cnn",
         "mel-cnn",
+        "deep-mel-cnn",
         "padded-mel-cnn",
         "mel-crnn",
         "raw-transfer",

@@ -60,5 +60,5 @@ def trained(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory,
 
 def little(corpus: Path, cache: Path, **changes: int) -> list[str]:
     """Options for a short training."""
-    amounts = {"epochs": 6, "epoch-windows": 256, "bank-windows": 128} | changes
+    amounts = {"epochs": 10, "epoch-windows": 256, "bank-windows": 128} | changes
     return ["--data", str(corpus), "--cache", str(cache), *(f"--{key}={value}" for key, value in amounts.items())]

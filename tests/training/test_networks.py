@@ -54,6 +54,7 @@ def test_the_raw_network_hears_the_same_at_any_level(audio: torch.Tensor) -> Non
 
 def test_the_raw_network_learns_from_a_batch_of_two(audio: torch.Tensor) -> None:
     """One step, every weight; its training in full takes too long here."""
+    torch.manual_seed(20)
     tagger = Tagger(recipes.find("solo-rawcnn"))
     loss = tagger.loss(tagger.network(torch.cat([audio, audio.flip(2)])), torch.eye(4)[:2])
     gradients = torch.autograd.grad(loss, list(tagger.network.parameters()))
@@ -116,3 +117,18 @@ def test_the_default_network_hears_silence_and_clipping(audio: torch.Tensor) -> 
     network = MelCNN(11).eval()
     with torch.inference_mode():
         assert network(torch.cat([0 * audio, audio, audio.sign()])).isfinite().all()
+
+
+def test_a_deeper_network_begins_as_the_one_it_goes_on_from(audio: torch.Tensor) -> None:
+    shallow, deep = MelCNN(11).eval(), MelCNN(11, deep=True).eval()
+    assert parameters(deep) > 1.5 * parameters(shallow)
+    deep.load_state_dict(deep.begun() | shallow.state_dict())
+    with torch.inference_mode():
+        torch.testing.assert_close(deep(audio), shallow(audio))
+
+
+def test_what_deepens_a_network_learns(audio: torch.Tensor) -> None:
+    network = MelCNN(11, deep=True).train()
+    gradients = torch.autograd.grad(network(torch.cat([audio, audio.flip(2)])).sum(), list(network.parameters()))
+    moved = {name for (name, _), gradient in zip(network.named_parameters(), gradients, strict=True) if gradient.any()}
+    assert {name for name in network.begun() if name.endswith("7.weight")} <= moved

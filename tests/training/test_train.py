@@ -35,7 +35,7 @@ def test_a_run_learns(trained: RunFolder) -> None:
     with (trained.folder / "log" / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     losses = [float(row["train_loss"]) for row in rows if row["train_loss"]]
-    assert len(losses) == 6
+    assert len(losses) == 10
     assert losses[-1] < losses[0] / 2
 
 
@@ -52,7 +52,7 @@ def test_what_it_learnt_holds_for_players_it_never_heard(trained: RunFolder, cac
 
 def test_a_run_keeps_what_it_was_made_of(trained: RunFolder, corpus: Path) -> None:
     config = trained.config()
-    assert (config.recipe.epochs, config.recipe.epoch_windows, config.recipe.bank_windows) == (6, 256, 128)
+    assert (config.recipe.epochs, config.recipe.epoch_windows, config.recipe.bank_windows) == (10, 256, 128)
     assert config.data == (str(corpus),)
     assert not {*config.train} & {*config.validation, *config.test}
     assert len(config.train) + len(config.validation) + len(config.test) == 24

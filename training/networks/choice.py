@@ -19,10 +19,11 @@ Network = RawCNN | MelCNN | MelCRNN | Transfer | Forest
 _MAKERS: Final[dict[str, Callable[[int], Network]]] = {
     "raw-cnn": RawCNN,
     "mel-cnn": MelCNN,
-    "padded-mel-cnn": lambda labels: MelCNN(labels, padded=True),
+    "deep-mel-cnn": lambda labels: MelCNN(labels, deep=True),
+    "padded-mel-cnn": lambda labels: MelCNN(labels, deep=True, padded=True),
     "mel-crnn": MelCRNN,
     "raw-transfer": lambda labels: Transfer(RawCNN(labels), labels),
-    "mel-transfer": lambda labels: Transfer(MelCNN(labels), labels),
+    "mel-transfer": lambda labels: Transfer(MelCNN(labels, deep=True), labels),
     "raw-forest": lambda labels: Forest(Samples(), labels),
     "mel-forest": lambda labels: Forest(MelStatistics(), labels),
 }

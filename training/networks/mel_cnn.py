@@ -1,5 +1,7 @@
 """The default network: a small convolutional network over log-mel frames."""
 
+from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -8,6 +10,9 @@ from torch import Tensor, nn
 from training.networks.log_mel import LogMel, MelPower
 
 FEATURES: Final = 2 * 320
+_DEEPER: Final = {10: (80, 1), 11: (144, 2)}
+"""After which layer how many blocks of which width deepen the network."""
+_DEEPENS: Final = "deeper"
 
 
 class MelCNN(nn.Module):
@@ -16,20 +21,25 @@ class MelCNN(nn.Module):
     No padding in time: what a frame contributes does not depend on where in the window it stands.
 
     Args:
+        deep: with blocks that are nothing at first, so that it can go on from what one without them has learnt.
         padded: pad in time all the same, to learn what going without costs.
 
     Shape: `[batch, 2, 132300]` -> `[batch, labels]`
     """
 
-    def __init__(self, labels: int, *, padded: bool = False) -> None:
+    def __init__(self, labels: int, *, deep: bool = False, padded: bool = False) -> None:
         super().__init__()
         self.power = MelPower()
-        self.classifier = MelClassifier(labels, padded=padded)
+        self.classifier = MelClassifier(labels, deep=deep, padded=padded)
 
     def forward(self, audio: Tensor) -> Tensor:
         """Logits of a batch of windows."""
         logits: Tensor = self.classifier(self.power(audio))
         return logits
+
+    def begun(self) -> dict[str, Tensor]:
+        """Weights of the blocks that are nothing at first: what a less deep network, to go on from, does not have."""
+        return {name: value for name, value in self.state_dict().items() if _DEEPENS in name}
 
     def behead(self) -> int:
         """Give features instead of logits from now on; return how many."""
@@ -43,9 +53,9 @@ class MelClassifier(nn.Module):
     Shape: `[batch, frames, 64]` -> `[batch, labels]`
     """
 
-    def __init__(self, labels: int, *, padded: bool = False) -> None:
+    def __init__(self, labels: int, *, deep: bool = False, padded: bool = False) -> None:
         super().__init__()
-        self.features = nn.Sequential(
+        layers: list[nn.Module] = [
             LogMel(),
             nn.BatchNorm2d(1),
             *_convolution(1, 16, kernel=5, stride=2, padded=padded),
@@ -58,7 +68,8 @@ class MelClassifier(nn.Module):
             nn.BatchNorm2d(320),
             nn.ReLU(),
             nn.Flatten(2),
-        )
+        ]
+        self.features = nn.Sequential(_deepened(layers)) if deep else nn.Sequential(*layers)
         self.dropout = nn.Dropout(0.2)
         self.head = nn.Linear(FEATURES, labels)
 
@@ -80,23 +91,32 @@ class MelClassifier(nn.Module):
 class InvertedResidual(nn.Module):
     """Widen, filter each channel by itself, narrow; add the input where the shape allows it.
 
-    Source: Sandler et al., "MobileNetV2" (CVPR 2018). Padded in frequency only, so a frame is lost at either end.
+    Source: Sandler et al., "MobileNetV2" (CVPR 2018). Padded in frequency only, so a frame is lost at either end, or
+    none where the filters are of a single frame.
 
     Shape: `[batch, channels, mels, frames]` -> `[batch, width, mels / stride, (frames - 2) / stride]`
     """
 
     def __init__(
-        self, channels: int, width: int, *, expand: int, stride: tuple[int, int] = (1, 1), padded: bool = False
+        self,
+        channels: int,
+        width: int,
+        *,
+        expand: int,
+        stride: tuple[int, int] = (1, 1),
+        frames: int = 3,
+        padded: bool = False,
     ) -> None:
         super().__init__()
         inner = channels * expand
         self.adds = stride == (1, 1) and channels == width
-        self.lost = slice(None) if padded else slice(1, -1)
+        margin = frames // 2
+        self.lost = slice(None) if padded or not margin else slice(margin, -margin)
         self.body = nn.Sequential(
             nn.Conv2d(channels, inner, 1, bias=False),
             nn.BatchNorm2d(inner),
             nn.ReLU(),
-            nn.Conv2d(inner, inner, 3, stride, padding=(1, int(padded)), groups=inner, bias=False),
+            nn.Conv2d(inner, inner, (3, frames), stride, (1, margin * padded), groups=inner, bias=False),
             nn.BatchNorm2d(inner),
             nn.ReLU(),
             nn.Conv2d(inner, width, 1, bias=False),
@@ -116,3 +136,19 @@ def _convolution(channels: int, width: int, *, kernel: int, stride: int, padded:
         nn.BatchNorm2d(width),
         nn.ReLU(),
     ]
+
+
+def _deepened(layers: Sequence[nn.Module]) -> OrderedDict[str, nn.Module]:
+    """Layers by number, and between them blocks that look at one frame at a time and add nothing at first.
+
+    Goyal et al., "Accurate, Large Minibatch SGD" (2017): a block's last scale begins at zero.
+    """
+    named: OrderedDict[str, nn.Module] = OrderedDict()
+    for place, layer in enumerate(layers):
+        named[str(place)] = layer
+        width, count = _DEEPER.get(place, (0, 0))
+        for k in range(count):
+            block = InvertedResidual(width, width, expand=2, frames=1)
+            nn.init.zeros_(block.body.get_submodule("7").get_parameter("weight"))
+            named[f"{place}-{_DEEPENS}-{k}"] = block
+    return named

@@ -6,7 +6,7 @@ from training.recipe import Recipe
 RECIPE = Recipe(
     name="band-melcnn",
     description="A small convolutional network over log-mel frames names each of eleven instruments.",
-    network="mel-cnn",
+    network="deep-mel-cnn",
     material="band",
     task="multi-label",
     labels=tuple(NAMES),

@@ -1,0 +1,105 @@
+"""Augmentation of mel power: every stem and every band sounds as if played elsewhere, on another instrument, later."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.networks.log_mel import FRAMES, MELS, band_widths
+
+_LEAST_LOUDNESS: Final = 1e-3
+_SHORTEST_FRAMES: Final = 45
+# How much the tone colour of a stem, and of all of them together, is bent up and down.
+_STEM_DB: Final = 3.0
+_BAND_DB: Final = 3.0
+_STRETCHED: Final = 0.2
+# How many independent bins of the spectrum a band sums: a Hann window makes one of two neighbours.
+_BAND_BINS: Final = np.maximum(1.0, band_widths() / 2).astype(np.float32)
+
+Rng = np.random.Generator
+
+
+def as_another(stems: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+    """Stems in another tone colour, a little higher or lower, slower or faster, and some of them late.
+
+    Shape: `[stems, 148, 64]`, mel power, before and after.
+    """
+    count = len(stems)
+    warped = _moved(_stretched(stems, rng), rng)
+    return np.asarray(warped * _curves(rng, count, _STEM_DB) * _entrances(rng, count)[..., None], np.float32)
+
+
+def played(power: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+    """Room noise, microphone, level, and gaps in time and pitch, for a batch `[batch, frames, mels]`."""
+    batch = len(power)
+    loudness = np.maximum(power.mean(axis=(1, 2), keepdims=True), _LEAST_LOUDNESS)
+    noise = _hiss(rng, batch) * decibels(-rng.uniform(5, 65, (batch, 1, 1))) * loudness
+    heard = (power + noise) * _curves(rng, batch, _BAND_DB) * _low_pass(rng, batch)
+    level = decibels(rng.uniform(-42, -8, (batch, 1, 1)))
+    return np.asarray(heard * level * _gaps(rng, batch), np.float32)
+
+
+def decibels(gains: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Factors of power."""
+    return np.asarray(10 ** (gains / 10), np.float32)
+
+
+def _stretched(stems: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+    """Time runs up to a fifth faster or slower, about a moment of its own; what would be outside is mirrored."""
+    count = len(stems)
+    speed = 1 + rng.uniform(-_STRETCHED, _STRETCHED, (count, 1))
+    centre = rng.integers(0, FRAMES, (count, 1))
+    frames = np.abs(np.rint(centre + (np.arange(FRAMES) - centre) * speed).astype(np.int64))
+    frames = np.where(frames >= FRAMES, 2 * (FRAMES - 1) - frames, frames)
+    return np.asarray(stems[np.arange(count)[:, None], frames])
+
+
+def _moved(stems: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+    """A mel band up, down or neither; the outermost is repeated. Never by parts of a band: that would blur."""
+    moved = rng.integers(-1, 2, (len(stems), 1))
+    bands = np.clip(np.arange(MELS) - moved, 0, MELS - 1)
+    return np.take_along_axis(stems, bands[:, None, :], axis=2)
+
+
+def _entrances(rng: Rng, stems: int) -> NDArray[np.float32]:
+    """Which frames each stem plays in, `[stems, frames]`: one in six enters late or leaves early."""
+    frames = np.arange(FRAMES)
+    cut = rng.integers(_SHORTEST_FRAMES, FRAMES, (stems, 1))
+    late = rng.random((stems, 1))
+    plays = np.where(late < 0.08, frames >= FRAMES - cut, np.where(late < 0.16, frames < cut, True))
+    return plays.astype(np.float32)
+
+
+def _hiss(rng: Rng, batch: int) -> NDArray[np.float32]:
+    """Power of steady noise of a smooth random colour, `[batch, frames, mels]`.
+
+    Power in a band is a sum over its bins of exponentially distributed power, so it flickers: the more, the narrower.
+    """
+    flicker = rng.standard_gamma(_BAND_BINS, (batch, FRAMES, MELS), np.float32) / _BAND_BINS
+    return flicker * _curves(rng, batch, 6.0)
+
+
+def _curves(rng: Rng, batch: int, spread_db: float) -> NDArray[np.float32]:
+    """Smooth random gains over pitch, `[batch, 1, mels]`."""
+    knots = rng.normal(0, spread_db, (batch, 6))
+    places = np.linspace(0, 5, MELS)
+    low = np.minimum(places.astype(int), 4)
+    share = places - low
+    return decibels(knots[:, low] * (1 - share) + knots[:, low + 1] * share)[:, None]
+
+
+def _low_pass(rng: Rng, batch: int) -> NDArray[np.float32]:
+    cutoff = np.where(rng.random((batch, 1, 1)) < 0.15, rng.integers(MELS // 2, MELS, (batch, 1, 1)), MELS)
+    return decibels(-6.0 * np.maximum(np.arange(MELS) - cutoff, 0))
+
+
+def _gaps(rng: Rng, batch: int) -> NDArray[np.float32]:
+    """Zero up to a tenth of the bands and of the frames (Park et al., "SpecAugment", 2019)."""
+    return _mask(rng, batch, MELS)[:, None, :] * _mask(rng, batch, FRAMES)[:, :, None]
+
+
+def _mask(rng: Rng, batch: int, size: int) -> NDArray[np.float32]:
+    width = rng.integers(0, size // 10 + 1, (batch, 1)) * (rng.random((batch, 1)) < 0.5)
+    start = rng.integers(0, size, (batch, 1))
+    places = np.arange(size)
+    return ((places < start) | (places >= start + width)).astype(np.float32)
