@@ -110,7 +110,7 @@ def test_channels_are_heard_as_their_mean(audio: torch.Tensor) -> None:
 def test_the_default_network_is_small() -> None:
     tagger = Tagger(recipes.find("band-melcnn")).eval()
     assert parameters(tagger.network) < 1_000_000
-    assert 0 < count_macs(tagger) < 40_000_000
+    assert 0 < count_macs(tagger) - count_macs(MelPower()) < 40_000_000
 
 
 def test_the_default_network_hears_silence_and_clipping(audio: torch.Tensor) -> None:

@@ -18,6 +18,8 @@ HOP: Final = 441
 FLOOR: Final = 1e-8
 _DECIMATION: Final = 2
 _TAPS: Final = 32
+# A window is a whole number of rows, and a hop of the decimated window too.
+_ROW: Final = 60
 _RADIX: Final = 32
 _LOW_HZ: Final = 40.0
 _HIGH_HZ: Final = 10_500.0
@@ -27,15 +29,15 @@ FRAMES: Final = ((WINDOW_SAMPLES - _TAPS) // _DECIMATION + 1 - FFT) // HOP + 1
 class MelPower(nn.Module):
     """Mean of the channels, decimated to 22.05 kHz, as power in 64 mel bands every 20 ms (46 ms Hann frames).
 
-    Frames do not depend on the window's edges: there is no padding in time.
+    Frames do not depend on the window's edges: there is no padding in time. Decimation and framing are of rows joined
+    to the start of the next, in a third of the time of a convolution of one channel and a gather.
 
     Shape: `[batch, 2, 132300]` -> `[batch, 148, 64]`, full scale near 1.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        taps = torch.from_numpy(firwin(_TAPS, 0.92 / _DECIMATION)).float()
-        self.register_buffer("taps", taps.reshape(1, 1, 1, _TAPS), persistent=False)
+        self.register_buffer("decimation", _decimation(), persistent=False)
         self.fourier = RealFourier()
         window = torch.hann_window(FFT)
         self.register_buffer("window", window / window.sum() * 2, persistent=False)
@@ -43,11 +45,23 @@ class MelPower(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Mel power of a batch of windows."""
-        mono = audio.mean(dim=1)[:, None, None]
-        decimated = nn.functional.conv2d(mono, self.get_buffer("taps"), stride=(1, _DECIMATION))
-        frames = decimated.flatten(1).unfold(1, FFT, HOP) * self.get_buffer("window")
-        power: Tensor = self.fourier(frames)
+        batch = audio.shape[0]
+        summed = nn.functional.pad(audio[:, 0] + audio[:, 1], (0, _ROW))
+        rows = summed.reshape(batch, -1, _ROW)
+        joined = torch.cat([rows[:, :-1], rows[:, 1:, : _TAPS - _DECIMATION]], dim=2)
+        hops = (joined @ self.get_buffer("decimation")).reshape(batch, -1, HOP)
+        frames = torch.cat([hops[:, :-2], hops[:, 1:-1], hops[:, 2:, : FFT - 2 * HOP]], dim=2)
+        power: Tensor = self.fourier(frames * self.get_buffer("window"))
         return power @ self.get_buffer("bands")
+
+
+def _decimation() -> Tensor:
+    """The low-pass for a row of both channels' sum and the start of the next row, `[90, 30]`; it halves the sum."""
+    taps = torch.from_numpy(firwin(_TAPS, 0.92 / _DECIMATION)).float() / 2
+    filters = torch.zeros(_ROW // _DECIMATION, _ROW + _TAPS - _DECIMATION)
+    for place, row in enumerate(filters):
+        row[_DECIMATION * place : _DECIMATION * place + _TAPS] = taps
+    return filters.T.contiguous()
 
 
 def band_widths() -> NDArray[np.float32]:
@@ -111,7 +125,7 @@ class RealFourier(nn.Module):
         columns = torch.cat([inner[:, :half], inner[:, half:]], dim=2).transpose(0, 1)
         spectrum = columns @ self.get_buffer("second")
         real, imaginary = spectrum.chunk(2, dim=-1)
-        power = real.square() + imaginary.square()
+        power = real * real + imaginary * imaginary
         return power.transpose(0, 1).reshape(batch, count, -1)
 
     def reorder(self, bands: Tensor) -> Tensor:
