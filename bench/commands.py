@@ -55,6 +55,7 @@ def throughput(
     batches: str = "1,2,4,8,16",
     threads: str = "1,2",
     seconds: float = 5.0,
+    peer: Annotated[list[str] | None, Parameter(negative=())] = None,
     provider: str | None = None,
     json: Json = None,
 ) -> None:
@@ -67,13 +68,14 @@ def throughput(
         batches: Batch sizes, separated by commas.
         threads: Threads within one operation, separated by commas.
         seconds: How long to measure each of them.
+        peer: Another's tagger to time beside it, as in yamnet=FILE.tflite; needs the extra peers.
         provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
         json: A file to write the result to as JSON, or - for standard output.
     """
     check_writable(json)
     sizes = parse_numbers(batches, "--batches", LARGEST_BATCH)
     counts = parse_numbers(threads, "--threads", MOST_THREADS)
-    result = measure_throughput(model, sizes, counts, seconds, provider)
+    result = measure_throughput(model, sizes, counts, seconds, provider, peer or [])
     _tell(result, json)
     for cell in result.cells:
         if not cell.agrees:

@@ -52,6 +52,18 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """Whether that is within the tolerance."""
 
 
+class PeerCell(msgspec.Struct, frozen=True, kw_only=True):
+    """Another's tagger, one window at a time on one thread."""
+
+    name: str
+    windows_per_s: float
+    """Median over the rounds."""
+    slowest_per_s: float
+    fastest_per_s: float
+    ratio: float
+    """To the reference, as those of the cells."""
+
+
 class ThroughputResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="throughput"):
     """How many windows the recogniser judges in a second."""
 
@@ -64,6 +76,7 @@ class ThroughputResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="ben
     tolerance: float
     """The largest difference from the reference's probabilities that is allowed."""
     cells: tuple[Cell, ...]
+    peers: tuple[PeerCell, ...] = ()
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.conditions import Conditions
-from bench.results import Cell, LatencyResult, Point, Result, SoakResult, ThroughputResult
+from bench.results import Cell, LatencyResult, PeerCell, Point, Result, SoakResult, ThroughputResult
 from bench.summary import Summary
 
 
@@ -67,7 +67,7 @@ def _throughput(result: ThroughputResult, heard_by: str) -> Grid:
         f"are to one window at a time on one thread; {result.tolerance:.0e} is allowed."
     )
     headings = ("batch", "threads", "windows/s", "slowest", "fastest", "ratio", "max difference")
-    return Grid(f"Throughput of {heard_by}", caption, headings, tuple(map(_cell, result.cells)))
+    return Grid(f"Throughput of {heard_by}", caption, headings, (*map(_cell, result.cells), *map(_peer, result.peers)))
 
 
 def _soak(result: SoakResult, heard_by: str) -> Grid:
@@ -89,6 +89,11 @@ def _cell(cell: Cell) -> tuple[str, ...]:
     rates = (f"{rate:.1f}" for rate in (cell.windows_per_s, cell.slowest_per_s, cell.fastest_per_s))
     verdict = difference if cell.agrees else f"{difference} TOO LARGE"
     return str(cell.batch), str(cell.threads), *rates, f"{cell.ratio:.2f}", verdict
+
+
+def _peer(cell: PeerCell) -> tuple[str, ...]:
+    rates = (f"{rate:.1f}" for rate in (cell.windows_per_s, cell.slowest_per_s, cell.fastest_per_s))
+    return cell.name, "1", *rates, f"{cell.ratio:.2f}", "-"
 
 
 def _point(point: Point) -> tuple[str, ...]:

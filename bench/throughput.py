@@ -2,14 +2,17 @@
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.conditions import load_now, observe
-from bench.results import Cell, ThroughputResult
+from bench.peer import Peer
+from bench.results import Cell, PeerCell, ThroughputResult
 from models.card import MAX_DIFFERENCE
 from models.errors import OptionError
 from models.signal import CHANNELS, WINDOW_SAMPLES
@@ -32,9 +35,18 @@ class Setting(NamedTuple):
 
 REFERENCE: Final = Setting(batch=1, threads=1)
 
+Key = TypeVar("Key", bound=Hashable)
+Turn = tuple[int, Callable[[], object]]
+"""How many windows are judged at a time, and what judges them."""
+
 
 def measure_throughput(
-    model: str, batches: Sequence[int], threads: Sequence[int], seconds: float, provider: str | None
+    model: str,
+    batches: Sequence[int],
+    threads: Sequence[int],
+    seconds: float,
+    provider: str | None,
+    peers: Sequence[str] = (),
 ) -> ThroughputResult:
     """Measure every batch size on every number of threads, and the reference even if nobody asked for it.
 
@@ -46,27 +58,35 @@ def measure_throughput(
         threads: threads within one operation, each from 1.
         seconds: how long to measure each cell, over all rounds; a turn is one batch or more.
         provider: the onnxruntime provider, or None for the best that runs.
+        peers: others' taggers to time in the same rounds, as NAME=FILE.tflite.
 
     Raises:
         WhoplaysError: an option makes no sense, or the model cannot be run.
     """
     if not 0 < seconds < float("inf"):
         raise OptionError(f"measuring for {seconds} s makes no sense; give more than 0")
+    others = [Peer(text) for text in peers]
     load = load_now()
     settings = list(dict.fromkeys((REFERENCE, *itertools.starmap(Setting, itertools.product(batches, threads)))))
     recognizers = _load(model, settings, provider)
     note(f"measuring {len(settings)} cells, each for {seconds:g} s or more")
     audio = _noise(max(setting.batch for setting in settings))
-    rates = _take_turns(settings, recognizers, audio, seconds / ROUNDS)
+    turns: dict[Setting | str, Turn] = {
+        setting: (setting.batch, partial(recognizers[setting.threads].recognize, audio[: setting.batch]))
+        for setting in settings
+    }
+    turns |= {peer.name: (1, peer.judge_window) for peer in others}
+    rates = _take_turns(turns, seconds / ROUNDS)
     card, running = recognizers[1].card, recognizers[1].provider
     info = ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12])
     return ThroughputResult(
-        command=_command(model, batches, threads, seconds, provider),
+        command=_command(model, batches, threads, seconds, provider, peers),
         conditions=observe(info, running, load),
         rounds=ROUNDS,
         seconds_per_cell=seconds,
         tolerance=MAX_DIFFERENCE,
-        cells=judge(rates, differences(settings, recognizers, audio)),
+        cells=judge({setting: rates[setting] for setting in settings}, differences(settings, recognizers, audio)),
+        peers=tuple(_beside(peer.name, rates[peer.name], rates[REFERENCE]) for peer in others),
     )
 
 
@@ -113,22 +133,32 @@ def _load(model: str, settings: Sequence[Setting], provider: str | None) -> dict
     return {count: Recognizer.load(model, provider, batches=sorted(batches), threads=count) for count in counts}
 
 
-def _take_turns(
-    settings: Sequence[Setting], recognizers: Mapping[int, Recognizer], audio: Floats, turn_s: float
-) -> dict[Setting, list[float]]:
-    rates: dict[Setting, list[float]] = {setting: [] for setting in settings}
+def _beside(name: str, rates: Sequence[float], reference: Sequence[float]) -> PeerCell:
+    median = float(np.median(rates))
+    return PeerCell(
+        name=name,
+        windows_per_s=round(median, 3),
+        slowest_per_s=round(min(rates), 3),
+        fastest_per_s=round(max(rates), 3),
+        ratio=round(median / float(np.median(reference)), 3),
+    )
+
+
+def _take_turns(turns: Mapping[Key, Turn], turn_s: float) -> dict[Key, list[float]]:
+    rates: dict[Key, list[float]] = {who: [] for who in turns}
     order = np.random.default_rng(0)
-    for place in itertools.chain.from_iterable(order.permutation(len(settings)) for _ in range(ROUNDS)):
-        setting = settings[place]
-        rates[setting].append(_windows_per_s(recognizers[setting.threads], audio[: setting.batch], turn_s))
+    everybody = list(turns)
+    for place in itertools.chain.from_iterable(order.permutation(len(everybody)) for _ in range(ROUNDS)):
+        rates[everybody[place]].append(_windows_per_s(turns[everybody[place]], turn_s))
     return rates
 
 
-def _windows_per_s(recognizer: Recognizer, audio: Floats, turn_s: float) -> float:
+def _windows_per_s(turn: Turn, turn_s: float) -> float:
+    at_a_time, judge_them = turn
     started_ns, elapsed_ns, windows = time.perf_counter_ns(), 0, 0
     while elapsed_ns < turn_s * 1e9:
-        recognizer.recognize(audio)
-        windows += len(audio)
+        judge_them()
+        windows += at_a_time
         elapsed_ns = time.perf_counter_ns() - started_ns
     return windows * 1e9 / elapsed_ns
 
@@ -137,7 +167,15 @@ def _noise(windows: int) -> Floats:
     return LEVEL * np.random.default_rng(0).standard_normal((windows, CHANNELS, WINDOW_SAMPLES), np.float32)
 
 
-def _command(model: str, batches: Sequence[int], threads: Sequence[int], seconds: float, provider: str | None) -> str:
+def _command(
+    model: str,
+    batches: Sequence[int],
+    threads: Sequence[int],
+    seconds: float,
+    provider: str | None,
+    peers: Sequence[str],
+) -> str:
     lists = f"--batches {','.join(map(str, batches))} --threads {','.join(map(str, threads))}"
     options = f"--model {model} {lists} --seconds {seconds:g}"
-    return f"whoplays bench throughput {options}" + (f" --provider {provider}" if provider else "")
+    others = "".join(f" --peer {name}={Path(file).name}" for name, _, file in (peer.partition("=") for peer in peers))
+    return f"whoplays bench throughput {options}" + (f" --provider {provider}" if provider else "") + others

@@ -1,4 +1,5 @@
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from bench.peer import Peer
+from bench.tables import lay_out
 from bench.throughput import REFERENCE, ROUNDS, Setting, judge, measure_throughput
-from models.errors import ModelError, OptionError
+from models.errors import DataError, ModelError, OptionError
 from stream.recognizer import Recognizer
 
 Floats = npt.NDArray[np.float32]
@@ -52,6 +55,30 @@ def test_what_is_no_number_does_not_agree() -> None:
 def test_a_time_that_makes_no_sense_is_refused(model: Path, seconds: float) -> None:
     with pytest.raises(OptionError, match="measuring for"):
         measure_throughput(str(model), (1,), (1,), seconds, "cpu")
+
+
+@pytest.mark.parametrize("peer", ["yamnet", "=file", "yamnet=nowhere.tflite"])
+def test_a_peer_that_is_not_there_is_refused(model: Path, peer: str) -> None:
+    with pytest.raises(OptionError, match=f"--peer {peer}: "):
+        measure_throughput(str(model), (1,), (1,), 0.01, "cpu", [peer])
+
+
+def test_a_peer_that_is_no_tagger_is_refused(model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert", reason="the extra peers is not installed")
+    (tmp_path / "yamnet.tflite").write_bytes(b"no model at all")
+    with pytest.raises(DataError, match="is no tagger"):
+        measure_throughput(str(model), (1,), (1,), 0.01, "cpu", [f"yamnet={tmp_path / 'yamnet.tflite'}"])
+
+
+def test_a_peer_takes_its_turns_beside_the_recogniser(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that needs a hundredth of a second judges no more than a hundred windows in one."""
+    monkeypatch.setattr(Peer, "judge_window", lambda _: time.sleep(0.01))
+    result = measure_throughput(str(model), (1,), (1,), 0.1, "cpu", [f"slow={__file__}"])
+    (slow,) = result.peers
+    assert (slow.name, slow.fastest_per_s <= 100) == ("slow", True)
+    assert slow.ratio == pytest.approx(slow.windows_per_s / result.cells[0].windows_per_s, abs=1e-3)
+    assert result.command.endswith(f"--peer slow={Path(__file__).name}")
+    assert lay_out(result).rows[-1][:2] == ("slow", "1")
 
 
 def test_an_unknown_model_is_refused() -> None:
