@@ -1,6 +1,7 @@
 """`whoplays concerts`."""
 
 import csv
+import re
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,6 +20,7 @@ from training.library import Library
 from training.run import RunFolder
 
 _COLUMNS: Final = ("path", "labels", "group", "source", "licence", "start_s", "end_s")
+_NAME: Final = re.compile(r"concert\d+\.flac")
 _CONSOLE: Final = Console(stderr=True)
 
 
@@ -46,6 +48,7 @@ def concerts(
     """
     if count < 1 or not 0.5 <= minutes <= 60:
         raise OptionError("--count must be 1 or more, and --minutes from 0.5 to 60")
+    _refuse_others(folder / "index.csv")
     clips, labels = _unheard([clip for each in data for clip in open_corpus(each).clips()], run)
     library = Library(cache)
     good, skipped = library.readable(clips)
@@ -73,6 +76,22 @@ def _unheard(clips: list[Clip], run: Path | None) -> tuple[list[Clip], tuple[str
     config = RunFolder(run).config()
     heard = config.heard
     return [clip for clip in clips if clip.group not in heard], config.recipe.labels
+
+
+def _refuse_others(index: Path) -> None:
+    """See that an index which would be written over is of concerts: what somebody wrote by hand is not made again.
+
+    Raises:
+        DataError: it lists anything else.
+    """
+    if not index.is_file():
+        return
+    try:
+        names = [row.partition(",")[0] for row in index.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{index} cannot be read: {error}") from error
+    if not all(name == _COLUMNS[0] or _NAME.fullmatch(name) for name in names):
+        raise DataError(f"{index} lists other recordings than concerts; choose another folder for them")
 
 
 def _write(folder: Path, number: int, made: Concert) -> str:

@@ -107,3 +107,20 @@ def test_what_makes_no_sense_is_one_line(
     assert leaving.value.code
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("whoplays: --count must be 1 or more")
+
+
+def test_an_index_of_other_recordings_is_not_written_over(
+    corpus: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Labels that somebody wrote by hand are not made again; concerts are."""
+    given = ["--data", str(corpus), "--cache", str(cache), "--count=1", "--minutes=0.5"]
+    for _ in range(2):
+        whoplays.main(["concerts", str(tmp_path / "made"), *given])
+    capfd.readouterr()
+    before = (corpus / "index.csv").read_bytes()
+    with pytest.raises(SystemExit):
+        whoplays.main(["concerts", str(corpus), *given])
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.endswith("lists other recordings than concerts; choose another folder for them")
+    assert (corpus / "index.csv").read_bytes() == before
+    assert not (corpus / "concert01.flac").exists()

@@ -37,7 +37,7 @@ class RenderedFolder:
         manifest: What it is rendered from.
 
     Raises:
-        OptionError: it was begun from something else.
+        OptionError: it was begun from something else, or lists recordings that were not rendered.
         DataError: it cannot be written.
     """
 
@@ -47,6 +47,7 @@ class RenderedFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not path.exists():
+                _refuse_others(folder / "index.csv")
                 path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
             begun = msgspec.json.decode(path.read_bytes(), type=Manifest)
         except (OSError, msgspec.DecodeError) as error:
@@ -91,6 +92,12 @@ class RenderedFolder:
         except OSError as error:
             raise DataError(f"{path} cannot be written: {error}") from error
         return len(rows)
+
+
+def _refuse_others(index: Path) -> None:
+    """What somebody wrote by hand is not written over."""
+    if index.exists():
+        raise OptionError(f"{index} was not made by whoplays render, and would be lost; choose another folder")
 
 
 def _row(plan: Plan) -> tuple[str, ...]:

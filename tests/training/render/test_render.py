@@ -75,6 +75,18 @@ def test_a_folder_is_never_mixed(
     assert "was begun with other sources, scores or seed" in capsys.readouterr().err
 
 
+def test_an_index_that_was_not_rendered_is_not_written_over(
+    tmp_path: Path, scores: Path, samples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = tmp_path / "index.csv"
+    index.write_text("path,labels,group\nanna.wav,violin,anna\n")
+    with pytest.raises(SystemExit):
+        render(tmp_path, scores, samples, clips=1)
+    assert f"{index} was not made by whoplays render" in capsys.readouterr().err
+    assert "anna.wav" in index.read_text()
+    assert not (tmp_path / "manifest.json").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
