@@ -15,6 +15,7 @@ from training.examination import Examination, Sheets, able, ask, prepare
 from training.findings import Excerpts, Hearing, Report
 from training.judging import Marked, Marks, cross_tuned, figures, judge, mark, tune
 from training.library import Library
+from training.run import groups
 from training.scores import Thresholds
 from training.sitting import Paper
 
@@ -117,12 +118,13 @@ def _report(
         runs=tuple(dict.fromkeys(share.judges[k].name for share in shares)),
         clips=len(clips),
         sources=len({clip.source for clip in clips}),
-        groups=len({clip.group for clip in clips}),
+        groups=len(groups(clips)),
         shares=len(shares),
         left_out=asked - len(clips),
         labels=candidate.labels,
         thresholds=tuple((candidate.thresholds if fitted is None else fitted).round(4).tolist()),
         fitted=fitted is not None,
+        fitted_groups=() if fitted is None else groups(clips),
         calibrated=bool(candidate.calibrated),
         judgements=tuple(
             judge(scope, name, marked, examination.scopes[scope]) for (scope, name), marked in answered.items()

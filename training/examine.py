@@ -50,9 +50,9 @@ def examine(
     keep_freed_memory()
     torch.set_num_threads(threads)
     runs = runs_of(entries.judged)
-    own = _thresholds(runs, out, data, fit=wishes.fit)
+    own = _thresholds(runs, out, data, clips, fit=wishes.fit)
     found = evaluate(
-        line_up(entries, own, data, threads),
+        line_up(entries, own, data, clips, threads),
         clips,
         library,
         data,
@@ -71,13 +71,15 @@ def examine(
     Console().print(f"kept in {' and '.join(map(str, kept))}", highlight=False, soft_wrap=True)
 
 
-def _thresholds(runs: list[RunFolder], out: Path, data: str, *, fit: bool) -> Thresholds | None:
+def _thresholds(runs: list[RunFolder], out: Path, data: str, clips: list[Clip], *, fit: bool) -> Thresholds | None:
     """What `out` keeps for a run, or 0.5 each; None for a model. They do not count where the runs were calibrated."""
     if not runs:
         return None
     kept = report.read(out / "metrics.json")
-    if not fit and report.fitted_on(kept, data) and not calibrated.read_all(runs):
-        raise DataError(f"the thresholds in {out} were fitted on {data}; add --fit-thresholds, or give another --out")
+    if not fit and report.fitted_on(kept, data, clips) and not calibrated.read_all(runs):
+        raise DataError(
+            f"the thresholds in {out} were fitted on {data}, or some of it; add --fit-thresholds, or give another --out"
+        )
     return report.thresholds(kept, runs[0].config().recipe.labels)
 
 

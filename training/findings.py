@@ -101,6 +101,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Per label, as judged by or as fitted; those of the latest report go on the card of a run without calibration."""
     fitted: bool
     """Whether the thresholds were fitted in this evaluation, each run's on the answers of the others."""
+    fitted_groups: tuple[str, ...] = ()
+    """Of the recordings that they were fitted on, if they were: these thresholds say nothing of them."""
     calibrated: bool = False
     """Whether `scores` are by the calibrations and thresholds that the runs keep, not by these thresholds."""
     judgements: tuple[Judgement, ...]

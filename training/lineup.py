@@ -9,6 +9,7 @@ from models import catalogue
 from models.errors import DataError, ModelError, OptionError
 from training import calibrated, report
 from training.candidates import Candidate
+from training.clip import Clip
 from training.run import RunFolder
 from training.scores import Thresholds
 
@@ -61,24 +62,29 @@ def runs_of(judged: tuple[str, ...]) -> list[RunFolder]:
     raise DataError(f"{stranger.folder} is not a run: of several, each must be one; name others with --against")
 
 
-def line_up(entries: Entries, thresholds: Thresholds | None, data: str, threads: int) -> list[Candidate]:
+def line_up(
+    entries: Entries, thresholds: Thresholds | None, data: str, clips: list[Clip], threads: int
+) -> list[Candidate]:
     """Everybody who is to be judged.
 
     Args:
         thresholds: of the first, where it is a run that was not calibrated.
         data: what they are judged on; thresholds that a run keeps do not count where they were fitted on it.
+        clips: its recordings.
 
     Raises:
         WhoplaysError: one of them cannot be used.
     """
     return [
-        _candidate(entries.judged, thresholds, data, threads),
-        *(_candidate(tuple(text.split(JOINT)), None, data, threads) for text in entries.against),
+        _candidate(entries.judged, thresholds, data, clips, threads),
+        *(_candidate(tuple(text.split(JOINT)), None, data, clips, threads) for text in entries.against),
         *(_PEERS[peer.name](peer.path, threads) for peer in entries.peers),
     ]
 
 
-def _candidate(names: tuple[str, ...], thresholds: Thresholds | None, data: str, threads: int) -> Candidate:
+def _candidate(
+    names: tuple[str, ...], thresholds: Thresholds | None, data: str, clips: list[Clip], threads: int
+) -> Candidate:
     runs = runs_of(names)
     if not runs:
         from training.judges.of_model import of_model  # noqa: PLC0415  onnxruntime is not needed to judge runs
@@ -88,7 +94,7 @@ def _candidate(names: tuple[str, ...], thresholds: Thresholds | None, data: str,
 
     if thresholds is None:
         kept = report.read(runs[0].folder / "metrics.json")
-        honest = [] if report.fitted_on(kept, data) else kept
+        honest = [] if report.fitted_on(kept, data, clips) else kept
         thresholds = report.thresholds(honest, runs[0].config().recipe.labels)
     return of_runs(runs, thresholds, calibrated.read_all(runs))
 

@@ -1,6 +1,6 @@
 """Reports in a run's `metrics.json`, and what of them is shown to people: rows, row by row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from models.errors import DataError
+from training.clip import Clip
 from training.findings import Hearing, Interval, Judgement, Report
 from training.run import write_json
 from training.scores import Thresholds
@@ -47,9 +48,10 @@ def thresholds(reports: list[Report], labels: tuple[str, ...]) -> Thresholds:
     return np.array(known[-1] if known else (0.5,) * len(labels))
 
 
-def fitted_on(reports: list[Report], data: str) -> bool:
-    """Whether thresholds were fitted on this very data, so that they say nothing of it."""
-    return any(report.fitted and report.data == data for report in reports)
+def fitted_on(reports: list[Report], data: str, clips: Iterable[Clip]) -> bool:
+    """Whether thresholds were fitted on this very data or some of these recordings, so that they say nothing of it."""
+    asked = {clip.group for clip in clips}
+    return any(report.fitted and (report.data == data or asked & {*report.fitted_groups}) for report in reports)
 
 
 def everybody(report: Report) -> list[Report]:

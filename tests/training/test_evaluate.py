@@ -1,6 +1,7 @@
 """Evaluation of runs that were never trained: what is judged, by whom, and what is kept of it."""
 
 import json
+import re
 from pathlib import Path
 
 import lightning
@@ -15,9 +16,11 @@ from training import recipe as recipes
 from training.candidates import Candidate
 from training.clip import Clip
 from training.evaluate import evaluate
+from training.examine import Wishes, examine
 from training.findings import Report
 from training.judges.of_run import of_runs
 from training.library import Library
+from training.lineup import Entries
 from training.recipe import Recipe
 from training.run import RunFolder, configure
 from training.splits import Splits
@@ -108,6 +111,19 @@ def test_thresholds_are_fitted_on_the_answers_of_others(
     assert set(fitted.thresholds) != {0.5}
     assert fitted.fitted
     assert all(judgement.scores == judgement.tuned for judgement in fitted.judgements)
+
+
+def test_thresholds_do_not_judge_what_they_were_fitted_on_under_another_name(
+    runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], library: Library, few: None, tmp_path: Path
+) -> None:
+    """A run's test split is part of its --data, and several folders together are named otherwise than each."""
+    report.keep(evaluate([one(runs[0])], halves[1], library, "test split", fit=True), tmp_path / "metrics.json")
+    heard, unheard = halves
+    for name, judged in (("recordings", heard + unheard), ("recordings + notes", unheard[:1])):
+        with pytest.raises(DataError, match=f"were fitted on {re.escape(name)}, or some of it; add --fit-thresholds"):
+            examine(Entries((str(runs[0].folder),)), judged, library, name, tmp_path, Wishes(fit=False), threads=1)
+    kept = report.read(tmp_path / "metrics.json")
+    assert not report.fitted_on(kept, "notes", heard)
 
 
 def test_thresholds_of_one_run_are_fitted_on_the_other_half_of_the_sources(
