@@ -34,7 +34,7 @@ def calibrate(
         runs: Run folders; of several, each answers what the ones before it have heard.
         data: Corpora to fit on.
         out: The run folder that keeps calibration.json; each of the runs keeps what fits the answers of the others.
-        judge: Further corpora, each judged by what was fitted.
+        judge: Further corpora, each judged by what was fitted; none of --data.
         method: One temperature for all labels, a scale and a bias for each (platt), or none.
         rule: Thresholds for each label's F-measure by itself; one for all labels (even), or one for each (exact), for
             the most windows that are exactly right.
@@ -49,7 +49,11 @@ def calibrate(
     folders = [RunFolder(path) for path in runs]
     for folder in folders:
         folder.config()
+    names = [folder.name for folder in folders]
+    if len(set(names)) < len(names):
+        raise OptionError(f"several of these runs are called {max(names, key=names.count)}; rename all but one")
     library = Library(cache)
+    _refuse_fitted(data, judge or [])
     fitting = _material(data, library)
     from training import calibrate as fitted  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
     from training.fitted import Ask  # noqa: PLC0415
@@ -57,6 +61,17 @@ def calibrate(
     judging = [fitted.Material(*_material([folder], library)) for folder in judge or ()]
     ask = Ask(method, rule, false_alarm_cost)
     fitted.calibrate(folders, fitted.Material(*fitting), judging, library, RunFolder(out), ask, threads=threads)
+
+
+def _refuse_fitted(data: list[Path], judge: list[Path]) -> None:
+    """See that nothing is judged by what is fitted on it; recordings are known by their groups."""
+    fitted = {clip.group for folder in data for clip in open_corpus(folder).clips()}
+    for folder in judge:
+        both = {clip.group for clip in open_corpus(folder).clips()} & fitted
+        if both:
+            raise OptionError(
+                f"--judge {folder}: {min(both)} is in --data, and would be judged by what is fitted on it"
+            )
 
 
 def _material(folders: list[Path], library: Library) -> tuple[str, list[Clip]]:

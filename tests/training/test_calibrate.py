@@ -32,7 +32,7 @@ def untrained(folder: Path, heard: list[Clip], seed: int = 1) -> RunFolder:
     recipe = recipes.find("band-melcnn")
     run = RunFolder(folder)
     run.write_config(configure(recipe, (), Splits(heard, [], [])))
-    run.checkpoints.mkdir()
+    run.checkpoints.mkdir(parents=True)
     lightning.seed_everything(seed, verbose=False)
     torch.save({"state_dict": Tagger(recipe).state_dict()}, run.last_checkpoint)
     return run
@@ -201,6 +201,32 @@ def test_a_calibration_of_other_labels_is_refused(out: RunFolder, tmp_path: Path
         calibrated.read(run)
 
 
+def complaint(words: list[str], capfd: pytest.CaptureFixture[str]) -> str:
+    """The one line that a command leaves with."""
+    with pytest.raises(SystemExit) as leaving:
+        whoplays.main(["calibrate", *words])
+    assert leaving.value.code
+    (line,) = capfd.readouterr().err.splitlines()
+    return line
+
+
+def test_nothing_is_judged_by_what_is_fitted_on_it(
+    runs: list[RunFolder], corpus: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = [*(str(run.folder) for run in runs), "--out", str(tmp_path), "--cache", str(cache)]
+    line = complaint([*words, "--data", str(corpus), "--judge", str(corpus)], capfd)
+    assert "is in --data, and would be judged by what is fitted on it" in line
+
+
+def test_runs_of_one_name_are_not_taken_for_one(
+    halves: tuple[list[Clip], list[Clip]], corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is fitted to each is known by its name."""
+    both = [untrained(tmp_path / side / "mine", heard) for side, heard in zip("ab", halves, strict=True)]
+    words = [*(str(run.folder) for run in both), "--out", str(tmp_path / "out"), "--data", str(corpus)]
+    assert complaint(words, capfd).endswith("several of these runs are called mine; rename all but one")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -212,8 +238,4 @@ def test_a_calibration_of_other_labels_is_refused(out: RunFolder, tmp_path: Path
 def test_what_makes_no_sense_is_one_line(
     corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], message: str
 ) -> None:
-    with pytest.raises(SystemExit) as leaving:
-        whoplays.main(["calibrate", str(tmp_path), "--data", str(corpus), "--out", str(tmp_path), *options])
-    assert leaving.value.code
-    (line,) = capfd.readouterr().err.splitlines()
-    assert message in line
+    assert message in complaint([str(tmp_path), "--data", str(corpus), "--out", str(tmp_path), *options], capfd)
