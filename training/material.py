@@ -118,14 +118,14 @@ def open_bank(recipe: Recipe, clips: Sequence[Clip], library: Library, run: RunF
 
 
 def with_banks(config: Config, folders: Sequence[Path]) -> Config:
-    """A configuration that tells whose lessons are in these banks, and of which unlabelled recordings.
+    """A configuration that also tells whose lessons are in these banks, and of which unlabelled recordings.
 
     Raises:
         DataError: a folder holds no bank.
     """
     manifests = [bank.read_manifest(folder) for folder in folders]
-    music = {known for manifest in manifests for known in bank.songs(manifest)}
-    teachers = {name for manifest in manifests for name in manifest.teachers}
+    music = {*config.music, *(known for manifest in manifests for known in bank.songs(manifest))}
+    teachers = {*config.teachers, *(name for manifest in manifests for name in manifest.teachers)}
     return msgspec.structs.replace(config, teachers=tuple(sorted(teachers)), music=tuple(sorted(music)))
 
 

@@ -125,7 +125,23 @@ def groups(clips: list[Clip]) -> tuple[str, ...]:
 
 
 def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits, base: Path | None = None) -> Config:
-    """The configuration of a run over these splits."""
+    """The configuration of a run over these splits.
+
+    Args:
+        base: the run that it learns from or goes on from; what that one heard without labels, this one has learnt from.
+
+    Raises:
+        DataError: `base` is not a run.
+    """
     train, validation, test = (groups(part) for part in splits)
-    known = None if base is None else str(base)
-    return Config(recipe=recipe, data=data, base=known, train=train, validation=validation, test=test)
+    before = None if base is None else RunFolder(base).config()
+    return Config(
+        recipe=recipe,
+        data=data,
+        base=None if base is None else str(base),
+        teachers=before.teachers if before else (),
+        music=before.music if before else (),
+        train=train,
+        validation=validation,
+        test=test,
+    )

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -16,7 +17,7 @@ from training.clip import Clip
 from training.equipment import reproduced
 from training.library import Library
 from training.music import Music, licences
-from training.run import configure
+from training.run import RunFolder, configure
 from training.soundscapes import shard
 from training.splits import Splits
 from training.stems import Stems
@@ -187,3 +188,18 @@ def test_a_run_says_who_taught_it_and_on_what(music: Path, tmp_path: Path, clips
     config = configure(recipes.find("band-melcnn"), (), Splits(clips, [], []))
     told = material.with_banks(config, [tmp_path / "bank"])
     assert (told.teachers, told.music) == (("yamnet",), (("music", "none stated"),))
+
+
+def test_what_taught_the_base_is_told_too(music: Path, tmp_path: Path, clips: list[Clip]) -> None:
+    """A run that goes on from another, with other banks or none, has learnt from its teachers and music as well."""
+    splits = Splits(clips, [], [])
+    before = msgspec.structs.replace(
+        configure(recipes.find("band-melcnn"), (), splits), teachers=("efficientat",), music=(("album", "CC0"),)
+    )
+    RunFolder(tmp_path / "base").write_config(before)
+    config = configure(recipes.find("transfer-melcnn"), (), splits, tmp_path / "base")
+    assert (config.teachers, config.music) == (before.teachers, before.music)
+    bank.begin(tmp_path / "bank", bank.describe(clips, LABELS, music, None, ("yamnet",), 1))
+    told = material.with_banks(config, [tmp_path / "bank"])
+    assert told.teachers == ("efficientat", "yamnet")
+    assert told.music == (("album", "CC0"), ("music", "none stated"))
