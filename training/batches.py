@@ -43,8 +43,12 @@ class Batches(lightning.LightningDataModule):
 
     @property
     def has_validation(self) -> bool:
-        """Whether validation hears every label that training does; with some missing it would mislead."""
-        return _heard(self._validation) == _heard(self._takes)
+        """Whether validation hears every label that training does; with some missing it would mislead.
+
+        Of a single label there are no pairs to validate with.
+        """
+        heard = _heard(self._validation)
+        return heard == _heard(self._takes) and (self._recipe.material == "solos" or len(heard) > 1)
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]] | DataLoader[BandBatch]:
         """This epoch's windows, drawn in random order."""

@@ -1,0 +1,28 @@
+"""What validation is told from."""
+
+import numpy as np
+import pytest
+
+from models.errors import DataError
+from tests.training.made_bank import made_bank
+from training import recipe as recipes
+from training.batches import Batches
+from training.clip import Clip
+from training.library import Library
+from training.splits import Splits
+
+
+@pytest.mark.parametrize(("labels", "validated"), [({"vio"}, False), ({"vio", "pia"}, True)])
+def test_bands_of_one_instrument_are_not_validated_with_pairs(
+    labels: set[str], validated: bool, clips: list[Clip], library: Library
+) -> None:
+    """There are none: training went on for an epoch, and ended there."""
+    own = [clip for clip in clips if clip.labels & labels]
+    recipe = recipes.find("band-melcnn")
+    batches = Batches(recipe, Splits(own, own, []), library, made_bank(["vio"]))
+    assert batches.has_validation is validated
+    if validated:
+        assert np.isfinite(next(iter(batches.val_dataloader()))[0].numpy()).all()
+    else:
+        with pytest.raises(DataError, match="pairs need clips of two labels at least"):
+            next(iter(batches.val_dataloader()))
