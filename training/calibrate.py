@@ -68,7 +68,7 @@ def calibrate(
     console = Console(width=120)
     for table in tables(papers, fitting.name, ask, kept, sittings):
         console.print(table)
-    console.print(f"kept in {out.folder / 'calibration.json'}")
+    console.print(f"kept in {out.folder / 'calibration.json'}", markup=False, highlight=False, soft_wrap=True)
 
 
 def judge(data: str, labels: tuple[str, ...], papers: dict[str, list[Sheet]], fitted: dict[str, Fitted]) -> Sitting:

@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from models.errors import OptionError
 from training.clip import Clip
 from training.corpora import open_corpus
 from training.library import Library
+from training.reading import readable
 from training.run import RunFolder
-
-_CONSOLE = Console(stderr=True)
 
 
 def calibrate(
@@ -77,7 +75,4 @@ def _refuse_fitted(data: list[Path], judge: list[Path]) -> None:
 def _material(folders: list[Path], library: Library) -> tuple[str, list[Clip]]:
     """What corpora are called together, and what of them can be read."""
     clips = [clip for folder in folders for clip in open_corpus(folder).clips()]
-    good, skipped = library.readable(clips)
-    for path, reason in skipped:
-        _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
-    return " + ".join(folder.resolve().name for folder in folders), good
+    return " + ".join(folder.resolve().name for folder in folders), readable(clips, library)

@@ -65,7 +65,9 @@ def train(
     _check_base(chosen, base)
     splits = gather([open_material(text) for text in data], chosen.seed)
     _train(chosen, tuple(data), splits, Library(cache), RunFolder(out), base, accelerator, threads, bank or [])
-    _CONSOLE.print(f"trained; judge it with: whoplays evaluate {out} --data DIR")
+    _CONSOLE.print(
+        f"trained; judge it with: whoplays evaluate {out} --data DIR", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def evaluate(

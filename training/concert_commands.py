@@ -17,6 +17,7 @@ from training.clip import Clip
 from training.concert import Concert, Players
 from training.corpora import open_corpus
 from training.library import Library
+from training.reading import readable
 from training.run import RunFolder
 
 _COLUMNS: Final = ("path", "labels", "group", "source", "licence", "start_s", "end_s")
@@ -51,9 +52,7 @@ def concerts(
     _refuse_others(folder / "index.csv")
     clips, labels = _unheard([clip for each in data for clip in open_corpus(each).clips()], run)
     library = Library(cache)
-    good, skipped = library.readable(clips)
-    for path, reason in skipped:
-        _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
+    good = readable(clips, library)
     players = Players(library, good, labels)
     licences = " and ".join(sorted({clip.licence for clip in good}))
     try:
@@ -66,7 +65,9 @@ def concerts(
                 index.writerows(_rows(_write(folder, number, made), made, folder.resolve().name, licences))
     except OSError as error:
         raise DataError(f"{folder} cannot hold concerts: {error.strerror}") from error
-    _CONSOLE.print(f"{count} concerts of {len(good)} recordings in {folder}", highlight=False, soft_wrap=True)
+    _CONSOLE.print(
+        f"{count} concerts of {len(good)} recordings in {folder}", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def _unheard(clips: list[Clip], run: Path | None) -> tuple[list[Clip], tuple[str, ...]]:

@@ -68,7 +68,7 @@ def examine(
         raise DataError(f"{error.filename or out} cannot keep what was found: {error.strerror}") from error
     _show(found)
     kept = [out / "metrics.json", *([wishes.page] if wishes.page else [])]
-    Console().print(f"kept in {' and '.join(map(str, kept))}", highlight=False, soft_wrap=True)
+    Console().print(f"kept in {' and '.join(map(str, kept))}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _thresholds(runs: list[RunFolder], out: Path, data: str, clips: list[Clip], *, fit: bool) -> Thresholds | None:

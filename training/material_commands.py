@@ -57,4 +57,5 @@ def material(
         _CONSOLE.print(f"{counted} windows made", highlight=False)
 
     fill(bank, made, windows, workers, done)
-    _CONSOLE.print(f"{bank} holds {windows} windows or more; train on it with: whoplays train RECIPE --bank {bank}")
+    told = f"{bank} holds {windows} windows or more; train on it with: whoplays train RECIPE --bank {bank}"
+    _CONSOLE.print(told, markup=False, highlight=False, soft_wrap=True)

@@ -15,7 +15,8 @@ def readable(clips: Iterable[Clip], library: Library) -> list[Clip]:
     asked = list(clips)
     good, skipped = library.readable(asked)
     for path, reason in skipped:
-        _CONSOLE.print(f"skipped {path}: {reason}", highlight=False, soft_wrap=True)
+        # No markup: IRMAS has names such as [gac][pop_roc]0571__1.wav.
+        _CONSOLE.print(f"skipped {path}: {reason}", markup=False, highlight=False, soft_wrap=True)
     if skipped:
         _CONSOLE.print(f"skipped {len(skipped)} of {len(asked)} files")
     return good

@@ -10,6 +10,9 @@ import whoplays
 from models.catalogue import CATALOGUE
 from tests.training.tiny_corpus import write_index, write_sound
 from training import report
+from training.clip import Clip
+from training.library import Library
+from training.reading import readable
 
 
 @pytest.fixture
@@ -102,3 +105,10 @@ def test_what_cannot_be_judged_gives_one_clear_line(
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("whoplays: ")
     assert message in line
+
+
+def test_what_is_skipped_is_named_whole(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """As IRMAS names its files."""
+    missing = Clip(path=tmp_path / "[gac][pop_roc]0571__1.wav", labels=frozenset({"gac"}), group="a", source="a")
+    assert readable([missing], Library(tmp_path)) == []
+    assert capfd.readouterr().err.startswith(f"skipped {missing.path}: ")

@@ -48,7 +48,7 @@ def render(
     cast = Cast(soundfonts, libraries)
     songs, skipped = read_scores(scores)
     for reason in skipped:
-        _CONSOLE.print(f"skipped: {reason}", highlight=False, soft_wrap=True)
+        _CONSOLE.print(f"skipped: {reason}", markup=False, highlight=False, soft_wrap=True)
     manifest = Manifest(seed=seed, sources=_sources(soundfonts, libraries), scores=_digest(songs))
     studio = Studio(cast, songs, RenderedFolder(out, manifest), seed)
     begun = time.monotonic()
