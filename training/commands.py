@@ -1,7 +1,8 @@
 """`whoplays train` and `whoplays evaluate`."""
 
+import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from cyclopts import Parameter
@@ -19,6 +20,7 @@ from training.splits import Splits
 from training.typed import evaluate_command
 
 _CONSOLE = Console(stderr=True)
+_LARGEST_SEED: Final = 2**32 - 1
 
 
 def train(
@@ -179,6 +181,10 @@ def _judged(runs: list[RunFolder], data: list[Path] | None) -> list[Clip]:
 def _changed(recipe: Recipe, changes: dict[str, float]) -> Recipe:
     for key, value in changes.items():
         _refuse_less(key.replace("_", "-"), value, 0 if key in {"seed", "lesson_weight"} else 1)
+    if changes.get("seed", 0) > _LARGEST_SEED:
+        raise OptionError(f"--seed must be {_LARGEST_SEED} or less, not {changes['seed']}")
+    if math.isnan(changes.get("lesson_weight", 0)):
+        raise OptionError("--lesson-weight must be 0 or more, not nan")
     return msgspec.structs.replace(recipe, **changes)
 
 

@@ -49,6 +49,8 @@ def concerts(
     """
     if count < 1 or not 0.5 <= minutes <= 60:
         raise OptionError("--count must be 1 or more, and --minutes from 0.5 to 60")
+    if seed < 0:
+        raise OptionError(f"--seed must be 0 or more, not {seed}")
     _refuse_others(folder / "index.csv")
     clips, labels = _unheard([clip for each in data for clip in open_corpus(each).clips()], run)
     library = Library(cache)

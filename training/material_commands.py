@@ -43,9 +43,9 @@ def material(
     """
     from training.material import Material, fill  # noqa: PLC0415  torch takes seconds to load; a mistake should not
 
-    for option, value in (("windows", windows), ("workers", workers)):
-        if value < 1:
-            raise OptionError(f"--{option} must be 1 or more, not {value}")
+    for option, value, least in (("windows", windows, 1), ("workers", workers, 1), ("seed", seed, 0)):
+        if value < least:
+            raise OptionError(f"--{option} must be {least} or more, not {value}")
     library = Library(cache)
     corpora = tuple(tuple(readable(open_corpus(folder).clips(), library)) for folder in data)
     made = Material(corpora, tuple(NAMES), cache, music, rooms, teachers, seed)

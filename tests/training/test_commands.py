@@ -54,6 +54,20 @@ def test_a_file_is_no_folder(folder: Path, capfd: pytest.CaptureFixture[str], op
     assert message in line
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("seed", "-1", "--seed must be 0 or more, not -1"),
+        ("seed", "5000000000", "--seed must be 4294967295 or less, not 5000000000"),
+        ("lesson-weight", "nan", "--lesson-weight must be 0 or more, not nan"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_one_line(
+    folder: Path, capfd: pytest.CaptureFixture[str], option: str, value: str, message: str
+) -> None:
+    assert failure(folder, capfd, **{option: value}) == [f"whoplays: {message}"]
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_not_replaced_in_silence(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     names = [f"piano{k}" for k in range(16)]

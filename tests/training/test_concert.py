@@ -98,15 +98,22 @@ def test_concerts_are_written_with_an_index(corpus: Path, cache: Path, clips: li
         assert 0 <= float(row["start_s"]) < float(row["end_s"]) <= length_s + 1e-3
 
 
-@pytest.mark.parametrize("option", ["--count=0", "--minutes=0"])
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("--count=0", "--count must be 1 or more"),
+        ("--minutes=0", "--count must be 1 or more"),
+        ("--seed=-1", "--seed must be 0 or more, not -1"),
+    ],
+)
 def test_what_makes_no_sense_is_one_line(
-    corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], option: str
+    corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], option: str, complaint: str
 ) -> None:
     with pytest.raises(SystemExit) as leaving:
         whoplays.main(["concerts", str(tmp_path), "--data", str(corpus), option])
     assert leaving.value.code
     (line,) = capfd.readouterr().err.splitlines()
-    assert line.startswith("whoplays: --count must be 1 or more")
+    assert line.startswith(f"whoplays: {complaint}")
 
 
 def test_an_index_of_other_recordings_is_not_written_over(

@@ -166,13 +166,13 @@ def test_a_folder_without_teachers_is_refused(tmp_path: Path) -> None:
         material.call_teachers(tmp_path)
 
 
-@pytest.mark.parametrize("option", ["windows", "workers"])
+@pytest.mark.parametrize(("option", "least"), [("windows", 1), ("workers", 1), ("seed", 0)])
 def test_no_windows_or_workers_are_refused(
-    option: str, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    option: str, least: int, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        whoplays.main(["material", str(tmp_path / "bank"), "--data", str(corpus), f"--{option}", "0"])
-    assert f"--{option} must be 1 or more, not 0" in capsys.readouterr().err
+        whoplays.main(["material", str(tmp_path / "bank"), "--data", str(corpus), f"--{option}={least - 1}"])
+    assert f"--{option} must be {least} or more, not {least - 1}" in capsys.readouterr().err
 
 
 def test_unlabelled_recordings_have_names_and_licences(music: Path) -> None:
