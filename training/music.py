@@ -15,6 +15,7 @@ from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 _SUFFIXES: Final = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 _TRIES: Final = 20
 _QUIETEST: Final = 1e-3
+_NO_LICENCE: Final = "none stated"
 
 
 class Music:
@@ -57,11 +58,15 @@ def licences(folder: Path) -> list[tuple[str, str]]:
     """
     path = folder / "licences.csv"
     if not path.is_file():
-        return [(folder.resolve().name, "none stated")]
+        return [(folder.resolve().name, _NO_LICENCE)]
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return sorted((row["name"], row["licence"]) for row in csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            missing = [column for column in ("name", "licence") if column not in (reader.fieldnames or ())]
+            if missing:
+                raise DataError(f"{path} lacks the columns {', '.join(missing)}")
+            return sorted((row["name"], row["licence"] or _NO_LICENCE) for row in reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is no table of name and licence: {error}") from error
 
 

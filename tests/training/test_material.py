@@ -179,8 +179,11 @@ def test_unlabelled_recordings_have_names_and_licences(music: Path) -> None:
     assert licences(music) == [("music", "none stated")]
     (music / "licences.csv").write_text("name,licence\nalbum,CC0\nabba,CC BY 4.0\n")
     assert licences(music) == [("abba", "CC BY 4.0"), ("album", "CC0")]
-    (music / "licences.csv").write_text("album\n")
-    assert licences(music) == []
+    (music / "licences.csv").write_text("name,licence\nalbum\nabba,\n", encoding="utf-8-sig")
+    assert licences(music) == [("abba", "none stated"), ("album", "none stated")]
+    (music / "licences.csv").write_text("album,CC0\n")
+    with pytest.raises(DataError, match="lacks the columns name, licence"):
+        licences(music)
 
 
 def test_a_run_says_who_taught_it_and_on_what(music: Path, tmp_path: Path, clips: list[Clip]) -> None:
