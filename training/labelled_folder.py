@@ -21,7 +21,8 @@ class LabelledFolder:
     heard from one to the other; all such rows of a file make one clip.
 
     Raises:
-        DataError: there is no readable `index.csv` with the columns path, labels and group, or a time in it is none.
+        DataError: there is no readable `index.csv` with the columns path, labels and group, or a label or a time
+            in it is none.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,7 +37,7 @@ class LabelledFolder:
         """One clip for every row; a file listed twice is taken once."""
         path = self._folder / "index.csv"
         try:
-            with path.open(newline="", encoding="utf-8") as file:
+            with path.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.DictReader(file, restval="")
                 missing = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
                 if missing:
@@ -49,7 +50,7 @@ class LabelledFolder:
         return list(clips.values())
 
     def _clip(self, row: dict[str, str]) -> Clip:
-        labels = frozenset(to_code(label) for label in row["labels"].split(";") if label.strip())
+        labels = self._labels(row)
         stretch = self._stretch(row, labels)
         return Clip(
             path=self._folder / row["path"],
@@ -60,6 +61,12 @@ class LabelledFolder:
             kind=row.get("kind") or "phrase",
             timeline=(stretch,) if stretch else (),
         )
+
+    def _labels(self, row: dict[str, str]) -> frozenset[str]:
+        try:
+            return frozenset(to_code(label) for label in row["labels"].split(";") if label.strip())
+        except DataError as error:
+            raise DataError(f"{self._folder / 'index.csv'}, {row['path']}: {error}") from error
 
     def _stretch(self, row: dict[str, str], labels: frozenset[str]) -> Stretch | None:
         """When the row's labels are heard; None where it gives no times."""

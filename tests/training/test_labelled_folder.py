@@ -55,13 +55,20 @@ def test_groups_of_different_folders_are_different(tmp_path: Path) -> None:
     assert groups == {"a/g1", "b/g1"}
 
 
+def test_an_index_that_a_spreadsheet_saved_is_read(tmp_path: Path) -> None:
+    """With a byte order mark before its first column."""
+    (tmp_path / "index.csv").write_text("path,labels,group\none.wav,violin,g1\n", encoding="utf-8-sig")
+    (clip,) = LabelledFolder(tmp_path).clips()
+    assert (clip.path, clip.labels) == (tmp_path / "one.wav", frozenset({"vio"}))
+
+
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="lacks the columns labels, group"):
         read(tmp_path, ("one.wav",), columns=("path",))
 
 
 def test_an_unknown_label_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="unknown label 'lute'; known are: cello, clarinet"):
+    with pytest.raises(DataError, match=r"index\.csv, one\.wav: unknown label 'lute'; known are: cello, clarinet"):
         read(tmp_path, ("one.wav", "lute", "g1"))
 
 

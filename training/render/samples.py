@@ -110,7 +110,7 @@ def read_libraries(path: Path) -> list[Library]:
         DataError: it cannot be read, or says something of no use.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")
             missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
             if missing:
