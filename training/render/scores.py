@@ -6,10 +6,12 @@ from typing import Final, NamedTuple
 
 import mido
 import numpy as np
+from mido.midifiles.meta import KeySignatureError
 
 from models.errors import DataError
 from training.render.notes import Note
 
+_SUFFIXES: Final = frozenset({".mid", ".midi"})
 _DRUM_CHANNEL: Final = 9
 _LONGEST_NOTE_S: Final = 6.0
 _DEFAULT_TEMPO: Final = 500_000
@@ -43,7 +45,8 @@ def read_scores(folders: Iterable[Path]) -> Scores:
     songs: list[Song] = []
     skipped: list[str] = []
     names = [str(folder) for folder in folders]
-    for path in (path for name in names for path in sorted(Path(name).rglob("*.mid*"))):
+    found = (path for name in names for path in sorted(Path(name).rglob("*")))
+    for path in (path for path in found if path.suffix.lower() in _SUFFIXES):
         try:
             songs.append(read_song(path))
         except DataError as error:
@@ -61,8 +64,10 @@ def read_song(path: Path) -> Song:
     """
     try:
         file = mido.MidiFile(path)
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
+    except (OSError, EOFError, ValueError, KeyError, IndexError, KeySignatureError) as error:
         raise DataError(f"{path} is no MIDI file that can be read: {error}") from error
+    if file.ticks_per_beat <= 0:
+        raise DataError(f"{path} counts time in frames of film, not in beats")
     clock = _Clock(file)
     lines: list[tuple[Note, ...]] = []
     accompaniment: list[Note] = []

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import mido
 import pytest
 
 from models.errors import DataError
@@ -30,6 +31,23 @@ def test_what_is_damaged_is_named_and_left_out(tmp_path: Path) -> None:
     songs, skipped = read_scores([tmp_path])
     assert len(songs) == 2
     assert [Path(line.split()[0]).name for line in skipped] == ["c.mid", "d.mid", "e.mid"]
+
+
+def test_a_score_in_no_key_or_without_beats_is_damaged_too(tmp_path: Path) -> None:
+    good = write_midi(tmp_path / "a.mid", MELODY).read_bytes()
+    odd = mido.MidiFile(type=1, tracks=[mido.MidiTrack([mido.MetaMessage("key_signature", key="C")])])
+    odd.save(tmp_path / "key.mid")
+    written = (tmp_path / "key.mid").read_bytes()
+    (tmp_path / "key.mid").write_bytes(written.replace(b"\xff\x59\x02\0", b"\xff\x59\x02\x09"))
+    (tmp_path / "time.mid").write_bytes(good[:12] + b"\0\0" + good[14:])
+    songs, skipped = read_scores([tmp_path])
+    assert len(songs) == 1
+    assert [Path(line.split()[0]).name for line in skipped] == ["key.mid", "time.mid"]
+
+
+def test_names_in_capitals_are_scores(tmp_path: Path) -> None:
+    write_midi(tmp_path / "A.MID", MELODY)
+    assert len(read_scores([tmp_path]).songs) == 1
 
 
 def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
