@@ -74,19 +74,23 @@ def make_table(
 
 
 def _finished(run: RunFolder) -> bool:
-    """Whether nothing is left to learn; what does not learn by Lightning's epochs is kept only at its end.
+    """Whether nothing is left to learn: all epochs, or as many as it took until validation no longer improved.
+
+    What does not learn by Lightning's epochs is kept only at its end.
 
     A damaged checkpoint is put away, and its row learnt again.
     """
     if not run.last_checkpoint.is_file():
         return False
     try:
-        epoch = dict(torch.load(run.last_checkpoint, map_location="cpu", weights_only=False)).get("epoch")
+        kept = dict(torch.load(run.last_checkpoint, map_location="cpu", weights_only=False))
     except DAMAGED:
         # Otherwise training would try to go on from it.
         run.last_checkpoint.unlink()
         return False
-    return epoch is None or epoch + 1 >= run.config().recipe.epochs
+    epoch = kept.get("epoch")
+    stopped = any(state.get("stopped_epoch") for state in kept.get("callbacks", {}).values())
+    return epoch is None or stopped or epoch + 1 >= run.config().recipe.epochs
 
 
 def _judged(run: RunFolder, material: Questions, library: Library, folder: Path) -> Report:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import msgspec
 import pytest
+import torch
 
 import whoplays
 from models.errors import DataError
@@ -65,6 +66,20 @@ def test_a_row_is_trained_and_judged_once(
     assert "## test split: the four core labels" in text
     assert "leaked" in text
     assert (tmp_path / "out" / ROW.name / "confusion-pairs-test-split.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_that_stopped_early_is_not_trained_again(splits: Splits, tmp_path: Path) -> None:
+    """It would learn one more epoch each time that the table is made."""
+    run = RunFolder(tmp_path)
+    recipe = recipes.find("duo-crnn")
+    run.write_config(configure(recipe, (), splits))
+    run.checkpoints.mkdir()
+    for stopped_epoch, finished in ((0, False), (7, True)):
+        callbacks = {"EarlyStopping": {"stopped_epoch": stopped_epoch}, "ModelCheckpoint": {"monitor": None}}
+        torch.save({"epoch": 7, "callbacks": callbacks}, run.last_checkpoint)
+        assert table._finished(run) is finished
+    torch.save({"epoch": recipe.epochs - 1, "callbacks": {}}, run.last_checkpoint)
+    assert table._finished(run)
 
 
 def test_a_row_whose_files_are_damaged_is_made_again(
