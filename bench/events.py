@@ -76,6 +76,8 @@ def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResu
     """
     if len(folders) != len(models) or len(folders) < 2:
         raise OptionError("give two folders of concerts or more, and with --model as many models, one to hear each")
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise OptionError("the same concerts twice: what fits the others would be judged on itself; give other folders")
     concerts = [read_concerts(folder) for folder in folders]
     audiences = [_hear(model, held) for model, held in zip(models, concerts, strict=True)]
     fitted = [best([other for other in audiences if other is not own]) for own in audiences]

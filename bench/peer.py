@@ -49,7 +49,9 @@ class Peer:
         try:
             from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415  an extra that few will have
         except ModuleNotFoundError as error:
-            raise DataError("a peer needs ai-edge-litert; install it: pip install 'whoplays[peers]'") from error
+            raise DataError(
+                "a peer needs ai-edge-litert; install it: pip install -c constraints.txt -e '.[peers]'"
+            ) from error
         try:
             interpreter = Interpreter(str(self._path), num_threads=1)
             interpreter.allocate_tensors()

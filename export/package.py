@@ -138,9 +138,8 @@ def _taught(config: Config) -> str:
 
 
 def _heard(config: Config) -> tuple[Corpus, ...]:
-    """What training heard, with licences."""
-    train = set(config.train)
-    clips = [clip for clip in _clips(config) if clip.group in train]
+    """What training heard, or chose its checkpoint by, with licences."""
+    clips = [clip for clip in _clips(config) if clip.group in config.heard]
     used = clips if config.recipe.material == "band" or config.base else solos(clips, config.recipe.labels)
     pairs = sorted({(clip.source, clip.licence) for clip in used})
     heard = [Corpus(name=source, licence=licence) for source, licence in pairs]

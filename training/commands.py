@@ -65,6 +65,7 @@ def train(
     changes |= {"bank_windows": bank_windows, "lesson_weight": lesson_weight}
     chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
     _check_base(chosen, base)
+    _check_used(chosen, {"--bank": bank, "--bank-windows": bank_windows, "--lesson-weight": lesson_weight}, trees)
     splits = gather([open_material(text) for text in data], chosen.seed)
     _train(chosen, tuple(data), splits, Library(cache), RunFolder(out), base, accelerator, threads, bank or [])
     _CONSOLE.print(
@@ -105,9 +106,12 @@ def evaluate(
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
-    from training.lineup import Entries, find_peer, runs_of  # noqa: PLC0415  scikit-learn takes its time to load
+    from training import page  # noqa: PLC0415  scikit-learn takes its time to load
+    from training.lineup import Entries, find_peer, runs_of  # noqa: PLC0415
 
     _refuse_less("threads", threads, 1)
+    if report:
+        page.refuse_another(report)
     entries = Entries(tuple(candidates), tuple(against or ()), tuple(find_peer(text) for text in peer or ()))
     from training.conditions import conditions  # noqa: PLC0415
     from training.examine import Wishes, examine  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
@@ -170,11 +174,24 @@ def _check_base(recipe: Recipe, base: Path | None) -> None:
         RunFolder(base).best_checkpoint()
 
 
+def _check_used(recipe: Recipe, of_bands: dict[str, object], trees: int | None) -> None:
+    """Refuse what the recipe would not look at."""
+    given = next((option for option, value in of_bands.items() if value is not None), None)
+    if given and recipe.material != "band":
+        raise OptionError(f"{recipe.name} mixes no bands; leave out {given}")
+    if trees is not None and not recipe.network.endswith("forest"):
+        raise OptionError(f"{recipe.name} grows no trees; leave out --trees")
+
+
 def _judged(runs: list[RunFolder], data: list[Path] | None) -> list[Clip]:
     if data:
         return [clip for folder in data for clip in open_corpus(folder).clips()]
+    if len(runs) > 1:
+        raise OptionError("several runs are judged together with --data, on what")
     config = runs[0].config()
     test = set(config.test)
+    if not test:
+        raise OptionError(f"{runs[0].folder} kept no test split; say with --data on what to judge it")
     return [clip for text in config.data for clip in open_material(text).corpus.clips() if clip.group in test]
 
 

@@ -38,6 +38,8 @@ def open_corpus(folder: Path) -> Corpus:
     Raises:
         DataError: the folder is none of these.
     """
+    if folder_and_share(str(folder))[1] and not folder.exists():
+        raise DataError(f"{folder}: a share of a corpus is for training; give {folder_and_share(str(folder))[0]}")
     if (folder / "index.csv").is_file():
         return LabelledFolder(folder)
     if (folder / "IRMAS-TrainingData").is_dir():

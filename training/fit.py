@@ -59,7 +59,8 @@ def fit(
         threads: for computation on the CPU; part of what makes a run repeatable.
 
     Raises:
-        DataError: the splits hold too little for the recipe, or the base is of another network or has heard too much.
+        DataError: the splits hold too little for the recipe, the base is of another network or has heard too much, or
+            what is there already is damaged.
         OptionError: there is no such accelerator here.
     """
     keep_freed_memory()
@@ -72,10 +73,33 @@ def fit(
     if base is not None:
         _go_on_from(tagger, base, splits)
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
+    if resume and _nothing_left(run, recipe):
+        return load(recipe, run.best_checkpoint())
     with _quiet():
         trainer = _trainer(recipe, run, accelerator, validated=batches.has_validation)
         trainer.fit(tagger, datamodule=batches, ckpt_path=resume)
     return load(recipe, run.best_checkpoint())
+
+
+def _nothing_left(run: RunFolder, recipe: Recipe) -> bool:
+    try:
+        return is_finished(run, recipe)
+    except (OSError, *DAMAGED) as error:
+        raise DataError(f"{run.last_checkpoint} is damaged; delete it and train the run again") from error
+
+
+def is_finished(run: RunFolder, recipe: Recipe) -> bool:
+    """Whether a run has learnt for all epochs, or for as many as it took until validation no longer improved.
+
+    What does not learn by Lightning's epochs is kept only at its end.
+
+    Raises:
+        DAMAGED: the last checkpoint is no checkpoint.
+    """
+    kept = dict(torch.load(run.last_checkpoint, map_location="cpu", weights_only=False))
+    epoch = kept.get("epoch")
+    stopped = any(state.get("stopped_epoch") for state in kept.get("callbacks", {}).values())
+    return epoch is None or stopped or epoch + 1 >= recipe.epochs
 
 
 def _go_on_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:

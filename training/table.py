@@ -14,7 +14,7 @@ from training.clip import Clip
 from training.evaluate import evaluate
 from training.figures import draw_confusions
 from training.findings import Report
-from training.fit import DAMAGED, keep_freed_memory, load
+from training.fit import DAMAGED, is_finished, keep_freed_memory, load
 from training.judges.of_run import of_runs
 from training.library import Library, stamp
 from training.recipe import Recipe
@@ -74,23 +74,15 @@ def make_table(
 
 
 def _finished(run: RunFolder) -> bool:
-    """Whether nothing is left to learn: all epochs, or as many as it took until validation no longer improved.
-
-    What does not learn by Lightning's epochs is kept only at its end.
-
-    A damaged checkpoint is put away, and its row learnt again.
-    """
+    """Whether nothing is left to learn. A damaged checkpoint is put away, and its row learnt again."""
     if not run.last_checkpoint.is_file():
         return False
     try:
-        kept = dict(torch.load(run.last_checkpoint, map_location="cpu", weights_only=False))
+        return is_finished(run, run.config().recipe)
     except DAMAGED:
         # Otherwise training would try to go on from it.
         run.last_checkpoint.unlink()
         return False
-    epoch = kept.get("epoch")
-    stopped = any(state.get("stopped_epoch") for state in kept.get("callbacks", {}).values())
-    return epoch is None or stopped or epoch + 1 >= run.config().recipe.epochs
 
 
 def _judged(run: RunFolder, material: Questions, library: Library, folder: Path) -> Report:

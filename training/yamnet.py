@@ -75,7 +75,9 @@ def _interpreter(path: Path, threads: int) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415  an extra that few will have
     except ModuleNotFoundError as error:
-        raise DataError("YAMNet needs ai-edge-litert; install it: pip install 'whoplays[peers]'") from error
+        raise DataError(
+            "YAMNet needs ai-edge-litert; install it: pip install -c constraints.txt -e '.[peers]'"
+        ) from error
     try:
         interpreter = Interpreter(str(path), num_threads=threads)
         interpreter.allocate_tensors()

@@ -97,6 +97,8 @@ def test_one_folder_is_not_enough(halls: list[Path], model: Path) -> None:
         measure_events(halls[:1], [str(model)])
     with pytest.raises(OptionError, match="as many models"):
         measure_events(halls, [str(model)])
+    with pytest.raises(OptionError, match="the same concerts twice"):
+        measure_events([halls[0], halls[0]], [str(model)] * 2)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,13 @@ import torch
 import whoplays
 from models.catalogue import CATALOGUE
 from tests.training.tiny_corpus import write_index, write_sound
+from training import recipe as recipes
 from training import report
 from training.clip import Clip
 from training.library import Library
 from training.reading import readable
+from training.run import RunFolder, configure
+from training.splits import Splits
 
 
 @pytest.fixture
@@ -60,6 +63,9 @@ def test_a_file_is_no_folder(folder: Path, capfd: pytest.CaptureFixture[str], op
         ("seed", "-1", "--seed must be 0 or more, not -1"),
         ("seed", "5000000000", "--seed must be 4294967295 or less, not 5000000000"),
         ("lesson-weight", "nan", "--lesson-weight must be 0 or more, not nan"),
+        ("lesson-weight", "1", "solo-rawcnn mixes no bands; leave out --lesson-weight"),
+        ("bank", "anything", "solo-rawcnn mixes no bands; leave out --bank"),
+        ("trees", "5", "solo-rawcnn grows no trees; leave out --trees"),
     ],
 )
 def test_a_number_that_makes_no_sense_is_one_line(
@@ -105,6 +111,11 @@ def test_a_model_is_judged_against_another_and_a_page_is_made(
         ("band-melcnn --data x --out y --peer yamnet=z", "--peer yamnet=z: there is no file z"),
         ("band-melcnn duo-rawcnn --data x --out y", "band-melcnn is not a run: of several, each must be one"),
         ("band-melcnn --data x --out y --robustness --impulse z", "z is no impulse response"),
+        ("band-melcnn --data x --out y --report x/index.csv", "x/index.csv is no page of an earlier --report"),
+        ("band-melcnn --data x --out y --report x", "cannot write a page to x"),
+        ("band-melcnn --data x@1/2 --out y", "x@1/2: a share of a corpus is for training; give x"),
+        ("run", "run kept no test split; say with --data on what to judge it"),
+        ("run run", "several runs are judged together with --data"),
     ],
 )
 def test_what_cannot_be_judged_gives_one_clear_line(
@@ -113,6 +124,7 @@ def test_what_cannot_be_judged_gives_one_clear_line(
     monkeypatch.chdir(tmp_path)
     write_sound(tmp_path / "x" / "a.wav", 0.1 * np.ones(1000))
     write_index(tmp_path / "x", [("a.wav", "pia", "a", "made", "CC0")])
+    RunFolder(Path("run")).write_config(configure(recipes.find("solo-rawcnn"), ("x@all",), Splits([], [], [])))
     with pytest.raises(SystemExit) as leaving:
         whoplays.main(["evaluate", *arguments.split()])
     assert leaving.value.code

@@ -141,6 +141,25 @@ def test_a_run_does_not_go_on_from_one_that_heard_what_it_holds_out(
         fit(steady(), splits, library, RunFolder(tmp_path), accelerator="cpu", threads=1, bank=bank, base=base)
 
 
+def test_a_run_that_ended_is_left_as_it_is(unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path) -> None:
+    """One that stopped early would otherwise learn one more epoch each time that the same is asked for."""
+    run = RunFolder(tmp_path)
+    train(steady(), splits, library, run)
+    kept = torch.load(run.last_checkpoint, weights_only=False)
+    stopped = {**kept, "callbacks": {"EarlyStopping": {"stopped_epoch": 1}}}
+    torch.save(stopped, run.last_checkpoint)
+    longer = msgspec.structs.replace(steady(), epochs=9)
+    assert same(unbroken, train(longer, splits, library, run))
+
+
+def test_a_damaged_run_is_not_gone_on_with(splits: Splits, library: Library, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.checkpoints.mkdir()
+    run.last_checkpoint.write_bytes(b"no checkpoint at all")
+    with pytest.raises(DataError, match="damaged; delete it and train the run again"):
+        train(steady(), splits, library, run)
+
+
 def test_a_run_that_was_cut_off_is_gone_on_with(
     unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path
 ) -> None:
