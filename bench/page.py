@@ -42,8 +42,8 @@ their percentiles do not:
 **Throughput** is the number of windows that the recogniser judges in a second, by windows inferred together (batch) and
 threads within one operation, without anything around it. Each result must equal that of one window at a time on one
 thread, or the command fails. The cells take turns in rounds, so that whatever else the machine does falls on all alike.
-A peer, another's tagger, takes its turns in the same rounds, one window at a time on one thread; it is spared resampling,
-and what is left of a window beyond whole frames of its own.
+A peer, another's tagger, takes its turns in the same rounds, one window at a time on one thread; it is spared
+resampling, and what is left of a window beyond whole frames of its own.
 
 **Soak** runs `whoplays serve` with many streams, each fed over RTP on this machine by a sender that may withhold
 packets, as if the network lost them (`--loss`). A subscriber keeps the account of every stream, and holds it against
