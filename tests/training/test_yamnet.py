@@ -98,5 +98,5 @@ def test_what_is_not_yamnet_is_refused(model: Path, tmp_path: Path, monkeypatch:
 def test_without_the_extra_it_says_which(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     for load in (module.yamnet, YamnetTeacher):
-        with pytest.raises(DataError, match=r"pip install 'whoplays\[peers\]'"):
+        with pytest.raises(DataError, match=r"pip install -c constraints.txt -e '.\[peers\]'"):
             load(model)
