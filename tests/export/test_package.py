@@ -18,7 +18,11 @@ from models.labels import CORE, NAMES
 from stream.recognizer import Recognizer
 from tests.export.conftest import Exported, made_windows, write_run
 from tests.training.tiny_corpus import write_index
+from training import recipe as recipes
+from training.corpora import open_corpus
 from training.library import Library
+from training.run import configure
+from training.splits import Splits
 
 
 @pytest.fixture(params=["band", "solo"])
@@ -41,6 +45,15 @@ def test_the_card_is_of_the_run(exported: Exported) -> None:
     assert (card.name, card.version, card.opset) == (exported.folder.name, "1.2.3", OPSET)
     assert card.parity_max_abs < MAX_DIFFERENCE
     assert card.corpora == (Corpus(name="player 0", licence="CC0-1.0"),)
+
+
+def test_the_card_names_what_chose_the_checkpoint(tmp_path: Path) -> None:
+    """Otherwise the model would be asked about recordings that it was chosen by."""
+    write_index(tmp_path / "two", [("a.wav", "pia", "a", "anna", "CC0"), ("b.wav", "pia", "b", "ben", "CC0")])
+    anna, ben = open_corpus(tmp_path / "two").clips()
+    recipe = recipes.find("solo-rawcnn")
+    config = configure(recipe, (str(tmp_path / "two"),), Splits([anna], [ben], []))
+    assert module._heard(config) == (Corpus(name="anna", licence="CC0"), Corpus(name="ben", licence="CC0"))
 
 
 def test_each_network_keeps_its_labels_and_task(band: Exported, solo: Exported) -> None:
