@@ -66,6 +66,8 @@ def measure_throughput(
     if not 0 < seconds < float("inf"):
         raise OptionError(f"measuring for {seconds} s makes no sense; give more than 0")
     others = [Peer(text) for text in peers]
+    if len({peer.name for peer in others}) < len(others):
+        raise OptionError("two peers of one name; give each its own")
     load = load_now()
     settings = list(dict.fromkeys((REFERENCE, *itertools.starmap(Setting, itertools.product(batches, threads)))))
     recognizers = _load(model, settings, provider)

@@ -63,6 +63,11 @@ def test_a_peer_that_is_not_there_is_refused(model: Path, peer: str) -> None:
         measure_throughput(str(model), (1,), (1,), 0.01, "cpu", [peer])
 
 
+def test_two_peers_of_one_name_are_refused(model: Path) -> None:
+    with pytest.raises(OptionError, match="two peers of one name"):
+        measure_throughput(str(model), (1,), (1,), 0.01, "cpu", [f"same={__file__}"] * 2)
+
+
 def test_a_peer_that_is_no_tagger_is_refused(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert", reason="the extra peers is not installed")
     (tmp_path / "yamnet.tflite").write_bytes(b"no model at all")

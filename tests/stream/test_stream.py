@@ -194,15 +194,24 @@ def test_what_nobody_has_foreseen_is_told_and_costs_no_other_stream_anything(rec
         engine.check()
 
 
-def test_a_source_that_hangs_keeps_nobody_from_ending(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[MadeSource], Iterator[Block]]]:
+    """A source that neither gives a block nor leaves until the test has ended; nobody waits for it long."""
     monkeypatch.setattr("stream.stream.DRAIN_NS", 500_000_000)
     monkeypatch.setattr("stream.supervisor.JOIN_S", 0.5)
     freed = threading.Event()
 
-    def hangs(source: MadeSource) -> Iterator[Block]:
+    def never(source: MadeSource) -> Iterator[Block]:
         freed.wait()
         yield from ()
 
+    yield never
+    freed.set()
+
+
+def test_a_source_that_hangs_keeps_nobody_from_ending(
+    recognizer: Recognizer, hangs: Callable[[MadeSource], Iterator[Block]]
+) -> None:
     engine = Engine(lasting=True)
     engine.add(opening([hangs]), recognizer, Habits())
     messages: list[Message] = []
@@ -210,7 +219,6 @@ def test_a_source_that_hangs_keeps_nobody_from_ending(recognizer: Recognizer, mo
         messages.append(message)
         engine.stop()
     assert [message.reason for message in messages if isinstance(message, End)] == ["stopped"]
-    freed.set()
 
 
 def test_a_stop_is_no_outage(recognizer: Recognizer) -> None:
@@ -242,16 +250,8 @@ def test_a_stream_takes_the_place_of_another_when_that_has_left(recognizer: Reco
 
 
 def test_a_source_that_hangs_keeps_nobody_from_taking_its_place(
-    recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+    recognizer: Recognizer, hangs: Callable[[MadeSource], Iterator[Block]]
 ) -> None:
-    monkeypatch.setattr("stream.stream.DRAIN_NS", 500_000_000)
-    monkeypatch.setattr("stream.supervisor.JOIN_S", 0.5)
-    freed = threading.Event()
-
-    def hangs(source: MadeSource) -> Iterator[Block]:
-        freed.wait()
-        yield from ()
-
     engine = Engine(lasting=True)
     engine.add(opening([hangs]), recognizer, Habits(stream="old"))
     messages: list[Message] = []
@@ -261,5 +261,4 @@ def test_a_source_that_hangs_keeps_nobody_from_taking_its_place(
         messages.append(message)
         if isinstance(message, Window):
             engine.stop()
-    freed.set()
     assert [message.stream for message in messages if isinstance(message, End)] == ["old", "new"]
