@@ -38,7 +38,7 @@ class BandBatch(NamedTuple):
     target: Tensor
     """`float32 [batch, labels]`."""
     labelled: Tensor
-    """`bool [batch]`: whether anybody knows who plays."""
+    """`bool [batch]`: whether `target` says who plays, or who is likely to."""
     lesson: Tensor
     """`float32 [batch, classes]`: teachers' logits, of mean 0 and, over all classes, a variance of 1."""
     taught: Tensor
@@ -53,10 +53,23 @@ class Bands(IterableDataset[BandBatch]):
         batch: windows in one batch.
         taught_share: of a batch, how much are windows as they are.
         draw: which drawing: the same numbers give the same bands.
+        pseudo_labels: how probable each label is in each of the bank's windows, `[windows, labels]`; without them, an
+            unlabelled one is heard for its lesson only.
     """
 
-    def __init__(self, bank: Bank, windows: int, batch: int, taught_share: float, draw: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        bank: Bank,
+        windows: int,
+        batch: int,
+        taught_share: float,
+        draw: tuple[int, ...],
+        pseudo_labels: NDArray[np.float32] | None = None,
+    ) -> None:
         super().__init__()
+        known = bank.windows.kinds != KINDS.index("music")
+        self._targets = bank.windows.targets.astype(np.float32) if pseudo_labels is None else pseudo_labels
+        self._labelled = known if pseudo_labels is None else np.ones_like(known)
         self._bank, self._draw = bank, draw
         self._batches, self._batch = windows // batch, batch
         self._taught = round(batch * taught_share)
@@ -84,8 +97,8 @@ class Bands(IterableDataset[BandBatch]):
         lessons[len(bands) :] = (windows.lessons[rows] - self._lesson_mean) / self._lesson_scale
         return BandBatch(
             torch.from_numpy(played(power, rng)),
-            torch.from_numpy(np.concatenate([band_targets, windows.targets[rows].astype(np.float32)])),
-            torch.from_numpy(np.concatenate([~unknown, windows.kinds[rows] != KINDS.index("music")])),
+            torch.from_numpy(np.concatenate([band_targets, self._targets[rows]])),
+            torch.from_numpy(np.concatenate([~unknown, self._labelled[rows]])),
             torch.from_numpy(lessons),
             torch.from_numpy(np.concatenate([unknown, np.ones(self._taught, np.bool_)])),
         )

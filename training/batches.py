@@ -11,6 +11,7 @@ from training.band import BandBatch, Bands
 from training.bank import Bank
 from training.library import Library
 from training.mixing import Take, balanced, solos
+from training.pseudo_labels import pseudo_labels
 from training.recipe import Recipe
 from training.splits import Splits
 from training.windows import Example, draw_windows
@@ -32,6 +33,7 @@ class Batches(lightning.LightningDataModule):
     def __init__(self, recipe: Recipe, splits: Splits, library: Library, bank: Bank | None = None) -> None:
         super().__init__()
         self._recipe, self._library, self._bank = recipe, library, bank
+        self._pseudo_labels = pseudo_labels(bank, recipe.seed) if bank and recipe.pseudo_labels else None
         if recipe.material == "band" and bank is None:
             raise DataError(f"{recipe.name} mixes bands from a bank, and none was given")
         train = solos(splits.train, recipe.labels)
@@ -55,7 +57,8 @@ class Batches(lightning.LightningDataModule):
         epoch = self.trainer.current_epoch if self.trainer else 0
         recipe, draw, windows = self._recipe, (self._recipe.seed, epoch), self._epoch_windows
         if self._bank:
-            bands = Bands(self._bank, windows, recipe.batch_windows, recipe.taught_share, draw)
+            batch, taught = recipe.batch_windows, recipe.taught_share
+            bands = Bands(self._bank, windows, batch, taught, draw, self._pseudo_labels)
             return DataLoader(bands, batch_size=None)
         data = self._windows(self._takes, draw, windows)
         return DataLoader(data, recipe.batch_windows, drop_last=True)

@@ -15,6 +15,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor
 
 from models.errors import DataError, OptionError
 from training.bank import Bank
@@ -28,6 +29,8 @@ from training.tagger import Tagger
 
 DAMAGED: Final = (EOFError, IndexError, KeyError, TypeError, ValueError, RuntimeError, UnpicklingError)
 """What torch raises for a file that it did not write, or of which a part is missing."""
+
+_PUPIL: Final = "pupil."
 
 # What Lightning and torchmetrics say of things that are meant to be as they are.
 _REMARKS: Final = (
@@ -110,11 +113,18 @@ def _go_on_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:
         raise strange
     learnt = load(config.recipe, base.best_checkpoint()).network.state_dict()
     try:
-        tagger.network.load_state_dict(
-            tagger.network.begun() | learnt if isinstance(tagger.network, MelCNN) else learnt
-        )
+        tagger.network.load_state_dict(_begun(tagger) | learnt)
     except RuntimeError as error:
         raise strange from error
+    _go_on_foretelling(tagger, base.best_checkpoint())
+
+
+def _go_on_foretelling(tagger: Tagger, checkpoint: Path) -> None:
+    """What was learnt of teachers goes on too, where they know as many classes."""
+    learnt = {name: value for name, value in _state(checkpoint).items() if name.startswith(_PUPIL)}
+    own = tagger.state_dict()
+    if all(name in own and own[name].shape == value.shape for name, value in learnt.items()):
+        tagger.load_state_dict(learnt, strict=False)
 
 
 def load(recipe: Recipe, checkpoint: Path) -> Tagger:
@@ -124,13 +134,34 @@ def load(recipe: Recipe, checkpoint: Path) -> Tagger:
         DataError: the checkpoint is damaged, or is of another network.
     """
     tagger = Tagger(recipe)
+    learnt = {name: value for name, value in _state(checkpoint).items() if not name.startswith(_PUPIL)}
     try:
-        kept = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
-        tagger.load_state_dict({name: value for name, value in kept.items() if not name.startswith("pupil.")})
-    except (OSError, *DAMAGED) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{checkpoint} cannot be used ({reason}); train the run again") from error
+        tagger.load_state_dict({f"network.{name}": value for name, value in _begun(tagger).items()} | learnt)
+    except RuntimeError as error:
+        raise _useless(checkpoint, error) from error
     return tagger.eval()
+
+
+def _state(checkpoint: Path) -> dict[str, Tensor]:
+    """All weights of a checkpoint.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        return dict(torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"])
+    except (OSError, *DAMAGED) as error:
+        raise _useless(checkpoint, error) from error
+
+
+def _useless(checkpoint: Path, error: Exception) -> DataError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return DataError(f"{checkpoint} cannot be used ({reason}); train the run again")
+
+
+def _begun(tagger: Tagger) -> dict[str, Tensor]:
+    """What a checkpoint of a less deep network lacks, and what adds nothing to it."""
+    return tagger.network.begun() if isinstance(tagger.network, MelCNN) else {}
 
 
 def keep_freed_memory() -> None:

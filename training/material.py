@@ -114,6 +114,8 @@ def open_bank(recipe: Recipe, clips: Sequence[Clip], library: Library, run: RunF
     found = bank.load(folders, {clip.group for clip in clips})
     if found.labels != recipe.labels:
         raise DataError(f"the bank is of {' '.join(found.labels)}, the recipe of {' '.join(recipe.labels)}")
+    if not (found.windows.kinds == KINDS.index("solo")).any():
+        raise DataError(f"nothing that this run may hear plays alone in {', '.join(map(str, folders))}; add a bank")
     return found
 
 
@@ -153,7 +155,8 @@ class _Workshop:
     def __init__(self, material: Material) -> None:
         torch.set_num_threads(1)
         rooms = _rooms(material.rooms) if material.rooms else []
-        self.stems = Stems(Library(material.cache), material.corpora, material.labels, rooms)
+        library = Library(material.cache)
+        self.stems = Stems(library, material.corpora, material.labels, rooms) if material.corpora else None
         self.music = Music(material.music) if material.music else None
         self.teachers = call_teachers(material.teachers)
         self.power = MelPower().eval()

@@ -19,7 +19,7 @@ def material(
     bank: Path,
     /,
     *,
-    data: Annotated[list[Path], Parameter(negative=())],
+    data: Annotated[list[Path] | None, Parameter(negative=())] = None,
     windows: int = 24_000,
     music: Path | None = None,
     rooms: Path | None = None,
@@ -32,7 +32,8 @@ def material(
 
     Args:
         bank: The folder to keep them in.
-        data: Corpora to play from; each counts alike. All of them: a run hears what its own --data lets it.
+        data: Corpora to play from; each counts alike. All of them: a run hears what its own --data lets it. Without
+            any, all windows are of --music.
         windows: How many, rounded up to whole shards of 256.
         music: A folder of unlabelled recordings, for what the teachers make of them.
         rooms: A folder of impulse responses.
@@ -46,8 +47,12 @@ def material(
     for option, value, least in (("windows", windows, 1), ("workers", workers, 1), ("seed", seed, 0)):
         if value < least:
             raise OptionError(f"--{option} must be {least} or more, not {value}")
+    if not data and not music:
+        raise OptionError("say with --data which corpora to play from, or with --music which recordings")
+    if not data and not teachers:
+        raise OptionError("nobody knows what plays in --music but teachers: name their folder with --teachers")
     library = Library(cache)
-    corpora = tuple(tuple(readable(open_corpus(folder).clips(), library)) for folder in data)
+    corpora = tuple(tuple(readable(open_corpus(folder).clips(), library)) for folder in data or ())
     made = Material(corpora, tuple(NAMES), cache, music, rooms, teachers, seed)
     counted = 0
 

@@ -46,6 +46,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """`band`: of a batch, how much are the bank's windows as they are, with what teachers make of them."""
     lesson_weight: float = 0.0
     """`band`: how much it counts to foretell the teachers, beside naming who plays."""
+    pseudo_labels: bool = False
+    """`band`: unlabelled music counts as what the teachers' answers make likely to play in it."""
     trees: int = 0
     """`raw-forest`, `mel-forest`: how many trees are grown."""
     base: str | None = None

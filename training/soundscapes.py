@@ -11,7 +11,9 @@ from training.music import Music
 from training.stems import OTHER, Mono, Stem, Stems, levelled
 
 SHARD_WINDOWS: int = 256
-"""Windows made together; a quarter of them mixes of the others, and a quarter music where there is some."""
+"""Windows made together; a quarter of them mixes of the others, and a quarter music where there is some.
+
+All of them are music where there is nothing else."""
 _LARGEST_MIX: Final = 4
 _LEVEL_DB: Final = 8.0
 _REPRODUCED: Final = 0.3
@@ -31,9 +33,11 @@ class Soundscape(NamedTuple):
     """At an RMS of 1 where it sounds."""
 
 
-def shard(stems: Stems, music: Music | None, seed: int, number: int) -> list[Soundscape]:
+def shard(stems: Stems | None, music: Music | None, seed: int, number: int) -> list[Soundscape]:
     """The windows of one shard: the same numbers give the same audio."""
     rng = np.random.default_rng([seed, number])
+    if stems is None:
+        return [_unlabelled(music, rng) for _ in range(SHARD_WINDOWS)] if music else []
     quarter = SHARD_WINDOWS // 4
     drawn = [stems.draw(rng) for _ in range(2 * quarter if music else 3 * quarter)]
     scapes = [_solo(stem, rng) for stem in drawn]

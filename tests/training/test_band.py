@@ -63,6 +63,18 @@ def test_music_is_heard_for_its_lessons_only() -> None:
     assert set(lessons[:, 0].tolist()) == {15, 18}
 
 
+def test_music_counts_as_what_is_likely_to_play_in_it() -> None:
+    bank = made_bank([*EVERYONE, None, None], kinds=["solo"] * 5 + ["music"] * 2, classes=3)
+    likely = bank.windows.targets.astype(np.float32)
+    likely[5:] = 0.25
+    batch = joined(Bands(bank, 256, 64, 0.5, (1,), likely))
+    assert batch.labelled.all()
+    soft = (batch.target == 0.25).all(dim=1)
+    assert soft.any()
+    assert batch.taught[soft].all()
+    assert ((batch.target[~soft] == 0) | (batch.target[~soft] == 1)).all()
+
+
 def test_without_lessons_music_is_left_out() -> None:
     bank = made_bank([*EVERYONE, None], kinds=["solo"] * 5 + ["music"])
     batch = joined(Bands(bank, 128, 64, 0.5, (1,)))

@@ -119,6 +119,49 @@ def test_a_bank_is_made_by_command_and_gone_on_with(
     assert {LABELS[k] for k in np.flatnonzero(played.any(axis=0))} == set(CORE)
 
 
+def test_a_bank_without_corpora_is_all_music(
+    music: Path, cache: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(material, "call_teachers", lambda folder: [Loudness()] if folder else [])
+    material._workshop.cache_clear()
+    folder, labelled = tmp_path / "bank", tmp_path / "labelled"
+    whoplays.main(["material", str(folder), "--music", str(music), "--teachers", str(tmp_path), "--windows", "16"])
+    windows = bank.load([folder], set()).windows
+    assert (windows.kinds == KINDS.index("music")).all()
+    assert (windows.lessons[:, 0] > 0).all()
+    given = ["--data", str(corpus), "--cache", str(cache), "--teachers", str(tmp_path), "--windows", "32"]
+    whoplays.main(["material", str(labelled), *given])
+    both = bank.load([folder, labelled], set(bank.read_manifest(labelled).groups))
+    assert len(both.windows.kinds) == 48
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([], "say with --data which corpora to play from, or with --music which recordings"),
+        (["--music", "songs"], "nobody knows what plays in --music but teachers"),
+    ],
+)
+def test_a_bank_of_what_nobody_knows_is_refused(
+    given: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        whoplays.main(["material", str(tmp_path / "bank"), *given])
+    assert told in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "bank").exists()
+
+
+def test_bands_are_not_mixed_of_unlabelled_music_alone(
+    music: Path, clips: list[Clip], library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(material, "call_teachers", lambda folder: [Loudness()] if folder else [])
+    material._workshop.cache_clear()
+    given = material.Material((), LABELS, None, music, None, tmp_path, 1)
+    material.fill(tmp_path / "bank", given, 16, 1, lambda _: None)
+    with pytest.raises(DataError, match=r"nothing that this run may hear plays alone in .*bank; add a bank"):
+        material.open_bank(recipes.find("band-melcnn"), clips, library, RunFolder(tmp_path), [tmp_path / "bank"])
+
+
 def test_mel_power_is_that_of_the_audio(clips: list[Clip], cache: Path) -> None:
     """What is kept is the window itself, at an RMS of 1, not at the level that teachers hear."""
     material._workshop.cache_clear()

@@ -4,12 +4,14 @@ import csv
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
 import whoplays
 from models.errors import DataError
 from models.labels import CORE, NAMES
+from models.signal import WINDOW_SAMPLES
 from tests.training.conftest import little
 from training import figures, report
 from training import recipe as recipes
@@ -129,6 +131,43 @@ def test_a_run_goes_on_from_another(unbroken: Tagger, splits: Splits, library: L
     after = fit(still, splits, library, run, accelerator="cpu", threads=1, bank=bank, base=base)
     learnt = dict(after.network.named_parameters())
     assert all(torch.equal(value, learnt[name]) for name, value in unbroken.network.named_parameters())
+
+
+def test_what_was_learnt_of_teachers_goes_on_too(
+    splits: Splits, clips: list[Clip], library: Library, tmp_path: Path
+) -> None:
+    bank = open_bank(steady(), splits.train, library, RunFolder(tmp_path / "base"), [])
+    lessons = np.random.default_rng(1).standard_normal((len(bank.windows.kinds), 3)).astype(np.float16)
+    bank = bank._replace(windows=bank.windows._replace(lessons=lessons))
+    base, run = RunFolder(tmp_path / "base"), RunFolder(tmp_path / "run")
+    base.write_config(configure(steady(), (), splits))
+    before = fit(steady(), splits, library, base, accelerator="cpu", threads=1, bank=bank)
+    still = msgspec.structs.replace(steady(), learning_rate=0.0, seed=5)
+    fit(still, splits, library, run, accelerator="cpu", threads=1, bank=bank, base=base)
+    learnt, kept = (
+        torch.load(path, weights_only=False)["state_dict"]["pupil.weight"]
+        for path in (base.last_checkpoint, run.last_checkpoint)
+    )
+    assert before.pupil is None
+    assert learnt.shape[0] == 3
+    assert torch.equal(kept, learnt)
+
+
+def test_a_checkpoint_of_a_less_deep_network_judges_as_ever(splits: Splits, library: Library, tmp_path: Path) -> None:
+    train(steady(), splits, library, RunFolder(tmp_path))
+    kept = torch.load(RunFolder(tmp_path).last_checkpoint, weights_only=False)
+    deeper = [name for name in kept["state_dict"] if "deeper-3" in name]
+    assert deeper
+    for name in deeper:
+        kept["state_dict"][name] = torch.zeros_like(kept["state_dict"][name])
+    torch.save(kept, tmp_path / "nothing.ckpt")
+    for name in deeper:
+        del kept["state_dict"][name]
+    torch.save(kept, tmp_path / "shallow.ckpt")
+    audio = torch.rand(2, 2, WINDOW_SAMPLES)
+    with torch.inference_mode():
+        one, two = (load(steady(), tmp_path / f"{name}.ckpt")(audio) for name in ("nothing", "shallow"))
+    torch.testing.assert_close(one, two)
 
 
 def test_a_run_does_not_go_on_from_one_that_heard_what_it_holds_out(

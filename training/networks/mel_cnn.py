@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from training.networks.log_mel import LogMel, MelPower
 
 FEATURES: Final = 2 * 320
-_DEEPER: Final = {10: (80, 1), 11: (144, 2)}
+_DEEPER: Final = {10: (80, 1), 11: (144, 4)}
 """After which layer how many blocks of which width deepen the network."""
 _DEEPENS: Final = "deeper"
 
@@ -57,7 +57,8 @@ class MelClassifier(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [
             LogMel(),
-            nn.BatchNorm2d(1),
+            # The convolution behind it can scale and shift as well; not to learn how saves an eighth of a step.
+            nn.BatchNorm2d(1).requires_grad_(requires_grad=False),
             *_convolution(1, 16, kernel=5, stride=2, padded=padded),
             *_convolution(16, 32, kernel=3, stride=2, padded=padded),
             InvertedResidual(32, 80, expand=3, stride=(2, 2), padded=padded),

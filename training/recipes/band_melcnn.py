@@ -16,6 +16,7 @@ RECIPE = Recipe(
     learning_rate=2e-3,
     one_cycle=True,
     bank_windows=24_000,
-    taught_share=0.4,
+    taught_share=0.5,
     lesson_weight=0.5,
+    pseudo_labels=True,
 )
