@@ -122,5 +122,7 @@ def _kept(path: Path) -> _Kept | None:
 
 
 def _key(checkpoint: Path, clips: list[Clip]) -> str:
-    names = "\n".join(f"{stamp(clip.path)} {sorted(clip.labels)}" for clip in clips)
-    return hashlib.sha256(checkpoint.read_bytes() + names.encode()).hexdigest()
+    digest = hashlib.sha256(checkpoint.read_bytes())
+    for clip in clips:
+        digest.update(stamp(clip.path).encode() + msgspec.json.encode(clip, enc_hook=str, order="deterministic"))
+    return digest.hexdigest()

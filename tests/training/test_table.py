@@ -118,7 +118,10 @@ def test_a_row_is_asked_again_about_recordings_that_have_changed(splits: Splits,
     keys = [table._key(tmp_path / "last.ckpt", changed)]
     os.utime(copy, ns=(1, 1))
     keys.append(table._key(tmp_path / "last.ckpt", changed))
-    assert len({before, *keys}) == 3
+    for corrected in ({"source": "elsewhere"}, {"group": "another"}, {"labels": frozenset({"vio", "pia"})}):
+        again = [msgspec.structs.replace(changed[0], **corrected), *changed[1:]]
+        keys.append(table._key(tmp_path / "last.ckpt", again))
+    assert len({before, *keys}) == 6
 
 
 def test_a_run_that_has_heard_the_questions_is_refused(
