@@ -95,7 +95,8 @@ def evaluate(
             catalogue, or a folder.
         data: Corpora to judge on; the run's own test split unless given.
         against: Another run or model that is to answer the same questions; A+B for runs that judge together.
-        peer: Another's tagger that is to answer them too, as in yamnet=FILE.tflite; needs the extra peers.
+        peer: Another's tagger that is to answer them too: yamnet=FILE.tflite (needs the extra peers) or
+            efficientat=FILE.pt.
         out: The run folder that keeps metrics.json and figures; the first run's unless given.
         report: A Markdown page to write, of everything that metrics.json then holds.
         fit_thresholds: Fit a threshold for each label, each run's on the answers of the others. Without it those count

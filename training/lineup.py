@@ -112,4 +112,12 @@ def _yamnet(path: Path, threads: int) -> Candidate:
     return yamnet(path, threads)
 
 
-_PEERS: Final = MappingProxyType[str, Callable[[Path, int], Candidate]]({"yamnet": _yamnet})
+def _efficientat(path: Path, _threads: int) -> Candidate:
+    from training.peers.efficientat import efficientat  # noqa: PLC0415  torch is not needed to judge models
+
+    return efficientat(path)
+
+
+_PEERS: Final = MappingProxyType[str, Callable[[Path, int], Candidate]](
+    {"efficientat": _efficientat, "yamnet": _yamnet}
+)

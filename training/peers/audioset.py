@@ -5,8 +5,17 @@ Hammond organ), all of them stand for the label. Its plain Guitar stands for non
 guitars taggers call most that as well, and YAMNet does best without it. The voice in music is singing, not speech.
 """
 
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.candidates import Candidate
+from training.clip import Clip
+from training.mixing import Windows
+from training.scores import Probabilities
 
 CLASSES: Final = MappingProxyType(
     {
@@ -24,3 +33,35 @@ CLASSES: Final = MappingProxyType(
     }
 )
 """By our codes, in the order of `models.labels.NAMES`."""
+
+Columns = list[list[int]]
+"""For each of our labels, where its classes are among a tagger's."""
+
+
+class AudioSetJudge:
+    """A tagger's scores for our labels: the largest of those of a label's classes.
+
+    It was trained on AudioSet, which holds none of our recordings as far as anyone can tell.
+
+    Args:
+        name: what reports call it.
+        scores: `float32 [n, 132300]`, windows as mono, -> `float32 [n, classes]`.
+    """
+
+    def __init__(self, name: str, columns: Columns, scores: Callable[[NDArray[np.float32]], NDArray[np.float32]]):
+        self.name = name
+        self._columns, self._scores = columns, scores
+
+    def has_heard(self, _clip: Clip) -> bool:
+        """Never."""
+        return False
+
+    def probabilities(self, windows: Windows) -> Probabilities:
+        """Scores `[n, 11]` of windows `[n, 2, 132300]`, in the order of `CLASSES`."""
+        scores = self._scores(windows.mean(axis=1))
+        return np.stack([scores[:, columns].max(axis=1) for columns in self._columns], axis=1)
+
+
+def peer(judge: AudioSetJudge) -> Candidate:
+    """A tagger as a candidate; it has no thresholds but the 0.5 that a probability suggests."""
+    return Candidate(tuple(CLASSES), "multi-label", (judge,), np.full(len(CLASSES), 0.5))

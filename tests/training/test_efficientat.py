@@ -1,0 +1,63 @@
+"""The part of EfficientAT that is ours as a peer: what it is given, and what is made of its logits."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.errors import DataError
+from models.labels import NAMES
+from training.lineup import Entries, Peer, find_peer, line_up
+from training.peers import efficientat as module
+from training.peers.audioset import CLASSES
+
+
+class Tape:
+    """A tagger that keeps what it is given, and for which only one class sounds in each window."""
+
+    def __init__(self, places: list[int]) -> None:
+        self._places = places
+        self.given: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+
+    def logits(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.given = mono
+        logits = np.full((len(mono), 527), -4, np.float32)
+        logits[np.arange(len(mono)), self._places] = 4
+        return logits
+
+
+def test_a_label_scores_as_the_most_probable_of_its_classes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Places as AudioSet numbers them; 140 is its plain Guitar, 0 its Speech, which stand for nothing."""
+    places = {153: "pia", 187: "tru", 191: "vio", 143: "gac", 141: "gel", 157: "org", 255: "voi", 140: None, 0: None}
+    tape = Tape(list(places))
+    monkeypatch.setattr(module, "EfficientAT", lambda _: tape)
+    (judge,) = module.efficientat(tmp_path).judges
+    windows = np.zeros((len(places), 2, 132_300), np.float32)
+    windows[:, 1] = 0.5
+    found = judge.probabilities(windows)
+    assert found.shape == (len(places), 11)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(tape.given, 0.25)
+    loud = 1 / (1 + np.exp(-4))
+    for row, label in zip(found, places.values(), strict=True):
+        expected = [loud if code == label else 1 - loud for code in NAMES]
+        np.testing.assert_allclose(row, expected, rtol=1e-5)
+
+
+def test_every_class_has_a_place_of_its_own() -> None:
+    named = [name for names in CLASSES.values() for name in names]
+    assert set(module._PLACES) == set(named)
+    assert len(set(module._PLACES.values())) == len(named)
+
+
+def test_it_is_lined_up_by_name_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "weights.pt"
+    path.write_bytes(b"no weights")
+    peer = find_peer(f"efficientat={path}")
+    assert peer == Peer("efficientat", path)
+    entries = Entries(("default",), (), (peer,))
+    with pytest.raises(DataError, match="does not hold the weights of EfficientAT mn04"):
+        line_up(entries, None, "real", [], 1)
+    monkeypatch.setattr(module, "EfficientAT", lambda _: Tape([0]))
+    assert [one.judges[0].name for one in line_up(entries, None, "real", [], 1)][1:] == ["efficientat"]
