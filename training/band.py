@@ -135,11 +135,12 @@ class Bands(IterableDataset[BandBatch]):
 
 
 def lesson_scale(bank: Bank) -> tuple[NDArray[np.float32], np.float32]:
-    """Mean `[classes]` of the lessons, and their standard deviation over all classes, from the bank's first windows.
+    """Mean `[classes]` of the lessons, and their standard deviation over all classes, from windows all over the bank.
 
     One scale for all, so that classes about which the teachers say much weigh more than those that never sound.
     """
-    lessons = bank.windows.lessons[:_SCALED_ON].astype(np.float32)
+    every = max(1, len(bank.windows.lessons) // _SCALED_ON)
+    lessons = bank.windows.lessons[::every].astype(np.float32)
     mean = lessons.mean(axis=0)
     return mean, np.float32(np.sqrt(np.square(lessons - mean).mean()) if lessons.size else 1.0)
 

@@ -25,6 +25,7 @@ from training.whole import whole
 
 KINDS: Final = ("solo", "mix", "music")
 _NOBODY: Final = -1
+_SHARDS: Final = "shard-?????.npz"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +126,17 @@ def _settings(manifest: Manifest) -> Manifest:
     return msgspec.structs.replace(manifest, music=music, rooms=rooms, songs=())
 
 
+def fingerprint(folder: Path) -> str:
+    """What a bank is known by: what it is made of, and how many windows.
+
+    Raises:
+        DataError: the folder holds no bank.
+    """
+    made_of = msgspec.json.encode(_settings(read_manifest(folder)))
+    shards = sum(1 for _ in folder.glob(_SHARDS))
+    return f"{hashlib.sha256(made_of).hexdigest()[:16]}-{shards}"
+
+
 def songs(manifest: Manifest) -> tuple[tuple[str, str], ...]:
     """Names and licences of the unlabelled music in a bank; for an older one, as its folder tells them now."""
     if manifest.songs or not manifest.music:
@@ -172,7 +184,7 @@ def load(folders: Sequence[Path], may_hear: Container[str]) -> Bank:
     shards: list[Shard] = []
     for folder, manifest in zip(folders, manifests, strict=True):
         allowed = np.array([group in may_hear for group in manifest.groups] + [True])
-        shards += [_allowed(path, allowed) for path in sorted(folder.glob("shard-?????.npz"))]
+        shards += [_allowed(path, allowed) for path in sorted(folder.glob(_SHARDS))]
     if not any(len(shard.kinds) for shard in shards):
         raise DataError(f"no window in {', '.join(map(str, folders))} is made only of what this run may hear")
     return Bank(Shard(*(np.concatenate(column) for column in zip(*shards, strict=True))), manifests[0].labels)

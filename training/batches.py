@@ -1,8 +1,11 @@
 """What each epoch trains on and is validated with, by the recipe's material."""
 
+from functools import cached_property
 from typing import Final
 
 import lightning
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -33,7 +36,6 @@ class Batches(lightning.LightningDataModule):
     def __init__(self, recipe: Recipe, splits: Splits, library: Library, bank: Bank | None = None) -> None:
         super().__init__()
         self._recipe, self._library, self._bank = recipe, library, bank
-        self._pseudo_labels = pseudo_labels(bank, recipe.seed) if bank and recipe.pseudo_labels else None
         if recipe.material == "band" and bank is None:
             raise DataError(f"{recipe.name} mixes bands from a bank, and none was given")
         train = solos(splits.train, recipe.labels)
@@ -42,6 +44,11 @@ class Batches(lightning.LightningDataModule):
         self._takes = balanced(train)
         self._epoch_windows = _epoch_windows(recipe, self._takes)
         self._validation = [Take(clip, 1) for clip in solos(splits.validation, recipe.labels)]
+
+    @cached_property
+    def _pseudo_labels(self) -> NDArray[np.float32] | None:
+        taught = self._recipe.pseudo_labels and self._recipe.lesson_weight
+        return pseudo_labels(self._bank, self._recipe.seed) if self._bank and taught else None
 
     @property
     def has_validation(self) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from models.errors import DataError
-from training.fit import DAMAGED
+from training.damaged import DAMAGED
 from training.library import Library, stamp
 from training.mixing import balanced, solos
 from training.recipe import Recipe

@@ -96,7 +96,7 @@ def evaluate(
         data: Corpora to judge on; the run's own test split unless given.
         against: Another run or model that is to answer the same questions; A+B for runs that judge together.
         peer: Another's tagger that is to answer them too: yamnet=FILE.tflite (needs the extra peers) or
-            efficientat=FILE.pt.
+            efficientat-mn04=FILE.pt.
         out: The run folder that keeps metrics.json and figures; the first run's unless given.
         report: A Markdown page to write, of everything that metrics.json then holds.
         fit_thresholds: Fit a threshold for each label, each run's on the answers of the others. Without it those count
@@ -155,7 +155,7 @@ def _train(
 
     splits = Splits(*(readable(clips, library) for clips in splits))
     config = configure(recipe, data, splits, base)
-    _keep(run, with_banks(config, banks) if recipe.lesson_weight else config)
+    _keep(run, with_banks(config, banks))
     _CONSOLE.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     bank = open_bank(recipe, splits.train, library, run, banks) if recipe.material == "band" else None
     if hears_once(recipe):

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Final
 
 import lightning
@@ -20,15 +19,13 @@ from torch import Tensor
 from models.errors import DataError, OptionError
 from training.bank import Bank
 from training.batches import Batches
+from training.damaged import DAMAGED, reason
 from training.library import Library
-from training.networks.mel_cnn import MelCNN
+from training.networks.mel_cnn import DEEPENS
 from training.recipe import Recipe
 from training.run import RunFolder
 from training.splits import Splits, refuse_heard
 from training.tagger import Tagger
-
-DAMAGED: Final = (EOFError, IndexError, KeyError, TypeError, ValueError, RuntimeError, UnpicklingError)
-"""What torch raises for a file that it did not write, or of which a part is missing."""
 
 _PUPIL: Final = "pupil."
 
@@ -111,20 +108,16 @@ def _go_on_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:
     strange = DataError(f"{base.folder} is of another network or other labels than {tagger.recipe.name}")
     if config.recipe.labels != tagger.recipe.labels:
         raise strange
-    learnt = load(config.recipe, base.best_checkpoint()).network.state_dict()
+    learnt = _state(base.best_checkpoint())
+    own = tagger.state_dict()
+    # What was learnt of teachers goes on too, where they know as many classes.
+    pupil = {name: value for name, value in own.items() if name.startswith(_PUPIL)}
+    if all(name in learnt and learnt[name].shape == value.shape for name, value in pupil.items()):
+        pupil = {name: learnt[name] for name in pupil}
     try:
-        tagger.network.load_state_dict(_begun(tagger) | learnt)
+        tagger.load_state_dict(_begun(tagger) | _without_pupil(learnt) | pupil)
     except RuntimeError as error:
         raise strange from error
-    _go_on_foretelling(tagger, base.best_checkpoint())
-
-
-def _go_on_foretelling(tagger: Tagger, checkpoint: Path) -> None:
-    """What was learnt of teachers goes on too, where they know as many classes."""
-    learnt = {name: value for name, value in _state(checkpoint).items() if name.startswith(_PUPIL)}
-    own = tagger.state_dict()
-    if all(name in own and own[name].shape == value.shape for name, value in learnt.items()):
-        tagger.load_state_dict(learnt, strict=False)
 
 
 def load(recipe: Recipe, checkpoint: Path) -> Tagger:
@@ -134,12 +127,15 @@ def load(recipe: Recipe, checkpoint: Path) -> Tagger:
         DataError: the checkpoint is damaged, or is of another network.
     """
     tagger = Tagger(recipe)
-    learnt = {name: value for name, value in _state(checkpoint).items() if not name.startswith(_PUPIL)}
     try:
-        tagger.load_state_dict({f"network.{name}": value for name, value in _begun(tagger).items()} | learnt)
-    except RuntimeError as error:
+        tagger.load_state_dict(_begun(tagger) | _without_pupil(_state(checkpoint)))
+    except DAMAGED as error:
         raise _useless(checkpoint, error) from error
     return tagger.eval()
+
+
+def _without_pupil(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value for name, value in state.items() if not name.startswith(_PUPIL)}
 
 
 def _state(checkpoint: Path) -> dict[str, Tensor]:
@@ -155,13 +151,12 @@ def _state(checkpoint: Path) -> dict[str, Tensor]:
 
 
 def _useless(checkpoint: Path, error: Exception) -> DataError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return DataError(f"{checkpoint} cannot be used ({reason}); train the run again")
+    return DataError(f"{checkpoint} cannot be used ({reason(error)}); train the run again")
 
 
 def _begun(tagger: Tagger) -> dict[str, Tensor]:
     """What a checkpoint of a less deep network lacks, and what adds nothing to it."""
-    return tagger.network.begun() if isinstance(tagger.network, MelCNN) else {}
+    return {name: value for name, value in tagger.state_dict().items() if DEEPENS in name}
 
 
 def keep_freed_memory() -> None:

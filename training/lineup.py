@@ -119,5 +119,5 @@ def _efficientat(path: Path, _threads: int) -> Candidate:
 
 
 _PEERS: Final = MappingProxyType[str, Callable[[Path, int], Candidate]](
-    {"efficientat": _efficientat, "yamnet": _yamnet}
+    {"yamnet": _yamnet, "efficientat-mn04": _efficientat}
 )

@@ -114,21 +114,24 @@ def open_bank(recipe: Recipe, clips: Sequence[Clip], library: Library, run: RunF
     found = bank.load(folders, {clip.group for clip in clips})
     if found.labels != recipe.labels:
         raise DataError(f"the bank is of {' '.join(found.labels)}, the recipe of {' '.join(recipe.labels)}")
-    if not (found.windows.kinds == KINDS.index("solo")).any():
+    if not any(found.solos(label).size for label in found.labels):
         raise DataError(f"nothing that this run may hear plays alone in {', '.join(map(str, folders))}; add a bank")
     return found
 
 
 def with_banks(config: Config, folders: Sequence[Path]) -> Config:
-    """A configuration that also tells whose lessons are in these banks, and of which unlabelled recordings.
+    """A configuration that also tells what is heard: these banks, whose lessons, and of which unlabelled recordings.
 
     Raises:
         DataError: a folder holds no bank.
     """
+    heard = msgspec.structs.replace(config, banks=tuple(bank.fingerprint(folder) for folder in folders))
+    if not config.recipe.lesson_weight:
+        return heard
     manifests = [bank.read_manifest(folder) for folder in folders]
     music = {*config.music, *(known for manifest in manifests for known in bank.songs(manifest))}
     teachers = {*config.teachers, *(name for manifest in manifests for name in manifest.teachers)}
-    return msgspec.structs.replace(config, teachers=tuple(sorted(teachers)), music=tuple(sorted(music)))
+    return msgspec.structs.replace(heard, teachers=tuple(sorted(teachers)), music=tuple(sorted(music)))
 
 
 def call_teachers(folder: Path | None) -> list[Teacher]:

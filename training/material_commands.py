@@ -51,6 +51,8 @@ def material(
         raise OptionError("say with --data which corpora to play from, or with --music which recordings")
     if not data and not teachers:
         raise OptionError("nobody knows what plays in --music but teachers: name their folder with --teachers")
+    if not data and rooms:
+        raise OptionError("--rooms are what recordings of --data are played in; leave it out without them")
     library = Library(cache)
     corpora = tuple(tuple(readable(open_corpus(folder).clips(), library)) for folder in data or ())
     made = Material(corpora, tuple(NAMES), cache, music, rooms, teachers, seed)
@@ -62,5 +64,6 @@ def material(
         _CONSOLE.print(f"{counted} windows made", highlight=False)
 
     fill(bank, made, windows, workers, done)
-    told = f"{bank} holds {windows} windows or more; train on it with: whoplays train RECIPE --bank {bank}"
+    beside = f"--bank {bank}" if data else f"--bank OTHER --bank {bank}, beside one of corpora"
+    told = f"{bank} holds {windows} windows or more; train on it with: whoplays train RECIPE {beside}"
     _CONSOLE.print(told, markup=False, highlight=False, soft_wrap=True)

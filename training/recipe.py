@@ -47,7 +47,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     lesson_weight: float = 0.0
     """`band`: how much it counts to foretell the teachers, beside naming who plays."""
     pseudo_labels: bool = False
-    """`band`: unlabelled music counts as what the teachers' answers make likely to play in it."""
+    """`band`: unlabelled music counts as what the teachers' answers make likely to play in it, where lessons count."""
     trees: int = 0
     """`raw-forest`, `mel-forest`: how many trees are grown."""
     base: str | None = None

@@ -31,6 +31,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Whose judgement of windows was foretold, if anyone's."""
     music: tuple[tuple[str, str], ...] = ()
     """Unlabelled recordings that were heard, by name and licence."""
+    banks: tuple[str, ...] = ()
+    """Fingerprints of the banks that bands were mixed from; none where the run made its own."""
     train: tuple[str, ...]
     """Groups heard in training."""
     validation: tuple[str, ...]

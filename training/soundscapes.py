@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import DataError
 from training.equipment import reproduced
 from training.music import Music
 from training.stems import OTHER, Mono, Stem, Stems, levelled
@@ -13,7 +14,8 @@ from training.stems import OTHER, Mono, Stem, Stems, levelled
 SHARD_WINDOWS: int = 256
 """Windows made together; a quarter of them mixes of the others, and a quarter music where there is some.
 
-All of them are music where there is nothing else."""
+All of them are music where there are no corpora.
+"""
 _LARGEST_MIX: Final = 4
 _LEVEL_DB: Final = 8.0
 _REPRODUCED: Final = 0.3
@@ -34,10 +36,14 @@ class Soundscape(NamedTuple):
 
 
 def shard(stems: Stems | None, music: Music | None, seed: int, number: int) -> list[Soundscape]:
-    """The windows of one shard: the same numbers give the same audio."""
+    """The windows of one shard, of stems, music or both: the same numbers give the same audio.
+
+    Raises:
+        DataError: there are neither.
+    """
     rng = np.random.default_rng([seed, number])
     if stems is None:
-        return [_unlabelled(music, rng) for _ in range(SHARD_WINDOWS)] if music else []
+        return [_unlabelled(_needed(music), rng) for _ in range(SHARD_WINDOWS)]
     quarter = SHARD_WINDOWS // 4
     drawn = [stems.draw(rng) for _ in range(2 * quarter if music else 3 * quarter)]
     scapes = [_solo(stem, rng) for stem in drawn]
@@ -45,6 +51,12 @@ def shard(stems: Stems | None, music: Music | None, seed: int, number: int) -> l
     if music:
         scapes += [_unlabelled(music, rng) for _ in range(quarter)]
     return scapes
+
+
+def _needed(music: Music | None) -> Music:
+    if music is None:
+        raise DataError("a bank is made from corpora or from music, and there are neither")
+    return music
 
 
 def _solo(stem: Stem, rng: Rng) -> Soundscape:

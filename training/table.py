@@ -11,10 +11,11 @@ import torch
 
 from models.errors import DataError
 from training.clip import Clip
+from training.damaged import DAMAGED
 from training.evaluate import evaluate
 from training.figures import draw_confusions
 from training.findings import Report
-from training.fit import DAMAGED, is_finished, keep_freed_memory, load
+from training.fit import is_finished, keep_freed_memory, load
 from training.judges.of_run import of_runs
 from training.library import Library, stamp
 from training.recipe import Recipe
@@ -124,5 +125,12 @@ def _kept(path: Path) -> _Kept | None:
 def _key(checkpoint: Path, clips: list[Clip]) -> str:
     digest = hashlib.sha256(checkpoint.read_bytes())
     for clip in clips:
-        digest.update(stamp(clip.path).encode() + msgspec.json.encode(clip, enc_hook=str, order="deterministic"))
+        digest.update(stamp(clip.path).encode() + _described(clip))
     return digest.hexdigest()
+
+
+def _described(clip: Clip) -> bytes:
+    """All that is known of a clip but where it is, which its stamp tells."""
+    return msgspec.json.encode(
+        msgspec.structs.replace(clip, path=Path(clip.path.name)), enc_hook=str, order="deterministic"
+    )

@@ -1,15 +1,32 @@
 """What validation is told from."""
 
+import msgspec
 import numpy as np
 import pytest
 
 from models.errors import DataError
+from models.labels import CORE
 from tests.training.made_bank import made_bank
 from training import recipe as recipes
+from training.band import BandBatch
 from training.batches import Batches
 from training.clip import Clip
 from training.library import Library
 from training.splits import Splits
+
+
+@pytest.mark.parametrize(("weight", "labelled"), [(0.5, True), (0.0, False)])
+def test_music_has_pseudo_labels_where_lessons_count(
+    weight: float, labelled: bool, clips: list[Clip], library: Library
+) -> None:
+    recipe = msgspec.structs.replace(
+        recipes.find("band-melcnn"), lesson_weight=weight, epoch_windows=64, labels=tuple(CORE), taught_share=0.9
+    )
+    bank = made_bank([*CORE, None, None], kinds=["solo"] * 4 + ["music"] * 2, classes=3)
+    (batch,) = Batches(recipe, Splits(clips, [], []), library, bank).train_dataloader()
+    assert isinstance(batch, BandBatch)
+    assert bool(batch.labelled.all()) is labelled
+    assert bool(((batch.target > 0) & (batch.target < 1)).any()) is labelled
 
 
 @pytest.mark.parametrize(("labels", "validated"), [({"vio"}, False), ({"vio", "pia"}, True)])

@@ -1,9 +1,11 @@
 """The part of EfficientAT that is ours as a peer: what it is given, and what is made of its logits."""
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from models.errors import DataError
@@ -11,10 +13,13 @@ from models.labels import NAMES
 from training.lineup import Entries, Peer, find_peer, line_up
 from training.peers import efficientat as module
 from training.peers.audioset import CLASSES
+from training.teachers.efficientat import EfficientAT
 
 
 class Tape:
     """A tagger that keeps what it is given, and for which only one class sounds in each window."""
+
+    name: Final = EfficientAT.name
 
     def __init__(self, places: list[int]) -> None:
         self._places = places
@@ -29,9 +34,21 @@ class Tape:
 
 def test_a_label_scores_as_the_most_probable_of_its_classes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Places as AudioSet numbers them; 140 is its plain Guitar, 0 its Speech, which stand for nothing."""
-    places = {153: "pia", 187: "tru", 191: "vio", 143: "gac", 141: "gel", 157: "org", 255: "voi", 140: None, 0: None}
+    places = {
+        153: "pia",
+        187: "tru",
+        191: "vio",
+        143: "gac",
+        141: "gel",
+        193: "cel",
+        196: "flu",
+        197: "sax",
+        198: "cla",
+    }
+    places |= dict.fromkeys((155, 156, 157), "org") | dict.fromkeys((27, 28, 30, 34, 254, 255), "voi")
+    places |= {0: "", 140: ""}
     tape = Tape(list(places))
-    monkeypatch.setattr(module, "EfficientAT", lambda _: tape)
+    monkeypatch.setattr(f"{module.__name__}.EfficientAT", lambda _: tape)
     (judge,) = module.efficientat(tmp_path).judges
     windows = np.zeros((len(places), 2, 132_300), np.float32)
     windows[:, 1] = 0.5
@@ -54,10 +71,32 @@ def test_every_class_has_a_place_of_its_own() -> None:
 def test_it_is_lined_up_by_name_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "weights.pt"
     path.write_bytes(b"no weights")
-    peer = find_peer(f"efficientat={path}")
-    assert peer == Peer("efficientat", path)
+    peer = find_peer(f"efficientat-mn04={path}")
+    assert peer == Peer("efficientat-mn04", path)
     entries = Entries(("default",), (), (peer,))
-    with pytest.raises(DataError, match="does not hold the weights of EfficientAT mn04"):
-        line_up(entries, None, "real", [], 1)
-    monkeypatch.setattr(module, "EfficientAT", lambda _: Tape([0]))
-    assert [one.judges[0].name for one in line_up(entries, None, "real", [], 1)][1:] == ["efficientat"]
+    monkeypatch.setattr(f"{module.__name__}.EfficientAT", lambda _: Tape([0]))
+    assert [one.judges[0].name for one in line_up(entries, None, "real", [], 1)][1:] == ["efficientat-mn04"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        b"no weights",
+        b"\x80\x02.",
+        [1.0],
+        torch.zeros(2),
+        {1: torch.zeros(2)},
+        {"w": torch.zeros(2)},
+    ],
+    ids=["nothing", "text", "other text", "half a pickle", "a list", "a tensor", "numbers", "another network"],
+)
+def test_what_is_not_efficientat_is_refused(content: object, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(DataError, match=r"weights.pt does not hold the weights of EfficientAT mn04: \S"):
+        EfficientAT(path)

@@ -125,7 +125,8 @@ def test_a_bank_without_corpora_is_all_music(
     monkeypatch.setattr(material, "call_teachers", lambda folder: [Loudness()] if folder else [])
     material._workshop.cache_clear()
     folder, labelled = tmp_path / "bank", tmp_path / "labelled"
-    whoplays.main(["material", str(folder), "--music", str(music), "--teachers", str(tmp_path), "--windows", "16"])
+    songs = ["--music", str(music), "--teachers", str(tmp_path), "--windows", "16", "--cache", str(cache)]
+    whoplays.main(["material", str(folder), *songs])
     windows = bank.load([folder], set()).windows
     assert (windows.kinds == KINDS.index("music")).all()
     assert (windows.lessons[:, 0] > 0).all()
@@ -140,6 +141,7 @@ def test_a_bank_without_corpora_is_all_music(
     [
         ([], "say with --data which corpora to play from, or with --music which recordings"),
         (["--music", "songs"], "nobody knows what plays in --music but teachers"),
+        (["--music", "songs", "--teachers", "them", "--rooms", "halls"], "--rooms are what recordings of --data are"),
     ],
 )
 def test_a_bank_of_what_nobody_knows_is_refused(
@@ -151,15 +153,24 @@ def test_a_bank_of_what_nobody_knows_is_refused(
     assert not (tmp_path / "bank").exists()
 
 
-def test_bands_are_not_mixed_of_unlabelled_music_alone(
+def test_bands_are_not_mixed_of_music_and_other_sounds_alone(
     music: Path, clips: list[Clip], library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(material, "call_teachers", lambda folder: [Loudness()] if folder else [])
     material._workshop.cache_clear()
     given = material.Material((), LABELS, None, music, None, tmp_path, 1)
     material.fill(tmp_path / "bank", given, 16, 1, lambda _: None)
+    windows = bank.load([tmp_path / "bank"], set()).windows
+    windows.kinds[:4] = KINDS.index("solo")
+    bank.keep(tmp_path / "bank", 0, windows)
     with pytest.raises(DataError, match=r"nothing that this run may hear plays alone in .*bank; add a bank"):
         material.open_bank(recipes.find("band-melcnn"), clips, library, RunFolder(tmp_path), [tmp_path / "bank"])
+
+
+def test_a_bank_of_nothing_is_refused(tmp_path: Path) -> None:
+    given = material.Material((), LABELS, None, None, None, None, 1)
+    with pytest.raises(DataError, match="from corpora or from music, and there are neither"):
+        material.fill(tmp_path / "bank", given, 16, 1, lambda _: None)
 
 
 def test_mel_power_is_that_of_the_audio(clips: list[Clip], cache: Path) -> None:
@@ -234,6 +245,22 @@ def test_a_run_says_who_taught_it_and_on_what(music: Path, tmp_path: Path, clips
     config = configure(recipes.find("band-melcnn"), (), Splits(clips, [], []))
     told = material.with_banks(config, [tmp_path / "bank"])
     assert (told.teachers, told.music) == (("yamnet",), (("music", "none stated"),))
+    deaf = msgspec.structs.replace(config, recipe=msgspec.structs.replace(config.recipe, lesson_weight=0.0))
+    told = material.with_banks(deaf, [tmp_path / "bank"])
+    assert (told.teachers, told.music) == ((), ())
+
+
+def test_a_run_knows_its_banks_by_what_they_hold(clips: list[Clip], tmp_path: Path) -> None:
+    """One that is resumed with others, or with more of the same, would go on with other labels for the same music."""
+    config = configure(recipes.find("band-melcnn"), (), Splits(clips, [], []))
+    one, two = tmp_path / "one", tmp_path / "two"
+    bank.begin(one, bank.describe(clips, LABELS, None, None, (), 1))
+    bank.begin(two, bank.describe(clips, LABELS, None, None, (), 2))
+    made = [material.with_banks(config, folders).banks for folders in ([], [one], [two], [one, two])]
+    bank.keep(one, 0, bank.empty(8, 11, 0))
+    made.append(material.with_banks(config, [one]).banks)
+    assert len(set(made)) == 5
+    assert material.with_banks(config, [one]).banks == made[-1]
 
 
 def test_what_taught_the_base_is_told_too(music: Path, tmp_path: Path, clips: list[Clip]) -> None:
@@ -243,7 +270,7 @@ def test_what_taught_the_base_is_told_too(music: Path, tmp_path: Path, clips: li
         configure(recipes.find("band-melcnn"), (), splits), teachers=("efficientat",), music=(("album", "CC0"),)
     )
     RunFolder(tmp_path / "base").write_config(before)
-    config = configure(recipes.find("transfer-melcnn"), (), splits, tmp_path / "base")
+    config = configure(recipes.find("band-melcnn"), (), splits, tmp_path / "base")
     assert (config.teachers, config.music) == (before.teachers, before.music)
     bank.begin(tmp_path / "bank", bank.describe(clips, LABELS, music, None, ("yamnet",), 1))
     told = material.with_banks(config, [tmp_path / "bank"])

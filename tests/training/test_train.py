@@ -151,6 +151,10 @@ def test_what_was_learnt_of_teachers_goes_on_too(
     assert before.pupil is None
     assert learnt.shape[0] == 3
     assert torch.equal(kept, learnt)
+    fewer = bank._replace(windows=bank.windows._replace(lessons=lessons[:, :2]))
+    other = RunFolder(tmp_path / "other")
+    fit(still, splits, library, other, accelerator="cpu", threads=1, bank=fewer, base=base)
+    assert torch.load(other.last_checkpoint, weights_only=False)["state_dict"]["pupil.weight"].shape[0] == 2
 
 
 def test_a_checkpoint_of_a_less_deep_network_judges_as_ever(splits: Splits, library: Library, tmp_path: Path) -> None:

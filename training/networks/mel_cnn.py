@@ -12,7 +12,8 @@ from training.networks.log_mel import LogMel, MelPower
 FEATURES: Final = 2 * 320
 _DEEPER: Final = {10: (80, 1), 11: (144, 4)}
 """After which layer how many blocks of which width deepen the network."""
-_DEEPENS: Final = "deeper"
+DEEPENS: Final = "deeper"
+"""In the names of weights that a less deep network, to go on from, does not have: they add nothing at first."""
 
 
 class MelCNN(nn.Module):
@@ -36,10 +37,6 @@ class MelCNN(nn.Module):
         """Logits of a batch of windows."""
         logits: Tensor = self.classifier(self.power(audio))
         return logits
-
-    def begun(self) -> dict[str, Tensor]:
-        """Weights of the blocks that are nothing at first: what a less deep network, to go on from, does not have."""
-        return {name: value for name, value in self.state_dict().items() if _DEEPENS in name}
 
     def behead(self) -> int:
         """Give features instead of logits from now on; return how many."""
@@ -151,5 +148,5 @@ def _deepened(layers: Sequence[nn.Module]) -> OrderedDict[str, nn.Module]:
         for k in range(count):
             block = InvertedResidual(width, width, expand=2, frames=1)
             nn.init.zeros_(block.body.get_submodule("7").get_parameter("weight"))
-            named[f"{place}-{_DEEPENS}-{k}"] = block
+            named[f"{place}-{DEEPENS}-{k}"] = block
     return named

@@ -1,8 +1,9 @@
 """Which classes of AudioSet (Gemmeke et al., ICASSP 2017) stand for which of our labels.
 
 A label's score is that of its most probable class. Where AudioSet has a class and kinds of it (Organ: Electronic organ,
-Hammond organ), all of them stand for the label. Its plain Guitar stands for none: of a hundred windows of electric
-guitars taggers call most that as well, and YAMNet does best without it. The voice in music is singing, not speech.
+Hammond organ), those stand for the label that all taggers here know; an electric piano is no piano. Its plain Guitar
+stands for none: of a hundred windows of electric guitars taggers call most that as well, and YAMNet does best without
+it. The voice in music is singing, not speech.
 """
 
 from collections.abc import Callable
@@ -48,7 +49,9 @@ class AudioSetJudge:
         scores: `float32 [n, 132300]`, windows as mono, -> `float32 [n, classes]`.
     """
 
-    def __init__(self, name: str, columns: Columns, scores: Callable[[NDArray[np.float32]], NDArray[np.float32]]):
+    def __init__(
+        self, name: str, columns: Columns, scores: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    ) -> None:
         self.name = name
         self._columns, self._scores = columns, scores
 

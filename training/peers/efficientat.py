@@ -52,4 +52,4 @@ def efficientat(path: Path) -> Candidate:
         return np.asarray(expit(tagger.logits(mono)), np.float32)
 
     columns = [[_PLACES[name] for name in classes] for classes in CLASSES.values()]
-    return peer(AudioSetJudge("efficientat", columns, scores))
+    return peer(AudioSetJudge(tagger.name, columns, scores))

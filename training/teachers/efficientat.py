@@ -5,7 +5,6 @@ Source: Schmid, Koutini, Widmer, "Efficient Large-Scale Audio Tagging via Transf
 """
 
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from models.errors import DataError
 from models.signal import SAMPLE_RATE_HZ
+from training.damaged import DAMAGED, reason
 
 CLASSES: Final = 527
 _RATE_HZ: Final = 32_000
@@ -69,9 +69,8 @@ class EfficientAT:
         self._network = _Network().eval()
         try:
             self._network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except (OSError, EOFError, RuntimeError, UnpicklingError) as error:
-            reason = str(error).splitlines()[0]
-            raise DataError(f"{path} does not hold the weights of EfficientAT mn04: {reason}") from error
+        except (OSError, *DAMAGED) as error:
+            raise DataError(f"{path} does not hold the weights of EfficientAT mn04: {reason(error)}") from error
         self._log_mel = _LogMel()
 
     def logits(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
