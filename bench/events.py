@@ -22,6 +22,7 @@ from stream.recognizer import Recognizer
 from stream.windower import Span
 
 HOPS_S: Final = (1, 3)
+ENTRIES: Final = tuple(round(0.1 * step, 1) for step in range(10))
 RELEASES: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
 _BATCH: Final = 8
 
@@ -65,7 +66,7 @@ class EventsResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResult:
-    """Judge every hysteresis of the grid on all concerts, and what is fitted on concerts that it was not fitted on.
+    """Judge on all concerts, for every entry, the hysteresis that fits best; and what was fitted to other concerts.
 
     Args:
         folders: concerts, two folders or more.
@@ -83,7 +84,7 @@ def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResu
     fitted = [best([other for other in audiences if other is not own]) for own in audiences]
     rows = [
         Row(hysteresis=one, hop_s=hop_s, scores=_scores(audiences, [one] * len(audiences), hop_s))
-        for one in grid()
+        for one in (best(audiences, [entry]) for entry in ENTRIES)
         for hop_s in HOPS_S
     ]
     rows += [Row(hysteresis=None, hop_s=hop_s, scores=_scores(audiences, fitted, hop_s)) for hop_s in HOPS_S]
@@ -95,17 +96,18 @@ def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResu
     )
 
 
-def grid() -> tuple[Hysteresis, ...]:
-    """Every hysteresis that is tried."""
-    return tuple(Hysteresis(release=release) for release in RELEASES)
-
-
-def best(audiences: Sequence[Audience]) -> Hysteresis:
-    """Of the grid, that with the largest mean F1 over onset alone and with offset, and over the hops.
+def best(audiences: Sequence[Audience], entries: Sequence[float] = ENTRIES) -> Hysteresis:
+    """Of all releases and these entries, that with the largest mean F1 over onset alone and with offset, and the hops.
 
     Of several that are as good, the one nearest to the default.
     """
-    return max(grid(), key=lambda one: (round(_worth(audiences, one), 6), -abs(one.release - Hysteresis().release)))
+    grid = [Hysteresis(entry=entry, release=release) for entry in entries for release in RELEASES]
+    return max(grid, key=lambda one: (round(_worth(audiences, one), 6), -_unusual(one)))
+
+
+def _unusual(one: Hysteresis) -> float:
+    usual = Hysteresis()
+    return abs(one.entry - usual.entry) + abs(one.release - usual.release)
 
 
 def tell(audience: Audience, heard: Heard, hysteresis: Hysteresis, hop_s: int) -> list[Told]:
@@ -169,13 +171,17 @@ def show_events(result: EventsResult, console: Console) -> None:
     """Draw the figures on a terminal."""
     title = f"Events in {result.concerts} concerts, heard by {' and '.join(result.models)}"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("entry")
     table.add_column("release")
     for heading in ("hop s", "played", "told", "onset F1", "with offset", "delay s p50", "p90"):
         table.add_column(heading, justify="right")
     for row in result.rows:
-        name = f"{row.hysteresis.release:g}" if row.hysteresis else "fitted to the others"
-        table.add_row(name, str(row.hop_s), *_figures(row.scores))
-    kept = f"A release of {result.hysteresis.release:g} fits all of them best. An onset may be off by {COLLAR_S:g} s."
+        one = row.hysteresis
+        names = (f"{one.entry:g}", f"{one.release:g}") if one else ("fitted to", "the others")
+        table.add_row(*names, str(row.hop_s), *_figures(row.scores))
+    fits = result.hysteresis
+    kept = f"An entry of {fits.entry:g} with a release of {fits.release:g} fits all of them best."
+    kept += f" An onset may be off by {COLLAR_S:g} s."
     console.print(table, kept, sep="\n\n", highlight=False)
 
 

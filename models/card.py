@@ -39,10 +39,20 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hysteresis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What keeps an instrument near its threshold from coming and going."""
+    """What keeps an instrument near its threshold from coming and going: it enters above it, and leaves below."""
 
+    entry: float = 0.0
+    """How far from the threshold towards 1 a probability must come for an instrument to enter."""
     release: float = 0.8
     """Who plays is taken to play on down to this share of the threshold."""
+
+    def enters_at(self, threshold: float) -> float:
+        """The probability at which an instrument of that threshold enters."""
+        return threshold + self.entry * (1 - threshold)
+
+    def leaves_below(self, threshold: float) -> float:
+        """The probability below which it leaves."""
+        return threshold * self.release
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -161,6 +171,8 @@ def _check_card(card: ModelCard, path: Path) -> None:
         raise ModelError(f"{path}: thresholds must be above 0 and at most 1")
     if len(card.calibration) not in {0, len(card.labels)}:
         raise ModelError(f"{path}: {len(card.labels)} labels but {len(card.calibration)} calibrations")
+    if not 0 <= card.hysteresis.entry < 1:
+        raise ModelError(f"{path}: an entry {card.hysteresis.entry} of the way to 1; it must be 0 or more, below 1")
     if not 0 < card.hysteresis.release <= 1:
         raise ModelError(
             f"{path}: a release at {card.hysteresis.release} of a threshold; it must be above 0, at most 1"

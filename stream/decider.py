@@ -33,11 +33,12 @@ class Decider:
     Args:
         labels: English names, in the model's output order.
         thresholds: at or above its threshold a label is active; in the same order.
-        hysteresis: who plays is taken to play on for as long as it says, so that a wavering probability is one event.
+        hysteresis: who enters must be as sure as it says, and plays on for as long as it says, so that a wavering
+            probability is one event.
     """
 
     def __init__(self, labels: Sequence[str], thresholds: Sequence[float], hysteresis: Hysteresis = USUAL) -> None:
-        self._release: Final = hysteresis.release
+        self._hysteresis: Final = hysteresis
         self._thresholds: Final = dict(zip(labels, thresholds, strict=True))
         self._playing: Final[dict[str, _Appearance]] = {}
         self._count = 0
@@ -50,9 +51,9 @@ class Decider:
         """Who enters or leaves with this window."""
         for label, threshold in self._thresholds.items():
             value = probabilities[label]
-            if label not in self._playing and value >= threshold:
+            if label not in self._playing and value >= self._hysteresis.enters_at(threshold):
                 yield self._enter(label, span, value)
-            if label in self._playing and value < threshold * self._release:
+            if label in self._playing and value < self._hysteresis.leaves_below(threshold):
                 yield self._leave(label)
             self._go_on(label, span, value)
 

@@ -89,6 +89,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="status"):
     """English names, in the model's output order."""
     thresholds: tuple[float, ...]
     """In the same order."""
+    entry: float = 0.0
+    """How far from the threshold towards 1 a probability must come for an instrument to enter."""
     release: float = 0.8
     """Who plays is taken to play on down to this share of the threshold."""
     provider: str
@@ -155,7 +157,7 @@ class Event(Envelope, frozen=True, kw_only=True, tag="event"):
     label: str
     phase: Literal["start", "end"]
     at: int
-    """At the start: first sample of the first active window; at the end: index after the last one's last sample."""
+    """At the start: first sample of the window that showed it; at the end: index after the last one's last sample."""
     peak: float
     """The highest probability so far."""
 

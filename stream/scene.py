@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from models.card import Hysteresis
 from models.signal import SAMPLE_RATE_HZ
 from stream.messages import End, Event, Gap, Message, Status, Window
 
@@ -9,9 +10,9 @@ from stream.messages import End, Event, Gap, Message, Status, Window
 class Scene:
     """Follows one stream's messages; a late joiner's scene is complete within a second and a hop.
 
-    Who plays is told by events. Windows tell it to who joined late, or lost some: whoever is active plays, since that
-    window if nothing earlier is known, and whoever falls below the share of the threshold down to which events let
-    one play on, does not. Between the two a late joiner cannot know: whoever wavers there is shown once active.
+    Who plays is told by events. Windows tell it to who joined late, or lost some: whoever is as sure as events let one
+    enter plays, since that window if nothing earlier is known, and whoever falls below what events let one play on at,
+    does not. Between the two a late joiner cannot know: whoever wavers there is shown once sure.
     """
 
     def __init__(self) -> None:
@@ -29,8 +30,10 @@ class Scene:
         match message:
             case Status():
                 self.status = message
+                self._look()
             case Window():
-                self._look(message)
+                self.window = message
+                self._look()
             case Event(phase="start"):
                 self.since[message.label] = message.at
             case Event():
@@ -41,15 +44,16 @@ class Scene:
                 self.end = message
                 self.since.clear()
 
-    def _look(self, window: Window) -> None:
-        self.window = window
-        status = self.status
-        thresholds = dict(zip(status.labels, status.thresholds, strict=False)) if status else {}
-        release = status.release if status else 0.0
-        for label, active in window.active.items():
-            if active:
+    def _look(self) -> None:
+        status, window = self.status, self.window
+        if status is None or window is None:
+            return
+        hysteresis = Hysteresis(entry=status.entry, release=status.release)
+        for label, threshold in zip(status.labels, status.thresholds, strict=False):
+            value = window.probabilities.get(label, 0.0)
+            if value >= hysteresis.enters_at(threshold):
                 self.since.setdefault(label, window.start)
-            elif window.probabilities.get(label, 0.0) < thresholds.get(label, 0.0) * release:
+            elif value < hysteresis.leaves_below(threshold):
                 self.since.pop(label, None)
 
     def _begin_again(self) -> None:

@@ -204,6 +204,7 @@ class Stream:
             model=ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12]),
             labels=self.recognizer.labels,
             thresholds=hearing.judge.thresholds,
+            entry=card.hysteresis.entry,
             release=card.hysteresis.release,
             provider=self.recognizer.provider,
             counters=self._counters(dropped_messages),

@@ -51,6 +51,15 @@ def test_the_hysteresis_that_makes_one_event_of_one_is_found() -> None:
     assert best([one]) == Hysteresis(release=0.6)
 
 
+def test_who_is_hardly_heard_is_kept_out() -> None:
+    """A piano that plays once, and two others of which it might be thought."""
+    values = [0.0] * 4 + [0.6] * 3 + [0.0] * 4 + [0.95] * 6 + [0.0] * 4 + [0.55] * 2 + [0.0] * 3
+    one = audience(values, [Played("piano", 11, 19)])
+    found = best([one])
+    assert 0.6 < found.enters_at(0.5) <= 0.95
+    assert tell(one, one.heard[0], found, 1) == [Told("piano", 11.0, 19.0, 14.0)]
+
+
 def test_what_makes_no_difference_leaves_the_default() -> None:
     one = audience([0.0] * 3 + [0.9] * 6 + [0.0] * 3, [Played("piano", 3, 11)])
     assert best([one]) == Hysteresis()
@@ -88,8 +97,8 @@ def test_the_result_is_a_file(
 ) -> None:
     places = [part for hall in halls for part in ("--concerts", str(hall), "--model", str(model))]
     whoplays.main(["bench", "events", *places, "--json", str(tmp_path / "hysteresis.json")])
-    assert json.loads((tmp_path / "hysteresis.json").read_bytes())["hysteresis"] == {"release": 0.8}
-    assert "A release of 0.8 fits all of them best" in capfd.readouterr().out
+    assert json.loads((tmp_path / "hysteresis.json").read_bytes())["hysteresis"] == {"entry": 0.0, "release": 0.8}
+    assert "An entry of 0 with a release of 0.8 fits all of them best" in capfd.readouterr().out
 
 
 def test_one_folder_is_not_enough(halls: list[Path], model: Path) -> None:

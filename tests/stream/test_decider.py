@@ -36,6 +36,14 @@ def test_who_wavers_plays_on_down_to_the_release() -> None:
     assert [(change.phase, change.at) for change in follow(together, wavering)] == [("start", 0), ("end", 30)]
 
 
+def test_who_enters_must_be_as_sure_as_the_entry_asks_for() -> None:
+    """Half of the way from 0.5 to 1; once in, it plays on below the threshold as anyone does."""
+    decider = Decider(["piano", "violin"], [0.5, 0.9], Hysteresis(entry=0.5))
+    changes = follow(decider, [0.5, 0.74, 0.0, 0.6, 0.75, 0.5, 0.41, 0.39, 0.7])
+    assert [(change.phase, change.at) for change in changes] == [("start", 40), ("end", 70)]
+    assert decider.active({"piano": 0.5, "violin": 0.0}) == {"piano": True, "violin": False}
+
+
 def test_silence_sends_everyone_off() -> None:
     changes = follow(make(), [0.9, None, 0.9])
     assert [(change.id, change.phase, change.at) for change in changes] == [

@@ -74,6 +74,14 @@ def test_who_wavers_plays_on_as_events_have_it(status: Status, windows: list[Win
     assert players(Scene(), [status, *wavering])[1:] == [{"piano": 0}] * 3 + [{}] * 2
 
 
+def test_who_joins_late_sees_only_who_is_sure_enough(status: Status, windows: list[Window]) -> None:
+    """The threshold is 0.5, so that half of the way to 1 is 0.75; the first window is heard before the first status."""
+    choosy = msgspec.structs.replace(status, entry=0.5)
+    heard = [sounding(windows[0], piano) for piano in (0.76, 0.41, 0.39, 0.74, 0.75)]
+    seen = players(Scene(), [heard[0], choosy, *heard[1:]])
+    assert seen == [{}, {"piano": 0}, {"piano": 0}, {}, {}, {"piano": 0}]
+
+
 def test_at_the_end_nobody_plays(messages: list[Message], status: Status, windows: list[Window]) -> None:
     end = messages[-1]
     assert isinstance(end, End)
