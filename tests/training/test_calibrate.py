@@ -25,16 +25,22 @@ from training.tagger import Tagger
 
 ASK = Ask("platt", "exact", 1.0)
 LABELS = recipes.find("band-melcnn").labels
+_SPREAD = 1e4
 
 
 def untrained(folder: Path, heard: list[Clip], seed: int = 1) -> RunFolder:
-    """A run as if it had heard some clips, with a network that has learnt nothing."""
+    """A run as if it had heard some clips, with a network that has learnt nothing.
+
+    Such a one answers all windows nearly alike; its answers are spread, so that none are ties but for their last bits.
+    """
     recipe = recipes.find("band-melcnn")
     run = RunFolder(folder)
     run.write_config(configure(recipe, (), Splits(heard, [], [])))
     run.checkpoints.mkdir(parents=True)
     lightning.seed_everything(seed, verbose=False)
-    torch.save({"state_dict": Tagger(recipe).state_dict()}, run.last_checkpoint)
+    weights = Tagger(recipe).state_dict()
+    weights["network.classifier.head.weight"] *= _SPREAD
+    torch.save({"state_dict": weights}, run.last_checkpoint)
     return run
 
 
@@ -103,8 +109,7 @@ def test_calibrated_runs_are_judged_by_what_was_fitted_to_each(
             ours = judged[each.set, each.scope]
             assert ours.labels_right == pytest.approx(each.scores.labels_right, abs=1e-3)
             assert ours.exact_match == pytest.approx(each.scores.exact_match, abs=1e-3)
-            # In batches of another size the last bits differ, and windows that are all but ties change places.
-            assert ours.mean_average_precision == pytest.approx(each.scores.mean_average_precision, abs=1e-2)
+            assert ours.mean_average_precision == pytest.approx(each.scores.mean_average_precision, abs=1e-3)
 
 
 def test_tuned_thresholds_are_of_what_the_network_gives(
