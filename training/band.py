@@ -16,6 +16,7 @@ from torch.utils.data import IterableDataset
 
 from training.augmentation import as_another, decibels, played
 from training.bank import KINDS, Bank
+from training.lessons import lessons_of
 from training.networks.log_mel import FRAMES, MELS
 from training.stems import shares
 
@@ -25,7 +26,6 @@ _BACKGROUNDS: Final = 2
 # Of windows in which no instrument plays, how many hold nothing but the noise of the room.
 _HUSH: Final = 0.15
 _SILENT_DB: Final = -300.0
-_SCALED_ON: Final = 4096
 
 Rng = np.random.Generator
 
@@ -40,7 +40,7 @@ class BandBatch(NamedTuple):
     labelled: Tensor
     """`bool [batch]`: whether `target` says who plays, or who is likely to."""
     lesson: Tensor
-    """`float32 [batch, classes]`: teachers' logits, of mean 0 and, over all classes, a variance of 1."""
+    """`float32 [batch, classes]`: teachers' logits, as `Lessons` weighs them."""
     taught: Tensor
     """`bool [batch]`: whether there is a lesson."""
 
@@ -77,7 +77,7 @@ class Bands(IterableDataset[BandBatch]):
         self._present = [k for k, label in enumerate(bank.labels) if len(self._solos[label])]
         self._shares = shares([bank.labels[k] for k in self._present])
         self._as_they_are = _worth_hearing(bank)
-        self._lesson_mean, self._lesson_scale = lesson_scale(bank)
+        self._lessons = lessons_of(bank)
 
     def __len__(self) -> int:
         return self._batches
@@ -94,7 +94,7 @@ class Bands(IterableDataset[BandBatch]):
         power = np.concatenate([bands, np.exp(windows.log_power[rows].astype(np.float32))])
         unknown = np.zeros(len(bands), np.bool_)
         lessons = np.zeros((self._batch, windows.lessons.shape[1]), np.float32)
-        lessons[len(bands) :] = (windows.lessons[rows] - self._lesson_mean) / self._lesson_scale
+        lessons[len(bands) :] = self._lessons.of(windows.lessons[rows])
         return BandBatch(
             torch.from_numpy(played(power, rng)),
             torch.from_numpy(np.concatenate([band_targets, self._targets[rows]])),
@@ -132,17 +132,6 @@ class Bands(IterableDataset[BandBatch]):
         target = np.zeros(len(self._bank.labels), np.float32)
         target[players] = 1.0
         return stems, gains_db, target
-
-
-def lesson_scale(bank: Bank) -> tuple[NDArray[np.float32], np.float32]:
-    """Mean `[classes]` of the lessons, and their standard deviation over all classes, from windows all over the bank.
-
-    One scale for all, so that classes about which the teachers say much weigh more than those that never sound.
-    """
-    every = max(1, len(bank.windows.lessons) // _SCALED_ON)
-    lessons = bank.windows.lessons[::every].astype(np.float32)
-    mean = lessons.mean(axis=0)
-    return mean, np.float32(np.sqrt(np.square(lessons - mean).mean()) if lessons.size else 1.0)
 
 
 def _worth_hearing(bank: Bank) -> NDArray[np.intp]:

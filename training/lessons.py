@@ -1,0 +1,59 @@
+"""Lessons: teachers' logits as a network learns to foretell them, each class by how much it tells of who plays."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.bank import Bank
+
+_WEIGHED_ON: Final = 4096
+
+
+class Lessons(NamedTuple):
+    """How logits become lessons."""
+
+    mean: NDArray[np.float32]
+    """`[classes]`"""
+    weight: NDArray[np.float32]
+    """`[classes]`"""
+
+    def of(self, logits: NDArray[np.float16]) -> NDArray[np.float32]:
+        """Lessons `[windows, classes]` of logits of that shape."""
+        return np.asarray((logits.astype(np.float32) - self.mean) * self.weight)
+
+
+def lessons_of(bank: Bank) -> Lessons:
+    """Lessons of mean 0 and, over all classes, a variance of 1, from windows all over the bank.
+
+    Taggers know of vehicles and animals; they say something about those in music, too, and no two of them the same. So
+    a class' variance counts by its relevance.
+    """
+    logits = _some(bank.windows.lessons)
+    mean = logits.mean(axis=0)
+    weight = np.sqrt(relevance(bank))
+    power = np.square((logits - mean) * weight).mean() if logits.size else 0.0
+    return Lessons(mean, np.asarray(weight / np.sqrt(power or 1.0), np.float32))
+
+
+def relevance(bank: Bank) -> NDArray[np.float32]:
+    """How much of each class' variance over the bank's solos is one between labels, `[classes]`, 0 to 1.
+
+    Other sounds count as a label, and all labels alike. All ones where nothing can be told.
+
+    Source: Fisher's correlation ratio, "Statistical Methods for Research Workers" (1925).
+    """
+    by_label = [_some(bank.windows.lessons[rows]) for label in (*bank.labels, None) if (rows := bank.solos(label)).size]
+    classes = bank.windows.lessons.shape[1]
+    if not by_label or not classes:
+        return np.ones(classes, np.float32)
+    between = np.var([logits.mean(axis=0) for logits in by_label], axis=0)
+    within = np.mean([logits.var(axis=0) for logits in by_label], axis=0)
+    total = between + within
+    ratio = np.divide(between, total, out=np.zeros_like(total), where=total > 0)
+    return ratio if ratio.any() else np.ones(classes, np.float32)
+
+
+def _some(logits: NDArray[np.float16]) -> NDArray[np.float32]:
+    """No more windows than are needed to weigh them, evenly drawn."""
+    return np.asarray(logits[:: max(1, len(logits) // _WEIGHED_ON)], np.float32)
