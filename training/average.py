@@ -1,6 +1,7 @@
-"""Averaging the weights of runs that went on from one another: one network that hears new players better than each."""
+"""Averaging the weights that runs ended with, each gone on from the one before, as a run of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
 import torch
@@ -8,65 +9,78 @@ from torch import Tensor
 
 from models.errors import DataError, OptionError
 from training.cached import keep_checkpoint
-from training.fit import load
+from training.fit import has_ended, load, weights
 from training.learn import hears_once
 from training.run import Config, RunFolder
-from training.tagger import Tagger
 
 
 def average(runs: Sequence[RunFolder], out: RunFolder) -> None:
-    """Write a run whose network has the mean of the runs' weights, and which has heard what any of them has.
+    """Write a run whose network has the mean of the runs' weights, otherwise the last run's.
 
-    What they learnt of teachers is left out: lessons are scaled by each run's own banks.
+    Running means and variances are averaged as weights are. What was learnt of teachers is left out: lessons are scaled
+    by each run's own banks.
 
     Raises:
-        DataError: the runs have no checkpoint, or are of different networks or labels.
-        OptionError: there are too few, or `out` holds something already.
+        DataError: a run has no end yet, has not heard all that the one before has, or is of another network; or `out`
+            cannot be written to.
+        OptionError: there are too few, or `out` is a run already.
 
-    Source: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization" (UAI 2018).
+    Source: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization" (UAI 2018); Wortsman et
+    al., "Model soups" (ICML 2022).
     """
-    if len({run.folder.resolve() for run in runs}) < 2:
-        raise OptionError("name two different runs or more to average")
-    if out.folder.exists():
-        raise OptionError(f"{out.folder} is there already; choose another --out")
+    if len(runs) < 2 or len({run.folder.resolve() for run in runs}) < len(runs):
+        raise OptionError("name two runs or more to average, each once")
+    if out.config_path.exists() or out.last_checkpoint.exists():
+        raise OptionError(f"{out.folder} is a run already; choose another --out")
     configs = [run.config() for run in runs]
     for run, config in zip(runs, configs, strict=True):
-        _check_alike(run, config, configs[0])
-    taggers = [load(config.recipe, run.best_checkpoint()) for run, config in zip(runs, configs, strict=True)]
+        _check_ended(run, config)
+    for before, after in pairwise(range(len(runs))):
+        _check_goes_on(runs[after], configs[after], runs[before], configs[before])
+    states = [weights(run.best_checkpoint()) for run in runs]
+    for run, state in zip(runs, states, strict=True):
+        _check_alike(run, state, states[0])
+    tagger = load(configs[-1].recipe, runs[-1].best_checkpoint())
+    tagger.load_state_dict(_mean(states))
+    keep_checkpoint(tagger, out)
     out.write_config(_of_all(configs, runs))
-    keep_checkpoint(_mean(taggers), out)
 
 
-def _check_alike(run: RunFolder, config: Config, first: Config) -> None:
+def _check_ended(run: RunFolder, config: Config) -> None:
     if hears_once(config.recipe):
         raise DataError(f"{run.folder} is of {config.recipe.name}, whose weights mean nothing on average")
-    if (config.recipe.network, config.recipe.labels) != (first.recipe.network, first.recipe.labels):
-        raise DataError(f"{run.folder} is of another network or other labels than the runs before it")
+    if run.last_checkpoint.is_file() and not has_ended(run, config.recipe):
+        raise DataError(f"{run.folder} has not ended; train it to its end before averaging it")
+
+
+def _check_goes_on(run: RunFolder, config: Config, before: RunFolder, earlier: Config) -> None:
+    kind = (config.recipe.network, config.recipe.labels, config.recipe.task)
+    if kind != (earlier.recipe.network, earlier.recipe.labels, earlier.recipe.task):
+        raise DataError(f"{run.folder} is of another network, of other labels or of another task than {before.folder}")
+    if not earlier.heard <= config.heard:
+        raise DataError(
+            f"{before.folder} has heard what {run.folder} has not; name runs in the order they went on from one another"
+        )
+
+
+def _check_alike(run: RunFolder, state: Mapping[str, Tensor], first: Mapping[str, Tensor]) -> None:
+    if {name: value.shape for name, value in state.items()} != {name: value.shape for name, value in first.items()}:
+        raise DataError(f"{run.folder} is of another network than the first run: one of them is of an earlier version")
 
 
 def _of_all(configs: Sequence[Config], runs: Sequence[RunFolder]) -> Config:
-    """The last run's configuration, that has heard all that any has and may be asked what all of them may."""
-    heard = frozenset[str]().union(*(config.heard for config in configs))
-    asked = frozenset.intersection(*(frozenset(config.test) for config in configs)) - heard
+    """The last run's configuration, with all that any has learnt from."""
     return msgspec.structs.replace(
         configs[-1],
-        base=" + ".join(str(run.folder) for run in runs),
-        data=tuple(dict.fromkeys(text for config in configs for text in config.data)),
+        averaged=tuple(str(run.folder) for run in runs),
         teachers=tuple(sorted({name for config in configs for name in config.teachers})),
         music=tuple(sorted({song for config in configs for song in config.music})),
-        banks=tuple(dict.fromkeys(bank for config in configs for bank in config.banks)),
-        train=tuple(sorted(heard)),
-        validation=(),
-        test=tuple(sorted(asked)),
     )
 
 
-def _mean(taggers: Sequence[Tagger]) -> Tagger:
-    """The last network with the mean of all weights; of what only counts, such as batches seen, its own."""
-    averaged = taggers[-1]
-    states = [tagger.state_dict() for tagger in taggers]
-    averaged.load_state_dict({name: _mean_of([state[name] for state in states]) for name in states[-1]})
-    return averaged
+def _mean(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of each weight; of what only counts, such as batches seen, the last."""
+    return {name: _mean_of([state[name] for state in states]) for name in states[-1]}
 
 
 def _mean_of(values: Sequence[Tensor]) -> Tensor:

@@ -1,19 +1,17 @@
 """`whoplays average`."""
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.console import Console
 
 _CONSOLE = Console(stderr=True)
 
 
-def average(runs: list[Path], /, *, out: Annotated[Path, Parameter(negative=())]) -> None:
+def average(runs: list[Path], /, *, out: Path) -> None:
     """Make a run of the mean of several runs' weights, where each went on from the one before (train --base).
 
     Args:
-        runs: Run folders, two or more; the new one takes the settings of the last.
+        runs: Run folders in their order, two or more; the new one takes the settings of the last.
         out: The new run folder.
     """
     from training import average as averaging  # noqa: PLC0415  torch takes seconds to load; a mistake should not

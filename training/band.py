@@ -16,7 +16,7 @@ from torch.utils.data import IterableDataset
 
 from training.augmentation import as_another, decibels, played
 from training.bank import KINDS, Bank
-from training.lessons import lessons_of
+from training.lessons import Lessons, lessons_of
 from training.networks.log_mel import FRAMES, MELS
 from training.stems import shares
 
@@ -55,6 +55,7 @@ class Bands(IterableDataset[BandBatch]):
         draw: which drawing: the same numbers give the same bands.
         pseudo_labels: how probable each label is in each of the bank's windows, `[windows, labels]`; without them, an
             unlabelled one is heard for its lesson only.
+        lessons: those of this bank, if they are known already.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Bands(IterableDataset[BandBatch]):
         taught_share: float,
         draw: tuple[int, ...],
         pseudo_labels: NDArray[np.float32] | None = None,
+        lessons: Lessons | None = None,
     ) -> None:
         super().__init__()
         known = bank.windows.kinds != KINDS.index("music")
@@ -77,7 +79,7 @@ class Bands(IterableDataset[BandBatch]):
         self._present = [k for k, label in enumerate(bank.labels) if len(self._solos[label])]
         self._shares = shares([bank.labels[k] for k in self._present])
         self._as_they_are = _worth_hearing(bank)
-        self._lessons = lessons_of(bank)
+        self._lessons = lessons or lessons_of(bank)
 
     def __len__(self) -> int:
         return self._batches

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from models.errors import DataError
 from training.band import BandBatch, Bands
 from training.bank import Bank
+from training.lessons import Lessons, lessons_of
 from training.library import Library
 from training.mixing import Take, balanced, solos
 from training.pseudo_labels import pseudo_labels
@@ -50,6 +51,10 @@ class Batches(lightning.LightningDataModule):
         taught = self._recipe.pseudo_labels and self._recipe.lesson_weight
         return pseudo_labels(self._bank, self._recipe.seed) if self._bank and taught else None
 
+    @cached_property
+    def _lessons(self) -> Lessons | None:
+        return lessons_of(self._bank) if self._bank else None
+
     @property
     def has_validation(self) -> bool:
         """Whether validation hears every label that training does; with some missing it would mislead.
@@ -65,7 +70,7 @@ class Batches(lightning.LightningDataModule):
         recipe, draw, windows = self._recipe, (self._recipe.seed, epoch), self._epoch_windows
         if self._bank:
             batch, taught = recipe.batch_windows, recipe.taught_share
-            bands = Bands(self._bank, windows, batch, taught, draw, self._pseudo_labels)
+            bands = Bands(self._bank, windows, batch, taught, draw, self._pseudo_labels, self._lessons)
             return DataLoader(bands, batch_size=None)
         data = self._windows(self._takes, draw, windows)
         return DataLoader(data, recipe.batch_windows, drop_last=True)

@@ -83,7 +83,14 @@ def key_of(recipe: Recipe, splits: Splits, base: Path) -> str:
 
 
 def keep_checkpoint(tagger: Tagger, run: RunFolder) -> None:
-    """Keep a network as the run's last checkpoint: once, when all is learnt."""
-    run.checkpoints.mkdir(parents=True, exist_ok=True)
-    with whole(run.last_checkpoint) as unfinished:
-        torch.save({"state_dict": tagger.state_dict()}, unfinished)
+    """Keep a network as the run's last checkpoint: once, when all is learnt.
+
+    Raises:
+        DataError: the folder cannot be written to.
+    """
+    try:
+        run.checkpoints.mkdir(parents=True, exist_ok=True)
+        with whole(run.last_checkpoint) as unfinished:
+            torch.save({"state_dict": tagger.state_dict()}, unfinished)
+    except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
+        raise DataError(f"{run.last_checkpoint} cannot be written: {' '.join(str(error).split())}") from error

@@ -29,7 +29,7 @@ def lessons_of(bank: Bank) -> Lessons:
     Taggers know of vehicles and animals; they say something about those in music, too, and no two of them the same. So
     a class' variance counts by its relevance.
     """
-    logits = _some(bank.windows.lessons)
+    logits = _some(bank.windows.lessons, np.arange(len(bank.windows.lessons)))
     mean = logits.mean(axis=0)
     weight = np.sqrt(relevance(bank))
     power = np.square((logits - mean) * weight).mean() if logits.size else 0.0
@@ -39,21 +39,28 @@ def lessons_of(bank: Bank) -> Lessons:
 def relevance(bank: Bank) -> NDArray[np.float32]:
     """How much of each class' variance over the bank's solos is one between labels, `[classes]`, 0 to 1.
 
-    Other sounds count as a label, and all labels alike. All ones where nothing can be told.
+    Other sounds count as a label, and all labels alike; one of a single window does not. What means of few windows
+    differ by chance is taken off. All ones where nothing can be told.
 
-    Source: Fisher's correlation ratio, "Statistical Methods for Research Workers" (1925).
+    Source: Kelley, "An Unbiased Correlation Ratio Measure" (PNAS, 1935), with labels in equal shares.
     """
-    by_label = [_some(bank.windows.lessons[rows]) for label in (*bank.labels, None) if (rows := bank.solos(label)).size]
+    solos = [rows for label in (*bank.labels, None) if len(rows := bank.solos(label)) > 1]
     classes = bank.windows.lessons.shape[1]
-    if not by_label or not classes:
+    if not solos or not classes:
         return np.ones(classes, np.float32)
-    between = np.var([logits.mean(axis=0) for logits in by_label], axis=0)
-    within = np.mean([logits.var(axis=0) for logits in by_label], axis=0)
-    total = between + within
+    means, variances, errors = zip(*(_moments(_some(bank.windows.lessons, rows)) for rows in solos), strict=True)
+    between = np.maximum(np.var(means, axis=0) - np.mean(errors, axis=0), 0)
+    total = between + np.mean(variances, axis=0)
     ratio = np.divide(between, total, out=np.zeros_like(total), where=total > 0)
     return ratio if ratio.any() else np.ones(classes, np.float32)
 
 
-def _some(logits: NDArray[np.float16]) -> NDArray[np.float32]:
-    """No more windows than are needed to weigh them, evenly drawn."""
-    return np.asarray(logits[:: max(1, len(logits) // _WEIGHED_ON)], np.float32)
+def _moments(logits: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Mean, variance, and the variance of the mean, of each class."""
+    variance = logits.var(axis=0, ddof=1)
+    return logits.mean(axis=0), variance, variance / len(logits)
+
+
+def _some(logits: NDArray[np.float16], rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    """These rows, evenly thinned to fewer than twice as many as are needed to weigh them."""
+    return logits[rows[:: max(1, len(rows) // _WEIGHED_ON)]].astype(np.float32)

@@ -21,15 +21,32 @@ def test_lessons_have_a_mean_of_0_and_a_variance_of_1() -> None:
     np.testing.assert_allclose(np.square(lessons).mean(), 1, rtol=1e-3)
 
 
-def test_a_class_counts_by_how_much_it_tells_of_who_plays() -> None:
-    """Three classes of the same variance: one is the label, one the label and as much noise, one noise alone."""
-    rng = np.random.default_rng(0)
-    plays = np.tile(np.arange(5.0), 200)
-    noise = rng.permutation(plays)
-    told, half, nothing = relevance(with_logits(made_bank(EVERYONE * 200), plays, (plays + noise) / 2, noise))
+PLAYS = np.tile(np.arange(5.0), 200)
+NOISE = np.random.default_rng(0).permutation(PLAYS)
+
+
+def test_a_class_is_relevant_by_how_much_it_tells_of_who_plays() -> None:
+    """The label, the label and as much noise, noise alone."""
+    told, half, nothing = relevance(with_logits(made_bank(EVERYONE * 200), PLAYS, (PLAYS + NOISE) / 2, NOISE))
     assert told == pytest.approx(1)
     assert half == pytest.approx(0.5, abs=0.03)
     assert nothing < 0.02
+
+
+def test_lessons_vary_by_relevance() -> None:
+    """Of three classes with the same variance."""
+    mixed = (PLAYS + NOISE) / np.std(PLAYS + NOISE) * np.std(PLAYS)
+    bank = with_logits(made_bank(EVERYONE * 200), PLAYS, mixed, NOISE)
+    variances = lessons_of(bank).of(bank.windows.lessons).var(axis=0)
+    np.testing.assert_allclose(variances / variances[0], relevance(bank), rtol=0.01, atol=1e-3)
+
+
+def test_few_solos_of_a_label_do_not_make_chance_relevant() -> None:
+    rng = np.random.default_rng(0)
+    bank = made_bank([name for name in EVERYONE[:-1] for _ in range(200)] + [None] * 3)
+    found = relevance(with_logits(bank, *rng.normal(size=(100, 803))))
+    assert found.mean() < 0.05
+    assert relevance(with_logits(made_bank([*["pia"] * 50, None]), rng.normal(size=51))).tolist() == [1]
 
 
 def test_other_sounds_count_as_a_label() -> None:
