@@ -95,7 +95,6 @@ _VERBS: Final = {
     "material": ("training.material_commands:material", "Prepare windows to train on."),
     "render": ("training.render.commands:render", "Play MIDI scores into a labelled folder to train on."),
     "train": ("training.commands:train", "Train a recipe on recordings."),
-    "average": ("training.average_commands:average", "Make a run of the mean of several runs' weights."),
     "table": ("training.table_commands:table", "Make the seed's whole table: train, judge and compare its rows."),
     "evaluate": ("training.commands:evaluate", "Judge runs on recordings they have not heard."),
     "calibrate": ("training.calibrate_commands:calibrate", "Fit calibration and thresholds to runs' answers."),

@@ -134,8 +134,6 @@ def _length(recipe: Recipe) -> str:
 
 def _taught(config: Config) -> str:
     after = ", after a run of the same recipe" if config.base and config.recipe.base is None else ""
-    if config.averaged:
-        after += f", its weights averaged with those of {len(config.averaged) - 1} before it"
     return f"{after}, taught by {' and '.join(config.teachers)}" if config.teachers else after
 
 

@@ -73,7 +73,7 @@ def fit(
     if base is not None:
         _go_on_from(tagger, base, splits)
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
-    if resume and has_ended(run, recipe):
+    if resume and _nothing_left(run, recipe):
         return load(recipe, run.best_checkpoint())
     with _quiet():
         trainer = _trainer(recipe, run, accelerator, validated=batches.has_validation)
@@ -81,12 +81,7 @@ def fit(
     return load(recipe, run.best_checkpoint())
 
 
-def has_ended(run: RunFolder, recipe: Recipe) -> bool:
-    """`is_finished`, for who cannot go on without an answer.
-
-    Raises:
-        DataError: the last checkpoint is damaged.
-    """
+def _nothing_left(run: RunFolder, recipe: Recipe) -> bool:
     try:
         return is_finished(run, recipe)
     except (OSError, *DAMAGED) as error:
@@ -133,19 +128,10 @@ def load(recipe: Recipe, checkpoint: Path) -> Tagger:
     """
     tagger = Tagger(recipe)
     try:
-        tagger.load_state_dict(_begun(tagger) | weights(checkpoint))
+        tagger.load_state_dict(_begun(tagger) | _without_pupil(_state(checkpoint)))
     except DAMAGED as error:
         raise _useless(checkpoint, error) from error
     return tagger.eval()
-
-
-def weights(checkpoint: Path) -> dict[str, Tensor]:
-    """What a network of that checkpoint judges by, by name.
-
-    Raises:
-        DataError: the checkpoint is damaged.
-    """
-    return _without_pupil(_state(checkpoint))
 
 
 def _without_pupil(state: dict[str, Tensor]) -> dict[str, Tensor]:

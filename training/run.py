@@ -27,8 +27,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """As given on the command line."""
     base: str | None = None
     """The run whose frozen features were learnt from, or whose network was gone on from, if any."""
-    averaged: tuple[str, ...] = ()
-    """The runs whose weights were averaged, if any."""
     teachers: tuple[str, ...] = ()
     """Whose judgement of windows was foretold, if anyone's."""
     music: tuple[tuple[str, str], ...] = ()
