@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from training.bank import Bank
 
-_WEIGHED_ON: Final = 4096
+_ENOUGH: Final = 4096
 
 
 class Lessons(NamedTuple):
@@ -29,7 +29,7 @@ def lessons_of(bank: Bank) -> Lessons:
     Taggers know of vehicles and animals; they say something about those in music, too, and no two of them the same. So
     a class' variance counts by its relevance.
     """
-    logits = _some(bank.windows.lessons, np.arange(len(bank.windows.lessons)))
+    logits = thinned(bank.windows.lessons, np.arange(len(bank.windows.lessons)))
     mean = logits.mean(axis=0)
     weight = np.sqrt(relevance(bank))
     power = np.square((logits - mean) * weight).mean() if logits.size else 0.0
@@ -48,7 +48,7 @@ def relevance(bank: Bank) -> NDArray[np.float32]:
     classes = bank.windows.lessons.shape[1]
     if not solos or not classes:
         return np.ones(classes, np.float32)
-    means, variances, errors = zip(*(_moments(_some(bank.windows.lessons, rows)) for rows in solos), strict=True)
+    means, variances, errors = zip(*(_moments(thinned(bank.windows.lessons, rows)) for rows in solos), strict=True)
     between = np.maximum(np.var(means, axis=0) - np.mean(errors, axis=0), 0)
     total = between + np.mean(variances, axis=0)
     ratio = np.divide(between, total, out=np.zeros_like(total), where=total > 0)
@@ -61,6 +61,6 @@ def _moments(logits: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
     return logits.mean(axis=0), variance, variance / len(logits)
 
 
-def _some(logits: NDArray[np.float16], rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """These rows, evenly thinned to fewer than twice as many as are needed to weigh them."""
-    return logits[rows[:: max(1, len(rows) // _WEIGHED_ON)]].astype(np.float32)
+def thinned(logits: NDArray[np.float16], rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    """These rows, evenly thinned to fewer than twice as many as tell their mean and spread."""
+    return logits[rows[:: max(1, len(rows) // _ENOUGH)]].astype(np.float32)

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.bank import KINDS, Bank, Shard
+from training.lessons import thinned
 
 _EPOCHS: Final = 8
 _BATCH: Final = 256
 _LEARNING_RATE: Final = 1e-3
 _HIDDEN: Final = 256
 _JITTER: Final = 0.2
-_SCALED_ON: Final = 4096
 _LEAST_SPREAD: Final = 0.3
 """Logits: added to each class's spread, so that one that never sounds is not taken for a signal."""
 
@@ -58,7 +58,7 @@ def pseudo_labels(bank: Bank, seed: int) -> NDArray[np.float32] | None:
 
 
 def _standard(lessons: NDArray[np.float16], known: NDArray[np.intp]) -> _Standard:
-    heard = lessons[known[:: max(1, len(known) // _SCALED_ON)]].astype(np.float32)
+    heard = thinned(lessons, known)
     return _Standard(heard.mean(axis=0), heard.std(axis=0) + np.float32(_LEAST_SPREAD))
 
 
