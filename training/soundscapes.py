@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from models.errors import DataError
 from training.equipment import reproduced
 from training.music import Music
+from training.placement import placed
 from training.stems import OTHER, Mono, Stem, Stems, levelled
 
 SHARD_WINDOWS: int = 256
@@ -19,6 +20,7 @@ All of them are music where there are no corpora.
 _LARGEST_MIX: Final = 4
 _LEVEL_DB: Final = 8.0
 _REPRODUCED: Final = 0.3
+_PLACED: Final = 0.5
 
 Rng = np.random.Generator
 
@@ -60,16 +62,18 @@ def _needed(music: Music | None) -> Music:
 
 
 def _solo(stem: Stem, rng: Rng) -> Soundscape:
-    audio = reproduced(stem.audio, rng) if rng.random() < _REPRODUCED else stem.audio
+    audio = levelled(placed(stem.audio, rng)) if rng.random() < _PLACED else stem.audio
+    audio = reproduced(audio, rng) if rng.random() < _REPRODUCED else audio
     return Soundscape("solo", _labels([stem]), frozenset({stem.group}), audio)
 
 
 def _mix(stems: Sequence[Stem], rng: Rng) -> Soundscape:
-    """Two to four stems as one recording."""
+    """Two to four stems, each in its place, as one recording."""
     size = int(rng.integers(2, _LARGEST_MIX + 1))
     parts = [stems[k] for k in rng.choice(len(stems), size=min(size, len(stems)), replace=False)]
     gains = [np.float32(10 ** (rng.uniform(-_LEVEL_DB, _LEVEL_DB) / 20)) for _ in parts]
-    audio = sum((part.audio * gain for part, gain in zip(parts, gains, strict=True)), np.zeros_like(parts[0].audio))
+    heard = (placed(part.audio, rng) * gain for part, gain in zip(parts, gains, strict=True))
+    audio = sum(heard, np.zeros_like(parts[0].audio))
     return Soundscape("mix", _labels(parts), frozenset(part.group for part in parts), reproduced(audio, rng))
 
 

@@ -95,6 +95,16 @@ def test_a_mix_says_all_that_plays_and_all_it_is_made_of(library: Library, clips
         assert mix.labels == frozenset().union(*(labels_of[group] for group in mix.groups))
 
 
+def test_every_player_of_a_mix_has_a_place(
+    library: Library, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = np.zeros(132_300, np.float32)
+    monkeypatch.setattr(soundscapes, "placed", lambda audio, rng: nowhere)
+    mixes = [scape for scape in shard(Stems(library, [clips], LABELS), None, 1, 0) if scape.kind == "mix"]
+    assert mixes
+    assert not any(mix.audio.any() for mix in mixes)
+
+
 def test_a_bank_is_made_by_command_and_gone_on_with(
     corpus: Path, cache: Path, tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
