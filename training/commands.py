@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from models.errors import OptionError
+from training import bases
 from training import recipe as recipes
 from training.clip import Clip
 from training.corpora import gather, open_corpus, open_material
@@ -50,8 +51,8 @@ def train(
         epoch_windows: Windows in one epoch, instead of the recipe's.
         seed: Instead of the recipe's.
         trees: Trees of a forest, instead of the recipe's.
-        base: The run whose frozen features a transfer recipe learns from; for another recipe, one to go on from. It may
-            not have heard what this run holds out.
+        base: The run, or the tagger's weights, whose frozen features a transfer recipe learns from; for another recipe,
+            a run to go on from. A run may not have heard what this one holds out.
         bank: Windows that were prepared with whoplays material, for a recipe that mixes bands; of several, all. Those
             made of recordings that this run may not hear are left out. Without it, a bank is made in the run folder.
         bank_windows: How many windows that bank has, instead of the recipe's.
@@ -64,7 +65,7 @@ def train(
     changes: dict[str, float | None] = {"epochs": epochs, "epoch_windows": epoch_windows, "seed": seed, "trees": trees}
     changes |= {"bank_windows": bank_windows, "lesson_weight": lesson_weight}
     chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
-    _check_base(chosen, base)
+    bases.check(chosen, base)
     _check_used(chosen, {"--bank": bank, "--bank-windows": bank_windows, "--lesson-weight": lesson_weight}, trees)
     splits = gather([open_material(text) for text in data], chosen.seed)
     _train(chosen, tuple(data), splits, Library(cache), RunFolder(out), base, accelerator, threads, bank or [])
@@ -159,20 +160,11 @@ def _train(
     _CONSOLE.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     bank = open_bank(recipe, splits.train, library, run, banks) if recipe.material == "band" else None
     if hears_once(recipe):
-        learn(recipe, splits, library, run, RunFolder(base) if base else None, threads=threads)
+        learn(recipe, splits, library, run, base, threads=threads)
     else:
         start = RunFolder(base) if base else None
         fit(recipe, splits, library, run, accelerator=accelerator, threads=threads, bank=bank, base=start)
     draw_curves(run)
-
-
-def _check_base(recipe: Recipe, base: Path | None) -> None:
-    if recipe.base is not None and base is None:
-        raise OptionError(f"{recipe.name} learns from what a run of {recipe.base} hears: name one with --base RUN")
-    if base is not None and recipe.trees:
-        raise OptionError(f"{recipe.name} learns from recordings alone, not from a run; leave out --base")
-    if base is not None:
-        RunFolder(base).best_checkpoint()
 
 
 def _check_used(recipe: Recipe, of_bands: dict[str, object], trees: int | None) -> None:

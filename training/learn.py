@@ -1,8 +1,9 @@
-"""Learning from features that are heard once: a forest, or a head on what another run has frozen."""
+"""Learning from features that are heard once: a forest, or a head on frozen features."""
 
+from pathlib import Path
 from typing import Final
 
-from models.errors import OptionError
+from training.bases import needed
 from training.grow import grow
 from training.library import Library
 from training.recipe import Recipe
@@ -20,7 +21,7 @@ def hears_once(recipe: Recipe) -> bool:
 
 
 def learn(
-    recipe: Recipe, splits: Splits, library: Library, run: RunFolder, base: RunFolder | None, *, threads: int
+    recipe: Recipe, splits: Splits, library: Library, run: RunFolder, base: Path | None, *, threads: int
 ) -> Tagger:
     """Grow a forest or teach a head, and keep it as the run's checkpoint.
 
@@ -30,6 +31,4 @@ def learn(
     """
     if recipe.network in _FORESTS:
         return grow(recipe, splits, library, run, threads=threads)
-    if base is None:
-        raise OptionError(f"{recipe.name} learns from what a run of {recipe.base} hears: name one with --base RUN")
-    return teach(recipe, splits, library, run, base, threads=threads)
+    return teach(recipe, splits, library, run, needed(recipe, base), threads=threads)

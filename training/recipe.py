@@ -9,6 +9,9 @@ import msgspec
 from models.card import Task
 from models.errors import DataError
 
+EFFICIENTAT: Final = "efficientat-mn04"
+"""A tagger whose frozen features can be learnt from, instead of a run's."""
+
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """One way to train one network."""
@@ -23,6 +26,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         "mel-crnn",
         "raw-transfer",
         "mel-transfer",
+        "efficientat-transfer",
         "raw-forest",
         "mel-forest",
     ]
@@ -51,7 +55,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     trees: int = 0
     """`raw-forest`, `mel-forest`: how many trees are grown."""
     base: str | None = None
-    """`raw-transfer`, `mel-transfer`: the recipe of the run whose frozen features are learnt from."""
+    """`raw-transfer`, `mel-transfer`: the recipe of the run whose frozen features are learnt from;
+    `efficientat-transfer`: the tagger whose are."""
     seed: int = 20
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from models.errors import DataError
 from training.clip import Clip
-from training.recipe import Recipe
+from training.recipe import EFFICIENTAT, Recipe
 from training.splits import Splits
 from training.whole import whole
 
@@ -26,7 +26,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     data: tuple[str, ...]
     """As given on the command line."""
     base: str | None = None
-    """The run whose frozen features were learnt from, or whose network was gone on from, if any."""
+    """The run, or the tagger, whose frozen features were learnt from, or whose network was gone on from, if any."""
     teachers: tuple[str, ...] = ()
     """Whose judgement of windows was foretold, if anyone's."""
     music: tuple[tuple[str, str], ...] = ()
@@ -131,12 +131,13 @@ def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits, base: Path 
 
     Args:
         base: the run that it learns from or goes on from; what that one heard without labels, this one has learnt from.
+            Or the weights of the tagger that it learns from.
 
     Raises:
         DataError: `base` is not a run.
     """
     train, validation, test = (groups(part) for part in splits)
-    before = None if base is None else RunFolder(base).config()
+    before = RunFolder(base).config() if base and recipe.base != EFFICIENTAT else None
     return Config(
         recipe=recipe,
         data=data,

@@ -25,8 +25,8 @@ from training.timing import Timing, timing_of
 
 _FAIR: Final = 0.5
 
-Train = Callable[[Row, RunFolder, RunFolder | None], None]
-"""Trains a row into a run folder, on the frozen features of another if it is given one, or goes on with it."""
+Train = Callable[[Row, RunFolder], None]
+"""Trains a row into a run folder, or goes on with it."""
 
 
 class Made(NamedTuple):
@@ -65,7 +65,7 @@ def make_table(
     for row in rows:
         run = RunFolder(runs / row.name)
         if not _finished(run):
-            train(row, run, RunFolder(runs / row.base) if row.base else None)
+            train(row, run)
         recipe = run.config().recipe
         if recipe.name != row.recipe:
             raise DataError(f"{run.folder} is a run of {recipe.name}, not of {row.recipe}; give another --runs")

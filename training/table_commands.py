@@ -13,6 +13,7 @@ from training.commands import train
 from training.corpora import gather, open_corpus, open_material
 from training.library import Library
 from training.reading import readable
+from training.recipe import EFFICIENTAT
 from training.run import RunFolder
 from training.table_rows import ROWS, Row
 from training.typed import table_command
@@ -27,6 +28,7 @@ def table(
     out: Path,
     judge: Annotated[list[Path] | None, Parameter(negative=())] = None,
     only: Annotated[list[str] | None, Parameter(negative=())] = None,
+    efficientat: Path | None = None,
     report: Path | None = None,
     threads: int = 1,
     cache: Path | None = None,
@@ -39,13 +41,15 @@ def table(
         out: Where reports and confusion matrices are kept, a folder for each row.
         judge: Further corpora to judge on.
         only: A row to make; may be given several times. All of them unless given.
+        efficientat: The weights of EfficientAT mn04, for the row that learns from its features; without them, and where
+            there is no run of it, that row is left out.
         report: A Markdown page to write; it grows with every row.
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
     if threads < 1:
         raise OptionError(f"--threads must be 1 or more, not {threads}")
-    rows = _rows(only or [])
+    rows = _rows(only or [], runs, efficientat)
     library = Library(cache)
     splits = gather([open_material(text) for text in data], recipes.find(ROWS[0].recipe).seed)
     judged = [("test split", splits.test), *((path.resolve().name, open_corpus(path).clips()) for path in judge or ())]
@@ -54,16 +58,17 @@ def table(
 
     materials = [Questions(name, _judgeable(clips, library)) for name, clips in judged]
 
-    def trained(row: Row, run: RunFolder, base: RunFolder | None) -> None:
+    def trained(row: Row, run: RunFolder) -> None:
         """As `whoplays train` would; a run that was cut off goes on with its own settings."""
         begun = run.config().recipe if run.last_checkpoint.is_file() else None
         changes: dict[str, Any] = {
             name: getattr(begun, name) if begun else value for name, value in row.changes.items()
         }
-        folder = base.folder if base else None
-        train(row.recipe, data=data, out=run.folder, base=folder, threads=threads, cache=cache, **changes)
+        base = _base(row, runs, efficientat)
+        train(row.recipe, data=data, out=run.folder, base=base, threads=threads, cache=cache, **changes)
 
-    typed = table_command(data, judge or [], only or [], {"runs": runs, "out": out, "report": report})
+    paths = {"efficientat": efficientat, "runs": runs, "out": out, "report": report}
+    typed = table_command(data, judge or [], only or [], paths)
     made: list[Made] = []
     for one in make_table(rows, runs, trained, materials, library, out, threads):
         made.append(one)
@@ -75,11 +80,22 @@ def table(
         print(text)
 
 
-def _rows(only: list[str]) -> list[Row]:
+def _base(row: Row, runs: Path, efficientat: Path | None) -> Path | None:
+    if row.base == EFFICIENTAT:
+        return efficientat
+    return runs / row.base if row.base else None
+
+
+def _rows(only: list[str], runs: Path, efficientat: Path | None) -> list[Row]:
     unknown = set(only) - {row.name for row in ROWS}
     if unknown:
         raise OptionError(f"--only {min(unknown)}: there are {', '.join(row.name for row in ROWS)}")
-    return [row for row in ROWS if not only or row.name in only]
+    chosen = [row for row in ROWS if not only or row.name in only]
+    missing = [row for row in chosen if row.base == EFFICIENTAT and not (efficientat or (runs / row.name).is_dir())]
+    for row in missing:
+        told = f"{row.name}: left out; name the weights it learns from with --efficientat FILE.pt"
+        _CONSOLE.print(told, highlight=False, soft_wrap=True)
+    return [row for row in chosen if row not in missing]
 
 
 def _judgeable(clips: list[Clip], library: Library) -> list[Clip]:

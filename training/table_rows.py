@@ -3,6 +3,8 @@
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from training.recipe import EFFICIENTAT
+
 TREES: Final = (50, 100, 200, 500)
 
 
@@ -15,7 +17,7 @@ class Row(NamedTuple):
     changes: MappingProxyType[str, int]
     """What a fresh run is given instead of the recipe's own settings; one that is there already keeps what it has."""
     base: str | None = None
-    """The row whose frozen features it learns from; it stands above."""
+    """The row whose frozen features it learns from, standing above, or the tagger."""
     seed: str = ""
     """The seed's own figure."""
 
@@ -33,5 +35,6 @@ ROWS: Final = (
     _row("duo-crnn", "duo-crnn", epochs=6, epoch_windows=1024),
     _row("seed-band-melcnn", "band-melcnn", epochs=10, epoch_windows=8192),
     _row("transfer-melcnn", "transfer-melcnn", "seed-band-melcnn"),
+    _row("transfer-efficientat", "transfer-efficientat", EFFICIENTAT),
 )
 """Cheap rows and those that others learn from stand first."""

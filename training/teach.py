@@ -1,6 +1,7 @@
-"""Transfer learning: a new head on the frozen features of an earlier run, which are heard once and kept."""
+"""Transfer learning: a new head on frozen features, which are heard once and kept."""
 
 import csv
+from pathlib import Path
 from time import perf_counter
 from typing import Final
 
@@ -8,34 +9,33 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from models.errors import DataError
 from training.cached import Heard, hear, keep_checkpoint, kept, key_of
-from training.fit import keep_freed_memory, load
+from training.fit import keep_freed_memory
+from training.frozen import frozen
 from training.library import Library
-from training.networks.transfer import Transfer
 from training.recipe import Recipe
 from training.run import RunFolder
-from training.splits import Splits, refuse_heard
+from training.splits import Splits
 from training.tagger import Tagger
 from training.timing import Timing, keep_timing
 
 _FEATURES: Final = "features.pt"
 
 
-def teach(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, base: RunFolder, *, threads: int) -> Tagger:
+def teach(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, base: Path, *, threads: int) -> Tagger:
     """Teach a new head what the recipe's windows hold, heard through the features of `base`; keep the last epoch.
 
     Features are kept in the run folder: a run that was cut off hears nothing twice.
 
     Raises:
-        DataError: `base` is of another recipe, or has heard what this run keeps for judging.
+        DataError: `base` is of another recipe or no such file, or has heard what this run keeps for judging.
     """
     keep_freed_memory()
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
     begun = perf_counter()
-    tagger, network = _on_frozen(recipe, splits, base)
-    key = key_of(recipe, splits, base.best_checkpoint())
+    tagger, network, weights = frozen(recipe, splits, base)
+    key = key_of(recipe, splits, weights)
     heard = kept(run.folder / _FEATURES, key, lambda: hear(network.base, recipe, splits, library))
     listened = perf_counter()
     losses = _learn(tagger, network.head, heard)
@@ -44,28 +44,6 @@ def teach(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, base
     keep_timing(run, Timing(prepare_s=listened - begun, epoch_s=epoch_s))
     keep_checkpoint(tagger, run)
     return tagger
-
-
-def _on_frozen(recipe: Recipe, splits: Splits, base: RunFolder) -> tuple[Tagger, Transfer]:
-    """A network with the features of `base` and a head that has learnt nothing."""
-    config = base.config()
-    if config.recipe.name != recipe.base:
-        raise DataError(
-            f"{recipe.name} learns from a run of {recipe.base}; {base.folder} is one of {config.recipe.name}"
-        )
-    refuse_heard(config.heard, splits, base.folder)
-    tagger = Tagger(recipe).eval()
-    if not isinstance(tagger.network, Transfer):
-        raise DataError(f"recipe {recipe.name} has no frozen features")
-    heard = load(config.recipe, base.best_checkpoint()).network.state_dict()
-    frozen = tagger.network.base
-    try:
-        frozen.load_state_dict({name: heard[name] for name in frozen.state_dict()})
-    except (KeyError, RuntimeError) as error:
-        raise DataError(
-            f"{base.folder} is of another network than {recipe.name} learns from; train it again"
-        ) from error
-    return tagger, tagger.network
 
 
 def _learn(tagger: Tagger, head: nn.Module, heard: Heard) -> list[float]:

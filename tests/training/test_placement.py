@@ -20,7 +20,7 @@ def test_what_comes_later_is_never_louder_nor_later_than_a_metre_takes(seed: int
 
 
 def test_microphones_apart_comb_and_a_panned_player_keeps_its_colour() -> None:
-    echoes = [np.count_nonzero(placed(CLICK, np.random.default_rng(seed))) for seed in SEEDS]
+    echoes = [int(np.count_nonzero(placed(CLICK, np.random.default_rng(seed)))) for seed in SEEDS]
     assert 16 <= echoes.count(2) <= 48
     assert set(echoes) == {1, 2}
 

@@ -16,6 +16,7 @@ from training import table
 from training.clip import Clip
 from training.grow import grow
 from training.library import Library
+from training.recipe import EFFICIENTAT
 from training.run import RunFolder, configure
 from training.splits import Splits, by_group
 from training.table import Questions, make_table
@@ -36,7 +37,7 @@ def test_every_row_is_of_a_recipe_and_stands_after_its_base() -> None:
     for row in ROWS:
         recipe = recipes.find(row.recipe)
         assert (row.base is None) == (recipe.base is None)
-        assert row.base is None or row.base in seen
+        assert row.base is None or row.base == EFFICIENTAT or row.base in seen
         assert all(hasattr(recipe, name) for name in row.changes)
         seen.add(row.name)
     assert len(seen) == len(ROWS)
@@ -47,7 +48,7 @@ def test_a_row_is_trained_and_judged_once(
 ) -> None:
     asked: list[str] = []
 
-    def train(row: Row, run: RunFolder, base: RunFolder | None) -> None:
+    def train(row: Row, run: RunFolder) -> None:
         asked.append(row.name)
         recipe = msgspec.structs.replace(recipes.find(row.recipe), epoch_windows=24, **row.changes)
         run.write_config(configure(recipe, (), splits))
@@ -87,7 +88,7 @@ def test_a_row_whose_files_are_damaged_is_made_again(
 ) -> None:
     trained: list[str] = []
 
-    def train(row: Row, run: RunFolder, base: RunFolder | None) -> None:
+    def train(row: Row, run: RunFolder) -> None:
         trained.append(row.name)
         recipe = msgspec.structs.replace(recipes.find(row.recipe), epoch_windows=24, **row.changes)
         run.write_config(configure(recipe, (), splits))
@@ -127,7 +128,7 @@ def test_a_row_is_asked_again_about_recordings_that_have_changed(splits: Splits,
 def test_a_run_that_has_heard_the_questions_is_refused(
     splits: Splits, clips: list[Clip], library: Library, tmp_path: Path
 ) -> None:
-    def train(row: Row, run: RunFolder, base: RunFolder | None) -> None:
+    def train(row: Row, run: RunFolder) -> None:
         recipe = msgspec.structs.replace(recipes.find(row.recipe), epoch_windows=8, **row.changes)
         run.write_config(configure(recipe, (), Splits(clips, [], [])))
         grow(recipe, splits, library, run, threads=1)
@@ -151,6 +152,27 @@ def test_the_page_tells_the_command_that_was_given(
         "--runs runs --out runs/table --report docs/seed.md"
     )
     whoplays.command_line().parse_args(command.split()[1:], exit_on_error=False, print_error=False)
+
+
+def test_the_row_of_a_tagger_wants_its_weights(
+    corpus: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is made with them, and is taken where its run is there already; else it alone is left out."""
+    made: list[list[str]] = []
+
+    def make(rows: list[Row], *_: object) -> list[table.Made]:
+        made.append([row.name for row in rows])
+        return [table.Made(ROW, recipes.find(ROW.recipe), 1, None, ())]
+
+    monkeypatch.setattr(table, "make_table", make)
+    given = ["--data", str(corpus), "--runs", str(tmp_path), "--out", str(tmp_path / "table"), "--cache", str(cache)]
+    given += ["--only", "forest-mel-50", "--only", "transfer-efficientat"]
+    whoplays.main(["table", *given])
+    assert "name the weights it learns from with --efficientat FILE.pt" in capfd.readouterr().err
+    whoplays.main(["table", *given, "--efficientat", str(tmp_path / "weights.pt")])
+    (tmp_path / "transfer-efficientat").mkdir()
+    whoplays.main(["table", *given])
+    assert made == [["forest-mel-50"], *[["forest-mel-50", "transfer-efficientat"]] * 2]
 
 
 def test_a_folder_whose_name_holds_an_at_sign_is_told_whole() -> None:

@@ -3,21 +3,24 @@
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
 from models.errors import DataError, OptionError
 from tests.training.test_evaluate import untrained
-from training import cached
+from training import bases, cached
 from training import recipe as recipes
 from training.clip import Clip
 from training.fit import load
 from training.learn import learn
 from training.library import Library
+from training.networks.efficientat import EfficientATFeatures, EfficientATNetwork
 from training.networks.transfer import Transfer
 from training.recipe import Recipe
 from training.run import RunFolder
 from training.splits import Splits, by_group
+from training.teachers.efficientat import EfficientAT
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +33,21 @@ def base(splits: Splits, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return untrained(tmp_path_factory.mktemp("bases") / "band", splits.train)
 
 
-def short() -> Recipe:
-    return msgspec.structs.replace(recipes.find("transfer-melcnn"), epochs=3, epoch_windows=16, batch_windows=8)
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file as the tagger's, of a network that has learnt nothing; its batch norms have seen something."""
+    path = tmp_path_factory.mktemp("weights") / "tagger.pt"
+    torch.manual_seed(1)
+    network = EfficientATNetwork().train()
+    with torch.no_grad():
+        for _ in range(20):
+            network(torch.randn(4, 1, 128, 61))
+    torch.save(network.state_dict(), path)
+    return path
+
+
+def short(name: str = "transfer-melcnn") -> Recipe:
+    return msgspec.structs.replace(recipes.find(name), epochs=3, epoch_windows=16, batch_windows=8)
 
 
 def test_the_seeds_head_is_kept() -> None:
@@ -40,7 +56,7 @@ def test_the_seeds_head_is_kept() -> None:
 
 
 def test_only_the_head_learns(base: RunFolder, splits: Splits, library: Library, tmp_path: Path) -> None:
-    learn(short(), splits, library, RunFolder(tmp_path), base, threads=1)
+    learn(short(), splits, library, RunFolder(tmp_path), base.folder, threads=1)
     network = load(short(), RunFolder(tmp_path).best_checkpoint()).network
     assert isinstance(network, Transfer)
     frozen = load(base.config().recipe, base.best_checkpoint()).network.state_dict()
@@ -54,9 +70,9 @@ def test_features_are_heard_once_and_the_same_head_comes_of_them(
     base: RunFolder, splits: Splits, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = RunFolder(tmp_path)
-    first = learn(short(), splits, library, run, base, threads=1).network.state_dict()
+    first = learn(short(), splits, library, run, base.folder, threads=1).network.state_dict()
     monkeypatch.setattr(cached, "draw_windows", lambda *_: pytest.fail("heard twice"))
-    again = learn(short(), splits, library, run, base, threads=1).network.state_dict()
+    again = learn(short(), splits, library, run, base.folder, threads=1).network.state_dict()
     assert all(torch.equal(value, again[name]) for name, value in first.items())
 
 
@@ -65,14 +81,63 @@ def test_a_base_that_has_heard_too_much_is_refused(
 ) -> None:
     everything = untrained(tmp_path / "band", clips)
     with pytest.raises(DataError, match="other groups that this run must not hear"):
-        learn(short(), splits, library, RunFolder(tmp_path / "run"), everything, threads=1)
+        learn(short(), splits, library, RunFolder(tmp_path / "run"), everything.folder, threads=1)
 
 
 def test_a_base_of_another_recipe_is_refused(base: RunFolder, splits: Splits, library: Library, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="learns from a run of solo-rawcnn"):
-        learn(recipes.find("transfer-rawcnn"), splits, library, RunFolder(tmp_path), base, threads=1)
+        learn(recipes.find("transfer-rawcnn"), splits, library, RunFolder(tmp_path), base.folder, threads=1)
 
 
 def test_a_missing_base_is_asked_for(splits: Splits, library: Library, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="name one with --base RUN"):
         learn(short(), splits, library, RunFolder(tmp_path), None, threads=1)
+
+
+def test_a_tagger_is_learnt_from_as_a_run_is(splits: Splits, library: Library, weights: Path, tmp_path: Path) -> None:
+    recipe = short("transfer-efficientat")
+    learn(recipe, splits, library, RunFolder(tmp_path), weights, threads=1)
+    network = load(recipe, RunFolder(tmp_path).best_checkpoint()).network
+    assert isinstance(network, Transfer)
+    assert isinstance(network.base, EfficientATFeatures)
+    known = torch.load(weights)
+    kept = network.base.features.state_dict()
+    assert kept
+    assert all(torch.equal(value, known[f"features.{name}"]) for name, value in kept.items())
+    untaught = Transfer(EfficientATFeatures(), 4)
+    assert [p.shape for p in network.head.parameters()] == [p.shape for p in untaught.head.parameters()]
+
+
+def test_its_features_are_what_its_own_logits_are_made_of(weights: Path) -> None:
+    """As a teacher it is given windows resampled by another library, and their mean over both channels."""
+    tagger = EfficientATNetwork().eval()
+    tagger.load_state_dict(torch.load(weights))
+    features = EfficientATFeatures().eval()
+    features.features.load_state_dict(tagger.features.state_dict())
+    noise = np.random.default_rng(1).standard_normal((2, 132_300))
+    audio = np.stack([0.01 * noise, noise.cumsum(axis=1) * 1e-3]).astype(np.float32)
+    with torch.inference_mode():
+        logits = tagger.classifier[2:](features(torch.from_numpy(audio))).numpy()
+    wanted = EfficientAT(weights).logits(audio.mean(axis=1))
+    apart = np.abs(wanted[0] - wanted[1]).max()
+    np.testing.assert_allclose(logits, wanted, atol=0.05 * apart)
+
+
+def test_what_is_no_tagger_is_refused(splits: Splits, library: Library, tmp_path: Path) -> None:
+    (tmp_path / "tagger.pt").write_bytes(b"no weights")
+    with pytest.raises(DataError, match="does not hold the weights of EfficientAT"):
+        learn(short("transfer-efficientat"), splits, library, RunFolder(tmp_path), tmp_path / "tagger.pt", threads=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "message"),
+    [
+        ("transfer-melcnn", None, "name one with --base RUN"),
+        ("transfer-efficientat", None, r"name its weights with --base FILE\.pt"),
+        ("transfer-efficientat", Path("nothing.pt"), "learns from the file of weights of efficientat-mn04"),
+        ("forest-mel", Path("run"), "leave out --base"),
+    ],
+)
+def test_a_base_of_no_use_is_refused_before_anything_is_read(name: str, base: Path | None, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        bases.check(recipes.find(name), base)

@@ -7,6 +7,7 @@ from torch import nn
 
 from models.card import Task
 from models.errors import DataError
+from training.networks.efficientat import EfficientATFeatures
 from training.networks.forest import Forest
 from training.networks.forest_features import MelStatistics, Samples
 from training.networks.mel_cnn import MelCNN
@@ -24,6 +25,7 @@ _MAKERS: Final[dict[str, Callable[[int], Network]]] = {
     "mel-crnn": MelCRNN,
     "raw-transfer": lambda labels: Transfer(RawCNN(labels), labels),
     "mel-transfer": lambda labels: Transfer(MelCNN(labels, deep=True), labels),
+    "efficientat-transfer": lambda labels: Transfer(EfficientATFeatures(), labels),
     "raw-forest": lambda labels: Forest(Samples(), labels),
     "mel-forest": lambda labels: Forest(MelStatistics(), labels),
 }

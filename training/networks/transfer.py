@@ -4,6 +4,7 @@ from typing import Final
 
 from torch import Tensor, nn
 
+from training.networks.efficientat import EfficientATFeatures
 from training.networks.mel_cnn import MelCNN
 from training.networks.raw_cnn import RawCNN
 
@@ -19,7 +20,7 @@ class Transfer(nn.Module):
     Shape: `[batch, 2, 132300]` -> `[batch, labels]`
     """
 
-    def __init__(self, base: RawCNN | MelCNN, labels: int) -> None:
+    def __init__(self, base: RawCNN | MelCNN | EfficientATFeatures, labels: int) -> None:
         super().__init__()
         width = base.behead()
         self.base = base.requires_grad_(requires_grad=False)

@@ -1,58 +1,32 @@
-"""EfficientAT mn04, an AudioSet tagger of one million parameters (MIT, github.com/fschmid56/EfficientAT).
-
-Source: Schmid, Koutini, Widmer, "Efficient Large-Scale Audio Tagging via Transformer-to-CNN Knowledge Distillation"
-(ICASSP 2023); the layers are those of MobileNetV3-Large (Howard et al., 2019) at a width of 0.4.
-"""
+"""EfficientAT mn04 as a teacher: its logits for every class, that the network learns to foretell."""
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import soxr
 import torch
-import torchaudio
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.errors import DataError
 from models.signal import SAMPLE_RATE_HZ
 from training.damaged import DAMAGED, reason
-
-CLASSES: Final = 527
-_RATE_HZ: Final = 32_000
-_FFT: Final = 1024
-_WINDOW: Final = 800
-_HOP: Final = 320
-_MELS: Final = 128
-_HIGH_HZ: Final = 15_000.0
+from training.networks.efficientat import CLASSES, RATE_HZ, EfficientATNetwork, KaldiLogMel
 
 
-class _Block(NamedTuple):
-    kernel: int
-    inner: int
-    width: int
-    squeezes: bool
-    hard_swish: bool
-    stride: int
+def load_tagger(path: Path) -> EfficientATNetwork:
+    """The tagger of a file of published weights.
 
-
-_BLOCKS: Final = (
-    _Block(3, 8, 8, squeezes=False, hard_swish=False, stride=1),
-    _Block(3, 24, 16, squeezes=False, hard_swish=False, stride=2),
-    _Block(3, 32, 16, squeezes=False, hard_swish=False, stride=1),
-    _Block(5, 32, 16, squeezes=True, hard_swish=False, stride=2),
-    _Block(5, 48, 16, squeezes=True, hard_swish=False, stride=1),
-    _Block(5, 48, 16, squeezes=True, hard_swish=False, stride=1),
-    _Block(3, 96, 32, squeezes=False, hard_swish=True, stride=2),
-    _Block(3, 80, 32, squeezes=False, hard_swish=True, stride=1),
-    _Block(3, 72, 32, squeezes=False, hard_swish=True, stride=1),
-    _Block(3, 72, 32, squeezes=False, hard_swish=True, stride=1),
-    _Block(3, 192, 48, squeezes=True, hard_swish=True, stride=1),
-    _Block(3, 272, 48, squeezes=True, hard_swish=True, stride=1),
-    _Block(5, 272, 64, squeezes=True, hard_swish=True, stride=2),
-    _Block(5, 384, 64, squeezes=True, hard_swish=True, stride=1),
-    _Block(5, 384, 64, squeezes=True, hard_swish=True, stride=1),
-)
+    Raises:
+        DataError: the file does not hold them.
+    """
+    network = EfficientATNetwork().eval()
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, *DAMAGED) as error:
+        raise DataError(f"{path} does not hold the weights of EfficientAT mn04: {reason(error)}") from error
+    return network
 
 
 class EfficientAT:
@@ -66,120 +40,15 @@ class EfficientAT:
     classes: Final = CLASSES
 
     def __init__(self, path: Path) -> None:
-        self._network = _Network().eval()
-        try:
-            self._network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except (OSError, *DAMAGED) as error:
-            raise DataError(f"{path} does not hold the weights of EfficientAT mn04: {reason(error)}") from error
-        self._log_mel = _LogMel()
+        self._network = load_tagger(path)
+        self._log_mel = KaldiLogMel()
 
     def logits(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of each window.
 
         Shape: `float32 [windows, 132300]` -> `float32 [windows, 527]`
         """
-        resampled = np.stack([soxr.resample(window, SAMPLE_RATE_HZ, _RATE_HZ) for window in mono])
+        resampled = np.stack([soxr.resample(window, SAMPLE_RATE_HZ, RATE_HZ) for window in mono])
         with torch.inference_mode():
             logits: Tensor = self._network(self._log_mel(torch.from_numpy(resampled)))
         return np.asarray(logits.numpy())
-
-
-class _LogMel(nn.Module):
-    """Pre-emphasis, power in 128 Kaldi mel bands, logarithm. Shape: `[batch, samples]` -> `[batch, 1, 128, frames]`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        bands, _ = torchaudio.compliance.kaldi.get_mel_banks(_MELS, _FFT, _RATE_HZ, 0.0, _HIGH_HZ, 100.0, -500.0, 1.0)
-        self.register_buffer("bands", nn.functional.pad(bands, (0, 1)))
-        self.register_buffer("window", torch.hann_window(_WINDOW, periodic=False))
-
-    def forward(self, audio: Tensor) -> Tensor:
-        emphasised = audio[:, 1:] - 0.97 * audio[:, :-1]
-        window = self.get_buffer("window")
-        spectrum = torch.stft(emphasised, _FFT, _HOP, _WINDOW, window, center=True, return_complex=True)
-        power = spectrum.real.square() + spectrum.imag.square()
-        log_mel = torch.log(self.get_buffer("bands") @ power + 1e-5)
-        return ((log_mel + 4.5) / 5.0)[:, None]
-
-
-class _Network(nn.Module):
-    """Named as in the published weights. Shape: `[batch, 1, 128, frames]` -> `[batch, 527]`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        widths = [8, *(block.width for block in _BLOCKS)]
-        blocks = [_InvertedResidual(channels, block) for channels, block in zip(widths[:-1], _BLOCKS, strict=True)]
-        self.features = nn.Sequential(
-            _convolution(1, 8, 3, stride=2, activation=nn.Hardswish()),
-            *blocks,
-            _convolution(64, 384, 1, activation=nn.Hardswish()),
-        )
-        self.classifier = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(384, 512),
-            nn.Hardswish(),
-            nn.Dropout(0.2),
-            nn.Linear(512, CLASSES),
-        )
-
-    def forward(self, log_mel: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(self.features(log_mel))
-        return logits
-
-
-class _InvertedResidual(nn.Module):
-    def __init__(self, channels: int, block: _Block) -> None:
-        super().__init__()
-        activation = nn.Hardswish() if block.hard_swish else nn.ReLU()
-        inner = block.inner
-        layers: list[nn.Module] = []
-        if inner != channels:
-            layers.append(_convolution(channels, inner, 1, activation=activation))
-        layers.append(
-            _convolution(inner, inner, block.kernel, stride=block.stride, groups=inner, activation=activation)
-        )
-        if block.squeezes:
-            layers.append(_ConcurrentSqueeze(inner))
-        layers.append(_convolution(inner, block.width, 1, activation=None))
-        self.block = nn.Sequential(*layers)
-        self.adds = block.stride == 1 and channels == block.width
-
-    def forward(self, features: Tensor) -> Tensor:
-        filtered: Tensor = self.block(features)
-        return filtered + features if self.adds else filtered
-
-
-class _ConcurrentSqueeze(nn.Module):
-    """Squeeze-and-excitation over channels, in the wrapper that the published weights name."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conc_se_layers = nn.ModuleList([_Squeeze(channels)])
-
-    def forward(self, features: Tensor) -> Tensor:
-        scaled: Tensor = self.conc_se_layers[0](features)
-        return scaled
-
-
-class _Squeeze(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        squeezed = (channels // 4 + 4) // 8 * 8
-        squeezed = max(8, squeezed + 8 if squeezed < 0.9 * channels / 4 else squeezed)
-        self.fc1 = nn.Linear(channels, squeezed)
-        self.fc2 = nn.Linear(squeezed, channels)
-
-    def forward(self, features: Tensor) -> Tensor:
-        squeezed = torch.relu(self.fc1(features.mean(dim=(2, 3))))
-        return features * torch.sigmoid(self.fc2(squeezed))[:, :, None, None]
-
-
-def _convolution(
-    channels: int, width: int, kernel: int, *, activation: nn.Module | None, stride: int = 1, groups: int = 1
-) -> nn.Sequential:
-    layers: list[nn.Module] = [
-        nn.Conv2d(channels, width, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(width, eps=1e-3),
-    ]
-    return nn.Sequential(*layers, *([activation] if activation else []))

@@ -1,0 +1,39 @@
+"""What a run may start from, as `--base` names it: another run, or the weights of a published tagger."""
+
+from pathlib import Path
+
+from models.errors import OptionError
+from training.recipe import EFFICIENTAT, Recipe
+from training.run import RunFolder
+
+
+def needed(recipe: Recipe, base: Path | None) -> Path:
+    """The base of a transfer recipe.
+
+    Raises:
+        OptionError: there is none.
+    """
+    if base is not None:
+        return base
+    if recipe.base == EFFICIENTAT:
+        raise OptionError(f"{recipe.name} learns from what {recipe.base} hears: name its weights with --base FILE.pt")
+    raise OptionError(f"{recipe.name} learns from what a run of {recipe.base} hears: name one with --base RUN")
+
+
+def check(recipe: Recipe, base: Path | None) -> None:
+    """See that there is a base if and only if the recipe has a use for one, before anything is read or computed.
+
+    Raises:
+        DataError: the base is a run without a checkpoint.
+        OptionError: it is missing, of no use, or no file where a tagger's weights are asked for.
+    """
+    if recipe.base is not None:
+        needed(recipe, base)
+    if base is None:
+        return
+    if recipe.trees:
+        raise OptionError(f"{recipe.name} learns from recordings alone, not from a run; leave out --base")
+    if recipe.base != EFFICIENTAT:
+        RunFolder(base).best_checkpoint()
+    elif not base.is_file():
+        raise OptionError(f"--base {base}: {recipe.name} learns from the file of weights of {recipe.base}")
