@@ -1,12 +1,12 @@
 """The cast: which sound sources play which label, and whose turn it is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.errors import DataError
+from models.errors import DataError, OptionError
 from training.render.instruments import BY_NAME, DRUMS, LABELLED, OTHERS, Instrument, Program, Weighted
 from training.render.notes import Range
 from training.render.samples import Library
@@ -65,21 +65,33 @@ class Cast:
 
     Other instruments take turns by instrument, within one its sources by chance.
 
+    Args:
+        only: the instruments to take, by name; all of them unless given.
+
     Raises:
         DataError: a library cannot be played, or there is nothing to play with.
+        OptionError: there is no instrument of a name in `only`.
     """
 
-    def __init__(self, soundfonts: Sequence[Soundfont], libraries: Sequence[Library]) -> None:
+    def __init__(
+        self, soundfonts: Sequence[Soundfont], libraries: Sequence[Library], only: Collection[str] = ()
+    ) -> None:
+        strange = sorted(set(only) - {*BY_NAME, DRUMS.name})
+        if strange:
+            raise OptionError(f"no instrument {strange[0]!r}; there are: {', '.join((*BY_NAME, DRUMS.name))}")
+        wanted = set(only) or {*BY_NAME, DRUMS.name}
         names = [*(font.name for font in soundfonts), *(library.name for library in libraries)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise DataError(f"two sound sources are called {', '.join(twice)}; each needs a name of its own")
         self._pools: dict[str, list[list[_Choice]]] = {
-            instrument.name: _by_source(instrument, soundfonts, libraries) for instrument in LABELLED
+            instrument.name: _by_source(instrument, soundfonts, libraries) if instrument.name in wanted else []
+            for instrument in LABELLED
         }
-        others = [_by_source(instrument, soundfonts, libraries) for instrument in OTHERS]
+        others = [_by_source(instrument, soundfonts, libraries) for instrument in OTHERS if instrument.name in wanted]
         self._pools[_OTHER] = [[choice for pool in pools for choice in pool] for pools in others if pools]
-        self._pools[_DRUMS] = [[_Choice(Voice(font, DRUMS, DRUMS.span, ()), 1.0)] for font in soundfonts]
+        kits = soundfonts if DRUMS.name in wanted else ()
+        self._pools[_DRUMS] = [[_Choice(Voice(font, DRUMS, DRUMS.span, ()), 1.0)] for font in kits]
         self._deck = tuple(role for role in _DECK if self._pools[role])
         if not self._deck:
             raise DataError("there is nothing to play with: name a soundfont or a list of sample libraries")

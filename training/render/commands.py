@@ -26,6 +26,7 @@ def render(
     scores: Annotated[list[Path], Parameter(negative=())],
     soundfont: Annotated[list[str] | None, Parameter(negative=())] = None,
     samples: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    only: Annotated[list[str] | None, Parameter(negative=())] = None,
     clips: int,
     seed: int = 0,
 ) -> None:
@@ -36,6 +37,7 @@ def render(
         scores: A folder of MIDI files.
         soundfont: A General MIDI soundfont and its licence, FILE.sf2=LICENCE.
         samples: A CSV that lists folders of single notes: name, folder, instrument, licence, pattern, octaves.
+        only: An instrument to play, such as viola or drums; may be given several times. All of them unless given.
         clips: How many clips, of 6 to 8 s each.
         seed: All chance comes from it.
     """
@@ -45,11 +47,12 @@ def render(
         raise OptionError(f"--seed must be 0 or more, not {seed}")
     soundfonts = [_soundfont(text) for text in soundfont or ()]
     libraries = [library for path in samples or () for library in read_libraries(path)]
-    cast = Cast(soundfonts, libraries)
+    cast = Cast(soundfonts, libraries, only or ())
     songs, skipped = read_scores(scores)
     for reason in skipped:
         _CONSOLE.print(f"skipped: {reason}", markup=False, highlight=False, soft_wrap=True)
-    manifest = Manifest(seed=seed, sources=_sources(soundfonts, libraries), scores=_digest(songs))
+    chosen = tuple(sorted(set(only or ())))
+    manifest = Manifest(seed=seed, sources=_sources(soundfonts, libraries), only=chosen, scores=_digest(songs))
     studio = Studio(cast, songs, RenderedFolder(out, manifest), seed)
     begun = time.monotonic()
     written = 0

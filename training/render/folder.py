@@ -23,9 +23,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     sources: tuple[str, ...]
     """Each source's name, and what tells it from another of that name."""
+    only: tuple[str, ...] = ()
+    """Which instruments play; all of them if empty."""
     scores: str
     """A digest of the scores."""
-    generation: int = 1
+    generation: int = 2
     """Counts changes of this package after which the same seed sounds otherwise."""
 
 

@@ -67,6 +67,8 @@ _ORGAN: Final = (
     (idioms.line, 0.2),
     (idioms.block_chords, 0.1),
 )
+_KEYS: Final = ((idioms.accompaniment, 0.4), (idioms.block_chords, 0.25), (idioms.line, 0.35))
+_ENSEMBLE: Final = ((idioms.sustained_chords, 0.4), (idioms.melody_over_chords, 0.3), (idioms.line, 0.3))
 _CHOIR: Final = ((idioms.line, 0.75), (idioms.sustained_chords, 0.25))
 _PADS: Final = ((idioms.sustained_chords, 0.7), (idioms.line, 0.3))
 
@@ -134,6 +136,16 @@ OTHERS: Final = (
     _other("bassoon", 35, 70, _LINE, (70,), bends=True),
     _other("recorder", 62, 93, _LINE, (74,), bends=True),
     _other("pan flute", 60, 93, _LINE, (75,), bends=True),
+    _other("english horn", 52, 81, _LINE, (69,), bends=True),
+    _other("shanai", 58, 82, _LINE, (111,), bends=True),
+    _other("ocarina", 60, 91, _LINE, (79,), bends=True),
+    _other("viola", 48, 84, _LINE, (41,), bends=True),
+    _other("string ensemble", 36, 91, _ENSEMBLE, (48, 49, 50, 51)),
+    _other("pizzicato strings", 36, 86, _MALLETS, (45,)),
+    _other("brass section", 41, 79, _ENSEMBLE, (61, 62, 63)),
+    _other("electric piano", 36, 96, _PIANO, (4, 5)),
+    _other("harpsichord", 36, 88, _PIANO, (6,)),
+    _other("clavinet", 36, 84, _KEYS, (7,)),
     _other("celesta", 60, 103, _MALLETS, (8,)),
     _other("glockenspiel", 72, 103, _MALLETS, (9,)),
     _other("music box", 60, 96, _MALLETS, (10,)),
@@ -146,7 +158,9 @@ OTHERS: Final = (
     _other("harmonium", 41, 84, _REEDS, ()),
     _other("banjo", 48, 81, _PLUCKED, (105,)),
     _other("sitar", 48, 77, _PLUCKED, (104,), bends=True),
+    _other("shamisen", 50, 80, _PLUCKED, (106,)),
     _other("koto", 48, 84, _PLUCKED, (107,)),
+    _other("dulcimer", 50, 86, _MALLETS, (15,)),
     _other("kalimba", 55, 88, _MALLETS, (108,)),
     _other("bagpipe", 55, 79, _LINE, (109,)),
     _other("steel drums", 55, 88, _MALLETS, (114,)),
@@ -158,3 +172,4 @@ DRUMS: Final = Instrument("drums", "", Range(35, 81), ())
 """Patterns of their own on channel 10: `drums.py` says which."""
 
 BY_NAME: Final = MappingProxyType({instrument.name: instrument for instrument in (*LABELLED, *OTHERS)})
+"""What sampled notes can be of: all but drums."""

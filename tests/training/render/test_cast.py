@@ -4,10 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import DataError
+from models.errors import DataError, OptionError
 from models.labels import CODES
 from tests.training.render.made import write_libraries
 from training.render.cast import Cast, Soundfont, Voice
+from training.render.instruments import LABELLED, OTHERS
 from training.render.samples import read_libraries
 
 FONTS = [Soundfont(Path("One GM.sf2"), "MIT"), Soundfont(Path("two.sf2"), "MIT")]
@@ -44,6 +45,25 @@ def test_the_range_is_that_of_the_program_or_of_the_samples(tmp_path: Path) -> N
     spans = {voice.group: voice.span for voice in voices(cast, 500)}
     assert spans["one-gm:67"].low == 37
     assert spans["made-violin"] == (57, 84)
+
+
+def test_only_the_instruments_that_are_asked_for_play(tmp_path: Path) -> None:
+    libraries = read_libraries(write_libraries(tmp_path))
+    only = ("viola", "drums", "violin")
+    names = Counter(voice.instrument.name for voice in voices(Cast(FONTS, libraries, only), 300))
+    assert set(names) == set(only)
+    assert {voice.instrument.name for voice in voices(Cast(FONTS, libraries, ["harp"]), 50)} == {"harp"}
+
+
+def test_an_instrument_that_is_none_is_named_with_those_that_are() -> None:
+    with pytest.raises(OptionError, match=r"no instrument 'viola da gamba'; there are: piano, .*viola, .*drums"):
+        Cast(FONTS, [], ["viola", "viola da gamba"])
+
+
+def test_no_program_plays_two_instruments() -> None:
+    """It would be a label at one time and another sound at the next."""
+    numbers = Counter(program.number for each in (*LABELLED, *OTHERS) for program in each.programs)
+    assert set(numbers.values()) == {1}
 
 
 def test_no_source_and_sources_of_one_name_are_refused() -> None:
