@@ -23,12 +23,15 @@ from training.findings import Judgement, Report
 from training.fit import load
 from training.library import Library
 from training.mixing import solos
-from training.recipe import Recipe
+from training.recipe import EFFICIENTAT, Recipe
 from training.report import read, thresholds
 from training.run import Config, RunFolder
 from training.tagger import Tagger
 
 _REAL_WINDOWS: Final = 12
+_AUDIOSET: Final = Corpus(
+    name=f"AudioSet (by {EFFICIENTAT})", licence="weights: MIT (github.com/fschmid56/EfficientAT)"
+)
 # What is worth keeping of each set: attribute of `Scores` and the name it goes by.
 _KEPT: Final = {
     "solos": (("top1", "top-1"),),
@@ -140,11 +143,12 @@ def _taught(config: Config) -> str:
 def _heard(config: Config) -> tuple[Corpus, ...]:
     """What training heard, or chose its checkpoint by, with licences."""
     clips = [clip for clip in _clips(config) if clip.group in config.heard]
-    used = clips if config.recipe.material == "band" or config.base else solos(clips, config.recipe.labels)
+    all_of_them = config.recipe.material == "band" or (config.base and config.base != EFFICIENTAT)
+    used = clips if all_of_them else solos(clips, config.recipe.labels)
     pairs = sorted({(clip.source, clip.licence) for clip in used})
     heard = [Corpus(name=source, licence=licence) for source, licence in pairs]
     unlabelled = [Corpus(name=f"{name} (unlabelled)", licence=licence) for name, licence in config.music]
-    return (*heard, *unlabelled)
+    return (*heard, *unlabelled, *((_AUDIOSET,) if config.base == EFFICIENTAT else ()))
 
 
 def _clips(config: Config) -> list[Clip]:

@@ -24,8 +24,8 @@ def check(recipe: Recipe, base: Path | None) -> None:
     """See that there is a base if and only if the recipe has a use for one, before anything is read or computed.
 
     Raises:
-        DataError: the base is a run without a checkpoint.
-        OptionError: it is missing, of no use, or no file where a tagger's weights are asked for.
+        DataError: the base is a run without a checkpoint, or not the file of weights that the recipe asks for.
+        OptionError: it is missing, or of no use.
     """
     if recipe.base is not None:
         needed(recipe, base)
@@ -33,7 +33,9 @@ def check(recipe: Recipe, base: Path | None) -> None:
         return
     if recipe.trees:
         raise OptionError(f"{recipe.name} learns from recordings alone, not from a run; leave out --base")
-    if recipe.base != EFFICIENTAT:
+    if recipe.base == EFFICIENTAT:
+        from training.teachers.efficientat import load_tagger  # noqa: PLC0415  torch takes seconds to load
+
+        load_tagger(base)
+    else:
         RunFolder(base).best_checkpoint()
-    elif not base.is_file():
-        raise OptionError(f"--base {base}: {recipe.name} learns from the file of weights of {recipe.base}")

@@ -16,5 +16,11 @@ DAMAGED: Final = (
 
 
 def reason(error: Exception) -> str:
-    """The first line of what it says, or what it is called."""
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    """The first line of what it says, or what it is called.
+
+    Of an unpickling error the first sentence: torch goes on with the advice to load the file unsafely.
+    """
+    if not str(error):
+        return type(error).__name__
+    line = str(error).splitlines()[0]
+    return line.partition(". ")[0] if isinstance(error, UnpicklingError) else line

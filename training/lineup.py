@@ -10,6 +10,7 @@ from models.errors import DataError, ModelError, OptionError
 from training import calibrated, report
 from training.candidates import Candidate
 from training.clip import Clip
+from training.recipe import EFFICIENTAT
 from training.run import RunFolder
 from training.scores import Thresholds
 
@@ -118,6 +119,4 @@ def _efficientat(path: Path, _threads: int) -> Candidate:
     return efficientat(path)
 
 
-_PEERS: Final = MappingProxyType[str, Callable[[Path, int], Candidate]](
-    {"yamnet": _yamnet, "efficientat-mn04": _efficientat}
-)
+_PEERS: Final = MappingProxyType[str, Callable[[Path, int], Candidate]]({"yamnet": _yamnet, EFFICIENTAT: _efficientat})

@@ -131,7 +131,7 @@ def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits, base: Path 
 
     Args:
         base: the run that it learns from or goes on from; what that one heard without labels, this one has learnt from.
-            Or the weights of the tagger that it learns from.
+            Or the weights of the tagger that it learns from, of which its name is kept.
 
     Raises:
         DataError: `base` is not a run.
@@ -141,7 +141,7 @@ def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits, base: Path 
     return Config(
         recipe=recipe,
         data=data,
-        base=None if base is None else str(base),
+        base=None if base is None else str(base) if before else recipe.base,
         teachers=before.teachers if before else (),
         music=before.music if before else (),
         train=train,

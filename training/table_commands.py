@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from models.errors import DataError, OptionError
+from training import bases
 from training import recipe as recipes
 from training.clip import Clip
 from training.commands import train
@@ -49,6 +50,8 @@ def table(
     """
     if threads < 1:
         raise OptionError(f"--threads must be 1 or more, not {threads}")
+    if efficientat:
+        bases.check(recipes.find("transfer-efficientat"), efficientat)
     rows = _rows(only or [], runs, efficientat)
     library = Library(cache)
     splits = gather([open_material(text) for text in data], recipes.find(ROWS[0].recipe).seed)
@@ -91,11 +94,18 @@ def _rows(only: list[str], runs: Path, efficientat: Path | None) -> list[Row]:
     if unknown:
         raise OptionError(f"--only {min(unknown)}: there are {', '.join(row.name for row in ROWS)}")
     chosen = [row for row in ROWS if not only or row.name in only]
-    missing = [row for row in chosen if row.base == EFFICIENTAT and not (efficientat or (runs / row.name).is_dir())]
-    for row in missing:
-        told = f"{row.name}: left out; name the weights it learns from with --efficientat FILE.pt"
-        _CONSOLE.print(told, highlight=False, soft_wrap=True)
-    return [row for row in chosen if row not in missing]
+    made = [row for row in chosen if row.base != EFFICIENTAT or efficientat or _is_there(runs / row.name)]
+    for row in chosen:
+        if row not in made:
+            told = f"{row.name}: left out; name the weights it learns from with --efficientat FILE.pt"
+            _CONSOLE.print(told, highlight=False, soft_wrap=True)
+    if not made:
+        raise OptionError("no row is left to make; name more with --only, or the weights with --efficientat FILE.pt")
+    return made
+
+
+def _is_there(run: Path) -> bool:
+    return RunFolder(run).last_checkpoint.is_file()
 
 
 def _judgeable(clips: list[Clip], library: Library) -> list[Clip]:

@@ -10,7 +10,8 @@ from training.table import Made
 _HEAD: Final = """# The seed's table
 
 Every row was asked the same questions: windows of 3 s of recordings that none of them has heard, split by group before
-anything else. Labels count as named from 0.5; `solo-rawcnn` names its most probable one.
+anything else (what EfficientAT has heard of AudioSet, nobody here knows). Labels count as named from 0.5; `solo-rawcnn`
+names its most probable one.
 
 The seed's own figures stand beside, and are not like for like: they are of other recordings, and its split leaked. It
 mixed pairs and made sign-reversed copies first and split afterwards, so that it was judged on what it had heard.

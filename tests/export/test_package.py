@@ -56,6 +56,18 @@ def test_the_card_names_what_chose_the_checkpoint(tmp_path: Path) -> None:
     assert module._heard(config) == (Corpus(name="anna", licence="CC0"), Corpus(name="ben", licence="CC0"))
 
 
+def test_the_card_of_what_learnt_from_a_tagger_names_what_it_heard_and_the_tagger(tmp_path: Path) -> None:
+    """A head for pairs hears soloists only."""
+    recipe = recipes.find("transfer-efficientat")
+    write_index(tmp_path / "two", [("a.wav", "pia", "a", "anna", "CC0"), ("b.wav", "", "b", "rain", "CC0")])
+    clips = open_corpus(tmp_path / "two").clips()
+    config = configure(recipe, (str(tmp_path / "two"),), Splits(clips, [], []), Path("weights.pt"))
+    anna, tagger = module._heard(config)
+    assert anna == Corpus(name="anna", licence="CC0")
+    assert tagger.name == "AudioSet (by efficientat-mn04)"
+    assert tagger.licence.startswith("weights: MIT")
+
+
 def test_each_network_keeps_its_labels_and_task(band: Exported, solo: Exported) -> None:
     assert (band.card.labels, band.card.task) == (tuple(NAMES), "multi-label")
     assert (solo.card.labels, solo.card.task) == (CORE, "single-label")

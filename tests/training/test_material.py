@@ -95,14 +95,17 @@ def test_a_mix_says_all_that_plays_and_all_it_is_made_of(library: Library, clips
         assert mix.labels == frozenset().union(*(labels_of[group] for group in mix.groups))
 
 
-def test_every_player_of_a_mix_has_a_place(
+def test_every_player_of_a_mix_has_a_place_and_every_other_solo(
     library: Library, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = np.zeros(132_300, np.float32)
     monkeypatch.setattr(soundscapes, "placed", lambda *_: nowhere)
-    mixes = [scape for scape in shard(Stems(library, [clips], LABELS), None, 1, 0) if scape.kind == "mix"]
-    assert mixes
-    assert not any(mix.audio.any() for mix in mixes)
+    stems = Stems(library, [clips], LABELS)
+    scapes = [scape for number in range(4) for scape in shard(stems, None, 1, number)]
+    heard = [(scape.kind, bool(scape.audio.any())) for scape in scapes]
+    assert ("mix", False) in heard
+    assert ("mix", True) not in heard
+    assert 12 < heard.count(("solo", False)) < 36
 
 
 def test_a_bank_is_made_by_command_and_gone_on_with(

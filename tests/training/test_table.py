@@ -12,10 +12,11 @@ import torch
 import whoplays
 from models.errors import DataError
 from training import recipe as recipes
-from training import table
+from training import table, table_commands
 from training.clip import Clip
 from training.grow import grow
 from training.library import Library
+from training.networks.efficientat import EfficientATNetwork
 from training.recipe import EFFICIENTAT
 from training.run import RunFolder, configure
 from training.splits import Splits, by_group
@@ -154,25 +155,45 @@ def test_the_page_tells_the_command_that_was_given(
     whoplays.command_line().parse_args(command.split()[1:], exit_on_error=False, print_error=False)
 
 
-def test_the_row_of_a_tagger_wants_its_weights(
-    corpus: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """It is made with them, and is taken where its run is there already; else it alone is left out."""
-    made: list[list[str]] = []
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.save(EfficientATNetwork().state_dict(), tmp_path / "weights.pt")
+    return tmp_path / "weights.pt"
 
-    def make(rows: list[Row], *_: object) -> list[table.Made]:
-        made.append([row.name for row in rows])
+
+def test_the_row_of_a_tagger_wants_its_weights(
+    corpus: Path,
+    cache: Path,
+    tmp_path: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It is trained on them, or is taken where its run is there already; else it alone is left out."""
+    trained: list[list[tuple[str, Path | None]]] = []
+
+    def make(rows: list[Row], runs: Path, train: table.Train, *_: object) -> list[table.Made]:
+        trained.append([])
+        for row in rows:
+            train(row, RunFolder(runs / row.name))
         return [table.Made(ROW, recipes.find(ROW.recipe), 1, None, ())]
 
     monkeypatch.setattr(table, "make_table", make)
-    given = ["--data", str(corpus), "--runs", str(tmp_path), "--out", str(tmp_path / "table"), "--cache", str(cache)]
-    given += ["--only", "forest-mel-50", "--only", "transfer-efficientat"]
-    whoplays.main(["table", *given])
-    assert "name the weights it learns from with --efficientat FILE.pt" in capfd.readouterr().err
-    whoplays.main(["table", *given, "--efficientat", str(tmp_path / "weights.pt")])
-    (tmp_path / "transfer-efficientat").mkdir()
-    whoplays.main(["table", *given])
-    assert made == [["forest-mel-50"], *[["forest-mel-50", "transfer-efficientat"]] * 2]
+    monkeypatch.setattr(table_commands, "train", lambda name, base, **_: trained[-1].append((name, base)))
+    runs = tmp_path / "runs"
+    given = ["table", "--data", str(corpus), "--runs", str(runs), "--out", str(tmp_path / "table")]
+    given += ["--cache", str(cache), "--only", "transfer-melcnn", "--only", "transfer-efficientat"]
+    whoplays.main(given)
+    assert "left out; name the weights it learns from with --efficientat FILE.pt" in capfd.readouterr().err
+    whoplays.main([*given, "--efficientat", str(weights)])
+    run = RunFolder(runs / "transfer-efficientat")
+    run.write_config(configure(recipes.find("transfer-efficientat"), (), Splits([], [], [])))
+    whoplays.main(given)
+    run.checkpoints.mkdir()
+    torch.save({}, run.last_checkpoint)
+    whoplays.main(given)
+    mel = ("transfer-melcnn", runs / "seed-band-melcnn")
+    assert trained == [[mel], [mel, ("transfer-efficientat", weights)], [mel], [mel, ("transfer-efficientat", None)]]
 
 
 def test_a_folder_whose_name_holds_an_at_sign_is_told_whole() -> None:
@@ -181,13 +202,19 @@ def test_a_folder_whose_name_holds_an_at_sign_is_told_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "message"), [("--only=lasagne", "there are forest-raw-50"), ("--threads=0", "1 or")]
+    ("option", "message"),
+    [
+        ("--only=lasagne", "there are forest-raw-50"),
+        ("--threads=0", "1 or"),
+        ("--only=transfer-efficientat", "the weights with --efficientat FILE.pt"),
+        ("--efficientat=nothing.pt", "nothing.pt does not hold the weights"),
+    ],
 )
 def test_what_makes_no_sense_is_refused(
     option: str, message: str, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
         whoplays.main(["table", "--data", str(corpus), "--runs", str(tmp_path), "--out", str(tmp_path), option])
-    (line,) = capfd.readouterr().err.splitlines()
-    assert line.startswith("whoplays: --")
+    line = capfd.readouterr().err.splitlines()[-1]
+    assert line.startswith("whoplays: ")
     assert message in line

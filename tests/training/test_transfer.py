@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import DataError, OptionError
+from models.errors import DataError, OptionError, WhoplaysError
 from tests.training.test_evaluate import untrained
 from training import bases, cached
 from training import recipe as recipes
@@ -18,7 +18,7 @@ from training.library import Library
 from training.networks.efficientat import EfficientATFeatures, EfficientATNetwork
 from training.networks.transfer import Transfer
 from training.recipe import Recipe
-from training.run import RunFolder
+from training.run import RunFolder, configure
 from training.splits import Splits, by_group
 from training.teachers.efficientat import EfficientAT
 
@@ -125,8 +125,15 @@ def test_its_features_are_what_its_own_logits_are_made_of(weights: Path) -> None
 
 def test_what_is_no_tagger_is_refused(splits: Splits, library: Library, tmp_path: Path) -> None:
     (tmp_path / "tagger.pt").write_bytes(b"no weights")
-    with pytest.raises(DataError, match="does not hold the weights of EfficientAT"):
+    with pytest.raises(DataError, match="does not hold the weights of EfficientAT") as refused:
         learn(short("transfer-efficientat"), splits, library, RunFolder(tmp_path), tmp_path / "tagger.pt", threads=1)
+    assert "weights_only" not in str(refused.value)
+
+
+def test_a_run_knows_its_tagger_by_name(splits: Splits, weights: Path) -> None:
+    """The same weights in another folder are the same base."""
+    config = configure(short("transfer-efficientat"), (), splits, weights)
+    assert (config.base, config.teachers, config.music) == ("efficientat-mn04", (), ())
 
 
 @pytest.mark.parametrize(
@@ -134,10 +141,14 @@ def test_what_is_no_tagger_is_refused(splits: Splits, library: Library, tmp_path
     [
         ("transfer-melcnn", None, "name one with --base RUN"),
         ("transfer-efficientat", None, r"name its weights with --base FILE\.pt"),
-        ("transfer-efficientat", Path("nothing.pt"), "learns from the file of weights of efficientat-mn04"),
+        (
+            "transfer-efficientat",
+            Path("nothing.pt"),
+            r"nothing\.pt does not hold the weights of EfficientAT",
+        ),
         ("forest-mel", Path("run"), "leave out --base"),
     ],
 )
 def test_a_base_of_no_use_is_refused_before_anything_is_read(name: str, base: Path | None, message: str) -> None:
-    with pytest.raises(OptionError, match=message):
+    with pytest.raises(WhoplaysError, match=message):
         bases.check(recipes.find(name), base)

@@ -1,4 +1,4 @@
-"""Another sample rate inside a network: a matrix product over rows, that every provider runs."""
+"""Another sample rate inside a network, as a matrix product over rows."""
 
 from math import ceil, gcd
 from typing import Final
@@ -8,28 +8,33 @@ from torch import Tensor, nn
 
 from models.signal import SAMPLE_RATE_HZ
 
-_CROSSINGS: Final = 16
-_PASSED: Final = 0.95
-"""Of the lower of both rates' bands, how much is kept."""
+_CROSSINGS: Final = 48
+_HALF: Final = 0.95
+"""Where the filter lets half of the amplitude pass, as a share of the lower rate's band."""
 
 
 class Resampled(nn.Module):
-    """From 44.1 kHz to a lower rate by a sinc filter under a Hann window, of 16 zero crossings on either side.
+    """From 44.1 kHz to a lower rate by a sinc filter under a Hann window, of 48 zero crossings on either side.
 
     A row is the least number of samples that both rates share; each is joined to the end of the one before and the
-    start of the next.
+    start of the next, so the filter may not reach further than a row.
 
     Source: Smith, "Digital Audio Resampling" (ccrma.stanford.edu/~jos/resample).
 
     Shape: `[batch, samples]`, whole rows (441 for 32 kHz) -> `[batch, samples * rate / 44100]`
+
+    Raises:
+        ValueError: a row at this rate is shorter than the filter.
     """
 
     def __init__(self, rate_hz: int) -> None:
         super().__init__()
         shared = gcd(rate_hz, SAMPLE_RATE_HZ)
         self.row, made = SAMPLE_RATE_HZ // shared, rate_hz // shared
-        band = _PASSED * rate_hz / SAMPLE_RATE_HZ
+        band = _HALF * rate_hz / SAMPLE_RATE_HZ
         self.reach = ceil(_CROSSINGS / band)
+        if self.reach > self.row:
+            raise ValueError(f"a row of {self.row} samples for {rate_hz} Hz is shorter than the filter, {self.reach}")
         when = torch.arange(made, dtype=torch.float64) * self.row / made
         heard = torch.arange(-self.reach, self.row + self.reach, dtype=torch.float64)
         away = heard[:, None] - when

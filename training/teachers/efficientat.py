@@ -13,6 +13,7 @@ from models.errors import DataError
 from models.signal import SAMPLE_RATE_HZ
 from training.damaged import DAMAGED, reason
 from training.networks.efficientat import CLASSES, RATE_HZ, EfficientATNetwork, KaldiLogMel
+from training.recipe import EFFICIENTAT
 
 
 def load_tagger(path: Path) -> EfficientATNetwork:
@@ -36,7 +37,7 @@ class EfficientAT:
         DataError: the file is not the tagger's weights.
     """
 
-    name: Final = "efficientat-mn04"
+    name: Final = EFFICIENTAT
     classes: Final = CLASSES
 
     def __init__(self, path: Path) -> None:
