@@ -55,7 +55,9 @@ class RenderedFolder:
         except (OSError, msgspec.DecodeError) as error:
             raise DataError(f"{folder} cannot be rendered into: {error}") from error
         if begun != manifest:
-            raise OptionError(f"{folder} was begun with other sources, scores or seed ({path}); choose another folder")
+            raise OptionError(
+                f"{folder} was begun with other instruments, sources, scores or seed ({path}); choose another folder"
+            )
 
     def has(self, plan: Plan) -> bool:
         """Whether the clip is there."""

@@ -20,9 +20,9 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_libraries(tmp_path_factory.mktemp("samples"))
 
 
-def render(out: Path, scores: Path, samples: Path, *, clips: int = 8, seed: int = 3) -> None:
+def render(out: Path, scores: Path, samples: Path, *more: str, clips: int = 8, seed: int = 3) -> None:
     words = ["render", str(out), "--scores", str(scores), "--samples", str(samples)]
-    whoplays.main([*words, "--clips", str(clips), "--seed", str(seed)])
+    whoplays.main([*words, *more, "--clips", str(clips), "--seed", str(seed)])
 
 
 def digests(out: Path) -> dict[str, str]:
@@ -65,14 +65,22 @@ def test_a_clip_that_is_there_is_not_rendered_again(tmp_path: Path, scores: Path
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_only_one_instrument_is_rendered(tmp_path: Path, scores: Path, samples: Path) -> None:
+    render(tmp_path / "out", scores, samples, "--only", "violin", clips=2)
+    assert [sorted(clip.labels) for clip in LabelledFolder(tmp_path / "out").clips()] == [["vio"]] * 2
+
+
+@pytest.mark.parametrize("more", [("--seed", "4"), ("--only", "violin")])
 def test_a_folder_is_never_mixed(
-    tmp_path: Path, scores: Path, samples: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, scores: Path, samples: Path, more: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     render(tmp_path / "out", scores, samples, clips=1)
     with pytest.raises(SystemExit) as exit_info:
-        render(tmp_path / "out", scores, samples, clips=1, seed=4)
+        whoplays.main(
+            ["render", str(tmp_path / "out"), "--scores", str(scores), "--samples", str(samples), "--clips", "1", *more]
+        )
     assert exit_info.value.code == 1
-    assert "was begun with other sources, scores or seed" in capsys.readouterr().err
+    assert "was begun with other instruments, sources, scores or seed" in capsys.readouterr().err
 
 
 def test_an_index_that_was_not_rendered_is_not_written_over(
