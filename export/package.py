@@ -182,7 +182,8 @@ def _figures(run: str, sitting: Report | Sitting, judgement: Judgement | Marked)
     data = f"{judgement.set} of {sitting.data}, {scope}, {sitting.sources} sources, {by}"
     found = [(name, getattr(judgement.scores, attribute)) for attribute, name in _KEPT.get(judgement.set, ())]
     return [
-        Measurement(metric=name, value=round(value, 4), data=data, windows=judgement.scores.windows)
+        # Finer than anybody shows them, so that they are never rounded twice.
+        Measurement(metric=name, value=round(value, 6), data=data, windows=judgement.scores.windows)
         for name, value in found
         if value is not None
     ]

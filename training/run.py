@@ -126,6 +126,13 @@ def groups(clips: list[Clip]) -> tuple[str, ...]:
     return tuple(sorted({clip.group for clip in clips}))
 
 
+def _named(recipe: Recipe, base: Path | None) -> str | None:
+    """A tagger by its name, wherever its weights are; a run by its folder."""
+    if base is None:
+        return None
+    return EFFICIENTAT if recipe.base == EFFICIENTAT else str(base)
+
+
 def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits, base: Path | None = None) -> Config:
     """The configuration of a run over these splits.
 
@@ -141,7 +148,7 @@ def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits, base: Path 
     return Config(
         recipe=recipe,
         data=data,
-        base=None if base is None else str(base) if before else recipe.base,
+        base=_named(recipe, base),
         teachers=before.teachers if before else (),
         music=before.music if before else (),
         train=train,

@@ -21,6 +21,7 @@ _LARGEST_MIX: Final = 4
 _LEVEL_DB: Final = 8.0
 _REPRODUCED: Final = 0.3
 _PLACED: Final = 0.5
+"""Of solos; players of a mix all have a place."""
 
 Rng = np.random.Generator
 
