@@ -23,9 +23,9 @@ Rng = np.random.Generator
 def placed(audio: Mono, rng: Rng) -> Mono:
     """A stem from somewhere between two microphones, as the mean of their channels.
 
-    Panned by a constant-power law (cosine and sine of an angle: Roads, "The Computer Music Tutorial", 1996), and late in
-    the far channel by the way between the microphones, up to a metre, times the sine of the direction: what a plane wave
-    takes.
+    Panned by a constant-power law (cosine and sine of an angle: Roads, "The Computer Music Tutorial", 1996), and late
+    in the far channel by the way between the microphones, up to a metre, times the sine of the direction: what a plane
+    wave takes.
 
     Shape: `float32 [samples]` -> the same
     """
