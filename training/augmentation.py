@@ -13,6 +13,7 @@ _SHORTEST_FRAMES: Final = 45
 _STEM_DB: Final = 3.0
 _BAND_DB: Final = 3.0
 _STRETCHED: Final = 0.2
+_NEARER: Final = 1.4
 # How many independent bins of the spectrum a band sums: a Hann window makes one of two neighbours.
 _BAND_BINS: Final = np.maximum(1.0, band_widths() / 2).astype(np.float32)
 
@@ -33,7 +34,7 @@ def played(power: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
     """Room noise, microphone, level, and gaps in time and pitch, for a batch `[batch, frames, mels]`."""
     batch = len(power)
     loudness = np.maximum(power.mean(axis=(1, 2), keepdims=True), _LEAST_LOUDNESS)
-    noise = _hiss(rng, batch) * decibels(-rng.uniform(5, 65, (batch, 1, 1))) * loudness
+    noise = _hiss(rng, batch) * decibels(-_below_db(rng, batch)) * loudness
     heard = (power + noise) * _curves(rng, batch, _BAND_DB) * _low_pass(rng, batch)
     level = decibels(rng.uniform(-42, -8, (batch, 1, 1)))
     return np.asarray(heard * level * _gaps(rng, batch), np.float32)
@@ -77,6 +78,11 @@ def _hiss(rng: Rng, batch: int) -> NDArray[np.float32]:
     """
     flicker = rng.standard_gamma(_BAND_BINS, (batch, FRAMES, MELS), np.float32) / _BAND_BINS
     return flicker * _curves(rng, batch, 6.0)
+
+
+def _below_db(rng: Rng, batch: int) -> NDArray[np.float64]:
+    """How far noise is below what plays, `[batch, 1, 1]`: 3 to 65 dB, near the loudest more often than evenly."""
+    return 3 + 62 * rng.random((batch, 1, 1)) ** _NEARER
 
 
 def _curves(rng: Rng, batch: int, spread_db: float) -> NDArray[np.float32]:

@@ -22,6 +22,8 @@ from training.stems import shares
 
 # How often none, one, two, three and four instruments play.
 _BAND_SIZES: Final = (0.18, 0.30, 0.32, 0.16, 0.04)
+# How far each instrument is above or below an even level.
+_LEVEL_DB: Final = 6.0
 _BACKGROUNDS: Final = 2
 # Of windows in which no instrument plays, how many hold nothing but the noise of the room.
 _HUSH: Final = 0.15
@@ -124,7 +126,7 @@ class Bands(IterableDataset[BandBatch]):
         players = rng.choice(self._present, size=size, replace=False, p=self._shares)
         names = [self._bank.labels[k] for k in players] + [None] * _BACKGROUNDS
         hush = size == 0 and rng.random() < _HUSH
-        gains = [rng.uniform(-8, 8) for _ in players]
+        gains = [rng.uniform(-_LEVEL_DB, _LEVEL_DB) for _ in players]
         gains += [_SILENT_DB if hush else _background_db(rng, size) for _ in range(_BACKGROUNDS)]
         slots = len(_BAND_SIZES) - 1 + _BACKGROUNDS
         stems, gains_db = np.zeros(slots, np.int64), np.full(slots, _SILENT_DB)

@@ -27,7 +27,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Which instruments play; all of them if empty."""
     scores: str
     """A digest of the scores."""
-    generation: int = 2
+    generation: int = 3
     """Counts changes of this package after which the same seed sounds otherwise."""
 
 

@@ -39,6 +39,8 @@ class Instrument(NamedTuple):
     """How long a tone dies away once let go."""
     bends: bool = False
     """Whether its tones can be bent: vibrato, swells."""
+    amplified: bool = False
+    """Whether it is heard through an amplifier."""
 
     @property
     def kind(self) -> str:
@@ -99,6 +101,7 @@ LABELLED: Final = (
             Program(30, idioms=_DISTORTED),
         ),
         release_s=0.2,
+        amplified=True,
     ),
     Instrument("organ", "organ", Range(36, 91), _ORGAN, _programs(16, 20), release_s=0.08),
     Instrument("violin", "violin", Range(55, 93), _LINE, (Program(40), Program(44, 0.12)), bends=True),

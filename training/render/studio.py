@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from training.render.amplifier import amplified
 from training.render.cast import Cast, Soundfont
 from training.render.clips import Plan, part, plan
 from training.render.folder import RenderedFolder
@@ -87,6 +88,8 @@ class Studio:
         return play_samples(self._sampled[library.name], performance, release_s, rng)
 
     def _write(self, clip: Plan, audio: NDArray[np.float32]) -> None:
+        if clip.voice.instrument.amplified:
+            audio = amplified(audio, np.random.default_rng((self._seed, clip.number, 4)))
         mastered = master(audio, np.random.default_rng((self._seed, clip.number, 3)))
         if mastered is not None:
             self._folder.write(clip, mastered)

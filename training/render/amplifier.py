@@ -1,0 +1,65 @@
+"""An amplifier and its loudspeaker, without which nobody hears an electric guitar."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+from models.signal import SAMPLE_RATE_HZ
+
+_PICKED_UP: Final = 0.3
+_TREMOLO: Final = 0.12
+_CHORUS: Final = 0.2
+_OVERDRIVEN: Final = 0.25
+
+Mono = NDArray[np.float32]
+Rng = np.random.Generator
+
+
+def amplified(audio: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+    """Chorus and tremolo at times, then an amplifier, clean or overdriven, and its loudspeaker.
+
+    A few clips stay as they are: many a library was recorded at the loudspeaker.
+
+    Shape: `[1 or 2, samples]` -> the same, or `[1, samples]`.
+    """
+    if rng.random() < _PICKED_UP:
+        return audio
+    sound = audio.mean(axis=0, dtype=np.float32)
+    if rng.random() < _CHORUS:
+        sound = _chorus(sound, rng)
+    if rng.random() < _TREMOLO:
+        sound = _tremolo(sound, rng)
+    return _loudspeaker(_driven(sound, rng), rng)[None]
+
+
+def _chorus(sound: Mono, rng: Rng) -> Mono:
+    """Beside a copy of itself, late by 5 to 25 ms, which comes and goes (Zölzer, "DAFX", 2002)."""
+    places = np.arange(sound.size)
+    middle, depth = rng.uniform(0.008, 0.02), rng.uniform(0.0005, 0.004)
+    late_s = middle + depth * np.sin(2 * np.pi * rng.uniform(0.3, 2.5) * places / SAMPLE_RATE_HZ)
+    late = np.interp(places - late_s * SAMPLE_RATE_HZ, places, sound, left=0.0)
+    return np.asarray(sound + rng.uniform(0.3, 1.0) * late, np.float32)
+
+
+def _tremolo(sound: Mono, rng: Rng) -> Mono:
+    """Louder and softer three to eight times a second."""
+    phase = 2 * np.pi * (rng.uniform(3, 8) * np.arange(sound.size) / SAMPLE_RATE_HZ + rng.random())
+    return np.asarray(sound * (1 - rng.uniform(0.2, 0.9) * (0.5 + 0.5 * np.sin(phase))), np.float32)
+
+
+def _driven(sound: Mono, rng: Rng) -> Mono:
+    """Through a valve that gives way softly: hardly, or so that it is heard."""
+    peak = np.float32(np.abs(sound).max(initial=1e-6))
+    drive_db = rng.uniform(10, 30) if rng.random() < _OVERDRIVEN else rng.uniform(-12, 6)
+    return np.asarray(np.tanh(sound / peak * 10 ** (drive_db / 20)), np.float32)
+
+
+def _loudspeaker(sound: Mono, rng: Rng) -> Mono:
+    """A cone of ten or twelve inches: little below 100 Hz, a presence at 2 to 4 kHz, next to nothing above 5 or so."""
+    low_hz, high_hz = rng.uniform(60, 130), 2 ** rng.uniform(np.log2(2800), np.log2(6500))
+    band = signal.butter(3, (low_hz, high_hz), "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
+    presence = signal.iirpeak(rng.uniform(1800, 3800), rng.uniform(0.7, 2.0), fs=SAMPLE_RATE_HZ)
+    heard = signal.sosfilt(band, sound)
+    return np.asarray(heard + rng.uniform(0, 1.5) * signal.lfilter(*presence, heard), np.float32)
