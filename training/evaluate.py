@@ -1,7 +1,7 @@
 """Evaluation: candidates sit the same exams, on recordings that none of them has heard."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -13,7 +13,7 @@ from training.conditions import Condition
 from training.differences import differences
 from training.examination import Examination, Sheets, able, ask, prepare
 from training.findings import Excerpts, Hearing, Report
-from training.judging import Marked, Marks, cross_tuned, figures, judge, mark, tune
+from training.judging import Marked, Marks, crosswise, figures, fit_to_compare, fit_to_ship, judge, mark
 from training.library import Library
 from training.run import groups
 from training.scores import Thresholds
@@ -24,6 +24,9 @@ _UNDER_CONDITIONS: Final = ("solos", "pairs", "other sounds")
 Say = Callable[[str], None]
 Answered = dict[tuple[str, str], Marked]
 """One candidate's answers by scope and set, all shares together."""
+Marking = dict[str, list[Marks]]
+"""What one candidate is judged by, by scope, for each share."""
+T = TypeVar("T")
 
 
 def evaluate(
@@ -60,12 +63,12 @@ def evaluate(
     say(f"asking about {sum(len(share.clips) for share in examination.shares)} recordings")
     sheets = ask(examination)
     marks = [_marks(examination, k, own, fit=fit and k == 0) for k, own in enumerate(sheets)]
-    if len(examination.shares) > 1 and any(each.tuned is None for own in marks for each in own):
+    if len(examination.shares) > 1 and any(each.tuned is None for own in marks for each in _widest(own)):
         say("only one share of the recordings holds anything to ask about: for that one no thresholds are tuned")
     hearings = _hear(examination, marks, conditions, say)
     irmas = _excerpts(examination, marks)
     answered = [_answered(examination, k, own, marks[k]) for k, own in enumerate(sheets)]
-    fitted = [tune(_widest(own)) if fit and k == 0 else None for k, own in enumerate(sheets)]
+    fitted = [fit_to_ship(_widest(own)) if fit and k == 0 else None for k, own in enumerate(sheets)]
     first, *others = (
         msgspec.structs.replace(
             _report(examination, k, answered[k], fitted[k], data=data, asked=len(clips)),
@@ -82,28 +85,37 @@ def evaluate(
     return msgspec.structs.replace(first, against=tuple(others), differences=tuple(gaps))
 
 
-def _marks(examination: Examination, k: int, sheets: Sheets, *, fit: bool) -> list[Marks]:
-    """What each share is judged by; thresholds are tuned on the answers of the widest scope."""
+def _marks(examination: Examination, k: int, sheets: Sheets, *, fit: bool) -> Marking:
+    """What each share is judged by in each scope."""
+    own = _own(examination, k, sheets, fit=fit)
+    return {
+        scope: [Marks(*each) for each in zip(own, crosswise(fit_to_compare, papers), strict=True)]
+        for scope, papers in sheets.items()
+    }
+
+
+def _own(examination: Examination, k: int, sheets: Sheets, *, fit: bool) -> list[Own]:
+    """A candidate's own thresholds for each share; if fitted here, on the answers of the widest scope."""
     candidate = examination.candidates[k]
-    tuned = cross_tuned(_widest(sheets))
-    own = [candidate.own(share.judges[k]) for share in examination.shares]
-    if fit and not candidate.calibrated:
-        own = [Own(thresholds) for thresholds in tuned if thresholds is not None]
-    if len(own) < len(tuned):
+    if candidate.calibrated or not fit:
+        return [candidate.own(share.judges[k]) for share in examination.shares]
+    found = [Own(thresholds) for thresholds in crosswise(fit_to_ship, _widest(sheets)) if thresholds is not None]
+    if len(found) < len(examination.shares):
         raise DataError("thresholds are fitted across shares of the recordings; only one holds anything to ask about")
-    return [Marks(*each) for each in zip(own, tuned, strict=True)]
+    return found
 
 
-def _widest(sheets: Sheets) -> list[Paper]:
+def _widest(sheets: dict[str, T]) -> T:
+    """That of the scope with most labels."""
     return sheets[next(reversed(sheets))]
 
 
-def _answered(examination: Examination, k: int, sheets: Sheets, marks: list[Marks]) -> Answered:
+def _answered(examination: Examination, k: int, sheets: Sheets, marks: Marking) -> Answered:
     """What one candidate answered, each share by its thresholds."""
     found: Answered = {}
     for scope, papers in sheets.items():
         for name in dict.fromkeys(name for paper in papers for name in paper):
-            parts = [(paper[name], own) for paper, own in zip(papers, marks, strict=True) if name in paper]
+            parts = [(paper[name], own) for paper, own in zip(papers, marks[scope], strict=True) if name in paper]
             found[scope, name] = mark(examination.candidates[k], parts, examination.scopes[scope])
     return found
 
@@ -133,7 +145,7 @@ def _report(
 
 
 def _hear(
-    examination: Examination, marks: list[list[Marks]], conditions: Sequence[Condition], say: Say
+    examination: Examination, marks: list[Marking], conditions: Sequence[Condition], say: Say
 ) -> list[list[Hearing]]:
     """Everybody's figures under each condition, by the thresholds that count without it."""
     heard: list[list[Hearing]] = [[] for _ in examination.candidates]
@@ -146,7 +158,7 @@ def _hear(
     return heard
 
 
-def _excerpts(examination: Examination, marks: list[list[Marks]]) -> list[Excerpts | None]:
+def _excerpts(examination: Examination, marks: list[Marking]) -> list[Excerpts | None]:
     """IRMAS' test protocol for all who know its labels, where its test parts are among the recordings."""
     papers: list[list[tuple[Paper, Marks]]] = [[] for _ in examination.candidates]
     for place, share in enumerate(examination.shares):
@@ -154,7 +166,7 @@ def _excerpts(examination: Examination, marks: list[list[Marks]]) -> list[Excerp
         judges = able(examination, share, excerpts.LABELS) if clips else {}
         sat = excerpts.sit_excerpts(list(judges.values()), clips, examination.library)
         for k, paper in zip(judges, sat, strict=True):
-            papers[k].append((paper, marks[k][place]))
+            papers[k].append((paper, _widest(marks[k])[place]))
     return [
         _told(candidate, own) if own else None for candidate, own in zip(examination.candidates, papers, strict=True)
     ]
@@ -162,6 +174,6 @@ def _excerpts(examination: Examination, marks: list[list[Marks]]) -> list[Excerp
 
 def _told(candidate: Candidate, papers: list[tuple[Paper, Marks]]) -> Excerpts:
     """By own thresholds, and by those tuned on the excerpts of other shares."""
-    tuned = cross_tuned([paper for paper, _ in papers])
+    tuned = crosswise(fit_to_ship, [paper for paper, _ in papers])
     parts = [(paper[excerpts.SET], Marks(marks.own, one)) for (paper, marks), one in zip(papers, tuned, strict=True)]
     return excerpts.told(mark(candidate, parts, excerpts.LABELS))

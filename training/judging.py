@@ -11,14 +11,27 @@ from training.bootstrap import intervals
 from training.candidates import Candidate, Own
 from training.findings import Judgement
 from training.reliability import reliability
-from training.scores import Probabilities, Scores, Thresholds, Truths, fit_thresholds, score, single_label_active
+from training.scores import (
+    Probabilities,
+    Scores,
+    Thresholds,
+    Truths,
+    fit_thresholds,
+    most_right,
+    score,
+    single_label_active,
+)
 from training.sitting import Answers, Asked, Paper
 
-UNFITTED: Final = frozenset({"silence"})
-"""Sets that thresholds are not fitted on."""
+_NOBODY: Final = "silence"
+_OTHERS: Final = "other sounds"
 _FINE: Final = np.geomspace(0.0005, 0.05, 40)
 _GRID: Final = np.unique(np.concatenate([_FINE, np.linspace(0.05, 0.95, 91), 1 - _FINE]))
 """Thresholds that are tried: a tagger of hundreds of classes seldom gives one of them much."""
+
+
+Find = Callable[[list[Paper]], Thresholds | None]
+Rule = Callable[[Probabilities, Truths, NDArray[np.float64], NDArray[np.float64]], Thresholds]
 
 
 class Marks(NamedTuple):
@@ -49,22 +62,34 @@ class Marked(NamedTuple):
         return [question.sources for question in self.questions]
 
 
-def tune(papers: list[Paper]) -> Thresholds | None:
-    """The thresholds that fit these answers best, each set of questions counting alike; None without any."""
-    answers = [answers for paper in papers for name, answers in paper.items() if name not in UNFITTED]
+def fit_to_ship(papers: list[Paper]) -> Thresholds | None:
+    """What a model may ship with: the best F-measure of these answers, each set counting alike; None without any."""
+    return _fitted(fit_thresholds, papers, {_NOBODY})
+
+
+def fit_to_compare(papers: list[Paper]) -> Thresholds | None:
+    """What compares rankings: the most answers right where anybody plays, each set counting alike; None without any.
+
+    Other sounds have no say, so that everybody names about as much; what that costs in false alarms is told beside it.
+    """
+    return _fitted(most_right, papers, {_NOBODY, _OTHERS})
+
+
+def crosswise(find: Find, papers: list[Paper]) -> list[Thresholds | None]:
+    """For each share, the thresholds that fit the answers to all others; None where there are none."""
+    return [find([paper for paper in papers if paper is not own]) for own in papers]
+
+
+def _fitted(rule: Rule, papers: list[Paper], left_out: set[str]) -> Thresholds | None:
+    answers = [answers for paper in papers for name, answers in paper.items() if name not in left_out]
     if not answers:
         return None
-    return fit_thresholds(
+    return rule(
         np.concatenate([answer.probabilities for answer in answers]),
         np.concatenate([answer.truths for answer in answers]),
         np.concatenate([np.full(len(answer.truths), 1 / len(answer.truths)) for answer in answers]),
         _GRID,
     )
-
-
-def cross_tuned(papers: list[Paper]) -> list[Thresholds | None]:
-    """For each share, the thresholds that fit the answers to all others; None where there are none."""
-    return [tune([paper for paper in papers if paper is not own]) for own in papers]
 
 
 def mark(candidate: Candidate, parts: list[tuple[Answers, Marks]], labels: tuple[str, ...]) -> Marked:

@@ -29,8 +29,9 @@ a recording that any of those judged has heard, and all rows of a table answered
 - **false alarm**: windows without any of the labels, in which one was named.
 - **own** thresholds are those a model ships with, after its calibration if it has one; 0.5 where there are none. Those
   of runs were fitted as what ships was, but on the answers to recordings that the run was not asked about. **tuned**
-  ones were fitted on the answers to other recordings of the same exam, in the same way for everybody and before any
-  calibration, so that rankings are compared and not thresholds.
+  ones compare rankings: for each label that which gets most answers right on solos, mixes and ensembles of other
+  recordings, in the same way for everybody and before any calibration. Other sounds have no say in it: how often they
+  are then taken for an instrument is told beside it.
 - **ECE**: expected calibration error, in ten bins of equal width.
 - In brackets, the 95 % interval over {RESAMPLES:,} resamples of the recordings' groups (cluster bootstrap, Davison and
   Hinkley 1997; of mixes by the groups of their parts, Owen 2007). Where there are few groups, it tells little.
@@ -233,7 +234,10 @@ def _irmas(report: Report) -> str:
             rows.append((_name(report, one), str(found.excerpts), *own, *tuned))
     published = [(f"{anchor.who}, as published", "", anchor.micro_f1, anchor.macro_f1, "", "") for anchor in ANCHORS]
     told = _table(("who", "excerpts", "micro F1", "macro F1", "tuned micro F1", "tuned macro F1"), (*rows, *published))
-    return f"Whole excerpts, the logits of their windows averaged, eleven labels.\n\n{told}"
+    return (
+        "Whole excerpts, the logits of their windows averaged, eleven labels. Tuned here means by the thresholds with "
+        f"the best F-measures on other excerpts.\n\n{told}"
+    )
 
 
 def _events(concerts: Concerts | None) -> str:

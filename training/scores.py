@@ -101,6 +101,22 @@ def fit_thresholds(
     return best
 
 
+def most_right(
+    probabilities: Probabilities, truths: Truths, weights: NDArray[np.float64], grid: NDArray[np.float64]
+) -> Thresholds:
+    """Per label, the threshold by which the most windows are right about it; 0.5 for a label that never plays in them.
+
+    Args:
+        weights: how much each window counts, `[windows]`.
+        grid: what is tried, ascending.
+    """
+    best = np.full(truths.shape[1], 0.5)
+    for k in np.flatnonzero(truths.any(axis=0)):
+        right = weights @ ((probabilities[:, k, None] >= grid) == truths[:, k, None])
+        best[k] = grid[_middle_of_widest(np.flatnonzero(right >= right.max() - _FLOOR))]
+    return best
+
+
 def _middle_of_widest(places: NDArray[np.intp]) -> int:
     """The middle of the longest run of neighbours; what lies between two runs is not as good."""
     runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)

@@ -110,7 +110,9 @@ def test_thresholds_are_fitted_on_the_answers_of_others(
     assert len(fitted.thresholds) == 11
     assert set(fitted.thresholds) != {0.5}
     assert fitted.fitted
-    assert all(judgement.scores == judgement.tuned for judgement in fitted.judgements)
+    unfitted = evaluate([one(*runs)], clips, library, "tiny")
+    assert [each.tuned for each in fitted.judgements] == [each.tuned for each in unfitted.judgements]
+    assert [each.scores for each in fitted.judgements] != [each.scores for each in unfitted.judgements]
 
 
 def test_thresholds_do_not_judge_what_they_were_fitted_on_under_another_name(
