@@ -24,6 +24,7 @@ from training.run import write_json
 from training.whole import whole
 
 KINDS: Final = ("solo", "mix", "music")
+_GENERATION: Final = 2
 _NOBODY: Final = -1
 _SHARDS: Final = "shard-?????.npz"
 
@@ -45,6 +46,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of impulse responses."""
     teachers: tuple[str, ...]
     seed: int
+    generation: int = 1
+    """Counts changes of this package after which the same seed gives other windows; older manifests do not say."""
 
 
 class Shard(NamedTuple):
@@ -99,6 +102,7 @@ def describe(
         rooms=str(rooms.resolve()) if rooms else None,
         teachers=tuple(teachers),
         seed=seed,
+        generation=_GENERATION,
     )
 
 
@@ -111,7 +115,9 @@ def begin(folder: Path, manifest: Manifest) -> None:
     path = folder / "manifest.json"
     if path.is_file():
         if _settings(read_manifest(folder)) != _settings(manifest):
-            raise DataError(f"{folder} holds a bank of other recordings or settings; choose another folder")
+            raise DataError(
+                f"{folder} holds a bank of other recordings or settings, or of an older version; choose another folder"
+            )
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -121,9 +127,8 @@ def begin(folder: Path, manifest: Manifest) -> None:
 
 
 def _settings(manifest: Manifest) -> Manifest:
-    """What decides whether two banks are of the same: older manifests name folders as they were typed."""
-    music, rooms = (str(Path(folder).resolve()) if folder else None for folder in (manifest.music, manifest.rooms))
-    return msgspec.structs.replace(manifest, music=music, rooms=rooms, songs=())
+    """What decides whether two banks are of the same: not whose the music is."""
+    return msgspec.structs.replace(manifest, songs=())
 
 
 def fingerprint(folder: Path) -> str:

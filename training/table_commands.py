@@ -1,7 +1,7 @@
 """`whoplays table`: the seed's whole table by one command."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -60,20 +60,11 @@ def table(
     from training.table_page import page  # noqa: PLC0415
 
     materials = [Questions(name, _judgeable(clips, library)) for name, clips in judged]
-
-    def trained(row: Row, run: RunFolder) -> None:
-        """As `whoplays train` would; a run that was cut off goes on with its own settings."""
-        begun = run.config().recipe if run.last_checkpoint.is_file() else None
-        changes: dict[str, Any] = {
-            name: getattr(begun, name) if begun else value for name, value in row.changes.items()
-        }
-        base = _base(row, runs, efficientat)
-        train(row.recipe, data=data, out=run.folder, base=base, threads=threads, cache=cache, **changes)
-
+    training = _Training(data, runs, efficientat, threads, cache)
     paths = {"efficientat": efficientat, "runs": runs, "out": out, "report": report}
     typed = table_command(data, judge or [], only or [], paths)
     made: list[Made] = []
-    for one in make_table(rows, runs, trained, materials, library, out, threads):
+    for one in make_table(rows, runs, training.train, materials, library, out, threads):
         made.append(one)
         _CONSOLE.print(f"{one.row.name}: judged", highlight=False)
         text = page(made, typed)
@@ -83,10 +74,28 @@ def table(
         print(text)
 
 
-def _base(row: Row, runs: Path, efficientat: Path | None) -> Path | None:
-    if row.base == EFFICIENTAT:
-        return efficientat
-    return runs / row.base if row.base else None
+class _Training(NamedTuple):
+    """What all rows are trained with."""
+
+    data: list[str]
+    runs: Path
+    efficientat: Path | None
+    threads: int
+    cache: Path | None
+
+    def train(self, row: Row, run: RunFolder) -> None:
+        """As `whoplays train` would; a run that was cut off goes on with its own settings."""
+        begun = run.config().recipe if run.last_checkpoint.is_file() else None
+        changes: dict[str, Any] = {
+            name: getattr(begun, name) if begun else value for name, value in row.changes.items()
+        }
+        base = self._base(row)
+        train(row.recipe, data=self.data, out=run.folder, base=base, threads=self.threads, cache=self.cache, **changes)
+
+    def _base(self, row: Row) -> Path | None:
+        if row.base == EFFICIENTAT:
+            return self.efficientat
+        return self.runs / row.base if row.base else None
 
 
 def _rows(only: list[str], runs: Path, efficientat: Path | None) -> list[Row]:
