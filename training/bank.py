@@ -46,7 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of impulse responses."""
     teachers: tuple[str, ...]
     seed: int
-    generation: int = 1
+    generation: int | msgspec.UnsetType = msgspec.UNSET
     """Counts changes of this package after which the same seed gives other windows; older manifests do not say."""
 
 

@@ -13,7 +13,7 @@ from training.conditions import Condition
 from training.differences import differences
 from training.examination import Examination, Sheets, able, ask, prepare
 from training.findings import Excerpts, Hearing, Report
-from training.judging import Marked, Marks, crosswise, figures, fit_to_compare, fit_to_ship, judge, mark
+from training.judging import Marked, Marking, Marks, by_f_measure, crosswise, figures, judge, mark, marking
 from training.library import Library
 from training.run import groups
 from training.scores import Thresholds
@@ -24,8 +24,6 @@ _UNDER_CONDITIONS: Final = ("solos", "pairs", "other sounds")
 Say = Callable[[str], None]
 Answered = dict[tuple[str, str], Marked]
 """One candidate's answers by scope and set, all shares together."""
-Marking = dict[str, list[Marks]]
-"""What one candidate is judged by, by scope, for each share."""
 T = TypeVar("T")
 
 
@@ -62,13 +60,13 @@ def evaluate(
         raise DataError("thresholds are fitted across groups of recordings; these are a single group")
     say(f"asking about {sum(len(share.clips) for share in examination.shares)} recordings")
     sheets = ask(examination)
-    marks = [_marks(examination, k, own, fit=fit and k == 0) for k, own in enumerate(sheets)]
-    if len(examination.shares) > 1 and any(each.tuned is None for own in marks for each in _widest(own)):
-        say("only one share of the recordings holds anything to ask about: for that one no thresholds are tuned")
+    marks = [marking(_own(examination, k, own, fit=fit and k == 0), own) for k, own in enumerate(sheets)]
+    if len(examination.shares) > 1 and any(_untuned(own) for own in marks):
+        say("for some labels only one share of the recordings holds anybody who plays: there no thresholds are tuned")
     hearings = _hear(examination, marks, conditions, say)
     irmas = _excerpts(examination, marks)
     answered = [_answered(examination, k, own, marks[k]) for k, own in enumerate(sheets)]
-    fitted = [fit_to_ship(_widest(own)) if fit and k == 0 else None for k, own in enumerate(sheets)]
+    fitted = [by_f_measure(_widest(own)) if fit and k == 0 else None for k, own in enumerate(sheets)]
     first, *others = (
         msgspec.structs.replace(
             _report(examination, k, answered[k], fitted[k], data=data, asked=len(clips)),
@@ -85,24 +83,19 @@ def evaluate(
     return msgspec.structs.replace(first, against=tuple(others), differences=tuple(gaps))
 
 
-def _marks(examination: Examination, k: int, sheets: Sheets, *, fit: bool) -> Marking:
-    """What each share is judged by in each scope."""
-    own = _own(examination, k, sheets, fit=fit)
-    return {
-        scope: [Marks(*each) for each in zip(own, crosswise(fit_to_compare, papers), strict=True)]
-        for scope, papers in sheets.items()
-    }
-
-
 def _own(examination: Examination, k: int, sheets: Sheets, *, fit: bool) -> list[Own]:
     """A candidate's own thresholds for each share; if fitted here, on the answers of the widest scope."""
     candidate = examination.candidates[k]
     if candidate.calibrated or not fit:
         return [candidate.own(share.judges[k]) for share in examination.shares]
-    found = [Own(thresholds) for thresholds in crosswise(fit_to_ship, _widest(sheets)) if thresholds is not None]
+    found = [Own(thresholds) for thresholds in crosswise(by_f_measure, _widest(sheets)) if thresholds is not None]
     if len(found) < len(examination.shares):
         raise DataError("thresholds are fitted across shares of the recordings; only one holds anything to ask about")
     return found
+
+
+def _untuned(marks: Marking) -> bool:
+    return any(each.tuned is None for shares in marks.values() for each in shares)
 
 
 def _widest(sheets: dict[str, T]) -> T:
@@ -173,7 +166,7 @@ def _excerpts(examination: Examination, marks: list[Marking]) -> list[Excerpts |
 
 
 def _told(candidate: Candidate, papers: list[tuple[Paper, Marks]]) -> Excerpts:
-    """By own thresholds, and by those tuned on the excerpts of other shares."""
-    tuned = crosswise(fit_to_ship, [paper for paper, _ in papers])
+    """By own thresholds, and by those with the best F-measures, which are what is told, on excerpts of other shares."""
+    tuned = crosswise(by_f_measure, [paper for paper, _ in papers])
     parts = [(paper[excerpts.SET], Marks(marks.own, one)) for (paper, marks), one in zip(papers, tuned, strict=True)]
     return excerpts.told(mark(candidate, parts, excerpts.LABELS))

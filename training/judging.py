@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from training.bootstrap import intervals
 from training.candidates import Candidate, Own
 from training.findings import Judgement
+from training.fitted import OTHERS
 from training.reliability import reliability
 from training.scores import (
     Probabilities,
@@ -24,14 +25,13 @@ from training.scores import (
 from training.sitting import Answers, Asked, Paper
 
 _NOBODY: Final = "silence"
-_OTHERS: Final = "other sounds"
 _FINE: Final = np.geomspace(0.0005, 0.05, 40)
 _GRID: Final = np.unique(np.concatenate([_FINE, np.linspace(0.05, 0.95, 91), 1 - _FINE]))
 """Thresholds that are tried: a tagger of hundreds of classes seldom gives one of them much."""
 
 
 Find = Callable[[list[Paper]], Thresholds | None]
-Rule = Callable[[Probabilities, Truths, NDArray[np.float64], NDArray[np.float64]], Thresholds]
+_Rule = Callable[[Probabilities, Truths, NDArray[np.float64], NDArray[np.float64]], Thresholds]
 
 
 class Marks(NamedTuple):
@@ -40,6 +40,10 @@ class Marks(NamedTuple):
     own: Own
     tuned: Thresholds | None
     """Of what the network gives, before any calibration of its own: the same for everybody."""
+
+
+Marking = dict[str, list[Marks]]
+"""What one candidate is judged by, by scope, for each share."""
 
 
 class Marked(NamedTuple):
@@ -62,17 +66,14 @@ class Marked(NamedTuple):
         return [question.sources for question in self.questions]
 
 
-def fit_to_ship(papers: list[Paper]) -> Thresholds | None:
-    """What a model may ship with: the best F-measure of these answers, each set counting alike; None without any."""
+def by_f_measure(papers: list[Paper]) -> Thresholds | None:
+    """The best F-measures of all answers but those to silence, each set counting alike; None without any."""
     return _fitted(fit_thresholds, papers, {_NOBODY})
 
 
-def fit_to_compare(papers: list[Paper]) -> Thresholds | None:
-    """What compares rankings: the most answers right where anybody plays, each set counting alike; None without any.
-
-    Other sounds have no say, so that everybody names about as much; what that costs in false alarms is told beside it.
-    """
-    return _fitted(most_right, papers, {_NOBODY, _OTHERS})
+def by_most_right(papers: list[Paper]) -> Thresholds | None:
+    """The most answers right where anybody plays, each set counting alike; None without any."""
+    return _fitted(most_right, papers, {_NOBODY, OTHERS})
 
 
 def crosswise(find: Find, papers: list[Paper]) -> list[Thresholds | None]:
@@ -80,14 +81,27 @@ def crosswise(find: Find, papers: list[Paper]) -> list[Thresholds | None]:
     return [find([paper for paper in papers if paper is not own]) for own in papers]
 
 
-def _fitted(rule: Rule, papers: list[Paper], left_out: set[str]) -> Thresholds | None:
-    answers = [answers for paper in papers for name, answers in paper.items() if name not in left_out]
-    if not answers:
+def marking(own: list[Own], sheets: dict[str, list[Paper]]) -> Marking:
+    """By scope, what each share is judged by: its own thresholds, and those tuned on the others in that scope.
+
+    Other sounds have no say in the latter: these compare who ranks right, and what that costs in false alarms is told.
+    """
+    return {
+        scope: [Marks(*each) for each in zip(own, crosswise(by_most_right, papers), strict=True)]
+        for scope, papers in sheets.items()
+    }
+
+
+def _fitted(rule: _Rule, papers: list[Paper], left_out: set[str]) -> Thresholds | None:
+    sets = {name for paper in papers for name in paper} - left_out
+    if not sets:
         return None
+    answers = [[paper[name] for paper in papers if name in paper] for name in sorted(sets)]
+    sizes = [sum(len(answer.truths) for answer in each) for each in answers]
     return rule(
-        np.concatenate([answer.probabilities for answer in answers]),
-        np.concatenate([answer.truths for answer in answers]),
-        np.concatenate([np.full(len(answer.truths), 1 / len(answer.truths)) for answer in answers]),
+        np.concatenate([answer.probabilities for each in answers for answer in each]),
+        np.concatenate([answer.truths for each in answers for answer in each]),
+        np.concatenate([np.full(size, 1 / size) for size in sizes]),
         _GRID,
     )
 

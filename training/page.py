@@ -30,8 +30,8 @@ a recording that any of those judged has heard, and all rows of a table answered
 - **own** thresholds are those a model ships with, after its calibration if it has one; 0.5 where there are none. Those
   of runs were fitted as what ships was, but on the answers to recordings that the run was not asked about. **tuned**
   ones compare rankings: for each label that which gets most answers right on solos, mixes and ensembles of other
-  recordings, in the same way for everybody and before any calibration. Other sounds have no say in it: how often they
-  are then taken for an instrument is told beside it.
+  recordings, in the same way for everybody and before any calibration; each set counts alike, and four labels have
+  others than eleven. Other sounds have no say in it: how often they are then taken for an instrument is told beside it.
 - **ECE**: expected calibration error, in ten bins of equal width.
 - In brackets, the 95 % interval over {RESAMPLES:,} resamples of the recordings' groups (cluster bootstrap, Davison and
   Hinkley 1997; of mixes by the groups of their parts, Owen 2007). Where there are few groups, it tells little.
@@ -102,7 +102,9 @@ def _section(report: Report, folder: Path) -> str:
 
 
 def _who(report: Report) -> str:
-    exams = "one exam" if report.shares == 1 else f"{report.shares} exams, thresholds of each tuned on the others"
+    exams = (
+        "one exam" if report.shares == 1 else f"{report.shares} exams, thresholds of each tuned on the others if at all"
+    )
     left_out = f" {report.left_out} more were left out: someone here has heard them." if report.left_out else ""
     judged = "; ".join(f"`{one.name}`{' (calibrated)' if one.calibrated else ''}" for one in everybody(report))
     return (

@@ -18,7 +18,7 @@ SHARD_WINDOWS: int = 256
 All of them are music where there are no corpora.
 """
 _LARGEST_MIX: Final = 4
-_LEVEL_DB: Final = 8.0
+_LEVEL_DB: Final = 6.0
 _REPRODUCED: Final = 0.3
 _PLACED: Final = 0.5
 """Of solos; players of a mix all have a place."""

@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import msgspec
@@ -92,15 +93,31 @@ def test_a_bank_knows_the_licences_of_its_music(music: Path, tmp_path: Path, mon
     assert bank.songs(bank.read_manifest(tmp_path / "bank")) == (("album", "CC0"),)
 
 
-def test_an_older_bank_is_heard_and_not_gone_on_with(tmp_path: Path) -> None:
-    """Its manifest names no generation; new windows would not be like those that are there."""
+def test_other_labels_of_a_recording_make_another_bank() -> None:
+    changed = [clip("a", ["gac"], group="near"), *CLIPS[1:]]
+    assert bank.describe(changed, CORE, None, None, (), 1).digest != describe().digest
+
+
+def test_an_older_bank_is_heard_and_not_gone_on_with(music: Path, tmp_path: Path) -> None:
+    """Its manifest names no generation: new windows would not be like those that are there. Nor does it name songs."""
+    made = bank.describe(CLIPS, CORE, music, None, (), 1)
+    older = msgspec.to_builtins(made)
+    del older["generation"], older["songs"]
+    (tmp_path / "manifest.json").write_bytes(msgspec.json.encode(older))
+    bank.keep(tmp_path, 0, shard_of([[0]]))
+    assert len(bank.load([tmp_path], set(made.groups)).windows.kinds) == 1
+    assert bank.songs(bank.read_manifest(tmp_path)) == (("album", "CC0"),)
+    with pytest.raises(DataError, match="or of an older version; choose another folder"):
+        bank.begin(tmp_path, made)
+
+
+def test_an_older_bank_is_known_by_what_it_was(tmp_path: Path) -> None:
+    """Otherwise no run that was cut off could be gone on with."""
     older = msgspec.to_builtins(describe())
     del older["generation"]
     (tmp_path / "manifest.json").write_bytes(msgspec.json.encode(older))
-    bank.keep(tmp_path, 0, shard_of([[0]]))
-    assert len(bank.load([tmp_path], set(describe().groups)).windows.kinds) == 1
-    with pytest.raises(DataError, match="or of an older version; choose another folder"):
-        bank.begin(tmp_path, describe())
+    digest = hashlib.sha256(msgspec.json.encode(older)).hexdigest()[:16]
+    assert bank.fingerprint(tmp_path) == f"{digest}-0"
 
 
 def test_a_folder_without_a_bank_is_refused(tmp_path: Path) -> None:

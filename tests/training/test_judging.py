@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training.judging import crosswise, fit_to_compare, fit_to_ship
+from training.candidates import Own
+from training.judging import by_f_measure, by_most_right, crosswise, marking
 from training.sitting import Answers, Paper
 
 
@@ -23,21 +24,21 @@ def paper(level: float = 1.0) -> Paper:
 
 
 @pytest.mark.parametrize("level", [1.0, 0.01])
-def test_what_compares_heeds_only_windows_in_which_somebody_plays(level: float) -> None:
+def test_the_most_right_heed_only_windows_in_which_somebody_plays(level: float) -> None:
     """However little a tagger of hundreds of classes gives to any."""
-    threshold = fit_to_compare([paper(level)])
+    threshold = by_most_right([paper(level)])
     assert threshold is not None
     assert 0.2 * level < threshold[0] <= 0.4 * level
 
 
-def test_what_ships_heeds_false_alarms_too() -> None:
-    threshold = fit_to_ship([paper()])
+def test_f_measures_heed_false_alarms_too() -> None:
+    threshold = by_f_measure([paper()])
     assert threshold is not None
     assert 0.6 < threshold[0] <= 0.8
 
 
 def test_each_share_is_judged_by_what_fits_the_others() -> None:
-    of_first, of_second = crosswise(fit_to_compare, [paper(1.0), paper(0.01)])
+    of_first, of_second = crosswise(by_most_right, [paper(1.0), paper(0.01)])
     assert of_first is not None
     assert of_second is not None
     assert of_first[0] <= 0.004
@@ -46,6 +47,28 @@ def test_each_share_is_judged_by_what_fits_the_others() -> None:
 
 def test_without_answers_there_are_no_thresholds() -> None:
     silent: Paper = {"silence": answers([0.0], [0])}
-    assert crosswise(fit_to_compare, [paper()]) == [None]
-    assert fit_to_ship([silent]) is None
-    assert fit_to_compare([silent, {"other sounds": answers([0.5], [0])}]) is None
+    assert crosswise(by_most_right, [paper()]) == [None]
+    assert by_f_measure([silent]) is None
+    assert by_most_right([silent, {"other sounds": answers([0.5], [0])}]) is None
+
+
+def test_a_set_counts_alike_over_however_many_shares_it_is_spread() -> None:
+    """Solos pay for a low threshold, pairs for a high one; a hundred shares of solos outvote no share of pairs."""
+    solos: Paper = {"solos": answers([0.2, 0.8], [1, 1])}
+    pairs: Paper = {"pairs": answers([0.4, 0.4, 0.4, 0.8], [0, 0, 0, 1])}
+    alone = by_most_right([solos, pairs])
+    spread = by_most_right([*[solos] * 100, pairs])
+    assert alone is not None
+    assert spread is not None
+    assert alone[0] == spread[0] > 0.4
+
+
+def test_thresholds_are_tuned_for_each_scope_by_itself() -> None:
+    """The fewer of a scope's windows a label plays in, the higher its threshold may be."""
+    own = [Own(np.array([0.5])), Own(np.array([0.3]))]
+    found = marking(own, {"core": [paper(1.0), paper(1.0)], "all": [paper(0.1), paper(0.1)]})
+    assert [marks.own.thresholds[0] for marks in found["core"]] == [0.5, 0.3]
+    for scope, low, high in (("core", 0.2, 0.4), ("all", 0.02, 0.04)):
+        for marks in found[scope]:
+            assert marks.tuned is not None
+            assert low < marks.tuned[0] <= high

@@ -8,7 +8,8 @@ from scipy import signal
 
 from models.signal import SAMPLE_RATE_HZ
 
-_PICKED_UP: Final = 0.3
+# How many clips: those left alone, and of the others those with each effect.
+_AS_IT_IS: Final = 0.3
 _TREMOLO: Final = 0.12
 _CHORUS: Final = 0.2
 _OVERDRIVEN: Final = 0.25
@@ -20,11 +21,11 @@ Rng = np.random.Generator
 def amplified(audio: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
     """Chorus and tremolo at times, then an amplifier, clean or overdriven, and its loudspeaker.
 
-    A few clips stay as they are: many a library was recorded at the loudspeaker.
+    Three in ten stay as they are: many a library was recorded at the loudspeaker.
 
     Shape: `[1 or 2, samples]` -> the same, or `[1, samples]`.
     """
-    if rng.random() < _PICKED_UP:
+    if rng.random() < _AS_IT_IS:
         return audio
     sound = audio.mean(axis=0, dtype=np.float32)
     if rng.random() < _CHORUS:
@@ -35,7 +36,7 @@ def amplified(audio: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
 
 
 def _chorus(sound: Mono, rng: Rng) -> Mono:
-    """Beside a copy of itself, late by 5 to 25 ms, which comes and goes (Zölzer, "DAFX", 2002)."""
+    """Beside a copy of itself, late by 4 to 24 ms, which comes and goes (Zölzer, "DAFX", 2002)."""
     places = np.arange(sound.size)
     middle, depth = rng.uniform(0.008, 0.02), rng.uniform(0.0005, 0.004)
     late_s = middle + depth * np.sin(2 * np.pi * rng.uniform(0.3, 2.5) * places / SAMPLE_RATE_HZ)
@@ -50,14 +51,14 @@ def _tremolo(sound: Mono, rng: Rng) -> Mono:
 
 
 def _driven(sound: Mono, rng: Rng) -> Mono:
-    """Through a valve that gives way softly: hardly, or so that it is heard."""
+    """Through a valve that gives way softly: hardly, or audibly; harder, and harmonics would fold back."""
     peak = np.float32(np.abs(sound).max(initial=1e-6))
-    drive_db = rng.uniform(10, 30) if rng.random() < _OVERDRIVEN else rng.uniform(-12, 6)
+    drive_db = rng.uniform(8, 20) if rng.random() < _OVERDRIVEN else rng.uniform(-12, 0)
     return np.asarray(np.tanh(sound / peak * 10 ** (drive_db / 20)), np.float32)
 
 
 def _loudspeaker(sound: Mono, rng: Rng) -> Mono:
-    """A cone of ten or twelve inches: little below 100 Hz, a presence at 2 to 4 kHz, next to nothing above 5 or so."""
+    """A cone of ten or twelve inches: little below 100 Hz, a presence at 2 to 4 kHz, falling from 3 to 6.5 kHz on."""
     low_hz, high_hz = rng.uniform(60, 130), 2 ** rng.uniform(np.log2(2800), np.log2(6500))
     band = signal.butter(3, (low_hz, high_hz), "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
     presence = signal.iirpeak(rng.uniform(1800, 3800), rng.uniform(0.7, 2.0), fs=SAMPLE_RATE_HZ)

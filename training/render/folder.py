@@ -56,7 +56,8 @@ class RenderedFolder:
             raise DataError(f"{folder} cannot be rendered into: {error}") from error
         if begun != manifest:
             raise OptionError(
-                f"{folder} was begun with other instruments, sources, scores or seed ({path}); choose another folder"
+                f"{folder} was begun with other instruments, sources, scores or seed, or by an older version ({path}); "
+                "choose another folder"
             )
 
     def has(self, plan: Plan) -> bool:

@@ -40,7 +40,7 @@ class Instrument(NamedTuple):
     bends: bool = False
     """Whether its tones can be bent: vibrato, swells."""
     amplified: bool = False
-    """Whether it is heard through an amplifier."""
+    """Whether it is heard through an amplifier, whatever its programs and samples hold of one already."""
 
     @property
     def kind(self) -> str:

@@ -8,6 +8,7 @@ import soundfile
 import whoplays
 from tests.training.render.made import write_libraries, write_scores
 from training.labelled_folder import LabelledFolder
+from training.render import studio
 
 
 @pytest.fixture(scope="session")
@@ -115,3 +116,18 @@ def test_a_mistake_is_told_in_one_line(
     told = capsys.readouterr().err.strip()
     assert told.startswith("whoplays: ")
     assert complaint in " ".join(told.split())
+
+
+def test_electric_guitars_are_rendered_through_their_amplifier(
+    tmp_path: Path, scores: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no other instrument is: here an amplifier that gives a tone of its own."""
+    tone = np.sin(np.arange(6 * 44_100) / 20)[None].astype(np.float32)
+    monkeypatch.setattr(studio, "amplified", lambda _audio, _rng: tone)
+    guitars = samples.with_name("guitars.csv")
+    guitars.write_text(samples.read_text().replace("made-violin,violin,violin", "made-guitar,violin,electric guitar"))
+    render(tmp_path / "out", scores, guitars, clips=4)
+    for clip in LabelledFolder(tmp_path / "out").clips():
+        audio, _ = soundfile.read(clip.path, dtype="float32")
+        heard = np.corrcoef(audio[:44_100], tone[0, :44_100])[0, 1] > 0.99
+        assert heard == (clip.labels == {"gel"})
