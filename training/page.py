@@ -106,7 +106,8 @@ def _who(report: Report) -> str:
         "one exam" if report.shares == 1 else f"{report.shares} exams, thresholds of each tuned on the others if at all"
     )
     left_out = f" {report.left_out} more were left out: someone here has heard them." if report.left_out else ""
-    judged = "; ".join(f"`{one.name}`{' (calibrated)' if one.calibrated else ''}" for one in everybody(report))
+    fitted = " (thresholds by `calibrate`)"
+    judged = "; ".join(f"`{one.name}`{fitted if one.calibrated else ''}" for one in everybody(report))
     return (
         f"{report.clips} recordings in {report.groups} groups from {report.sources} sources, as {exams}.{left_out} "
         f"Judged: {judged}. A name of several runs is one model: each of its runs answers for what it has not heard."
