@@ -3,6 +3,7 @@
 The public Python interface, and the `whoplays` command. Everything is loaded when first used.
 """
 
+import errno
 import importlib
 import sys
 from typing import TYPE_CHECKING, Final
@@ -68,6 +69,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(_complain(str(error), 1))
     except ModuleNotFoundError as error:
         sys.exit(_complain(_missing_extra(error), 1))
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        sys.exit(_complain(f"{error.filename or 'a file'} cannot be written: {error.strerror}", 1))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -102,6 +107,8 @@ _VERBS: Final = {
     "export": ("export.commands:export", "Make a model from a run."),
     "bench": ("bench.commands:app", "Measure latency, throughput and endurance."),
 }
+_DISK: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""What can befall whoever writes, at any place."""
 _TRAIN_ONLY: Final = {
     "mido",
     "torch",

@@ -14,12 +14,11 @@ from training.clip import Clip
 from training.exam import Question, set_exam
 from training.fit import load
 from training.judges.of_run import of_runs, shared_recipe
-from training.library import Library, read_array
+from training.library import Library, keep_array, read_array
 from training.recipe import Recipe
 from training.run import RunFolder
 from training.scores import Probabilities, Truths
 from training.shares import divide
-from training.whole import whole
 
 SEED: Final = 7
 _BATCH: Final = 16
@@ -106,12 +105,7 @@ def _kept(run: RunFolder, questions: list[Question], library: Library) -> Probab
     if not questions:
         raise DataError(f"nothing that {run.folder} has not heard can be asked about; give other recordings")
     found = np.concatenate(list(_asked(run, questions, library)))
-    try:
-        path.parent.mkdir(exist_ok=True)
-        with whole(path) as unfinished:
-            np.save(unfinished, found)
-    except OSError as error:
-        raise DataError(f"{path.parent} cannot keep answers: {error.strerror}") from error
+    keep_array(path, found)
     return found
 
 

@@ -119,11 +119,7 @@ def begin(folder: Path, manifest: Manifest) -> None:
                 f"{folder} holds a bank of other recordings or settings, or of an older version; choose another folder"
             )
         return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(path, manifest)
-    except OSError as error:
-        raise DataError(f"{folder} cannot hold a bank: {error.strerror}") from error
+    write_json(path, manifest)
 
 
 def _settings(manifest: Manifest) -> Manifest:

@@ -61,9 +61,8 @@ def kept(path: Path, key: str, make: Callable[[], Heard]) -> Heard:
     if found is not None:
         return found
     heard = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as unfinished:
-        torch.save({"key": key, **heard._asdict()}, unfinished)
+        _save({"key": key, **heard._asdict()}, unfinished)
     return heard
 
 
@@ -88,9 +87,13 @@ def keep_checkpoint(tagger: Tagger, run: RunFolder) -> None:
     Raises:
         DataError: the folder cannot be written to.
     """
+    with whole(run.last_checkpoint) as unfinished:
+        _save({"state_dict": tagger.state_dict()}, unfinished)
+
+
+def _save(what: dict[str, object], path: Path) -> None:
+    """As torch does, but a full disk is told as an error of the system."""
     try:
-        run.checkpoints.mkdir(parents=True, exist_ok=True)
-        with whole(run.last_checkpoint) as unfinished:
-            torch.save({"state_dict": tagger.state_dict()}, unfinished)
-    except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
-        raise DataError(f"{run.last_checkpoint} cannot be written: {' '.join(str(error).split())}") from error
+        torch.save(what, path)
+    except RuntimeError as error:
+        raise OSError(" ".join(str(error).split())) from error

@@ -95,11 +95,7 @@ def keep(run: RunFolder, calibrated: Calibrated) -> None:
     Raises:
         DataError: the folder cannot be written to.
     """
-    try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        write_json(_path(run), calibrated)
-    except OSError as error:
-        raise DataError(f"{run.folder} cannot keep a calibration: {error.strerror}") from error
+    write_json(_path(run), calibrated)
 
 
 def _path(run: RunFolder) -> Path:

@@ -44,18 +44,27 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return frozenset(label for label, length in sounding_s.items() if length)
 
+    def playing_s(self) -> list[tuple[float, float]]:
+        """When any of its labels plays, in order and apart; only where there is a timeline."""
+        return _union([stretch for stretch in self.timeline if stretch.labels & self.labels])
+
     def _of(self, label: str) -> list[Stretch]:
         return [stretch for stretch in self.timeline if label in stretch.labels]
 
 
-def _covered_s(stretches: list[Stretch], start_s: float, end_s: float) -> float:
-    """How much of a window stretches cover; what several of them cover counts once."""
-    covered, reached = 0.0, start_s
+def _union(stretches: list[Stretch]) -> list[tuple[float, float]]:
+    """What stretches cover, as spans in order; what several of them cover is there once."""
+    spans: list[tuple[float, float]] = []
     for stretch in sorted(stretches, key=lambda one: one.start_s):
-        left, right = max(stretch.start_s, reached), min(stretch.end_s, end_s)
-        if right > left:
-            covered, reached = covered + right - left, right
-    return covered
+        left = max(stretch.start_s, spans[-1][1]) if spans else stretch.start_s
+        if stretch.end_s > left:
+            spans.append((left, stretch.end_s))
+    return spans
+
+
+def _covered_s(stretches: list[Stretch], start_s: float, end_s: float) -> float:
+    """How much of a window stretches cover."""
+    return sum(max(0.0, min(right, end_s) - max(left, start_s)) for left, right in _union(stretches))
 
 
 class Corpus(Protocol):

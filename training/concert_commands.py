@@ -19,6 +19,7 @@ from training.corpora import open_corpus
 from training.library import Library
 from training.reading import readable
 from training.run import RunFolder
+from training.whole import whole
 
 _COLUMNS: Final = ("path", "labels", "group", "source", "licence", "start_s", "end_s")
 _NAME: Final = re.compile(r"concert\d+\.flac")
@@ -57,16 +58,12 @@ def concerts(
     good = readable(clips, library)
     players = Players(library, good, labels)
     licences = " and ".join(sorted({clip.licence for clip in good}))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
-            index = csv.writer(file)
-            index.writerow(_COLUMNS)
-            for number in range(count):
-                made = players.concert(60 * minutes, np.random.default_rng([seed, number]))
-                index.writerows(_rows(_write(folder, number, made), made, folder.resolve().name, licences))
-    except OSError as error:
-        raise DataError(f"{folder} cannot hold concerts: {error.strerror}") from error
+    rows: list[tuple[str, ...]] = [_COLUMNS]
+    for number in range(count):
+        made = players.concert(60 * minutes, np.random.default_rng([seed, number]))
+        rows += _rows(_write(folder, number, made), made, folder.resolve().name, licences)
+    with whole(folder / "index.csv") as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
     _CONSOLE.print(
         f"{count} concerts of {len(good)} recordings in {folder}", markup=False, highlight=False, soft_wrap=True
     )
@@ -99,7 +96,8 @@ def _refuse_others(index: Path) -> None:
 
 def _write(folder: Path, number: int, made: Concert) -> str:
     name = f"concert{number + 1:02d}.flac"
-    soundfile.write(folder / name, made.audio.T, SAMPLE_RATE_HZ)
+    with whole(folder / name) as unfinished:
+        soundfile.write(unfinished, made.audio.T, SAMPLE_RATE_HZ)
     return name
 
 

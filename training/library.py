@@ -1,8 +1,10 @@
 """Decoded audio: every clip once as 44.1 kHz int16 on disk, mapped into memory when read."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +19,8 @@ from training.clip import Clip
 from training.whole import whole
 
 _UNKNOWN_LENGTH: Final = 1 << 62
+_OPEN: Final = 128
+"""Recordings mapped at a time: each takes a file descriptor, of which a process has a thousand or so."""
 
 
 class Skipped(NamedTuple):
@@ -43,7 +47,7 @@ class Library:
             self.cache.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(f"{self.cache} cannot be a cache folder: {error.strerror}") from error
-        self._open: dict[Path, NDArray[np.int16]] = {}
+        self._mapped = lru_cache(_OPEN)(self._cached)
 
     def readable(self, clips: Iterable[Clip]) -> tuple[list[Clip], list[Skipped]]:
         """Decode all clips; those that are missing, damaged or silent are set aside with the reason."""
@@ -51,14 +55,15 @@ class Library:
         skipped: list[Skipped] = []
         for clip in clips:
             try:
-                audio = self.audio(clip)
+                audio = self.played(clip)
             except (OSError, soundfile.LibsndfileError) as error:
                 skipped.append(Skipped(clip.path, str(error)))
                 continue
             if audio.size and audio.any():
                 good.append(clip)
             else:
-                skipped.append(Skipped(clip.path, "it holds no sound"))
+                when = " at the times that its index gives" if clip.timeline else ""
+                skipped.append(Skipped(clip.path, f"it holds no sound{when}"))
         return good, skipped
 
     def audio(self, clip: Clip) -> NDArray[np.int16]:
@@ -67,9 +72,19 @@ class Library:
         Raises:
             OSError, soundfile.LibsndfileError: the file is missing or damaged.
         """
-        if clip.path not in self._open:
-            self._open[clip.path] = self._cached(clip.path)
-        return self._open[clip.path]
+        return self._mapped(clip.path)
+
+    def played(self, clip: Clip) -> NDArray[np.int16]:
+        """Only where its labels play, stretch after stretch; all of it where that is not known.
+
+        Raises:
+            OSError, soundfile.LibsndfileError: the file is missing or damaged.
+        """
+        audio = self.audio(clip)
+        if not clip.timeline:
+            return audio
+        ends = [(round(start_s * SAMPLE_RATE_HZ), round(end_s * SAMPLE_RATE_HZ)) for start_s, end_s in clip.playing_s()]
+        return np.concatenate([audio[:, :0], *(audio[:, start:end] for start, end in ends)], axis=1)
 
     def window(self, clip: Clip, start: int) -> NDArray[np.float32]:
         """Cut `float32 [2, 132300]` in [-1, 1] from sample `start`; zeros follow the clip's end, mono is doubled."""
@@ -80,8 +95,8 @@ class Library:
         mapped: NDArray[np.int16] | None = read_array(kept, mapped=True)
         if mapped is not None:
             return mapped
-        with whole(kept) as unfinished:
-            np.save(unfinished, decode(path))
+        decoded = decode(path)
+        keep_array(kept, decoded)
         made: NDArray[np.int16] = np.load(kept, mmap_mode="r")
         return made
 
@@ -104,6 +119,19 @@ def read_array(path: Path, *, mapped: bool = False) -> Any:
         return None
 
 
+def keep_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array for `read_array`.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    with whole(path) as unfinished:
+        np.save(unfinished, array)
+        if read_array(unfinished, mapped=True) is None:
+            # Of a full disk numpy does not always tell.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def decode(path: Path) -> NDArray[np.int16]:
     """Read a file as `int16 [1 or 2, samples]` at 44.1 kHz; channels past the second are left out.
 
@@ -116,8 +144,8 @@ def decode(path: Path) -> NDArray[np.int16]:
     samples = np.nan_to_num(samples[:, :CHANNELS], nan=0.0, posinf=1.0, neginf=-1.0)
     if rate_hz != SAMPLE_RATE_HZ:
         samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ)
-    whole = np.round(np.clip(samples, -1.0, 1.0) * np.iinfo(np.int16).max)
-    return np.ascontiguousarray(whole.T.astype(np.int16))
+    rounded = np.round(np.clip(samples, -1.0, 1.0) * np.iinfo(np.int16).max)
+    return np.ascontiguousarray(rounded.T.astype(np.int16))
 
 
 def cut(audio: NDArray[np.int16], start: int) -> NDArray[np.float32]:

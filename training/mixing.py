@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.errors import DataError
 from models.signal import WINDOW_SAMPLES
 from training.clip import Clip
-from training.library import Library
+from training.library import Library, cut
 
 PEAK: Final = 0.5
 
@@ -65,9 +65,10 @@ def balanced(clips: list[Clip]) -> list[Take]:
 
 
 def random_window(library: Library, clip: Clip, rng: np.random.Generator) -> Window:
-    """Three seconds from anywhere in a clip; a shorter clip whole, followed by zeros."""
-    spare = library.audio(clip).shape[1] - WINDOW_SAMPLES
-    return library.window(clip, int(rng.integers(spare + 1)) if spare > 0 else 0)
+    """Three seconds from anywhere where a clip's labels play; a shorter clip whole, followed by zeros."""
+    audio = library.played(clip)
+    spare = audio.shape[1] - WINDOW_SAMPLES
+    return cut(audio, int(rng.integers(spare + 1)) if spare > 0 else 0)
 
 
 def pair(first: Window, second: Window) -> Window:

@@ -108,15 +108,15 @@ class RunFolder:
         Raises:
             DataError: the folder cannot be written to.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_json(self.config_path, config)
-        except OSError as error:
-            raise DataError(f"{self.folder} cannot be a run folder: {error.strerror}") from error
+        write_json(self.config_path, config)
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write any message or mapping as indented JSON; an earlier file stands until all is written."""
+    """Write any message or mapping as indented JSON; an earlier file stands until all is written.
+
+    Raises:
+        DataError: it cannot be written.
+    """
     with whole(path) as unfinished:
         unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 

@@ -37,13 +37,14 @@ def holding_out(clips: list[Clip], fold: int, folds: int) -> Splits:
     """Hold out the `fold`-th of `folds` folds of the sources as test; all else is for training.
 
     Sources are dealt largest first, each to the fold that gains most: the one with the fewest clips of its labels.
+    Those that share a group are dealt as one.
     """
     filled: list[dict[str, int]] = [defaultdict(int) for _ in range(folds)]
     fold_of: dict[str, int] = {}
-    for source, members in sorted(_grouped(clips, "source").items(), key=lambda item: (-len(item[1]), item[0])):
+    for sources, members in sorted(_apart(clips).items(), key=lambda item: (-len(item[1]), item[0])):
         tags = [tag for clip in members for tag in (clip.labels or {""})]
         chosen = min(range(folds), key=lambda index: (sum(filled[index][tag] for tag in tags), index))
-        fold_of[source] = chosen
+        fold_of |= dict.fromkeys(sources, chosen)
         for tag in tags:
             filled[chosen][tag] += 1
     held = [clip for clip in clips if fold_of[clip.source] == fold - 1]
@@ -76,6 +77,18 @@ def _strata(clips: list[Clip]) -> list[dict[str, list[Clip]]]:
         labels = tuple(sorted({label for clip in members for label in clip.labels}))
         strata[labels][group] = members
     return [strata[labels] for labels in sorted(strata)]
+
+
+def _apart(clips: list[Clip]) -> dict[tuple[str, ...], list[Clip]]:
+    """Clips by their source, or by the sources that share a group with it, directly or through others."""
+    bundle_of = {clip.source: {clip.source} for clip in clips}
+    for members in _grouped(clips, "group").values():
+        joined = set().union(*(bundle_of[clip.source] for clip in members))
+        bundle_of |= dict.fromkeys(joined, joined)
+    bundles: dict[tuple[str, ...], list[Clip]] = defaultdict(list)
+    for clip in clips:
+        bundles[tuple(sorted(bundle_of[clip.source]))].append(clip)
+    return bundles
 
 
 def _deal(groups: dict[str, list[Clip]], seed: int) -> dict[str, int]:

@@ -112,7 +112,7 @@ def _by_label_and_group(clips: Sequence[Clip], labels: tuple[str, ...]) -> dict[
 
 
 def _weights(library: Library, groups: list[list[Clip]]) -> NDArray[np.float64]:
-    lengths = [sum(library.audio(clip).shape[1] for clip in clips) for clips in groups]
+    lengths = [sum(library.played(clip).shape[1] for clip in clips) for clips in groups]
     roots = np.sqrt(np.asarray(lengths, np.float64))
     return np.asarray(roots / roots.sum())
 
@@ -134,7 +134,7 @@ def _phrase(library: Library, clips: list[Clip], *, chordal: bool, rng: np.rando
 
 def _take(library: Library, clip: Clip, rng: np.random.Generator) -> Mono:
     """Up to a window of a clip, from anywhere in it (a note from its start), up to two semitones higher or lower."""
-    audio = library.audio(clip)
+    audio = library.played(clip)
     ratio = 2 ** (rng.uniform(-2, 2) / 12)
     wanted = int(WINDOW_SAMPLES * ratio) + 1
     spare = audio.shape[1] - wanted

@@ -99,9 +99,8 @@ def _judged(run: RunFolder, material: Questions, library: Library, folder: Path)
         return kept.report
     candidate = of_runs([run], np.full(len(config.recipe.labels), _FAIR))
     found = evaluate([candidate], material.clips, library, material.name)
+    write_json(path, _Kept(key=key, report=found))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(path, _Kept(key=key, report=found))
         draw_confusions(found, folder)
     except OSError as error:
         raise DataError(f"{folder} cannot keep what was found: {error.strerror}") from error

@@ -18,6 +18,7 @@ from training.run import RunFolder
 from training.splits import Splits
 from training.tagger import Tagger
 from training.timing import Timing, keep_timing
+from training.whole import whole
 
 _FEATURES: Final = "features.pt"
 
@@ -69,7 +70,5 @@ def _learn(tagger: Tagger, head: nn.Module, heard: Heard) -> list[float]:
 
 def _log(run: RunFolder, losses: list[float]) -> None:
     """Log losses as Lightning does, so that curves are drawn of them."""
-    log = run.folder / "log" / "metrics.csv"
-    log.parent.mkdir(exist_ok=True)
-    with log.open("w", newline="") as file:
+    with whole(run.folder / "log" / "metrics.csv") as unfinished, unfinished.open("w", newline="") as file:
         csv.writer(file).writerows([("epoch", "train_loss"), *enumerate(losses)])

@@ -19,7 +19,6 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
 def keep_timing(run: RunFolder, timing: Timing) -> None:
     """Write a run's timing into its folder."""
-    run.folder.mkdir(parents=True, exist_ok=True)
     write_json(_path(run), timing)
 
 

@@ -30,6 +30,12 @@ def test_a_window_holds_what_sounds_for_half_a_second(start_s: float, end_s: flo
     assert DUO.heard_between(start_s, end_s) == (None if heard is None else frozenset(heard))
 
 
+def test_when_any_of_its_labels_plays() -> None:
+    assert DUO.playing_s() == [(0, 10)]
+    gaps = msgspec.structs.replace(DUO, timeline=(stretch(5, 6, "vio"), stretch(0, 2, "pia"), stretch(1, 3, "pia")))
+    assert gaps.playing_s() == [(0, 2), (2, 3), (5, 6)]
+
+
 def test_what_overlaps_counts_once() -> None:
     twice = msgspec.structs.replace(clip("a", ["pia"]), timeline=(stretch(0, 0.4, "pia"), stretch(0.1, 0.45, "pia")))
     assert twice.heard_between(0, 3) is None

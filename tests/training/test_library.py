@@ -1,6 +1,9 @@
 import os
+import resource
+import signal
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -10,8 +13,9 @@ from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from tests.training.make_clips import clip
 from tests.training.tiny_corpus import write_sound
 from training import library as module
-from training.clip import Clip
+from training.clip import Clip, Stretch
 from training.library import Library, cut, decode
+from training.mixing import random_window
 
 FULL = np.iinfo(np.int16).max
 
@@ -73,6 +77,43 @@ def test_what_is_left_of_a_kept_recording_is_decoded_again(tmp_path: Path, libra
     kept.write_bytes(kept.read_bytes()[:length])
     assert Library(library.cache).audio(at(path)).shape == (1, 1000)
     assert list(library.cache.iterdir()) == [kept]
+
+
+def test_only_so_many_recordings_are_open_at_a_time(tmp_path: Path, library: Library) -> None:
+    """IRMAS has more clips than a process may open files."""
+    clips = [at(write_sound(tmp_path / f"{number}.wav", np.full(1000, 0.25))) for number in range(300)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len([*Path("/proc/self/fd").iterdir()]) + 200, hard))
+    try:
+        good, skipped = library.readable(clips)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (len(good), skipped) == (300, [])
+
+
+def test_only_what_plays_is_played(tmp_path: Path, library: Library) -> None:
+    sound = np.concatenate([np.zeros(SAMPLE_RATE_HZ), np.full(SAMPLE_RATE_HZ, 0.25), np.full(SAMPLE_RATE_HZ, 0.5)])
+    one = at(write_sound(tmp_path / "a.wav", sound))
+    assert library.played(one).shape == (1, 3 * SAMPLE_RATE_HZ)
+    stretches = (Stretch(start_s=1, end_s=1.5, labels=one.labels), Stretch(start_s=2.5, end_s=9, labels=one.labels))
+    timed = msgspec.structs.replace(one, timeline=stretches)
+    assert library.played(timed).shape == (1, SAMPLE_RATE_HZ)
+    assert set((library.played(timed)[0] / FULL).round(2)) == {0.25, 0.5}
+    windows = [random_window(library, timed, np.random.default_rng(seed)) for seed in range(10)]
+    assert all((np.abs(window[:, : SAMPLE_RATE_HZ // 2]) > 0.2).all() for window in windows)
+
+
+def test_a_cache_that_is_full_is_no_damaged_recording(tmp_path: Path, library: Library) -> None:
+    one = at(write_sound(tmp_path / "a.wav", np.full(1000, 0.25)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+    try:
+        with pytest.raises(DataError, match=r"\.npy cannot be written"):
+            library.readable([one])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def test_what_cannot_be_used_is_set_aside_with_the_reason(tmp_path: Path, library: Library) -> None:

@@ -54,6 +54,15 @@ def test_the_same_seed_splits_alike(clips: list[Clip], seed: int) -> None:
     assert by_group(clips, seed) == by_group(clips, seed)
 
 
+@given(many_clips(), st.integers(2, 4), st.data())
+def test_no_group_is_on_both_sides_of_a_fold(clips: list[Clip], folds: int, data: st.DataObject) -> None:
+    """Nor any source, though groups may have clips of several sources."""
+    splits = holding_out(clips, data.draw(st.integers(1, folds)), folds)
+    assert not groups(splits.train) & groups(splits.test)
+    assert not {clip.source for clip in splits.train} & {clip.source for clip in splits.test}
+    assert sorted(clip.path for part in splits for clip in part) == sorted(clip.path for clip in clips)
+
+
 def test_another_seed_splits_otherwise() -> None:
     clips = [clip(f"clip{index}", ["pia"]) for index in range(30)]
     assert by_group(clips, 1) != by_group(clips, 2)
