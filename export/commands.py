@@ -34,7 +34,7 @@ def export(
     from training.run import RunFolder  # noqa: PLC0415
 
     card, parity = package(RunFolder(run), name, version, out / name, Library(cache))
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"{out / name}: {card.parameters:,} parameters, {card.macs / 1e6:.1f} MMAC a window, opset {card.opset}"
     )

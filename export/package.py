@@ -24,7 +24,7 @@ from training.fit import load
 from training.library import Library
 from training.mixing import solos
 from training.recipe import EFFICIENTAT, Recipe
-from training.report import read, thresholds
+from training.report import of_recipe, read, thresholds
 from training.run import Config, RunFolder
 from training.tagger import Tagger
 
@@ -98,15 +98,15 @@ def _card(
     graph: Path,
     parity: Parity,
 ) -> ModelCard:
-    reports = read(run.folder / "metrics.json")
     recipe = config.recipe
+    reports = of_recipe(read(run.folder / "metrics.json"), recipe)
     return ModelCard(
         name=name,
         version=version,
         sha256=graph_digest(graph),
         task=recipe.task,
         labels=recipe.labels,
-        thresholds=fitted.thresholds if fitted else tuple(thresholds(reports, recipe.labels).tolist()),
+        thresholds=fitted.thresholds if fitted else tuple(thresholds(reports, recipe).tolist()),
         hysteresis=_hysteresis(run),
         calibration=tuple(zip(fitted.scales, fitted.biases, strict=True)) if fitted else (),
         description=f"{recipe.description} Trained for {_length(recipe)}{_taught(config)}.",

@@ -13,7 +13,7 @@ def models(name: str | None = None, /) -> None:
     Args:
         name: One model, of which to show every measurement and what it was trained on.
     """
-    console = Console()
+    console = Console(markup=False)
     if name is None:
         console.print(_catalogue())
         return

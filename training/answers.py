@@ -47,7 +47,7 @@ def common_recipe(runs: list[RunFolder]) -> Recipe:
     """The recipe of runs that can be judged together.
 
     Raises:
-        DataError: they differ in labels or task, or name one label in every window.
+        DataError: they are of several recipes, or name one label in every window.
     """
     recipe = shared_recipe(runs)
     if recipe.task == "single-label":

@@ -77,6 +77,10 @@ class Bank(NamedTuple):
         plays = self.windows.targets[:, self.labels.index(label)] if label else ~self.windows.targets.any(axis=1)
         return np.flatnonzero(alone & plays)
 
+    def without_lessons(self) -> "Bank":
+        """The same windows, of which no teacher has said anything."""
+        return self._replace(windows=self.windows._replace(lessons=self.windows.lessons[:, :0]))
+
 
 def describe(
     clips: Sequence[Clip],

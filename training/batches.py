@@ -48,7 +48,7 @@ class Batches(lightning.LightningDataModule):
 
     @cached_property
     def _pseudo_labels(self) -> NDArray[np.float32] | None:
-        taught = self._recipe.pseudo_labels and self._recipe.lesson_weight
+        taught = self._recipe.pseudo_labels and self._bank and self._bank.windows.lessons.shape[1]
         return pseudo_labels(self._bank, self._recipe.seed) if self._bank and taught else None
 
     @cached_property

@@ -16,6 +16,7 @@ from training.clip import Clip
 from training.exam import scopes_of
 from training.fitted import Ask, Fitted, fit_all, fit_others
 from training.library import Library
+from training.recipe import Recipe
 from training.run import RunFolder
 from training.scores import score
 
@@ -49,7 +50,8 @@ def calibrate(
         DataError: the runs do not go together, fewer than two of them can answer, or nothing can be kept.
     """
     torch.set_num_threads(threads)
-    labels = common_recipe(runs).labels
+    recipe = common_recipe(runs)
+    labels = recipe.labels
     papers = _papers(runs, fitting, library, labels)
     sheets = [sheet for sat in papers.values() for sheet in sat]
     if len(_widest(papers)) < 2:
@@ -63,12 +65,12 @@ def calibrate(
     for run in runs:
         if run.name in crossed and run.folder.resolve() != out.folder.resolve():
             others = [sheet for sheet in _widest(papers) if sheet.run != run.name]
-            calibrated.keep(run, _record(labels, crossed[run.name], ask, fitting.name, others, []))
-    calibrated.keep(out, _record(labels, kept, ask, fitting.name, _widest(papers), sittings))
-    console = Console(width=120)
+            calibrated.keep(run, _record(recipe, crossed[run.name], ask, fitting.name, others, []))
+    calibrated.keep(out, _record(recipe, kept, ask, fitting.name, _widest(papers), sittings))
+    console = Console(width=120, markup=False)
     for table in tables(papers, fitting.name, ask, kept, sittings):
         console.print(table)
-    console.print(f"kept in {out.folder / 'calibration.json'}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"kept in {out.folder / 'calibration.json'}", highlight=False, soft_wrap=True)
 
 
 def judge(data: str, labels: tuple[str, ...], papers: dict[str, list[Sheet]], fitted: dict[str, Fitted]) -> Sitting:
@@ -123,11 +125,12 @@ def _widest(papers: dict[str, list[Sheet]]) -> list[Sheet]:
 
 
 def _record(
-    labels: tuple[str, ...], fitted: Fitted, ask: Ask, data: str, sheets: list[Sheet], sittings: list[Sitting]
+    recipe: Recipe, fitted: Fitted, ask: Ask, data: str, sheets: list[Sheet], sittings: list[Sitting]
 ) -> Calibrated:
     cost = f", a false alarm costs {ask.false_alarm_cost:g}" if ask.rule != "f-measure" else ""
     return Calibrated(
-        labels=labels,
+        recipe=recipe.name,
+        labels=recipe.labels,
         method=ask.method,
         rule=f"{ask.rule}{cost}",
         data=data,

@@ -34,6 +34,8 @@ class Sitting(msgspec.Struct, frozen=True, kw_only=True):
 class Calibrated(msgspec.Struct, frozen=True, kw_only=True):
     """A run's `calibration.json`."""
 
+    recipe: str
+    """Of the runs that it is for."""
     labels: tuple[str, ...]
     method: Method
     rule: str
@@ -69,10 +71,11 @@ def read(run: RunFolder) -> Calibrated | None:
         found = msgspec.json.decode(path.read_bytes(), type=Calibrated)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} holds no calibration ({error}); delete it and calibrate again") from error
-    labels = run.config().recipe.labels
-    same = found.labels == labels and {len(found.scales), len(found.biases), len(found.thresholds)} == {len(labels)}
-    if not same or not all(0 < scale < math.inf for scale in found.scales):
-        raise DataError(f"{path} is not for the labels of {run.folder}; delete it and calibrate again")
+    recipe, labels = run.config().recipe, run.config().recipe.labels
+    same = (found.recipe, found.labels) == (recipe.name, labels)
+    whole = {len(found.scales), len(found.biases), len(found.thresholds)} == {len(labels)}
+    if not same or not whole or not all(0 < scale < math.inf for scale in found.scales):
+        raise DataError(f"{path} is not for the recipe or the labels of {run.folder}; delete it and calibrate again")
     return found
 
 

@@ -51,6 +51,8 @@ class Candidate:
     """Its own, `[labels]`, where none of its networks was calibrated."""
     calibrated: tuple[Own, ...] = ()
     """What was fitted to each of its networks; none where nothing was."""
+    recipe: str = ""
+    """What its networks are runs of; nothing where they are no runs."""
 
     @property
     def name(self) -> str:

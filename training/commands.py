@@ -6,13 +6,14 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
 
 from models.errors import OptionError
 from training import bases
 from training import recipe as recipes
 from training.clip import Clip
+from training.console import NOTES
 from training.corpora import gather, open_corpus, open_material
+from training.generated import refuse_another
 from training.library import Library
 from training.reading import readable
 from training.recipe import Recipe
@@ -20,7 +21,6 @@ from training.run import Config, RunFolder, configure
 from training.splits import Splits
 from training.typed import evaluate_command
 
-_CONSOLE = Console(stderr=True)
 _LARGEST_SEED: Final = 2**32 - 1
 
 
@@ -69,9 +69,7 @@ def train(
     _check_used(chosen, {"--bank": bank, "--bank-windows": bank_windows, "--lesson-weight": lesson_weight}, trees)
     splits = gather([open_material(text) for text in data], chosen.seed)
     _train(chosen, tuple(data), splits, Library(cache), RunFolder(out), base, accelerator, threads, bank or [])
-    _CONSOLE.print(
-        f"trained; judge it with: whoplays evaluate {out} --data DIR", markup=False, highlight=False, soft_wrap=True
-    )
+    NOTES.print(f"trained; judge it with: whoplays evaluate {out} --data DIR")
 
 
 def evaluate(
@@ -108,12 +106,12 @@ def evaluate(
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
-    from training import page  # noqa: PLC0415  scikit-learn takes its time to load
     from training.lineup import Entries, find_peer, runs_of  # noqa: PLC0415
+    from training.page import MARK  # noqa: PLC0415  scikit-learn takes its time to load
 
     _refuse_less("threads", threads, 1)
     if report:
-        page.refuse_another(report)
+        refuse_another(report, MARK)
     entries = Entries(tuple(candidates), tuple(against or ()), tuple(find_peer(text) for text in peer or ()))
     from training.conditions import conditions  # noqa: PLC0415
     from training.examine import Wishes, examine  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
@@ -157,7 +155,7 @@ def _train(
     splits = Splits(*(readable(clips, library) for clips in splits))
     config = configure(recipe, data, splits, base)
     _keep(run, with_banks(config, banks))
-    _CONSOLE.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
+    NOTES.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     bank = open_bank(recipe, splits.train, library, run, banks) if recipe.material == "band" else None
     if hears_once(recipe):
         learn(recipe, splits, library, run, base, threads=threads)

@@ -8,13 +8,13 @@ from typing import Annotated, Final
 import numpy as np
 import soundfile
 from cyclopts import Parameter
-from rich.console import Console
 
 from models.errors import DataError, OptionError
 from models.labels import NAMES
 from models.signal import SAMPLE_RATE_HZ
 from training.clip import Clip
 from training.concert import Concert, Players
+from training.console import NOTES
 from training.corpora import open_corpus
 from training.library import Library
 from training.reading import readable
@@ -23,7 +23,6 @@ from training.whole import whole
 
 _COLUMNS: Final = ("path", "labels", "group", "source", "licence", "start_s", "end_s")
 _NAME: Final = re.compile(r"concert\d+\.flac")
-_CONSOLE: Final = Console(stderr=True)
 
 
 def concerts(
@@ -64,9 +63,7 @@ def concerts(
         rows += _rows(_write(folder, number, made), made, folder.resolve().name, licences)
     with whole(folder / "index.csv") as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
-    _CONSOLE.print(
-        f"{count} concerts of {len(good)} recordings in {folder}", markup=False, highlight=False, soft_wrap=True
-    )
+    NOTES.print(f"{count} concerts of {len(good)} recordings in {folder}")
 
 
 def _unheard(clips: list[Clip], run: Path | None) -> tuple[list[Clip], tuple[str, ...]]:

@@ -121,6 +121,7 @@ def _report(
     return Report(
         data=data,
         runs=tuple(dict.fromkeys(share.judges[k].name for share in shares)),
+        recipe=candidate.recipe,
         clips=len(clips),
         sources=len({clip.source for clip in clips}),
         groups=len(groups(clips)),

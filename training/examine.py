@@ -12,6 +12,7 @@ from training import calibrated, figures, page, report, report_tables
 from training.clip import Clip
 from training.concert_figures import read_concerts
 from training.conditions import Condition
+from training.console import NOTES
 from training.evaluate import evaluate
 from training.findings import Report
 from training.fit import keep_freed_memory
@@ -21,7 +22,6 @@ from training.run import RunFolder
 from training.scores import Thresholds
 
 _WIDTH: Final = 160
-_NOTES: Final = Console(stderr=True)
 
 
 class Wishes(NamedTuple):
@@ -59,7 +59,7 @@ def examine(
         fit=wishes.fit,
         halve=bool(entries.peers) or not runs,
         conditions=wishes.conditions,
-        say=lambda said: _NOTES.print(said, highlight=False),
+        say=NOTES.print,
     )
     found = msgspec.structs.replace(found, command=wishes.command)
     try:
@@ -68,7 +68,7 @@ def examine(
         raise DataError(f"{error.filename or out} cannot keep what was found: {error.strerror}") from error
     _show(found)
     kept = [out / "metrics.json", *([wishes.page] if wishes.page else [])]
-    Console().print(f"kept in {' and '.join(map(str, kept))}", markup=False, highlight=False, soft_wrap=True)
+    Console(markup=False, highlight=False, soft_wrap=True).print(f"kept in {' and '.join(map(str, kept))}")
 
 
 def _thresholds(runs: list[RunFolder], out: Path, data: str, clips: list[Clip], *, fit: bool) -> Thresholds | None:
@@ -80,7 +80,7 @@ def _thresholds(runs: list[RunFolder], out: Path, data: str, clips: list[Clip], 
         raise DataError(
             f"the thresholds in {out} were fitted on {data}, or some of it; add --fit-thresholds, or give another --out"
         )
-    return report.thresholds(kept, runs[0].config().recipe.labels)
+    return report.thresholds(kept, runs[0].config().recipe)
 
 
 def _keep(found: Report, runs: list[RunFolder], out: Path, path: Path | None) -> None:
@@ -95,7 +95,7 @@ def _keep(found: Report, runs: list[RunFolder], out: Path, path: Path | None) ->
 
 
 def _show(found: Report) -> None:
-    console = Console(width=_WIDTH)
+    console = Console(width=_WIDTH, markup=False)
     console.print(report_tables.table(found))
     console.print(report_tables.by_label(found))
     console.print(report_tables.by_source(found))

@@ -94,6 +94,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     data: str
     runs: tuple[str, ...]
+    """Who was judged, by name."""
+    recipe: str
+    """What they are runs of; nothing where a model or a peer was judged."""
     clips: int
     sources: int
     labels: tuple[str, ...]

@@ -67,7 +67,7 @@ def fit(
     torch.set_num_threads(threads)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
     batches = Batches(recipe, splits, library, bank)
-    tagger = Tagger(recipe, bank.windows.lessons.shape[1] if bank and recipe.lesson_weight else 0)
+    tagger = Tagger(recipe, bank.windows.lessons.shape[1] if bank else 0)
     # Two thirds faster on a CPU.
     tagger.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if base is not None:

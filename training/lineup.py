@@ -96,7 +96,7 @@ def _candidate(
     if thresholds is None:
         kept = report.read(runs[0].folder / "metrics.json")
         honest = [] if report.fitted_on(kept, data, clips) else kept
-        thresholds = report.thresholds(honest, runs[0].config().recipe.labels)
+        thresholds = report.thresholds(honest, runs[0].config().recipe)
     return of_runs(runs, thresholds, calibrated.read_all(runs))
 
 

@@ -104,6 +104,8 @@ def fill(folder: Path, material: Material, windows: int, workers: int, done: Cal
 def open_bank(recipe: Recipe, clips: Sequence[Clip], library: Library, run: RunFolder, folders: Sequence[Path]) -> Bank:
     """What a run may hear of these banks; without any, of one that is made of its own clips in its folder.
 
+    Where the recipe gives lessons no weight there are none, and so nothing to learn from unlabelled music.
+
     Raises:
         DataError: there is nothing to make a bank from, or nothing in these banks may be heard.
     """
@@ -116,7 +118,7 @@ def open_bank(recipe: Recipe, clips: Sequence[Clip], library: Library, run: RunF
         raise DataError(f"the bank is of {' '.join(found.labels)}, the recipe of {' '.join(recipe.labels)}")
     if not any(found.solos(label).size for label in found.labels):
         raise DataError(f"nothing that this run may hear plays alone in {', '.join(map(str, folders))}; add a bank")
-    return found
+    return found if recipe.lesson_weight else found.without_lessons()
 
 
 def with_banks(config: Config, folders: Sequence[Path]) -> Config:

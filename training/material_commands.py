@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from models.errors import OptionError
 from models.labels import NAMES
+from training.console import NOTES
 from training.corpora import open_corpus
 from training.library import Library
 from training.reading import readable
-
-_CONSOLE = Console(stderr=True)
 
 
 def material(
@@ -61,9 +59,9 @@ def material(
     def done(count: int) -> None:
         nonlocal counted
         counted += count
-        _CONSOLE.print(f"{counted} windows made", highlight=False)
+        NOTES.print(f"{counted} windows made")
 
     fill(bank, made, windows, workers, done)
     beside = f"--bank {bank}" if data else f"--bank OTHER --bank {bank}, beside one of corpora"
     told = f"{bank} holds {windows} windows or more; train on it with: whoplays train RECIPE {beside}"
-    _CONSOLE.print(told, markup=False, highlight=False, soft_wrap=True)
+    NOTES.print(told)

@@ -1,12 +1,11 @@
 """The accuracy page: Markdown for people to read, made from reports and signed so that nobody edits it by hand."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from models.errors import DataError, OptionError
+from models.errors import DataError
 from models.labels import CORE, NAMES
 from training import figures
 from training.bootstrap import RESAMPLES
@@ -36,19 +35,6 @@ a recording that any of those judged has heard, and all rows of a table answered
 - In brackets, the 95 % interval over {RESAMPLES:,} resamples of the recordings' groups (cluster bootstrap, Davison and
   Hinkley 1997; of mixes by the groups of their parts, Owen 2007). Where there are few groups, it tells little.
 """
-
-
-def refuse_another(path: Path) -> None:
-    """See that the page can be written, before time is spent on judging, and takes no other file's place.
-
-    Raises:
-        OptionError: it cannot, or would.
-    """
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise OptionError(f"cannot write a page to {path}; give a file that can be written")
-    if path.exists() and not path.read_bytes().startswith(MARK.encode()):
-        raise OptionError(f"{path} is no page of an earlier --report and is not written over; give another file")
 
 
 def write(reports: list[Report], path: Path, concerts: Concerts | None = None) -> None:

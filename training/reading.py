@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 
-from rich.console import Console
-
 from training.clip import Clip
+from training.console import NOTES
 from training.library import Library
-
-_CONSOLE = Console(stderr=True)
 
 
 def readable(clips: Iterable[Clip], library: Library) -> list[Clip]:
@@ -15,8 +12,7 @@ def readable(clips: Iterable[Clip], library: Library) -> list[Clip]:
     asked = list(clips)
     good, skipped = library.readable(asked)
     for path, reason in skipped:
-        # No markup: IRMAS has names such as [gac][pop_roc]0571__1.wav.
-        _CONSOLE.print(f"skipped {path}: {reason}", markup=False, highlight=False, soft_wrap=True)
+        NOTES.print(f"skipped {path}: {reason}")
     if skipped:
-        _CONSOLE.print(f"skipped {len(skipped)} of {len(asked)} files")
+        NOTES.print(f"skipped {len(skipped)} of {len(asked)} files")
     return good

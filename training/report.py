@@ -10,6 +10,7 @@ import numpy as np
 from models.errors import DataError
 from training.clip import Clip
 from training.findings import Hearing, Interval, Judgement, Report
+from training.recipe import Recipe
 from training.run import write_json
 from training.scores import Thresholds
 
@@ -42,10 +43,15 @@ def read(path: Path) -> list[Report]:
         raise DataError(f"{path} holds no reports ({error}); delete it and evaluate again") from error
 
 
-def thresholds(reports: list[Report], labels: tuple[str, ...]) -> Thresholds:
-    """The thresholds of the latest report on these labels, or 0.5 each; once fitted they stay until fitted again."""
-    known = [report.thresholds for report in reports if report.labels == labels]
-    return np.array(known[-1] if known else (0.5,) * len(labels))
+def of_recipe(reports: list[Report], recipe: Recipe) -> list[Report]:
+    """Those in which runs of this recipe were judged: a run's folder may hold others."""
+    return [report for report in reports if (report.recipe, report.labels) == (recipe.name, recipe.labels)]
+
+
+def thresholds(reports: list[Report], recipe: Recipe) -> Thresholds:
+    """Those of the latest report on runs of a recipe, or 0.5 each; once fitted they stay until fitted again."""
+    known = of_recipe(reports, recipe)
+    return np.array(known[-1].thresholds if known else (0.5,) * len(recipe.labels))
 
 
 def fitted_on(reports: list[Report], data: str, clips: Iterable[Clip]) -> bool:

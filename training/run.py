@@ -108,6 +108,10 @@ class RunFolder:
         Raises:
             DataError: the folder cannot be written to.
         """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{self.folder} cannot be a run folder: {error.strerror}") from error
         write_json(self.config_path, config)
 
 

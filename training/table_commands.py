@@ -4,22 +4,22 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from models.errors import DataError, OptionError
 from training import bases
 from training import recipe as recipes
 from training.clip import Clip
 from training.commands import train
+from training.console import NOTES
 from training.corpora import gather, open_corpus, open_material
+from training.generated import refuse_another
 from training.library import Library
 from training.reading import readable
 from training.recipe import EFFICIENTAT
 from training.run import RunFolder
 from training.table_rows import ROWS, Row
 from training.typed import table_command
-
-_CONSOLE = Console(stderr=True)
+from training.whole import whole
 
 
 def table(
@@ -48,16 +48,19 @@ def table(
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
+    from training.table_page import MARK, page  # noqa: PLC0415  torch takes seconds to load
+
     if threads < 1:
         raise OptionError(f"--threads must be 1 or more, not {threads}")
     if efficientat:
         bases.check(recipes.find("transfer-efficientat"), efficientat)
+    if report:
+        refuse_another(report, MARK)
     rows = _rows(only or [], runs, efficientat)
     library = Library(cache)
     splits = gather([open_material(text) for text in data], recipes.find(ROWS[0].recipe).seed)
     judged = [("test split", splits.test), *((path.resolve().name, open_corpus(path).clips()) for path in judge or ())]
     from training.table import Made, Questions, make_table  # noqa: PLC0415  torch takes seconds to load
-    from training.table_page import page  # noqa: PLC0415
 
     materials = [Questions(name, _judgeable(clips, library)) for name, clips in judged]
     training = _Training(data, runs, efficientat, threads, cache)
@@ -66,10 +69,11 @@ def table(
     made: list[Made] = []
     for one in make_table(rows, runs, training.train, materials, library, out, threads):
         made.append(one)
-        _CONSOLE.print(f"{one.row.name}: judged", highlight=False)
+        NOTES.print(f"{one.row.name}: judged")
         text = page(made, typed)
         if report:
-            _write(report, text)
+            with whole(report) as unfinished:
+                unfinished.write_text(text, encoding="utf-8")
     if not report:
         print(text)
 
@@ -107,7 +111,7 @@ def _rows(only: list[str], runs: Path, efficientat: Path | None) -> list[Row]:
     for row in chosen:
         if row not in made:
             told = f"{row.name}: left out; name the weights it learns from with --efficientat FILE.pt"
-            _CONSOLE.print(told, highlight=False, soft_wrap=True)
+            NOTES.print(told)
     if not made:
         raise OptionError("no row is left to make; name more with --only, or the weights with --efficientat FILE.pt")
     return made
@@ -122,11 +126,3 @@ def _judgeable(clips: list[Clip], library: Library) -> list[Clip]:
     if not good:
         raise DataError("there is nothing to judge on: no recording is left that can be read")
     return good
-
-
-def _write(report: Path, text: str) -> None:
-    try:
-        report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{report} cannot be written: {error.strerror}") from error

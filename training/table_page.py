@@ -7,7 +7,9 @@ from training.findings import Judgement, Report
 from training.scores import Scores
 from training.table import Made
 
-_HEAD: Final = """# The seed's table
+MARK: Final = "<!-- Made by whoplays table --report; do not edit. -->"
+_HEAD: Final = f"""{MARK}
+# The seed's table
 
 Every row was asked the same questions: windows of 3 s of recordings that none of them has heard, split by group before
 anything else (what EfficientAT has heard of AudioSet, nobody here knows). Labels count as named from 0.5; `solo-rawcnn`

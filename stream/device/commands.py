@@ -77,7 +77,7 @@ def _reading(each: Input) -> Reading:
 
 
 def _show(rows: Iterable[Row]) -> None:
-    console = Console()
+    console = Console(markup=False)
     with console.status("listening to each"):
         cells = [list(_cells(row)) for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")

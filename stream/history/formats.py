@@ -59,7 +59,7 @@ def _table(appearances: Iterable[Appearance]) -> None:
         end = "plays on" if each.playing else show_local(each.end_ns)
         end = end.removeprefix(start[:DATE])  # a day is said once
         table.add_row(each.stream, start, end, _length(each), each.label, f"{each.peak:.0%}")
-    Console().print(table if table.row_count else "nobody played")
+    Console(markup=False).print(table if table.row_count else "nobody played")
 
 
 def _length(each: Appearance) -> str:

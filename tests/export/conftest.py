@@ -65,6 +65,8 @@ def band(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) ->
     run = write_run(tmp_path_factory.mktemp("runs") / "band", "band-melcnn", corpus)
     report.keep(judged("real", 0.8, sources=3), run.folder / "metrics.json")
     report.keep(judged("test split", 0.5, sources=2), run.folder / "metrics.json")
+    # Somebody judged a model here, too: nothing of that is this run's.
+    report.keep(judged("others", 0.1, sources=4, recipe=""), run.folder / "metrics.json")
     return export(run, cache, tmp_path_factory.mktemp("models"))
 
 
@@ -101,7 +103,7 @@ def export(run: RunFolder, cache: Path, out: Path) -> Exported:
     return Exported(run, out / name, said.getvalue())
 
 
-def judged(data: str, share: float, *, sources: int) -> Report:
+def judged(data: str, share: float, *, sources: int, recipe: str = "band-melcnn") -> Report:
     """A report with the same share everywhere."""
     scores = Scores(
         windows=10,
@@ -121,6 +123,7 @@ def judged(data: str, share: float, *, sources: int) -> Report:
     return Report(
         data=data,
         runs=("band",),
+        recipe=recipe,
         clips=5,
         sources=sources,
         labels=tuple(NAMES),

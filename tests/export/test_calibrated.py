@@ -40,6 +40,7 @@ def fitted(share: float) -> Calibrated:
     marks = [Marked(set=each.set, scope=each.scope, scores=each.scores) for each in earlier.judgements]
     sitting = Sitting(data="real", runs=("band",), sources=3, labels=tuple(NAMES), judgements=tuple(marks))
     return Calibrated(
+        recipe="band-melcnn",
         labels=tuple(NAMES),
         method="platt",
         rule="f-measure",

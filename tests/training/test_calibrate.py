@@ -203,7 +203,7 @@ def test_a_calibration_of_other_labels_is_refused(out: RunFolder, tmp_path: Path
     run = RunFolder(tmp_path)
     run.write_config(configure(recipes.find("duo-rawcnn"), (), Splits([], [], [])))
     (tmp_path / "calibration.json").write_bytes((out.folder / "calibration.json").read_bytes())
-    with pytest.raises(DataError, match="is not for the labels of"):
+    with pytest.raises(DataError, match="is not for the recipe or the labels of"):
         calibrated.read(run)
 
 

@@ -112,7 +112,7 @@ def test_a_model_is_judged_against_another_and_a_page_is_made(
         ("band-melcnn duo-rawcnn --data x --out y", "band-melcnn is not a run: of several, each must be one"),
         ("band-melcnn --data x --out y --robustness --impulse z", "z is no impulse response"),
         ("band-melcnn --data x --out y --report x/index.csv", "x/index.csv is no page of an earlier --report"),
-        ("band-melcnn --data x --out y --report x", "cannot write a page to x"),
+        ("band-melcnn --data x --out y --report x", "--report x: give the page a name that ends with .md"),
         ("band-melcnn --data x@1/2 --out y", "x@1/2: a share of a corpus is for training; give x"),
         ("run", "run kept no test split; say with --data on what to judge it"),
         ("run run", "several runs are judged together with --data"),

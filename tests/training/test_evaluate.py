@@ -146,7 +146,7 @@ def test_thresholds_are_not_fitted_to_a_single_group(
 
 def test_runs_of_other_labels_are_not_judged_together(runs: list[RunFolder], tmp_path: Path) -> None:
     other = untrained(tmp_path / "run", [], msgspec.structs.replace(recipes.find("band-melcnn"), labels=("pia", "vio")))
-    with pytest.raises(DataError, match="only runs of the same labels"):
+    with pytest.raises(DataError, match="only runs of the same recipe"):
         one(runs[0], other)
 
 
@@ -162,8 +162,11 @@ def test_a_report_takes_the_place_of_an_earlier_one_on_the_same_data(found: Repo
 
 def test_the_latest_thresholds_count(found: Report) -> None:
     first, last = (msgspec.structs.replace(found, thresholds=(share,) * 11) for share in (0.3, 0.4))
-    assert report.thresholds([first, last], found.labels).tolist() == [0.4] * 11
-    assert report.thresholds([first], ("pia",)).tolist() == report.thresholds([], ("pia",)).tolist() == [0.5]
+    own = recipes.find("band-melcnn")
+    strange = msgspec.structs.replace(found, thresholds=(0.1,) * 11, recipe="")
+    assert report.thresholds([first, last, strange], own).tolist() == [0.4] * 11
+    assert report.thresholds([first], recipes.find("duo-rawcnn")).tolist() == [0.5] * 4
+    assert report.thresholds([], own).tolist() == [0.5] * 11
 
 
 def test_a_report_is_shown_as_tables(found: Report) -> None:

@@ -180,6 +180,20 @@ def test_bands_are_not_mixed_of_music_and_other_sounds_alone(
         material.open_bank(recipes.find("band-melcnn"), clips, library, RunFolder(tmp_path), [tmp_path / "bank"])
 
 
+@pytest.mark.parametrize("weight", [0.5, 0.0])
+def test_lessons_without_weight_are_none(
+    weight: float, clips: list[Clip], library: Library, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that unlabelled music, of which nothing else is to be learnt, is not heard either."""
+    monkeypatch.setattr(material, "call_teachers", lambda folder: [Loudness()] if folder else [])
+    material._workshop.cache_clear()
+    taught = made_of(clips, cache, teachers=tmp_path)
+    material.fill(tmp_path / "bank", taught, 16, 1, lambda _: None)
+    recipe = msgspec.structs.replace(recipes.find("band-melcnn"), lesson_weight=weight, labels=taught.labels)
+    opened = material.open_bank(recipe, clips, library, RunFolder(tmp_path), [tmp_path / "bank"])
+    assert bool(opened.windows.lessons.shape[1]) is (weight > 0)
+
+
 def test_a_bank_of_nothing_is_refused(tmp_path: Path) -> None:
     given = material.Material((), LABELS, None, None, None, None, 1)
     with pytest.raises(DataError, match="from corpora or from music, and there are neither"):

@@ -218,3 +218,16 @@ def test_what_makes_no_sense_is_refused(
     line = capfd.readouterr().err.splitlines()[-1]
     assert line.startswith("whoplays: ")
     assert message in line
+
+
+def test_no_other_file_is_written_over(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is trained."""
+    monkeypatch.chdir(tmp_path)
+    Path("README.md").write_text("# Mine\n")
+    with pytest.raises(SystemExit):
+        whoplays.main(["table", "--data", str(corpus), "--runs", "runs", "--out", "out", "--report", "README.md"])
+    assert "README.md is no page of an earlier --report and is not written over" in capsys.readouterr().err
+    assert Path("README.md").read_text() == "# Mine\n"
+    assert not Path("runs").exists()

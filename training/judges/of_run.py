@@ -49,14 +49,14 @@ class RunJudge:
 
 
 def shared_recipe(runs: list[RunFolder]) -> Recipe:
-    """The recipe of runs that judge together; others of them may differ in what does not matter to that.
+    """The recipe of runs that judge together; each may be of other settings.
 
     Raises:
-        DataError: a folder is no run, or they differ in labels or task.
+        DataError: a folder is no run, or they are of several recipes.
     """
     first, *others = (run.config().recipe for run in runs)
-    if any((one.labels, one.task) != (first.labels, first.task) for one in others):
-        raise DataError("only runs of the same labels and task can be judged together")
+    if any((one.name, one.labels, one.task) != (first.name, first.labels, first.task) for one in others):
+        raise DataError("only runs of the same recipe can be judged together")
     return first
 
 
@@ -68,11 +68,10 @@ def of_runs(runs: list[RunFolder], thresholds: Thresholds, calibrated: Sequence[
         calibrated: what was fitted to each of them, if it was.
 
     Raises:
-        DataError: a folder is no run, or they differ in labels or task.
+        DataError: a folder is no run, or they are of several recipes.
     """
     recipe = shared_recipe(runs)
-    if not calibrated:
-        return Candidate(recipe.labels, recipe.task, tuple(RunJudge(run) for run in runs), thresholds)
-    judges = tuple(RunJudge(run, fitted.groups) for run, fitted in zip(runs, calibrated, strict=True))
+    groups = [fitted.groups for fitted in calibrated] or [()] * len(runs)
+    judges = tuple(RunJudge(run, fitted_on) for run, fitted_on in zip(runs, groups, strict=True))
     own = tuple(Own(np.array(fitted.thresholds), fitted.calibration) for fitted in calibrated)
-    return Candidate(recipe.labels, recipe.task, judges, thresholds, own)
+    return Candidate(recipe.labels, recipe.task, judges, thresholds, own, recipe.name)

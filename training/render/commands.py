@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from models.errors import DataError, OptionError
+from training.console import NOTES
 from training.render.cast import Cast, Soundfont
 from training.render.folder import Manifest, RenderedFolder
 from training.render.samples import Library, read_libraries
 from training.render.scores import read_scores
 from training.render.studio import Studio
-
-_CONSOLE = Console(stderr=True)
 
 
 def render(
@@ -50,16 +48,16 @@ def render(
     cast = Cast(soundfonts, libraries, only or ())
     songs, skipped = read_scores(scores)
     for reason in skipped:
-        _CONSOLE.print(f"skipped: {reason}", markup=False, highlight=False, soft_wrap=True)
+        NOTES.print(f"skipped: {reason}")
     chosen = tuple(sorted(set(only or ())))
     manifest = Manifest(seed=seed, sources=_sources(soundfonts, libraries), only=chosen, scores=_digest(songs))
     studio = Studio(cast, songs, RenderedFolder(out, manifest), seed)
     begun = time.monotonic()
     written = 0
     for written in studio.render(clips):
-        _CONSOLE.print(f"{written} of {clips} clips after {time.monotonic() - begun:.0f} s", highlight=False)
+        NOTES.print(f"{written} of {clips} clips after {time.monotonic() - begun:.0f} s")
     if written < clips:
-        _CONSOLE.print(f"{clips - written} clips were silent and are left out")
+        NOTES.print(f"{clips - written} clips were silent and are left out")
 
 
 def _soundfont(text: str) -> Soundfont:
