@@ -23,6 +23,7 @@ from training.damaged import DAMAGED, reason
 from training.library import Library
 from training.networks.mel_cnn import DEEPENS
 from training.recipe import Recipe
+from training.report import refuse_judged
 from training.run import RunFolder
 from training.splits import Splits, refuse_heard
 from training.tagger import Tagger
@@ -61,7 +62,7 @@ def fit(
     Raises:
         DataError: the splits hold too little for the recipe, the base is of another network or has heard too much, or
             what is there already is damaged.
-        OptionError: there is no such accelerator here.
+        OptionError: there is no such accelerator here, or what would be gone on with was judged already.
     """
     keep_freed_memory()
     torch.set_num_threads(threads)
@@ -75,6 +76,8 @@ def fit(
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
     if resume and _nothing_left(run, recipe):
         return load(recipe, run.best_checkpoint())
+    if resume:
+        refuse_judged(run)
     with _quiet():
         trainer = _trainer(recipe, run, accelerator, validated=batches.has_validation)
         trainer.fit(tagger, datamodule=batches, ckpt_path=resume)

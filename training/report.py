@@ -7,11 +7,11 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from models.errors import DataError
+from models.errors import DataError, OptionError
 from training.clip import Clip
 from training.findings import Hearing, Interval, Judgement, Report
 from training.recipe import Recipe
-from training.run import write_json
+from training.run import RunFolder, write_json
 from training.scores import Thresholds
 
 _FIGURES: Final = {
@@ -58,6 +58,19 @@ def fitted_on(reports: list[Report], data: str, clips: Iterable[Clip]) -> bool:
     """Whether thresholds were fitted on this very data or some of these recordings, so that they say nothing of it."""
     asked = {clip.group for clip in clips}
     return any(report.fitted and (report.data == data or asked & {*report.fitted_groups}) for report in reports)
+
+
+def refuse_judged(run: RunFolder) -> None:
+    """See that training does not go on with a run of which figures are kept: they would be of another network.
+
+    Raises:
+        OptionError: there are such.
+    """
+    path = run.folder / "metrics.json"
+    if any(run.name in report.runs for report in read(path)):
+        raise OptionError(
+            f"{run.folder} was judged as it is ({path}); delete that file to train on, or choose another --out"
+        )
 
 
 def everybody(report: Report) -> list[Report]:

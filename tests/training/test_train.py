@@ -9,13 +9,14 @@ import pytest
 import torch
 
 import whoplays
-from models.errors import DataError
+from models.errors import DataError, OptionError
 from models.labels import CORE, NAMES
 from models.signal import WINDOW_SAMPLES
 from tests.training.conftest import little
 from training import figures, report
 from training import recipe as recipes
 from training.clip import Clip
+from training.findings import Report
 from training.fit import callbacks, fit, load
 from training.library import Library
 from training.material import open_bank
@@ -226,6 +227,28 @@ def test_the_raw_network_runs_through(clips: list[Clip], library: Library, tmp_p
         probabilities = tagger(torch.from_numpy(library.window(clips[0], 0))[None])
     assert probabilities.shape == (1, len(CORE))
     assert probabilities.sum().item() == pytest.approx(1)
+
+
+def test_what_was_judged_is_not_trained_on(splits: Splits, library: Library, tmp_path: Path, few: None) -> None:
+    """Its figures would be of another network; those of its siblings, which its folder may keep as well, would not."""
+    run = RunFolder(tmp_path / "run")
+    train(msgspec.structs.replace(steady(), epochs=1), splits, library, run)
+    told = Report(
+        data="real",
+        runs=("run",),
+        recipe="band-melcnn",
+        clips=1,
+        sources=1,
+        labels=(),
+        thresholds=(),
+        fitted=False,
+        judgements=(),
+    )
+    report.keep(told, run.folder / "metrics.json")
+    with pytest.raises(OptionError, match=r"run was judged as it is \(.*metrics.json\); delete that file"):
+        train(steady(), splits, library, run)
+    report.keep(msgspec.structs.replace(told, runs=("fold1", "fold2")), run.folder / "metrics.json")
+    train(steady(), splits, library, run)
 
 
 def test_too_little_for_a_batch_is_refused(clips: list[Clip], library: Library, tmp_path: Path) -> None:
