@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import whoplays
 from models.errors import DataError
 from models.labels import CORE, NAMES
+from tests.training.tiny_corpus import write_piped
 from training import bank, material, soundscapes
 from training import recipe as recipes
 from training.bank import KINDS
@@ -65,6 +66,13 @@ def test_music_is_read_from_whole_recordings_at_any_rate(music: Path) -> None:
 def test_a_folder_without_music_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no recording of three seconds or more"):
         Music(tmp_path)
+
+
+def test_music_of_unknown_length_is_left_out(music: Path) -> None:
+    """It would count as longer than all else together."""
+    write_piped(music / "piped.flac", np.full(5 * 44_100, 0.25))
+    windows = [Music(music).draw(np.random.default_rng(seed)) for seed in range(3)]
+    assert all(window.max() > 0.9 for window in windows)
 
 
 def test_equipment_keeps_length_and_level() -> None:
