@@ -219,30 +219,6 @@ def test_mel_power_is_that_of_the_audio(clips: list[Clip], cache: Path) -> None:
     np.testing.assert_allclose(kept.log_power[3], alone[0], atol=0.02)
 
 
-def test_rooms_begin_with_the_direct_sound(tmp_path: Path) -> None:
-    response = np.zeros(2000)
-    response[[500, 900]] = 0.8, -0.2
-    soundfile.write(tmp_path / "hall.wav", response, 44_100)
-    (room,) = material._rooms(tmp_path)
-    assert room[0] == pytest.approx(1)
-    assert room[400] == pytest.approx(-0.25, abs=0.001)
-
-
-def test_a_folder_without_rooms_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no impulse response"):
-        material._rooms(tmp_path)
-
-
-@pytest.mark.parametrize("content", [b"no sound", None])
-def test_what_is_no_impulse_response_is_named(content: bytes | None, tmp_path: Path) -> None:
-    if content is None:
-        soundfile.write(tmp_path / "hall.wav", np.zeros(100), 44_100)
-    else:
-        (tmp_path / "hall.wav").write_bytes(content)
-    with pytest.raises(DataError, match=r"hall.wav is no impulse response"):
-        material._rooms(tmp_path)
-
-
 def test_a_bank_is_not_begun_with_what_is_not_there(clips: list[Clip], cache: Path, tmp_path: Path) -> None:
     """Its manifest would refuse what is then put right."""
     with pytest.raises(DataError, match="no impulse response"):
