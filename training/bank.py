@@ -59,8 +59,8 @@ class Shard(NamedTuple):
     """`int8 [windows]`: place in `KINDS`."""
     targets: NDArray[np.bool_]
     """`bool [windows, labels]`; all false where nobody knows."""
-    groups: NDArray[np.int16]
-    """`int16 [windows, 4]`: places in the manifest's groups, -1 for none."""
+    groups: NDArray[np.int32]
+    """`int32 [windows, 4]`: places in the manifest's groups, -1 for none; in older banks `int16`."""
     lessons: NDArray[np.float16]
     """`float16 [windows, classes]`: the teachers' logits side by side; no columns without teachers."""
 
@@ -201,7 +201,7 @@ def empty(windows: int, labels: int, classes: int) -> Shard:
         np.empty((windows, FRAMES, MELS), np.float16),
         np.zeros(windows, np.int8),
         np.zeros((windows, labels), np.bool_),
-        np.full((windows, 4), _NOBODY, np.int16),
+        np.full((windows, 4), _NOBODY, np.int32),
         np.zeros((windows, classes), np.float16),
     )
 

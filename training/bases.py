@@ -31,7 +31,7 @@ def check(recipe: Recipe, base: Path | None) -> None:
         needed(recipe, base)
     if base is None:
         return
-    if recipe.trees:
+    if recipe.is_forest:
         raise OptionError(f"{recipe.name} learns from recordings alone, not from a run; leave out --base")
     if recipe.base == EFFICIENTAT:
         from training.teachers.efficientat import load_tagger  # noqa: PLC0415  torch takes seconds to load

@@ -70,10 +70,6 @@ def _covered_s(stretches: list[Stretch], start_s: float, end_s: float) -> float:
 class Corpus(Protocol):
     """A collection of clips. Later corpora plug in here."""
 
-    @property
-    def name(self) -> str:
-        """What reports and model cards call it."""
-
     def clips(self) -> list[Clip]:
         """All clips, in a stable order.
 

@@ -57,7 +57,7 @@ def train(
             made of recordings that this run may not hear are left out. Without it, a bank is made in the run folder.
         bank_windows: How many windows that bank has, instead of the recipe's.
         lesson_weight: How much it counts to foretell the teachers, instead of the recipe's.
-        accelerator: Where to compute.
+        accelerator: Where to compute; forests and transfer recipes know but the CPU.
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
@@ -66,7 +66,8 @@ def train(
     changes |= {"bank_windows": bank_windows, "lesson_weight": lesson_weight}
     chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
     bases.check(chosen, base)
-    _check_used(chosen, {"--bank": bank, "--bank-windows": bank_windows, "--lesson-weight": lesson_weight}, trees)
+    of_bands: dict[str, object] = {"--bank": bank, "--bank-windows": bank_windows, "--lesson-weight": lesson_weight}
+    _check_used(chosen, of_bands, trees, accelerator)
     splits = gather([open_material(text) for text in data], chosen.seed)
     _train(chosen, tuple(data), splits, Library(cache), RunFolder(out), base, accelerator, threads, bank or [])
     NOTES.print(f"trained; judge it with: whoplays evaluate {out} --data DIR")
@@ -110,6 +111,8 @@ def evaluate(
     from training.page import MARK  # noqa: PLC0415  scikit-learn takes its time to load
 
     _refuse_less("threads", threads, 1)
+    if impulse and not robustness:
+        raise OptionError("--impulse is the room of --robustness; add that, or leave out --impulse")
     if report:
         refuse_another(report, MARK)
     entries = Entries(tuple(candidates), tuple(against or ()), tuple(find_peer(text) for text in peer or ()))
@@ -149,7 +152,7 @@ def _train(
 ) -> None:
     from training.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
     from training.fit import fit  # noqa: PLC0415
-    from training.learn import hears_once, learn  # noqa: PLC0415
+    from training.learn import learn  # noqa: PLC0415
     from training.material import open_bank, with_banks  # noqa: PLC0415
 
     splits = Splits(*(readable(clips, library) for clips in splits))
@@ -157,7 +160,7 @@ def _train(
     _keep(run, with_banks(config, banks))
     NOTES.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     bank = open_bank(recipe, splits.train, library, run, banks) if recipe.material == "band" else None
-    if hears_once(recipe):
+    if recipe.hears_once:
         learn(recipe, splits, library, run, base, threads=threads)
     else:
         start = RunFolder(base) if base else None
@@ -165,13 +168,15 @@ def _train(
     draw_curves(run)
 
 
-def _check_used(recipe: Recipe, of_bands: dict[str, object], trees: int | None) -> None:
+def _check_used(recipe: Recipe, of_bands: dict[str, object], trees: int | None, accelerator: str) -> None:
     """Refuse what the recipe would not look at."""
     given = next((option for option, value in of_bands.items() if value is not None), None)
     if given and recipe.material != "band":
         raise OptionError(f"{recipe.name} mixes no bands; leave out {given}")
-    if trees is not None and not recipe.network.endswith("forest"):
+    if trees is not None and not recipe.is_forest:
         raise OptionError(f"{recipe.name} grows no trees; leave out --trees")
+    if accelerator == "gpu" and recipe.hears_once:
+        raise OptionError(f"{recipe.name} is computed on the CPU alone; leave out --accelerator gpu")
 
 
 def _judged(runs: list[RunFolder], data: list[Path] | None) -> list[Clip]:

@@ -17,8 +17,8 @@ from scipy.signal import fftconvolve, firwin
 
 from models.errors import DataError
 from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from training.library import decode
 from training.mixing import Window, rms
+from training.rooms import read_response
 
 LEVELS_DB: Final = (-24, -12, 6)
 NOISES_DB: Final = (20, 10)
@@ -48,11 +48,12 @@ def conditions(impulse: Path | None = None) -> list[Condition]:
     Raises:
         DataError: it cannot be read.
     """
+    response = made_response() if impulse is None else read_response(impulse)
     return [
         *(Condition(f"level {level:+d} dB", partial(_level, level_db=level)) for level in LEVELS_DB),
         Condition("mono", _mono),
         *(Condition(f"noise at {ratio} dB", partial(_noise, ratio_db=ratio)) for ratio in NOISES_DB),
-        Condition("room", partial(_room, response=made_response() if impulse is None else read_response(impulse))),
+        Condition("room", partial(_room, response=response)),
         Condition(f"low-pass {_LOWPASS_HZ // 1000} kHz", _lowpass),
         Condition("MP3 64k", _mp3),
         Condition("Opus 32k", _opus),
@@ -67,22 +68,6 @@ def made_response() -> NDArray[np.float32]:
     tail *= 10 ** (-_DIRECT_TO_ROOM_DB / 20) / np.sqrt(np.square(tail).sum(axis=1, keepdims=True))
     tail[:, 0] += 1
     return tail.astype(np.float32)
-
-
-def read_response(path: Path) -> NDArray[np.float32]:
-    """A recorded room `float32 [2, samples]`, from its loudest sample on.
-
-    Raises:
-        DataError: it cannot be read, or is silent.
-    """
-    try:
-        samples = decode(path).astype(np.float32)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise DataError(f"{path} is no impulse response: {error}") from error
-    if not samples.any():
-        raise DataError(f"{path} is no impulse response: it holds no sound")
-    heard = samples[:, np.abs(samples).max(axis=0).argmax() :]
-    return np.broadcast_to(heard, (CHANNELS, heard.shape[1]))
 
 
 def pink(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:

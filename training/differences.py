@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from training.bootstrap import FIGURES, Figures, Weights, draw, interval
+from training.exam import OTHERS
 from training.findings import Difference, Interval
 from training.judging import Marked
 
@@ -20,7 +21,7 @@ MAIN: Final = MappingProxyType(
         "solos": ("top1",),
         "pairs": ("labels_right", "exact_match", "mean_average_precision"),
         "trios": ("exact_match",),
-        "other sounds": ("false_alarm",),
+        OTHERS: ("false_alarm",),
     }
 )
 """The figures that are compared, by the set that they are of."""

@@ -11,6 +11,7 @@ from training.candidates import Candidate, Own
 from training.clip import Clip
 from training.conditions import Condition
 from training.differences import differences
+from training.exam import OTHERS
 from training.examination import Examination, Sheets, able, ask, prepare
 from training.findings import Excerpts, Hearing, Report
 from training.judging import Marked, Marking, Marks, by_f_measure, crosswise, figures, judge, mark, marking
@@ -19,7 +20,7 @@ from training.run import groups
 from training.scores import Thresholds
 from training.sitting import Paper
 
-_UNDER_CONDITIONS: Final = ("solos", "pairs", "other sounds")
+_UNDER_CONDITIONS: Final = ("solos", "pairs", OTHERS)
 
 Say = Callable[[str], None]
 Answered = dict[tuple[str, str], Marked]

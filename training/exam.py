@@ -12,6 +12,8 @@ from training.clip import Clip
 from training.library import Library, cut
 from training.mixing import Window, peak_normalised, rms, solos
 
+OTHERS: Final = "other sounds"
+"""The set of which nothing should be named."""
 MIXES: Final = 200
 _LEVEL_DB: Final = 6.0
 _QUIETEST_RMS: Final = 10 ** (-55 / 20)
@@ -105,7 +107,7 @@ def set_exam(library: Library, clips: list[Clip], labels: tuple[str, ...], seed:
         "pairs": list(islice(_mixes(alone, 2, rng), MIXES)),
         "trios": list(islice(_mixes(alone, 3, rng), MIXES)),
         "ensembles": [Question((place,), (0.0,)) for place in together],
-        "other sounds": [Question((place,), (0.0,)) for place in others],
+        OTHERS: [Question((place,), (0.0,)) for place in others],
     }
     return Exam({name: questions for name, questions in sets.items() if questions})
 

@@ -63,7 +63,7 @@ def examine(
     )
     found = msgspec.structs.replace(found, command=wishes.command)
     try:
-        _keep(found, runs, out, wishes.page)
+        _keep(found, out, wishes.page)
     except OSError as error:
         raise DataError(f"{error.filename or out} cannot keep what was found: {error.strerror}") from error
     _show(found)
@@ -83,12 +83,10 @@ def _thresholds(runs: list[RunFolder], out: Path, data: str, clips: list[Clip], 
     return report.thresholds(kept, runs[0].config().recipe)
 
 
-def _keep(found: Report, runs: list[RunFolder], out: Path, path: Path | None) -> None:
+def _keep(found: Report, out: Path, path: Path | None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     report.keep(found, out / "metrics.json")
     figures.draw_all(found, out)
-    for run in runs:
-        figures.draw_curves(run)
     if path:
         told = [kept for kept in report.read(out / "metrics.json") if kept.command]
         page.write(told, path, read_concerts(out / "hysteresis.json"))

@@ -9,11 +9,12 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from models.labels import NAMES
 from models.signal import WINDOW_SAMPLES
 from training.bootstrap import intervals
+from training.calibration import to_logits
 from training.candidates import Candidate, Judge
 from training.clip import Clip
 from training.exam import Place, Question
@@ -27,7 +28,6 @@ from training.sitting import Answers, Paper
 SET: Final = "excerpts"
 LABELS: Final = tuple(NAMES)
 _HOP: Final = WINDOW_SAMPLES // 2
-_EDGE: Final = 1e-6
 
 
 def is_excerpt(clip: Clip) -> bool:
@@ -74,8 +74,7 @@ def _starts(samples: int) -> list[int]:
 
 def _mean_logit(probabilities: Probabilities) -> NDArray[np.float32]:
     """The probability whose logit is the mean of those of the windows, `[labels]`."""
-    held = np.clip(probabilities.astype(np.float64), _EDGE, 1 - _EDGE)
-    return np.asarray(expit(logit(held).mean(axis=0)), np.float32)
+    return np.asarray(expit(to_logits(probabilities).mean(axis=0)), np.float32)
 
 
 def _truths(clips: list[Clip], candidate: Candidate) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from training import exam
 from training.answers import Sheet
 from training.calibration import Calibration, Method, apply, fit
 from training.scores import Probabilities, Thresholds, Truths, fit_thresholds
@@ -12,7 +13,7 @@ from training.thresholds import fit_evenly, fit_jointly, kind_weights
 
 Rule = Literal["f-measure", "even", "exact"]
 
-OTHERS: Final = "other sounds"
+OTHERS: Final = exam.OTHERS
 
 
 class Ask(NamedTuple):

@@ -28,11 +28,6 @@ class Irmas:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    @property
-    def name(self) -> str:
-        """What reports call it."""
-        return "IRMAS"
-
     def clips(self) -> list[Clip]:
         """One clip for every training file; all excerpts of one recording share a group."""
         paths = [path for code in NAMES for path in sorted((self._folder / _TRAINING / code).glob("*.wav"))]
@@ -60,11 +55,6 @@ class IrmasTest:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    @property
-    def name(self) -> str:
-        """The part's name."""
-        return self._folder.name
-
     def clips(self) -> list[Clip]:
         """One clip for every excerpt; those of one song share a group."""
         paths = sorted(self._folder.glob("**/*.wav"))
@@ -80,7 +70,7 @@ class IrmasTest:
             path=path if labels else written,
             labels=labels,
             group=f"IRMAS test/{path.stem.rpartition('-')[0] or path.stem}",
-            source=self.name,
+            source=self._folder.name,
             licence=_LICENCE,
         )
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from training.bootstrap import intervals
 from training.candidates import Candidate, Own
+from training.exam import OTHERS
 from training.findings import Judgement
-from training.fitted import OTHERS
 from training.reliability import reliability
 from training.scores import (
     Probabilities,

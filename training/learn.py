@@ -1,7 +1,6 @@
 """Learning from features that are heard once: a forest, or a head on frozen features."""
 
 from pathlib import Path
-from typing import Final
 
 from training.bases import needed
 from training.grow import grow
@@ -11,13 +10,6 @@ from training.run import RunFolder
 from training.splits import Splits
 from training.tagger import Tagger
 from training.teach import teach
-
-_FORESTS: Final = frozenset({"raw-forest", "mel-forest"})
-
-
-def hears_once(recipe: Recipe) -> bool:
-    """Whether the recipe learns from kept features; else from audio drawn afresh every epoch, by `fit`."""
-    return recipe.network in _FORESTS or recipe.base is not None
 
 
 def learn(
@@ -29,6 +21,6 @@ def learn(
         DataError: the splits hold too little for the recipe, or the base is of another kind or has heard too much.
         OptionError: a base is missing.
     """
-    if recipe.network in _FORESTS:
+    if recipe.is_forest:
         return grow(recipe, splits, library, run, threads=threads)
     return teach(recipe, splits, library, run, needed(recipe, base), threads=threads)

@@ -132,13 +132,23 @@ def keep_array(path: Path, array: NDArray[Any]) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def seconds(path: Path) -> float | None:
+    """How long a recording is; None where it does not say, as recordings that were piped do not.
+
+    Raises:
+        soundfile.LibsndfileError: the file is missing or damaged.
+    """
+    about = soundfile.info(path)
+    return None if about.frames >= _UNKNOWN_LENGTH else float(about.duration)
+
+
 def decode(path: Path) -> NDArray[np.int16]:
     """Read a file as `int16 [1 or 2, samples]` at 44.1 kHz; channels past the second are left out.
 
     Raises:
         OSError, soundfile.LibsndfileError: the file is missing or damaged, or of unknown length.
     """
-    if soundfile.info(path).frames >= _UNKNOWN_LENGTH:
+    if seconds(path) is None:
         raise OSError("it does not say how long it is, as recordings that were piped do not; convert it once more")
     samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     samples = np.nan_to_num(samples[:, :CHANNELS], nan=0.0, posinf=1.0, neginf=-1.0)

@@ -10,7 +10,6 @@ from typing import Final, Protocol
 
 import msgspec
 import numpy as np
-import soundfile
 import torch
 from numpy.typing import NDArray
 
@@ -18,13 +17,14 @@ from models.errors import DataError
 from training import bank, soundscapes
 from training.bank import KINDS, Bank, Manifest, Shard
 from training.clip import Clip
-from training.library import Library, decode
+from training.library import Library
 from training.music import Music
 from training.networks.log_mel import FLOOR, MelPower
 from training.recipe import Recipe
+from training.rooms import read_rooms
 from training.run import Config, RunFolder
 from training.soundscapes import Soundscape, as_heard, shard
-from training.stems import Mono, Stems
+from training.stems import Stems
 from training.teachers.efficientat import EfficientAT
 from training.teachers.yamnet import YamnetTeacher
 
@@ -73,7 +73,7 @@ class Material:
             DataError: there are none.
         """
         if self.rooms:
-            _rooms(self.rooms)
+            read_rooms(self.rooms)
         if self.music:
             Music(self.music)
 
@@ -159,7 +159,7 @@ class _Workshop:
 
     def __init__(self, material: Material) -> None:
         torch.set_num_threads(1)
-        rooms = _rooms(material.rooms) if material.rooms else []
+        rooms = read_rooms(material.rooms) if material.rooms else []
         library = Library(material.cache)
         self.stems = Stems(library, material.corpora, material.labels, rooms) if material.corpora else None
         self.music = Music(material.music) if material.music else None
@@ -199,26 +199,3 @@ def _log_power(power: MelPower, audio: NDArray[np.float32]) -> NDArray[np.float3
     with torch.inference_mode():
         stereo = torch.from_numpy(audio)[:, None].expand(-1, 2, -1)
         return np.asarray(torch.log(power(stereo) + FLOOR).numpy())
-
-
-def _rooms(folder: Path) -> list[Mono]:
-    """Impulse responses, from their loudest sample on, which is scaled to 1.
-
-    Raises:
-        DataError: the folder holds none.
-    """
-    files = sorted(path for path in folder.glob("*") if path.suffix in {".wav", ".mp3", ".flac", ".ogg"})
-    if not files:
-        raise DataError(f"{folder} holds no impulse response (.wav, .mp3, .flac or .ogg)")
-    return [_room(path) for path in files]
-
-
-def _room(path: Path) -> Mono:
-    try:
-        response = decode(path).mean(axis=0, dtype=np.float32)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise DataError(f"{path} is no impulse response: {error}") from error
-    if not response.any():
-        raise DataError(f"{path} is no impulse response: it holds no sound")
-    start = int(np.abs(response).argmax())
-    return np.asarray(response[start:] / response[start], np.float32)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.errors import DataError
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from training.library import seconds
 
 _SUFFIXES: Final = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 _TRIES: Final = 20
@@ -27,11 +28,11 @@ class Music:
 
     def __init__(self, folder: Path) -> None:
         files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
-        seconds = [(path, _seconds(path)) for path in files]
-        self._files = [path for path, length_s in seconds if length_s > WINDOW_SAMPLES / SAMPLE_RATE_HZ]
+        lengths_s = {path: _length_s(path) for path in files}
+        self._files = [path for path in files if lengths_s[path] > WINDOW_SAMPLES / SAMPLE_RATE_HZ]
         if not self._files:
             raise DataError(f"{folder} holds no recording of three seconds or more")
-        roots = np.sqrt([length_s for _, length_s in seconds if length_s > WINDOW_SAMPLES / SAMPLE_RATE_HZ])
+        roots = np.sqrt([lengths_s[path] for path in self._files])
         self._weights = roots / roots.sum()
 
     def draw(self, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -70,9 +71,10 @@ def licences(folder: Path) -> list[tuple[str, str]]:
         raise DataError(f"{path} is no table of name and licence: {error}") from error
 
 
-def _seconds(path: Path) -> float:
+def _length_s(path: Path) -> float:
+    """0 where it is damaged, or does not say how long it is: nothing could be drawn from it."""
     try:
-        return float(soundfile.info(path).duration)
+        return seconds(path) or 0.0
     except soundfile.LibsndfileError:
         return 0.0
 

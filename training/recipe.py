@@ -20,7 +20,6 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     network: Literal[
         "raw-cnn",
-        "mel-cnn",
         "deep-mel-cnn",
         "padded-mel-cnn",
         "mel-crnn",
@@ -58,6 +57,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """`raw-transfer`, `mel-transfer`: the recipe of the run whose frozen features are learnt from;
     `efficientat-transfer`: the tagger whose are."""
     seed: int = 20
+
+    @property
+    def is_forest(self) -> bool:
+        """Whether trees are grown, not a network trained."""
+        return self.network in {"raw-forest", "mel-forest"}
+
+    @property
+    def hears_once(self) -> bool:
+        """Whether it learns from kept features; else from audio drawn afresh every epoch."""
+        return self.is_forest or self.base is not None
 
 
 _RECIPES: Final = "training.recipes"

@@ -83,8 +83,8 @@ class RunFolder:
         Raises:
             DataError: the run has no checkpoint yet.
         """
-        found = sorted(self.checkpoints.glob("best*.ckpt"), key=lambda path: path.stat().st_mtime)
-        chosen = found[-1] if found else self.last_checkpoint
+        best = self.checkpoints / "best.ckpt"
+        chosen = best if best.is_file() else self.last_checkpoint
         if not chosen.is_file():
             raise DataError(
                 f"{self.folder} has no checkpoint; train it first: whoplays train RECIPE --out {self.folder}"

@@ -22,6 +22,7 @@ _LEVEL_DB: Final = 6.0
 _REPRODUCED: Final = 0.3
 _PLACED: Final = 0.5
 """Of solos; players of a mix all have a place."""
+_HEARD_RMS: Final = 0.1
 
 Rng = np.random.Generator
 
@@ -86,6 +87,6 @@ def _labels(stems: Sequence[Stem]) -> frozenset[str]:
     return frozenset(stem.label for stem in stems) - {OTHER}
 
 
-def as_heard(audio: NDArray[np.float32], loudness: float = 0.1) -> NDArray[np.float32]:
-    """Windows at an RMS of `loudness`, as teachers expect them, `float32 [windows, 132300]`."""
-    return audio * np.float32(loudness)
+def as_heard(audio: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Windows as loud as teachers expect them, `float32 [windows, 132300]`."""
+    return audio * np.float32(_HEARD_RMS)

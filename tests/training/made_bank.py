@@ -21,4 +21,4 @@ def made_bank(names: list[str | None], *, kinds: list[str] | None = None, classe
             targets[row, k] = True
     lessons = np.arange(count * classes, dtype=np.float16).reshape(count, classes)
     places = np.array([KINDS.index(kind) for kind in kinds or ["solo"] * count], np.int8)
-    return Bank(Shard(log_power, places, targets, np.full((count, 4), -1, np.int16), lessons), CORE)
+    return Bank(Shard(log_power, places, targets, np.full((count, 4), -1, np.int32), lessons), CORE)

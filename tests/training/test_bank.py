@@ -39,6 +39,24 @@ def test_a_window_made_of_anything_that_may_not_be_heard_is_left_out(tmp_path: P
     assert heard.labels == CORE
 
 
+def test_there_may_be_more_groups_than_int16_counts(tmp_path: Path) -> None:
+    """As many as recordings, where an index gives each a group of its own."""
+    manifest = bank.describe([clip(f"{k}", ["pia"], group=f"{k:05d}") for k in range(40_001)], CORE, None, None, (), 1)
+    bank.begin(tmp_path, manifest)
+    bank.keep(tmp_path, 0, shard_of([[40_000], [1]]))
+    heard = bank.load([tmp_path], {"40000"})
+    assert heard.windows.groups.tolist() == [[40_000, -1, -1, -1]]
+
+
+def test_a_bank_that_counts_groups_in_int16_is_still_heard(tmp_path: Path) -> None:
+    bank.begin(tmp_path, describe())
+    new = shard_of([[0], [1]])
+    bank.keep(tmp_path, 0, new)
+    bank.keep(tmp_path, 1, new._replace(groups=new.groups.astype(np.int16)))
+    heard = bank.load([tmp_path], {describe().groups[1]})
+    assert heard.windows.groups.tolist() == [[1, -1, -1, -1]] * 2
+
+
 def test_several_banks_are_one(tmp_path: Path) -> None:
     for name in ("one", "two"):
         bank.begin(tmp_path / name, describe())

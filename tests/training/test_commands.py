@@ -28,13 +28,13 @@ def folder(tmp_path: Path) -> Path:
     return write_index(tmp_path, [(f"{name}.wav", "pia", name, "made", "CC0") for name in names])
 
 
-def failure(folder: Path, capfd: pytest.CaptureFixture[str], **changes: str) -> list[str]:
+def failure(folder: Path, capfd: pytest.CaptureFixture[str], recipe: str = "solo-rawcnn", **changes: str) -> list[str]:
     """The lines on standard error of a training that fails."""
     chosen = {"out": str(folder / "run"), "cache": str(folder / "cache")} | changes
     options = {f"--{option}": value for option, value in chosen.items()}
     given = [part for option in options.items() for part in option]
     with pytest.raises(SystemExit) as leaving:
-        whoplays.main(["train", "solo-rawcnn", "--data", f"{folder}@all", *given])
+        whoplays.main(["train", recipe, "--data", f"{folder}@all", *given])
     assert leaving.value.code
     return capfd.readouterr().err.splitlines()
 
@@ -74,6 +74,15 @@ def test_a_number_that_makes_no_sense_is_one_line(
     assert failure(folder, capfd, **{option: value}) == [f"whoplays: {message}"]
 
 
+def test_a_gpu_that_would_not_be_used_is_refused(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "last.ckpt").touch()
+    told = "is computed on the CPU alone; leave out --accelerator gpu"
+    assert failure(folder, capfd, "forest-raw", accelerator="gpu") == [f"whoplays: forest-raw {told}"]
+    taught = failure(folder, capfd, "transfer-melcnn", accelerator="gpu", base=str(folder))
+    assert taught == [f"whoplays: transfer-melcnn {told}"]
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_not_replaced_in_silence(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     names = [f"piano{k}" for k in range(16)]
@@ -111,6 +120,7 @@ def test_a_model_is_judged_against_another_and_a_page_is_made(
         ("band-melcnn --data x --out y --peer yamnet=z", "--peer yamnet=z: there is no file z"),
         ("band-melcnn duo-rawcnn --data x --out y", "band-melcnn is not a run: of several, each must be one"),
         ("band-melcnn --data x --out y --robustness --impulse z", "z is no impulse response"),
+        ("band-melcnn --data x --out y --impulse z", "--impulse is the room of --robustness; add that, or leave"),
         ("band-melcnn --data x --out y --report x/index.csv", "x/index.csv is no page of an earlier --report"),
         ("band-melcnn --data x --out y --report x", "--report x: give the page a name that ends with .md"),
         ("band-melcnn --data x@1/2 --out y", "x@1/2: a share of a corpus is for training; give x"),

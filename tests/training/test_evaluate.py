@@ -181,5 +181,24 @@ def test_confusions_are_drawn(found: Report, tmp_path: Path) -> None:
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
 
 
+def test_nothing_is_written_into_a_run_that_is_judged(
+    runs: list[RunFolder],
+    found: Report,
+    clips: list[Clip],
+    library: Library,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be somebody else's, or on a disk that cannot be written to."""
+    monkeypatch.setattr("training.examine.evaluate", lambda *_, **__: found)
+    log = runs[0].folder / "log" / "metrics.csv"
+    log.parent.mkdir()
+    log.write_text("epoch,step,train_loss\n0,1,0.5\n")
+    before = sorted(runs[0].folder.rglob("*"))
+    examine(Entries((str(runs[0].folder),)), clips, library, "tiny", tmp_path, Wishes(fit=False), threads=1)
+    assert sorted(runs[0].folder.rglob("*")) == before
+    assert (tmp_path / "metrics.json").is_file()
+
+
 def test_nothing_logged_draws_nothing(tmp_path: Path) -> None:
     assert figures.draw_curves(RunFolder(tmp_path)) is None

@@ -11,7 +11,7 @@ import soundfile
 from models.errors import DataError
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from tests.training.make_clips import clip
-from tests.training.tiny_corpus import write_sound
+from tests.training.tiny_corpus import write_piped, write_sound
 from training import library as module
 from training.clip import Clip, Stretch
 from training.library import Library, cut, decode
@@ -154,12 +154,7 @@ def test_a_cache_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_recording_of_unknown_length_is_skipped(library: Library, tmp_path: Path) -> None:
-    path = tmp_path / "piped.flac"
-    soundfile.write(path, np.full(50_000, 0.25), 44_100)
-    content = bytearray(path.read_bytes())
-    content[21] &= 0xF0  # the count of samples in FLAC's first metadata block: 0 is "unknown"
-    content[22:26] = bytes(4)
-    path.write_bytes(content)
+    path = write_piped(tmp_path / "piped.flac", np.full(50_000, 0.25))
     good, skipped = library.readable([Clip(path=path, labels=frozenset(), group="piped", source="piped")])
     assert not good
     assert "does not say how long it is" in skipped[0].reason

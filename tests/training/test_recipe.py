@@ -21,6 +21,14 @@ def test_every_recipe_is_found_by_its_name() -> None:
         assert set(recipe.labels) <= set(NAMES)
 
 
+def test_forests_and_transfer_hear_once() -> None:
+    found = [recipes.find(name) for name in recipes.names()]
+    assert {recipe.name for recipe in found if recipe.is_forest} == {"forest-raw", "forest-mel"}
+    assert {recipe.name for recipe in found if recipe.trees} == {"forest-raw", "forest-mel"}
+    frozen = {"transfer-rawcnn", "transfer-melcnn", "transfer-efficientat"}
+    assert {recipe.name for recipe in found if recipe.hears_once} == {"forest-raw", "forest-mel", *frozen}
+
+
 def test_an_unknown_recipe_is_refused() -> None:
     with pytest.raises(DataError, match="no recipe 'lasagne'; there are: band-melcnn"):
         recipes.find("lasagne")

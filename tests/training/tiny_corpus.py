@@ -51,6 +51,15 @@ def write_sound(path: Path, sound: Sound, rate_hz: int = SAMPLE_RATE_HZ) -> Path
     return path
 
 
+def write_piped(path: Path, sound: Sound) -> Path:
+    """Write a FLAC that does not say how long it is, as those that were piped."""
+    content = bytearray(write_sound(path, sound).read_bytes())
+    content[21] &= 0xF0  # the count of samples in FLAC's first metadata block: 0 is "unknown"
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    return path
+
+
 def _piano(pitch_hz: float) -> Sound:
     """A pure tone, struck twice a second."""
     return _struck(np.sin(2 * np.pi * pitch_hz * _TIME_S), times_a_second=2)

@@ -19,7 +19,6 @@ Network = RawCNN | MelCNN | MelCRNN | Transfer | Forest
 
 _MAKERS: Final[dict[str, Callable[[int], Network]]] = {
     "raw-cnn": RawCNN,
-    "mel-cnn": MelCNN,
     "deep-mel-cnn": lambda labels: MelCNN(labels, deep=True),
     "padded-mel-cnn": lambda labels: MelCNN(labels, deep=True, padded=True),
     "mel-crnn": MelCRNN,

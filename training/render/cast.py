@@ -119,7 +119,7 @@ def _by_source(
     pools += [
         [_Choice(Voice(library, instrument, library.span(), instrument.idioms), 1.0)]
         for library in libraries
-        if library.instrument is BY_NAME[instrument.name]
+        if library.instrument is instrument
     ]
     return [pool for pool in pools if pool]
 

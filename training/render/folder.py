@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.errors import DataError, OptionError
 from models.signal import SAMPLE_RATE_HZ
 from training.render.clips import Plan
+from training.whole import whole
 
 _COLUMNS: Final = ("path", "labels", "corpus", "source", "group", "kind", "licence", "seconds", "instrument")
 
@@ -70,14 +71,8 @@ class RenderedFolder:
         Raises:
             DataError: the file cannot be written.
         """
-        path = self._folder / plan.path
-        unfinished = path.with_suffix(".part")
-        try:
-            path.parent.mkdir(exist_ok=True)
+        with whole(self._folder / plan.path) as unfinished:
             soundfile.write(unfinished, audio, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
-            unfinished.replace(path)
-        except (OSError, soundfile.LibsndfileError) as error:
-            raise DataError(f"{path} cannot be written: {error}") from error
 
     def write_index(self, plans: Iterable[Plan]) -> int:
         """List those of the clips that are there, and say how many.
@@ -86,16 +81,13 @@ class RenderedFolder:
             DataError: the index cannot be written.
         """
         rows = [_row(plan) for plan in plans if self.has(plan)]
-        path = self._folder / "index.csv"
-        unfinished = path.with_suffix(".part")
-        try:
-            with unfinished.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(_COLUMNS)
-                writer.writerows(rows)
-            unfinished.replace(path)
-        except OSError as error:
-            raise DataError(f"{path} cannot be written: {error}") from error
+        with (
+            whole(self._folder / "index.csv") as unfinished,
+            unfinished.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(_COLUMNS)
+            writer.writerows(rows)
         return len(rows)
 
 

@@ -89,7 +89,7 @@ class Sampled:
 
     def nearest(self, key: int, length_s: float, velocity: int, rng: np.random.Generator) -> Sample | None:
         """A sample near the key, long enough and about as loud; nothing if none is within three semitones."""
-        distance = min((abs(key - other) for other in self._by_key), default=99)
+        distance = min(abs(key - other) for other in self._by_key)
         if distance > FURTHEST_KEYS:
             return None
         found = [s for other in (key - distance, key + distance) for s in self._by_key.get(other, ())]
@@ -135,10 +135,20 @@ def _library(path: Path, row: dict[str, str]) -> Library:
         folder=folder,
         instrument=BY_NAME[row["instrument"]],
         licence=row["licence"],
-        pattern=row.get("pattern") or "*",
+        pattern=_pattern(path, row, folder),
         octaves=octaves,
         group=row.get("group") or row["name"],
     )
+
+
+def _pattern(path: Path, row: dict[str, str], folder: Path) -> str:
+    pattern = row.get("pattern") or "*"
+    try:
+        next(folder.glob(pattern), None)
+    except (IndexError, NotImplementedError, ValueError) as error:
+        wanted = f"pattern must be one of files below {folder}, such as *.wav, not {pattern!r}"
+        raise DataError(f"{path}, {row['name']}: {wanted}") from error
+    return pattern
 
 
 def _read(path: Path) -> NDArray[np.float32] | None:

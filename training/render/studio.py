@@ -46,10 +46,10 @@ class Studio:
             OptionError: FluidSynth is needed and not installed.
             DataError: a source cannot be played, or the folder not be written.
         """
-        plans: list[Plan] = []
+        # What is there of later blocks stays in the index while earlier ones are gone on with.
+        plans = [plan(self._cast, self._seed, number) for number in range(clips)]
         for first in range(0, clips, _BLOCK):
-            block = [plan(self._cast, self._seed, number) for number in range(first, min(first + _BLOCK, clips))]
-            plans.extend(block)
+            block = plans[first : first + _BLOCK]
             if all(self._folder.has(clip) for clip in block):
                 continue
             self._render(block)

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import whoplays
 from tests.training.render.made import write_libraries, write_scores
 from training.labelled_folder import LabelledFolder
 from training.render import studio
+from training.render.clips import Plan
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +66,43 @@ def test_a_clip_that_is_there_is_not_rendered_again(tmp_path: Path, scores: Path
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.flac")}
     render(tmp_path / "out", scores, samples, clips=2)
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_what_is_there_stays_in_the_index_while_a_hole_before_it_is_filled(
+    tmp_path: Path, scores: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A silent clip leaves such a hole for ever, and rendering may be cut off at any time."""
+    monkeypatch.setattr(studio, "_BLOCK", 2)
+    render(tmp_path / "out", scores, samples, clips=6)
+    clips = sorted((tmp_path / "out").rglob("*.flac"), key=lambda path: path.stem)
+    for hole in (clips[0], clips[2]):
+        hole.unlink()
+    filled = studio.Studio._render
+
+    def cut_off(self: studio.Studio, block: list[Plan]) -> None:
+        if block[0].number:
+            raise KeyboardInterrupt
+        filled(self, block)
+
+    monkeypatch.setattr(studio.Studio, "_render", cut_off)
+    with pytest.raises(SystemExit):
+        render(tmp_path / "out", scores, samples, clips=6)
+    listed = [clip.path for clip in LabelledFolder(tmp_path / "out").clips()]
+    assert listed == [*clips[:2], *clips[3:]]
+
+
+def test_a_clip_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, scores: Path, samples: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill_the_disk(path: Path, *_: object, **__: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(soundfile, "write", fill_the_disk)
+    with pytest.raises(SystemExit):
+        render(tmp_path / "out", scores, samples, clips=1)
+    assert "000000.flac cannot be written: No space left on device" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["manifest.json"]
 
 
 def test_only_one_instrument_is_rendered(tmp_path: Path, scores: Path, samples: Path) -> None:

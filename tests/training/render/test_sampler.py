@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,13 @@ def test_a_list_of_libraries_is_read(tmp_path: Path) -> None:
         ("name,folder,instrument,licence\nx,.,kazoo,CC0\n", "unknown instrument 'kazoo'"),
         ("name,folder,instrument,licence\nx,nowhere,violin,CC0\n", "nowhere is not a folder"),
         ("name,folder,instrument,licence,octaves\nx,.,violin,CC0,some\n", "octaves must be a whole number, not 'some'"),
+        ("name,folder,instrument,licence,pattern\nx,.,violin,CC0,/abs*\n", "samples.csv, x: pattern .* not '/abs\\*'"),
+        ("name,folder,instrument,licence,pattern\nx,.,violin,CC0,.\n", "samples.csv, x: pattern .* not '.'"),
+        pytest.param(
+            "name,folder,instrument,licence,pattern\nx,.,violin,CC0,a**b\n",
+            r"samples.csv, x: pattern must be one of files below .*, such as \*.wav, not 'a\*\*b'",
+            marks=pytest.mark.skipif(sys.version_info >= (3, 13), reason="there it is the same as a*b"),
+        ),
     ],
 )
 def test_a_list_that_makes_no_sense_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
