@@ -11,6 +11,7 @@ from training import figures
 from training.bootstrap import RESAMPLES
 from training.concert_figures import Concerts
 from training.findings import ANCHORS, Interval, Judgement, Report
+from training.markdown import table
 from training.report import answered, differences, everybody, robustness, share
 from training.scores import Scores
 
@@ -103,17 +104,17 @@ def _who(report: Report) -> str:
 def _scope(report: Report, scope: str) -> str:
     rows = [(one, each) for one, each in answered(report) if each.scope == scope]
     labels = [NAMES[label] for label in rows[0][1].scores.label_accuracy]
-    own = _table(
+    own = table(
         ("set", "who", "windows", "top-1", "top-k", "mAP", "ECE"),
         ((each.set, _name(report, one), str(each.scores.windows), *_ranking(each)) for one, each in rows),
     )
-    named = _table(
+    named = table(
         ("set", "who", "labels right", "exact", "macro F1", "micro F1", "false alarm"),
         ((each.set, _name(report, one), *_named(each.scores, each.intervals)) for one, each in rows),
     )
     parts = [f"### {_title(scope, labels)}\n\n{own}", f"By own thresholds:\n\n{named}"]
     if any(each.tuned for _, each in rows):
-        tuned = _table(
+        tuned = table(
             ("set", "who", "labels right", "exact", "macro F1", "micro F1", "false alarm"),
             (
                 (each.set, _name(report, one), *_named(each.tuned, each.tuned_intervals))
@@ -149,7 +150,7 @@ def _told(figure: float | None, interval: Interval | None) -> str:
 
 
 def _differences(report: Report) -> str:
-    told = _table(
+    told = table(
         ("figure", "labels", "less", "by own thresholds", "by tuned thresholds"),
         ((figure, labels, f"`{other}`", *gaps) for figure, labels, other, *gaps in differences(report)),
     )
@@ -162,7 +163,7 @@ def _differences(report: Report) -> str:
 
 
 def _by_label(report: Report) -> str:
-    return _table(
+    return table(
         ("set", "labels", "who", *report.labels),
         (
             (each.set, each.scope, _name(report, one), *_accuracies(each, report.labels))
@@ -178,7 +179,7 @@ def _accuracies(each: Judgement, labels: Sequence[str]) -> Iterable[str]:
 def _by_source(report: Report) -> str:
     solos = [(one, each) for one, each in answered(report) if each.set == "solos"]
     sources = sorted({source for _, each in solos for source in each.top1_by_source})
-    return _table(
+    return table(
         ("source", *(f"{_name(report, one)}, {each.scope}" for one, each in solos)),
         ((source, *(share(each.top1_by_source.get(source)) for _, each in solos)) for source in sources),
     )
@@ -195,7 +196,7 @@ def _weakest(report: Report) -> str:
 
 
 def _robustness(report: Report) -> str:
-    told = _table(
+    told = table(
         ("condition", "who", "solos: top-1", "pairs: mAP", "pairs: exact", "other sounds: false alarm"),
         (
             (condition, _name(report, one), *(share(figure) for figure in found))
@@ -222,7 +223,7 @@ def _irmas(report: Report) -> str:
             ]
             rows.append((_name(report, one), str(found.excerpts), *own, *tuned))
     published = [(f"{anchor.who}, as published", "", anchor.micro_f1, anchor.macro_f1, "", "") for anchor in ANCHORS]
-    told = _table(("who", "excerpts", "micro F1", "macro F1", "tuned micro F1", "tuned macro F1"), (*rows, *published))
+    told = table(("who", "excerpts", "micro F1", "macro F1", "tuned micro F1", "tuned macro F1"), (*rows, *published))
     return (
         "Whole excerpts, the logits of their windows averaged, eleven labels. Tuned here means by the thresholds with "
         f"the best F-measures on other excerpts.\n\n{told}"
@@ -234,7 +235,7 @@ def _events(concerts: Concerts | None) -> str:
     rows = concerts.by_hop_s() if concerts else {}
     if concerts is None or not rows:
         return ""
-    told = _table(
+    told = table(
         ("a window every", "onset F1", "onset and offset F1", "median delay"),
         (
             (f"{hop_s} s", share(one.onset_f1), share(one.onset_offset_f1), _seconds(one.delay_s))
@@ -251,8 +252,3 @@ def _seconds(length_s: float | None) -> str:
 def _name(report: Report, one: Report) -> str:
     """Who a row is of; the first stands out where there are others."""
     return f"**{one.name}**" if one is report and report.against else one.name
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,9 +1,10 @@
 """The seed's table as a Markdown page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from training.findings import Judgement, Report
+from training.markdown import table
 from training.scores import Scores
 from training.table import Made
 
@@ -55,7 +56,7 @@ def _trained(made: list[Made]) -> str:
         for one in made
     )
     heading = ("row", "what", "parameters", "windows an epoch", "epochs", "hearing, s", "an epoch, s", "the seed's own")
-    return "## How they were made\n\n" + _grid(heading, rows)
+    return f"## How they were made\n\n{table(heading, rows)}\n"
 
 
 def _judged(data: str, scope: str, reports: list[tuple[str, Report]]) -> str:
@@ -68,14 +69,9 @@ def _judged(data: str, scope: str, reports: list[tuple[str, Report]]) -> str:
     counts = ", ".join(f"{one.scores.windows} {name}" for name, one in asked[0][1].items() if name != "silence")
     heading = ("row", *(name for name, _, _ in _FIGURES))
     rows = ((name, *(_share(sets.get(kind), of) for _, kind, of in _FIGURES)) for name, sets in asked)
-    return f"## {data}: {labels}\n\nWindows: {counts}.\n\n" + _grid(heading, rows)
+    return f"## {data}: {labels}\n\nWindows: {counts}.\n\n{table(heading, rows)}\n"
 
 
 def _share(judgement: Judgement | None, of: Callable[[Scores], float | None]) -> str:
     figure = of(judgement.scores) if judgement else None
     return "" if figure is None else f"{figure:.3f}"
-
-
-def _grid(heading: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
-    lines = [heading, ("---",) * len(heading), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
