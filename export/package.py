@@ -16,11 +16,11 @@ from models.card import Corpus, Hysteresis, Measurement, ModelCard, graph_digest
 from models.errors import DataError
 from training import calibrated
 from training.calibrated import Calibrated, Marked, Sitting
+from training.checkpoints import load
 from training.clip import Clip
 from training.corpora import open_material
 from training.exam import places
 from training.findings import Judgement, Report
-from training.fit import load
 from training.library import Library
 from training.mixing import solos
 from training.recipe import EFFICIENTAT, Recipe

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from models.errors import DataError
+from training.checkpoints import load
 from training.clip import Clip
 from training.exam import Question, set_exam
-from training.fit import load
 from training.judges.of_run import of_runs, shared_recipe
 from training.library import Library, keep_array, read_array
 from training.recipe import Recipe

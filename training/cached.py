@@ -15,9 +15,8 @@ from training.damaged import DAMAGED
 from training.library import Library, stamp
 from training.mixing import balanced, solos
 from training.recipe import Recipe
-from training.run import RunFolder
+from training.saving import save
 from training.splits import Splits
-from training.tagger import Tagger
 from training.whole import whole
 from training.windows import Example, draw_windows
 
@@ -62,7 +61,7 @@ def kept(path: Path, key: str, make: Callable[[], Heard]) -> Heard:
         return found
     heard = make()
     with whole(path) as unfinished:
-        _save({"key": key, **heard._asdict()}, unfinished)
+        save({"key": key, **heard._asdict()}, unfinished)
     return heard
 
 
@@ -79,21 +78,3 @@ def key_of(recipe: Recipe, splits: Splits, base: Path) -> str:
     drawn = (recipe.network, recipe.material, recipe.labels, recipe.epoch_windows, recipe.seed)
     facts = msgspec.json.encode([drawn, [(stamp(clip.path), sorted(clip.labels)) for clip in splits.train]])
     return hashlib.sha256(facts + base.read_bytes()).hexdigest()
-
-
-def keep_checkpoint(tagger: Tagger, run: RunFolder) -> None:
-    """Keep a network as the run's last checkpoint: once, when all is learnt.
-
-    Raises:
-        DataError: the folder cannot be written to.
-    """
-    with whole(run.last_checkpoint) as unfinished:
-        _save({"state_dict": tagger.state_dict()}, unfinished)
-
-
-def _save(what: dict[str, object], path: Path) -> None:
-    """As torch does, but a full disk is told as an error of the system."""
-    try:
-        torch.save(what, path)
-    except RuntimeError as error:
-        raise OSError(" ".join(str(error).split())) from error

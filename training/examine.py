@@ -15,9 +15,9 @@ from training.conditions import Condition
 from training.console import NOTES
 from training.evaluate import evaluate
 from training.findings import Report
-from training.fit import keep_freed_memory
 from training.library import Library
 from training.lineup import Entries, line_up, runs_of
+from training.memory import keep_freed_memory
 from training.run import RunFolder
 from training.scores import Thresholds
 

@@ -1,12 +1,9 @@
 """Training: a recipe and splits in, a run folder out; what is there already is gone on with."""
 
-import ctypes
 import logging
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 import lightning
@@ -14,21 +11,19 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
-from torch import Tensor
 
 from models.errors import DataError, OptionError
 from training.bank import Bank
 from training.batches import Batches
-from training.damaged import DAMAGED, reason
+from training.checkpoints import is_finished, load, take_over
+from training.damaged import DAMAGED
 from training.library import Library
-from training.networks.mel_cnn import DEEPENS
+from training.memory import keep_freed_memory
 from training.recipe import Recipe
 from training.report import refuse_judged
 from training.run import RunFolder
 from training.splits import Splits, refuse_heard
 from training.tagger import Tagger
-
-_PUPIL: Final = "pupil."
 
 # What Lightning and torchmetrics say of things that are meant to be as they are.
 _REMARKS: Final = (
@@ -91,89 +86,16 @@ def _nothing_left(run: RunFolder, recipe: Recipe) -> bool:
         raise DataError(f"{run.last_checkpoint} is damaged; delete it and train the run again") from error
 
 
-def is_finished(run: RunFolder, recipe: Recipe) -> bool:
-    """Whether a run has learnt for all epochs, or for as many as it took until validation no longer improved.
-
-    What does not learn by Lightning's epochs is kept only at its end.
-
-    Raises:
-        DAMAGED: the last checkpoint is no checkpoint.
-    """
-    kept = dict(torch.load(run.last_checkpoint, map_location="cpu", weights_only=False))
-    epoch = kept.get("epoch")
-    stopped = any(state.get("stopped_epoch") for state in kept.get("callbacks", {}).values())
-    return epoch is None or stopped or epoch + 1 >= recipe.epochs
-
-
 def _go_on_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:
     config = base.config()
     refuse_heard(config.heard, splits, base.folder)
     strange = DataError(f"{base.folder} is of another network or other labels than {tagger.recipe.name}")
     if config.recipe.labels != tagger.recipe.labels:
         raise strange
-    learnt = _state(base.best_checkpoint())
-    own = tagger.state_dict()
-    # What was learnt of teachers goes on too, where they know as many classes.
-    pupil = {name: value for name, value in own.items() if name.startswith(_PUPIL)}
-    if all(name in learnt and learnt[name].shape == value.shape for name, value in pupil.items()):
-        pupil = {name: learnt[name] for name in pupil}
     try:
-        tagger.load_state_dict(_begun(tagger) | _without_pupil(learnt) | pupil)
+        take_over(tagger, base.best_checkpoint())
     except RuntimeError as error:
         raise strange from error
-
-
-def load(recipe: Recipe, checkpoint: Path) -> Tagger:
-    """The network of a checkpoint, ready to judge with.
-
-    Raises:
-        DataError: the checkpoint is damaged, or is of another network.
-    """
-    tagger = Tagger(recipe)
-    try:
-        tagger.load_state_dict(_begun(tagger) | _without_pupil(_state(checkpoint)))
-    except DAMAGED as error:
-        raise _useless(checkpoint, error) from error
-    return tagger.eval()
-
-
-def _without_pupil(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value for name, value in state.items() if not name.startswith(_PUPIL)}
-
-
-def _state(checkpoint: Path) -> dict[str, Tensor]:
-    """All weights of a checkpoint.
-
-    Raises:
-        DataError: it is damaged.
-    """
-    try:
-        return dict(torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"])
-    except (OSError, *DAMAGED) as error:
-        raise _useless(checkpoint, error) from error
-
-
-def _useless(checkpoint: Path, error: Exception) -> DataError:
-    return DataError(f"{checkpoint} cannot be used ({reason(error)}); train the run again")
-
-
-def _begun(tagger: Tagger) -> dict[str, Tensor]:
-    """What a checkpoint of a less deep network lacks, and what adds nothing to it."""
-    return {name: value for name, value in tagger.state_dict().items() if DEEPENS in name}
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep freed memory for the next batch instead of handing it back to the kernel page by page.
-
-    Activations of raw-waveform networks are gigabytes a batch; this more than doubles their speed on a CPU.
-    """
-    if sys.platform != "linux":
-        return
-    mmap_max, trim_threshold = -4, -1
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(mmap_max, 0)
-        mallopt(trim_threshold, 2**31 - 1)
 
 
 def _trainer(recipe: Recipe, run: RunFolder, accelerator: str, *, validated: bool) -> lightning.Trainer:

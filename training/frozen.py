@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from models.errors import DataError
-from training.fit import load
+from training.checkpoints import load
 from training.networks.efficientat import EfficientATFeatures
 from training.networks.transfer import Transfer
 from training.recipe import Recipe

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from models.errors import DataError
-from training.cached import hear, keep_checkpoint
+from training.cached import hear
+from training.checkpoints import keep_checkpoint
 from training.library import Library
 from training.networks.forest import Forest, Nodes
 from training.recipe import Recipe

@@ -10,14 +10,15 @@ import numpy as np
 import torch
 
 from models.errors import DataError
+from training.checkpoints import is_finished, load
 from training.clip import Clip
 from training.damaged import DAMAGED
 from training.evaluate import evaluate
 from training.figures import draw_confusions
 from training.findings import Report
-from training.fit import is_finished, keep_freed_memory, load
 from training.judges.of_run import of_runs
 from training.library import Library, stamp
+from training.memory import keep_freed_memory
 from training.recipe import Recipe
 from training.run import RunFolder, write_json
 from training.table_rows import Row

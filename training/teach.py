@@ -9,10 +9,11 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from training.cached import Heard, hear, keep_checkpoint, kept, key_of
-from training.fit import keep_freed_memory
+from training.cached import Heard, hear, kept, key_of
+from training.checkpoints import keep_checkpoint
 from training.frozen import frozen
 from training.library import Library
+from training.memory import keep_freed_memory
 from training.recipe import Recipe
 from training.run import RunFolder
 from training.splits import Splits

@@ -17,9 +17,9 @@ from models.labels import NAMES
 from tests.training.tiny_corpus import write_corpus
 from training import recipe as recipes
 from training import report
+from training.checkpoints import load
 from training.corpora import gather, open_material
 from training.findings import Judgement, Report
-from training.fit import load
 from training.run import RunFolder, configure
 from training.scores import Scores
 from training.tagger import Tagger

@@ -6,14 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.errors import DataError
 from tests.training.make_clips import clip
 from tests.training.tiny_corpus import write_sound
 from training import recipe as recipes
-from training.cached import Heard, keep_checkpoint, kept, key_of
-from training.run import RunFolder
+from training.cached import Heard, kept, key_of
 from training.splits import Splits
-from training.tagger import Tagger
 
 HEARD = Heard(torch.ones(2, 3), torch.zeros(2, 4))
 
@@ -60,9 +57,3 @@ def test_the_key_is_of_the_recordings_as_they_are(tmp_path: Path) -> None:
     keys.append(key_of(recipe, splits, base))
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
-
-
-def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
-    (tmp_path / "run").write_text("a file")
-    with pytest.raises(DataError, match=r"last\.ckpt cannot be written: .*directory"):
-        keep_checkpoint(Tagger(recipes.find("duo-rawcnn")), RunFolder(tmp_path / "run"))

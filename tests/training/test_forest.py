@@ -10,8 +10,8 @@ from sklearn.ensemble import RandomForestClassifier
 
 from models.signal import WINDOW_SAMPLES
 from training import recipe as recipes
+from training.checkpoints import load
 from training.clip import Clip
-from training.fit import load
 from training.grow import grow, nodes
 from training.library import Library
 from training.networks.forest import Forest

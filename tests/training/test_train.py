@@ -15,9 +15,10 @@ from models.signal import WINDOW_SAMPLES
 from tests.training.conftest import little
 from training import figures, report
 from training import recipe as recipes
+from training.checkpoints import load
 from training.clip import Clip
 from training.findings import Report
-from training.fit import callbacks, fit, load
+from training.fit import callbacks, fit
 from training.library import Library
 from training.material import open_bank
 from training.recipe import Recipe

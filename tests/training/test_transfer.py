@@ -11,8 +11,8 @@ from models.errors import DataError, OptionError, WhoplaysError
 from tests.training.test_evaluate import untrained
 from training import bases, cached
 from training import recipe as recipes
+from training.checkpoints import load
 from training.clip import Clip
-from training.fit import load
 from training.learn import learn
 from training.library import Library
 from training.networks.efficientat import EfficientATFeatures, EfficientATNetwork

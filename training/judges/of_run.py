@@ -9,8 +9,8 @@ import torch
 from models.errors import DataError
 from training.calibrated import Calibrated
 from training.candidates import Candidate, Own
+from training.checkpoints import load
 from training.clip import Clip
-from training.fit import load
 from training.mixing import Windows
 from training.recipe import Recipe
 from training.run import RunFolder

@@ -5,7 +5,9 @@ import torch
 
 from models.errors import DataError
 from training import recipe as recipes
-from training.fit import load
+from training.checkpoints import keep_checkpoint, load
+from training.run import RunFolder
+from training.tagger import Tagger
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint"])
@@ -21,3 +23,9 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {"stray": torch.zeros(1)}}, path)
     with pytest.raises(DataError, match=r"last\.ckpt cannot be used"):
         load(recipes.find("band-melcnn"), path)
+
+
+def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(DataError, match=r"last\.ckpt cannot be written: .*directory"):
+        keep_checkpoint(Tagger(recipes.find("duo-rawcnn")), RunFolder(tmp_path / "run"))
