@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from training import exam
 from training.answers import Sheet
 from training.calibration import Calibration, Method, apply, fit
-from training.scores import Probabilities, Thresholds, Truths, fit_thresholds
-from training.thresholds import fit_evenly, fit_jointly, kind_weights
+from training.scores import Probabilities, Thresholds, Truths
+from training.thresholds import fit_evenly, fit_jointly, fit_thresholds, kind_weights
 
 Rule = Literal["f-measure", "even", "exact"]
 

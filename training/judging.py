@@ -12,21 +12,13 @@ from training.candidates import Candidate, Own
 from training.exam import OTHERS
 from training.findings import Judgement
 from training.reliability import reliability
-from training.scores import (
-    Probabilities,
-    Scores,
-    Thresholds,
-    Truths,
-    fit_thresholds,
-    most_right,
-    score,
-    single_label_active,
-)
+from training.scores import Probabilities, Scores, Thresholds, Truths, score, single_label_active
 from training.sitting import Answers, Asked, Paper
+from training.thresholds import GRID, fit_thresholds, most_right
 
 _NOBODY: Final = "silence"
 _FINE: Final = np.geomspace(0.0005, 0.05, 40)
-_GRID: Final = np.unique(np.concatenate([_FINE, np.linspace(0.05, 0.95, 91), 1 - _FINE]))
+_GRID: Final = np.unique(np.concatenate([_FINE, GRID, 1 - _FINE]))
 """Thresholds that are tried: a tagger of hundreds of classes seldom gives one of them much."""
 
 

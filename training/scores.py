@@ -1,7 +1,5 @@
 """Figures of merit, all from probabilities `[windows, labels]` and truths of the same shape."""
 
-from typing import Final
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +11,6 @@ Truths = NDArray[np.bool_]
 """`bool [windows, labels]`."""
 Thresholds = NDArray[np.float64]
 """`float64 [labels]`: at or above it a label is active."""
-
-_FLOOR: Final = 1e-7
-_MISS_COST: Final = 0.5
 
 
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,55 +68,6 @@ def single_label_active(probabilities: Probabilities) -> Truths:
     """What a single-label model names: its most probable label."""
     best = probabilities.argmax(axis=1)[:, None]
     return np.asarray(np.arange(probabilities.shape[1]) == best)
-
-
-def fit_thresholds(
-    probabilities: Probabilities,
-    truths: Truths,
-    weights: NDArray[np.float64] | None = None,
-    grid: NDArray[np.float64] | None = None,
-) -> Thresholds:
-    """Per label, the best threshold on these windows; 0.5 for a label that never plays in them.
-
-    Best is the largest F-measure in which a label named wrongly counts twice as much as one missed (beta² = 1/2).
-
-    Args:
-        weights: how much each window counts, `[windows]`; all alike unless given.
-        grid: what is tried, ascending; from 0.05 to 0.95 in steps of 0.01 unless given.
-    """
-    share = (np.ones(len(truths)) if weights is None else weights)[:, None]
-    grid = np.linspace(0.05, 0.95, 91) if grid is None else grid
-    best = np.full(truths.shape[1], 0.5)
-    for k in np.flatnonzero(truths.any(axis=0)):
-        active = probabilities[:, k, None] >= grid
-        truth = truths[:, k, None]
-        named = (share * active).sum(axis=0) + _MISS_COST * (share * truth).sum()
-        f_measure = (1 + _MISS_COST) * (share * (active & truth)).sum(axis=0) / named
-        best[k] = grid[_middle_of_widest(np.flatnonzero(f_measure >= f_measure.max() - _FLOOR))]
-    return best
-
-
-def most_right(
-    probabilities: Probabilities, truths: Truths, weights: NDArray[np.float64], grid: NDArray[np.float64]
-) -> Thresholds:
-    """Per label, the threshold by which the most windows are right about it; 0.5 for a label that never plays in them.
-
-    Args:
-        weights: how much each window counts, `[windows]`.
-        grid: what is tried, ascending.
-    """
-    best = np.full(truths.shape[1], 0.5)
-    for k in np.flatnonzero(truths.any(axis=0)):
-        right = weights @ ((probabilities[:, k, None] >= grid) == truths[:, k, None])
-        best[k] = grid[_middle_of_widest(np.flatnonzero(right >= right.max() - _FLOOR))]
-    return best
-
-
-def _middle_of_widest(places: NDArray[np.intp]) -> int:
-    """The middle of the longest run of neighbours; what lies between two runs is not as good."""
-    runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
-    widest = max(runs, key=len)
-    return int(widest[len(widest) // 2])
 
 
 def _f1(active: Truths, truths: Truths) -> NDArray[np.float64]:

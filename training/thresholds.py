@@ -1,7 +1,7 @@
-"""Thresholds fitted together: a window counts when every one of its labels is right.
+"""Thresholds: the best for each label by itself, or for all of them together.
 
-`training.scores.fit_thresholds` takes each label by itself. But a window is exactly right only if no label is wrong, so
-what one threshold gains depends on the others: here they are moved in turn until none gains any more.
+A window is exactly right only if no label is wrong, so for the most of those what one threshold gains depends on the
+others: they are moved in turn until none gains any more.
 """
 
 from typing import Final
@@ -13,10 +13,49 @@ from scipy.special import expit, logit
 from training.scores import Probabilities, Thresholds, Truths
 
 GRID: Final = np.linspace(0.05, 0.95, 91)
+"""Thresholds that are tried."""
 ROUNDS: Final = 8
 RESAMPLES: Final = 40
-_TIE: Final = 1e-9
+_MISS_COST: Final = 0.5
+_TOLERANCE: Final = 1e-9
+"""How much less is still the best: sums of weights are rounded."""
 Floats = NDArray[np.float64]
+
+
+def fit_thresholds(
+    probabilities: Probabilities, truths: Truths, weights: Floats | None = None, grid: Floats = GRID
+) -> Thresholds:
+    """Per label, the best threshold on these windows; 0.5 for a label that never plays in them.
+
+    Best is the largest F-measure in which a label named wrongly counts twice as much as one missed (beta² = 1/2).
+
+    Args:
+        weights: how much each window counts, `[windows]`; all alike unless given.
+        grid: what is tried, ascending.
+    """
+    share = (np.ones(len(truths)) if weights is None else weights)[:, None]
+    best = np.full(truths.shape[1], 0.5)
+    for k in np.flatnonzero(truths.any(axis=0)):
+        active = probabilities[:, k, None] >= grid
+        truth = truths[:, k, None]
+        named = (share * active).sum(axis=0) + _MISS_COST * (share * truth).sum()
+        f_measure = (1 + _MISS_COST) * (share * (active & truth)).sum(axis=0) / named
+        best[k] = grid[_middle_of_longest_run(_best(f_measure))]
+    return best
+
+
+def most_right(probabilities: Probabilities, truths: Truths, weights: Floats, grid: Floats) -> Thresholds:
+    """Per label, the threshold by which the most windows are right about it; 0.5 for a label that never plays in them.
+
+    Args:
+        weights: how much each window counts, `[windows]`.
+        grid: what is tried, ascending.
+    """
+    best = np.full(truths.shape[1], 0.5)
+    for k in np.flatnonzero(truths.any(axis=0)):
+        right = weights @ ((probabilities[:, k, None] >= grid) == truths[:, k, None])
+        best[k] = grid[_middle_of_longest_run(_best(right))]
+    return best
 
 
 def kind_weights(kinds: NDArray[np.str_], others: str, false_alarm_cost: float) -> Floats:
@@ -41,7 +80,7 @@ def fit_evenly(probabilities: Probabilities, truths: Truths, asked: Truths, weig
         weights: how much each window counts, `[windows]`.
     """
     exact = _right(probabilities, truths, asked).all(axis=0)
-    return np.full(truths.shape[1], GRID[_middle_of_best(weights @ exact)])
+    return np.full(truths.shape[1], GRID[_middle(_best(weights @ exact))])
 
 
 def fit_jointly(
@@ -88,13 +127,26 @@ def _ascend(right: Truths, weights: Floats, start: Thresholds, moving: NDArray[n
         for k in moving:
             others = [right[j, :, at[j]] for j in range(len(at)) if j != k]
             gained = np.where(np.all(others, axis=0), weights, 0.0) @ right[k]
-            at[k] = _middle_of_best(gained)
+            at[k] = _middle(_best(gained))
         if (at == before).all():
             break
     return np.where(np.isin(np.arange(len(at)), moving), GRID[at], start)
 
 
-def _middle_of_best(gained: Floats) -> int:
-    """The middle one of the places that gain most."""
-    best = np.flatnonzero(gained >= gained.max() - _TIE)
-    return int(best[len(best) // 2])
+def _best(gained: Floats) -> NDArray[np.intp]:
+    """The places that gain most, ascending."""
+    return np.flatnonzero(gained >= gained.max() - _TOLERANCE)
+
+
+def _middle_of_longest_run(places: NDArray[np.intp]) -> int:
+    """The middle of the longest run of neighbours; what lies between two runs is not as good."""
+    runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
+    return _middle(max(runs, key=len))
+
+
+def _middle(places: NDArray[np.intp]) -> int:
+    """The middle one of the places, of whichever run.
+
+    Fitted to few windows, one threshold for all labels gets more of others exactly right by this than by the other.
+    """
+    return int(places[len(places) // 2])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from training.scores import fit_thresholds, most_right, score, single_label_active
+from training.scores import score, single_label_active
 
 LABELS = ("gac", "pia", "vio")
 
@@ -60,52 +60,3 @@ def test_figures_are_shares(probabilities: np.ndarray, truths: np.ndarray) -> No
     figures = [found.top1, found.labels_right, found.exact_match, found.macro_f1, found.false_alarm]
     assert all(figure is None or 0 <= figure <= 1 for figure in figures)
     assert found.exact_match <= found.labels_right + 1e-9
-
-
-@given(shares, answers)
-def test_no_threshold_of_the_grid_is_better_than_the_one_fitted(probabilities: np.ndarray, truths: np.ndarray) -> None:
-    fitted = fit_thresholds(probabilities, truths)
-    for k in range(3):
-        if truths[:, k].any():
-            best = max(f_measure(probabilities[:, k] >= t, truths[:, k]) for t in np.linspace(0.05, 0.95, 91))
-            assert f_measure(probabilities[:, k] >= fitted[k], truths[:, k]) == pytest.approx(best)
-        else:
-            assert fitted[k] == 0.5
-
-
-def f_measure(active: np.ndarray, truth: np.ndarray) -> float:
-    hits, wrong, missed = (active & truth).sum(), (active & ~truth).sum(), (~active & truth).sum()
-    return float(1.5 * hits / (1.5 * hits + wrong + 0.5 * missed))
-
-
-def test_a_threshold_lies_in_the_middle_of_the_best() -> None:
-    probabilities = np.array([[0.2], [0.3], [0.7], [0.9]], np.float32)
-    assert fit_thresholds(probabilities, np.array([[0], [0], [1], [1]], bool)) == pytest.approx(0.505, abs=0.01)
-
-
-def test_between_two_thresholds_that_are_best_is_none() -> None:
-    """One of two players found without a false alarm, or both with one: 3/4 either way, and less between."""
-    probabilities = np.array([[0.9], [0.7], [0.3]], np.float32)
-    truth = np.array([[1], [0], [1]], bool)
-    (threshold,) = fit_thresholds(probabilities, truth)
-    assert f_measure(probabilities[:, 0] >= threshold, truth[:, 0]) == pytest.approx(3 / 4)
-
-
-def test_windows_count_by_their_weights() -> None:
-    probabilities = np.array([[0.3], [0.6], [0.8]], np.float32)
-    truth = np.array([[True], [False], [True]])
-    low, high = (fit_thresholds(probabilities, truth, np.array(weights))[0] for weights in ([9, 1, 1], [1, 9, 1]))
-    assert low < 0.3
-    assert high > 0.6
-
-
-def test_the_most_right_counts_a_name_too_many_as_one_too_few() -> None:
-    """Above 0.3 one is missed, below two are named wrongly; for F-measures a wrong name costs twice a miss."""
-    probabilities = np.array([[0.3], [0.6], [0.5], [0.8]], np.float32)
-    truth = np.array([[True], [False], [False], [True]])
-    grid = np.linspace(0.05, 0.95, 91)
-    (threshold,) = most_right(probabilities, truth, np.ones(4), grid)
-    assert 0.6 < threshold <= 0.8
-    (threshold,) = most_right(probabilities, truth, np.array([3.0, 1.0, 1.0, 1.0]), grid)
-    assert threshold < 0.3
-    assert most_right(probabilities, np.zeros((4, 1), bool), np.ones(4), grid) == 0.5

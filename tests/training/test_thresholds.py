@@ -1,10 +1,62 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
-from training.scores import fit_thresholds
-from training.thresholds import fit_evenly, fit_jointly, kind_weights
+from training.thresholds import GRID, fit_evenly, fit_jointly, fit_thresholds, kind_weights, most_right
 
 ALL = np.ones(2, bool)
+shares = arrays.arrays(np.float32, (12, 3), elements=st.floats(0, 1, width=32))
+answers = arrays.arrays(np.bool_, (12, 3))
+
+
+@given(shares, answers)
+def test_no_threshold_of_the_grid_is_better_than_the_one_fitted(probabilities: np.ndarray, truths: np.ndarray) -> None:
+    fitted = fit_thresholds(probabilities, truths)
+    for k in range(3):
+        if truths[:, k].any():
+            best = max(f_measure(probabilities[:, k] >= t, truths[:, k]) for t in GRID)
+            assert f_measure(probabilities[:, k] >= fitted[k], truths[:, k]) == pytest.approx(best)
+        else:
+            assert fitted[k] == 0.5
+
+
+def f_measure(active: np.ndarray, truth: np.ndarray) -> float:
+    hits, wrong, missed = (active & truth).sum(), (active & ~truth).sum(), (~active & truth).sum()
+    return float(1.5 * hits / (1.5 * hits + wrong + 0.5 * missed))
+
+
+def test_a_threshold_lies_in_the_middle_of_the_best() -> None:
+    probabilities = np.array([[0.2], [0.3], [0.7], [0.9]], np.float32)
+    assert fit_thresholds(probabilities, np.array([[0], [0], [1], [1]], bool)) == pytest.approx(0.505, abs=0.01)
+
+
+def test_between_two_thresholds_that_are_best_is_none() -> None:
+    """One of two players found without a false alarm, or both with one: 3/4 either way, and less between."""
+    probabilities = np.array([[0.9], [0.7], [0.3]], np.float32)
+    truth = np.array([[1], [0], [1]], bool)
+    (threshold,) = fit_thresholds(probabilities, truth)
+    assert f_measure(probabilities[:, 0] >= threshold, truth[:, 0]) == pytest.approx(3 / 4)
+
+
+def test_windows_count_by_their_weights() -> None:
+    probabilities = np.array([[0.3], [0.6], [0.8]], np.float32)
+    truth = np.array([[True], [False], [True]])
+    low, high = (fit_thresholds(probabilities, truth, np.array(weights))[0] for weights in ([9, 1, 1], [1, 9, 1]))
+    assert low < 0.3
+    assert high > 0.6
+
+
+def test_the_most_right_counts_a_name_too_many_as_one_too_few() -> None:
+    """Above 0.3 one is missed, below two are named wrongly; for F-measures a wrong name costs twice a miss."""
+    probabilities = np.array([[0.3], [0.6], [0.5], [0.8]], np.float32)
+    truth = np.array([[True], [False], [False], [True]])
+    (threshold,) = most_right(probabilities, truth, np.ones(4), GRID)
+    assert 0.6 < threshold <= 0.8
+    (threshold,) = most_right(probabilities, truth, np.array([3.0, 1.0, 1.0, 1.0]), GRID)
+    assert threshold < 0.3
+    assert most_right(probabilities, np.zeros((4, 1), bool), np.ones(4), GRID) == 0.5
 
 
 def exact(probabilities: np.ndarray, truths: np.ndarray, thresholds: np.ndarray) -> float:
