@@ -11,10 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from training.bootstrap import FIGURES, Figures, Weights, draw, interval
+from training.bootstrap import draw, interval
 from training.exam import OTHERS
 from training.findings import Difference, Interval
 from training.judging import Marked
+from training.scores import FIGURES, Figures, Weights
 
 MAIN: Final = MappingProxyType(
     {

@@ -22,7 +22,7 @@ from training.findings import Excerpts
 from training.irmas import IRMAS_TEST_PART
 from training.judging import Marked, figures
 from training.library import Library
-from training.scores import Probabilities
+from training.scores import Probabilities, f1_by_label
 from training.sitting import Answers, Paper
 
 SET: Final = "excerpts"
@@ -53,7 +53,7 @@ def told(marked: Marked) -> Excerpts:
     """The protocol's figures; a label that no excerpt holds is in no mean."""
     own, tuned = figures(marked, LABELS)
     micro, macro = own.micro_f1, own.macro_f1
-    hits, named = (marked.active & marked.truths).sum(axis=0), marked.active.sum(axis=0) + marked.truths.sum(axis=0)
+    (each,) = f1_by_label(np.ones((1, own.windows)), marked.active, marked.truths)
     return Excerpts(
         excerpts=own.windows,
         micro_f1=micro or 0.0,
@@ -62,7 +62,7 @@ def told(marked: Marked) -> Excerpts:
         tuned_micro_f1=tuned.micro_f1 if tuned else None,
         tuned_macro_f1=tuned.macro_f1 if tuned else None,
         tuned_intervals={} if marked.tuned is None else _f1_only(marked, marked.tuned),
-        f1={label: float(2 * hits[k] / named[k]) for k, label in enumerate(LABELS) if marked.truths[:, k].any()},
+        f1={label: float(f1) for label, f1 in zip(LABELS, each, strict=True) if np.isfinite(f1)},
     )
 
 

@@ -1,9 +1,15 @@
-"""Figures of merit, all from probabilities `[windows, labels]` and truths of the same shape."""
+"""Figures of merit, all from probabilities `[windows, labels]` and truths of the same shape.
+
+Each is told of windows that count as often as their weights say, so that figures and their intervals
+(`training.bootstrap`) are of one kind.
+"""
+
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
 Probabilities = NDArray[np.float32]
 """`float32 [windows, labels]` in [0, 1]."""
@@ -11,6 +17,10 @@ Truths = NDArray[np.bool_]
 """`bool [windows, labels]`."""
 Thresholds = NDArray[np.float64]
 """`float64 [labels]`: at or above it a label is active."""
+Weights = NDArray[np.float64]
+"""`float64 [resamples, windows]`: how often each window counts."""
+Figures = NDArray[np.float64]
+"""`float64 [resamples]`; NaN where a resample holds nothing to tell it from."""
 
 
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,30 +48,22 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def score(probabilities: Probabilities, active: Truths, truths: Truths, labels: tuple[str, ...]) -> Scores:
-    """Judge probabilities, and which labels were named, by the truth."""
-    right = active == truths
-    played, occurs = truths.any(axis=1), truths.any(axis=0)
-    best = probabilities.argmax(axis=1)
+    """Judge probabilities, and which labels were named, by the truth; every window counts once."""
+    once = np.ones((1, len(truths)))
+    found = {name: float(figure(once, probabilities, active, truths)[0]) for name, figure in FIGURES.items()}
+    told = {name: None if np.isnan(value) else value for name, value in found.items()}
     return Scores(
         windows=len(truths),
-        top1=float(truths[played, best[played]].mean()) if played.any() else None,
-        labels_right=float(right.mean()),
-        label_accuracy=dict(zip(labels, map(float, right.mean(axis=0)), strict=True)),
-        exact_match=float(right.all(axis=1).mean()),
-        macro_f1=_mean(_f1(active[:, occurs], truths[:, occurs])),
-        mean_average_precision=_mean(
-            [average_precision_score(truths[:, k], probabilities[:, k]) for k in np.flatnonzero(occurs)]
-        ),
-        false_alarm=float(active[~played].any(axis=1).mean()) if not played.all() else None,
-        top_k_exact=float(top_k_exact(probabilities, truths)[played].mean()) if played.any() else None,
-        micro_f1=float(2 * (active & truths).sum() / (active.sum() + truths.sum())) if played.any() else None,
+        top1=told["top1"],
+        labels_right=found["labels_right"],
+        label_accuracy=dict(zip(labels, map(float, (active == truths).mean(axis=0)), strict=True)),
+        exact_match=found["exact_match"],
+        macro_f1=told["macro_f1"],
+        mean_average_precision=told["mean_average_precision"],
+        false_alarm=told["false_alarm"],
+        top_k_exact=told["top_k_exact"],
+        micro_f1=told["micro_f1"],
     )
-
-
-def top_k_exact(probabilities: Probabilities, truths: Truths) -> NDArray[np.bool_]:
-    """Whether the k most probable labels are exactly those that play, where k play: `bool [windows]`."""
-    rank = (-probabilities).argsort(axis=1, kind="stable").argsort(axis=1)
-    return np.asarray(((rank < truths.sum(axis=1, keepdims=True)) == truths).all(axis=1))
 
 
 def single_label_active(probabilities: Probabilities) -> Truths:
@@ -70,12 +72,95 @@ def single_label_active(probabilities: Probabilities) -> Truths:
     return np.asarray(np.arange(probabilities.shape[1]) == best)
 
 
-def _f1(active: Truths, truths: Truths) -> NDArray[np.float64]:
-    """F1 of each label; each occurs in the truths."""
-    hits = (active & truths).sum(axis=0)
-    return np.asarray(2 * hits / (active.sum(axis=0) + truths.sum(axis=0)), np.float64)
+def f1_by_label(weights: Weights, active: Truths, truths: Truths) -> NDArray[np.float64]:
+    """F1 of each label, `[resamples, labels]`; NaN where it does not occur."""
+    hits, named, played = _hits(weights, active, truths)
+    return np.where(played > 0, _share(2 * hits, named + played), np.nan)
 
 
-def _mean(values: object) -> float | None:
-    figures = np.asarray(values, dtype=np.float64)
-    return float(figures.mean()) if figures.size else None
+def _top1(weights: Weights, probabilities: Probabilities, _active: Truths, truths: Truths) -> Figures:
+    rows = np.arange(len(truths))
+    return _mean(weights, truths[rows, probabilities.argmax(axis=1)], _any(truths))
+
+
+def _top_k_exact(weights: Weights, probabilities: Probabilities, _active: Truths, truths: Truths) -> Figures:
+    rank = (-probabilities).argsort(axis=1, kind="stable").argsort(axis=1)
+    exact = ((rank < truths.sum(axis=1, keepdims=True)) == truths).all(axis=1)
+    return _mean(weights, exact, _any(truths))
+
+
+def _labels_right(weights: Weights, _probabilities: Probabilities, active: Truths, truths: Truths) -> Figures:
+    return _mean(weights, (active == truths).mean(axis=1))
+
+
+def _exact_match(weights: Weights, _probabilities: Probabilities, active: Truths, truths: Truths) -> Figures:
+    return _mean(weights, (active == truths).all(axis=1))
+
+
+def _micro_f1(weights: Weights, _probabilities: Probabilities, active: Truths, truths: Truths) -> Figures:
+    hits, named, played = (each.sum(axis=1) for each in _hits(weights, active, truths))
+    return np.where(played > 0, _share(2 * hits, named + played), np.nan)
+
+
+def _macro_f1(weights: Weights, _probabilities: Probabilities, active: Truths, truths: Truths) -> Figures:
+    return _mean_of_told(f1_by_label(weights, active, truths))
+
+
+def _mean_average_precision(weights: Weights, probabilities: Probabilities, _active: Truths, truths: Truths) -> Figures:
+    columns = [_average_precision(weights, probabilities[:, k], truths[:, k]) for k in range(truths.shape[1])]
+    return _mean_of_told(np.stack(columns, axis=1))
+
+
+def _average_precision(weights: Weights, probabilities: NDArray[np.float32], truth: NDArray[np.bool_]) -> Figures:
+    """Sum of precision times what recall gains, from the most probable down; equals are taken at once."""
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = weights[:, order]
+    steps = np.append(np.flatnonzero(np.diff(probabilities[order])), len(order) - 1)
+    hits = (ranked * truth[order]).cumsum(axis=1)[:, steps]
+    precision = np.nan_to_num(_share(hits, ranked.cumsum(axis=1)[:, steps]))
+    gains = np.diff(hits, axis=1, prepend=0)
+    return _share((precision * gains).sum(axis=1), hits[:, -1])
+
+
+def _false_alarm(weights: Weights, _probabilities: Probabilities, active: Truths, truths: Truths) -> Figures:
+    return _mean(weights, _any(active), ~_any(truths))
+
+
+def _any(marks: Truths) -> Truths:
+    """Windows in which any label is marked, `bool [windows]`."""
+    return np.asarray(marks.any(axis=1))
+
+
+def _hits(weights: Weights, active: Truths, truths: Truths) -> list[NDArray[np.float64]]:
+    """How often each label was named rightly, was named, and played: `[resamples, labels]` each."""
+    return [weights @ marks.astype(np.float64) for marks in (active & truths, active, truths)]
+
+
+def _mean(weights: Weights, values: NDArray[np.float64] | Truths, among: Truths | None = None) -> Figures:
+    """The weighted mean of a value of each window `[windows]`, of those `among` which it is asked."""
+    counted = weights if among is None else weights * among
+    return _share(counted @ values.astype(np.float64), counted.sum(axis=1))
+
+
+def _mean_of_told(each: NDArray[np.float64]) -> Figures:
+    """The mean over labels, `[resamples, labels]`, of those that occur."""
+    told = np.isfinite(each)
+    return _share(np.where(told, each, 0).sum(axis=1), told.sum(axis=1).astype(np.float64))
+
+
+def _share(parts: NDArray[np.float64], whole: NDArray[np.float64]) -> Figures:
+    told = whole > 0
+    return np.where(told, parts / np.where(told, whole, 1.0), np.nan)
+
+
+FIGURES: Final[dict[str, Callable[[Weights, Probabilities, Truths, Truths], Figures]]] = {
+    "top1": _top1,
+    "top_k_exact": _top_k_exact,
+    "labels_right": _labels_right,
+    "exact_match": _exact_match,
+    "micro_f1": _micro_f1,
+    "macro_f1": _macro_f1,
+    "mean_average_precision": _mean_average_precision,
+    "false_alarm": _false_alarm,
+}
+"""How each figure of `Scores` is told from weights, probabilities, what was named, and truths; by its name there."""

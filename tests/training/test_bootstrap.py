@@ -1,9 +1,7 @@
 import numpy as np
-import pytest
-from sklearn.metrics import average_precision_score
 
-from training.bootstrap import FIGURES, RESAMPLES, draw, interval, intervals, mean_average_precision
-from training.scores import score
+from training.bootstrap import RESAMPLES, draw, interval, intervals
+from training.scores import FIGURES
 
 LABELS = ("gac", "pia", "vio")
 
@@ -13,24 +11,6 @@ def made(windows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     truths = rng.random((windows, len(LABELS))) < 0.4
     return np.clip(0.4 * truths + rng.random(truths.shape), 0, 1).round(1).astype(np.float32), truths
-
-
-def test_windows_that_count_once_give_the_figures_themselves() -> None:
-    probabilities, truths = made(60)
-    scores = score(probabilities, probabilities >= 0.5, truths, LABELS)
-    once = np.ones((1, 60))
-    for name, figure in FIGURES.items():
-        assert figure(once, probabilities, probabilities >= 0.5, truths) == pytest.approx(getattr(scores, name)), name
-
-
-def test_average_precision_is_that_of_weighted_windows() -> None:
-    probabilities, truths = made(80)
-    weights = np.random.default_rng(1).integers(0, 4, size=(5, 80)).astype(np.float64)
-    wanted = [
-        np.mean([average_precision_score(truths[:, k], probabilities[:, k], sample_weight=row) for k in range(3)])
-        for row in weights
-    ]
-    np.testing.assert_allclose(mean_average_precision(weights, probabilities, truths), wanted)
 
 
 def test_groups_are_drawn_whole_and_a_mix_counts_by_all_of_its_groups() -> None:
