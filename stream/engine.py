@@ -78,16 +78,18 @@ class Engine:
     def run(self) -> Generator[Message]:
         """Every message, as it is published. Closing the generator ends the streams as `stop` does, undrained.
 
+        So does Ctrl-C, where it raises a KeyboardInterrupt.
+
         Raises:
-            WhoplaysError: the model fails; every `end` message has said so already.
+            WhoplaysError: the model fails; every `end` message has said so already, as of anything else that is raised.
         """
         try:
             yield from self._go_round()
-        except GeneratorExit:
+        except (GeneratorExit, KeyboardInterrupt):
             self._say_farewell("stopped", "")
             raise
-        except WhoplaysError as error:
-            yield from self._say_farewell("failed", str(error))
+        except Exception as error:
+            yield from self._say_farewell("failed", _in_one_line(error))
             raise
         finally:
             self._leave_all()
@@ -196,3 +198,7 @@ class Engine:
 
 def _model(stream: Stream) -> int:
     return id(stream.recognizer)
+
+
+def _in_one_line(error: Exception) -> str:
+    return str(error) if isinstance(error, WhoplaysError) else " ".join(repr(error).split())
