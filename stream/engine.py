@@ -43,12 +43,10 @@ class Engine:
 
     Args:
         publisher: where the messages go as well; whoever made it enters and leaves it.
-        lasting: go on without any stream, until `stop`.
     """
 
-    def __init__(self, publisher: Publisher | None = None, *, lasting: bool = False) -> None:
+    def __init__(self, publisher: Publisher | None = None) -> None:
         self._publisher: Final = publisher
-        self._lasting: Final = lasting
         self._bell: Final = threading.Event()
         self._streams: Final[dict[str, Stream]] = {}
         self._waiting: Final[list[Stream]] = []
@@ -119,9 +117,7 @@ class Engine:
 
     @property
     def _over(self) -> bool:
-        if self._current() or (not self._stopped and (self._waiting or self._asked)):
-            return False
-        return self._stopped or not self._lasting
+        return not self._current() and (self._stopped or not (self._waiting or self._asked))
 
     @property
     def _dropped(self) -> int:
