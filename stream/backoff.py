@@ -24,9 +24,9 @@ class Backoff:
         """Note that an attempt begins."""
         self._begun_s = time.monotonic()
 
-    def pause_s(self, *, anew: bool = False) -> float:
-        """How long to wait after the attempt; the shortest pause if they are to begin anew."""
-        if anew or time.monotonic() - self._begun_s > STEADY_S:
+    def pause_s(self) -> float:
+        """How long to wait after the attempt."""
+        if time.monotonic() - self._begun_s > STEADY_S:
             self._pause_s = FIRST_PAUSE_S
         pause_s = self._pause_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  no secret
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)

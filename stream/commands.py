@@ -14,8 +14,9 @@ from stream.file_source import Speed
 from stream.habits import WINDOW_S
 from stream.level import SILENCE_DBFS
 from stream.lines import note
-from stream.listen import open_engine, open_source
+from stream.listen import open_engine
 from stream.messages import End
+from stream.opening import open_source
 from stream.pcm_source import Encoding, PcmFormat
 from stream.publisher import Publisher
 from stream.security.keys import client_keys, server_keys

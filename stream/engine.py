@@ -43,12 +43,10 @@ class Engine:
 
     Args:
         publisher: where the messages go as well; whoever made it enters and leaves it.
-        lasting: go on without any stream, until `stop`.
     """
 
-    def __init__(self, publisher: Publisher | None = None, *, lasting: bool = False) -> None:
+    def __init__(self, publisher: Publisher | None = None) -> None:
         self._publisher: Final = publisher
-        self._lasting: Final = lasting
         self._bell: Final = threading.Event()
         self._streams: Final[dict[str, Stream]] = {}
         self._waiting: Final[list[Stream]] = []
@@ -78,16 +76,18 @@ class Engine:
     def run(self) -> Generator[Message]:
         """Every message, as it is published. Closing the generator ends the streams as `stop` does, undrained.
 
+        So does Ctrl-C, where it raises a KeyboardInterrupt.
+
         Raises:
-            WhoplaysError: the model fails; every `end` message has said so already.
+            WhoplaysError: the model fails; every `end` message has said so already, as of anything else that is raised.
         """
         try:
             yield from self._go_round()
-        except GeneratorExit:
+        except (GeneratorExit, KeyboardInterrupt):
             self._say_farewell("stopped", "")
             raise
-        except WhoplaysError as error:
-            yield from self._say_farewell("failed", str(error))
+        except Exception as error:
+            yield from self._say_farewell("failed", _in_one_line(error))
             raise
         finally:
             self._leave_all()
@@ -117,9 +117,7 @@ class Engine:
 
     @property
     def _over(self) -> bool:
-        if self._current() or (not self._stopped and (self._waiting or self._asked)):
-            return False
-        return self._stopped or not self._lasting
+        return not self._current() and (self._stopped or not (self._waiting or self._asked))
 
     @property
     def _dropped(self) -> int:
@@ -196,3 +194,7 @@ class Engine:
 
 def _model(stream: Stream) -> int:
     return id(stream.recognizer)
+
+
+def _in_one_line(error: Exception) -> str:
+    return str(error) if isinstance(error, WhoplaysError) else " ".join(repr(error).split())

@@ -61,16 +61,19 @@ class Hearing:
     def adopt(self, source: Source) -> None:
         """Take the source that will be heard; before its first block."""
         self.name, self.uri, self.live, self.outage = source.name, source.uri, source.live, source.outage
-        self.source = source
         exact = source.clock == "file" or not source.live
         self.clock = (ScheduleClock if exact else LiveClock)(SAMPLE_RATE_HZ)
         self.judge.clock_kind = source.clock
         self.newest_ns = time.monotonic_ns()
+        # Last: an open source of which nothing is newer would be taken for one that has long been silent.
+        self.source = source
 
     def write(self, block: Block) -> bool:
         """Take in a block; False once the hearing is closed."""
         start, samples = self.ring.written, block.audio.shape[1]
         if not self.began_ns and samples:
+            # Before: nobody has as much patience with a source once it has begun.
+            self.newest_ns = time.monotonic_ns()
             self.began_ns = block.heard_ns - samples * 1_000_000_000 // SAMPLE_RATE_HZ
         if block.lost:
             self.holes.add(start, start + samples, block.lost)

@@ -1,6 +1,7 @@
 """Messages as lines: for people when there is no terminal to draw on, and as JSON for programs."""
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -106,5 +107,6 @@ class PlainLines(_Lines):
 
 
 def note(text: str) -> None:
-    """Tell people something beside the results, on standard error."""
-    print(f"whoplays: {text}", file=sys.stderr)
+    """Tell people something beside the results, on standard error; where nobody can be told, all goes on."""
+    with suppress(OSError):
+        print(f"whoplays: {text}", file=sys.stderr)

@@ -4,19 +4,15 @@ from collections.abc import Generator
 from contextlib import nullcontext
 from pathlib import Path
 
-from stream.convert import WHOLE
 from stream.engine import Engine
 from stream.file_source import Speed
 from stream.habits import WINDOW_S, Habits, hop_samples
-from stream.intake import Intake
 from stream.level import SILENCE_DBFS
 from stream.messages import Message
-from stream.opening import Opening, again, once
-from stream.pcm_source import PcmFormat
+from stream.opening import Opening, once, open_source
 from stream.publisher import Publisher
 from stream.recognizer import Recognizer
 from stream.source import Source
-from stream.sources import from_uri, is_lasting
 
 
 def listen(
@@ -61,16 +57,6 @@ def listen(
         publisher=publisher,
     )
     return _run(engine, publisher)
-
-
-def open_source(uri: str, speed: Speed = "realtime", pcm: PcmFormat | None = None, intake: Intake = WHOLE) -> Opening:
-    """A source by its address, opened at once, so that what is wrong with it is known at once.
-
-    Raises:
-        SourceError: it cannot be listened to.
-    """
-    source = from_uri(uri, speed=speed, pcm=pcm, intake=intake)
-    return again(source, uri, intake) if is_lasting(uri) else once(source)
 
 
 def open_engine(

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from stream.convert import WHOLE
+from stream.file_source import Speed
 from stream.intake import Intake
+from stream.pcm_source import PcmFormat
 from stream.source import Source
 from stream.sources import from_uri, is_lasting
 from stream.uris import without_secrets
@@ -33,6 +36,16 @@ def again(source: Source, uri: str, intake: Intake) -> Opening:
     """A live source that is open already, and opened again by its address whenever it is lost."""
     first = [source]
     return Opening(source.name, source.uri, lambda: first.pop() if first else from_uri(uri, intake=intake), True, True)
+
+
+def open_source(uri: str, speed: Speed = "realtime", pcm: PcmFormat | None = None, intake: Intake = WHOLE) -> Opening:
+    """A source by its address, opened at once, so that what is wrong with it is known at once.
+
+    Raises:
+        SourceError: it cannot be listened to.
+    """
+    source = from_uri(uri, speed=speed, pcm=pcm, intake=intake)
+    return again(source, uri, intake) if is_lasting(uri) else once(source)
 
 
 def later(uri: str, intake: Intake) -> Opening:

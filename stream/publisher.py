@@ -4,7 +4,8 @@ import errno
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
 
@@ -57,9 +58,11 @@ class Publisher:
         self.dropped = 0
         """Messages given up because the queue was full."""
         self._keys: Final = keys
-        self._queue: Final = queue.Queue[Frames | None](QUEUE_MESSAGES)
+        self._queue: Final = queue.Queue[Frames](QUEUE_MESSAGES)
         self._joined: Final = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._leaving: Final = threading.Event()
+        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="whoplays-publisher")
+        self._publishing: Future[None] | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -70,19 +73,16 @@ class Publisher:
             _bind(socket, self.endpoint)
             self.endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT)
             # From here on all of it is the thread's.
-            self._thread = threading.Thread(target=self._run, args=(socket, stack.pop_all()), name="whoplays-publisher")
-        self._thread.start()
+            self._publishing = self._thread.submit(self._run, socket, stack.pop_all())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._thread is None:
-            return
-        with suppress(queue.Full):
-            # A thread that has failed takes nothing out any more.
-            self._queue.put(None, block=self._thread.is_alive())
-        self._thread.join()
+        self._leaving.set()
+        self._thread.shutdown()
+        if error is None:
+            self._check()
 
     @property
     def waiting(self) -> int:
@@ -90,16 +90,33 @@ class Publisher:
         return self._queue.qsize()
 
     def send(self, message: Message, *, wait: bool = False) -> None:
-        """Queue a message; when the queue is full, give it up and count it, or wait for room."""
-        topic = topic_of(message.stream, kind_of(message)).encode("ascii")
-        try:
-            self._queue.put((topic, encode(message)), block=wait)
-        except queue.Full:
-            self.dropped += 1
+        """Queue a message; when the queue is full, give it up and count it, or wait for room.
+
+        Whatever has ended the socket's thread is raised here, and on leaving.
+        """
+        frames = (topic_of(message.stream, kind_of(message)).encode("ascii"), encode(message))
+        while not self._queued(frames, wait=wait):
+            if not wait:
+                self.dropped += 1
+                return
 
     def wait_for_subscriber(self, timeout_s: float) -> bool:
         """Wait until somebody has subscribed; False if nobody did in time."""
         return self._joined.wait(timeout_s)
+
+    def _queued(self, frames: Frames, *, wait: bool) -> bool:
+        """Whether there was room, at once or after a while."""
+        self._check()
+        try:
+            self._queue.put(frames, block=wait, timeout=POLL_S)
+        except queue.Full:
+            return False
+        return True
+
+    def _check(self) -> None:
+        """Raise what has ended the thread."""
+        if self._publishing is not None and self._publishing.done():
+            self._publishing.result()
 
     def _socket(self, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
         socket = context.socket(zmq.XPUB)
@@ -116,13 +133,17 @@ class Publisher:
                 socket.send_multipart(frames)
 
     def _next(self, socket: zmq.Socket[bytes]) -> Frames | None:
+        """The next message; None when all are sent and nobody will give another."""
         while True:
+            # Asked first: what was queued before it was set is there to be had.
+            last = self._leaving.is_set()
             self._note_subscribers(socket)
             self.handshakes.note()
             try:
-                return self._queue.get(timeout=POLL_S)
+                return self._queue.get(timeout=0.0 if last else POLL_S)
             except queue.Empty:
-                continue
+                if last:
+                    return None
 
     def _note_subscribers(self, socket: zmq.Socket[bytes]) -> None:
         while socket.poll(0):

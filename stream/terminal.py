@@ -3,29 +3,50 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from types import FrameType
 
 
 @contextmanager
 def stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM call `stop`; a second Ctrl-C interrupts at once.
+    """Let Ctrl-C and SIGTERM call `stop`, in a thread of its own; a second Ctrl-C interrupts at once."""
+    with beside(stop, "whoplays-stop") as ask:
 
-    Args:
-        stop: sets a flag; it is called from a signal handler.
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            ask()
+
+        before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def beside(act: Callable[[], None], name: str) -> Iterator[Callable[[], None]]:
+    """Something that a signal handler may call to have `act` called, in a thread of that name.
+
+    A handler itself may take no lock: the code that it has interrupted may hold it, and goes on only after it.
     """
+    # Unlike an event, this queue may be put into by a handler that interrupts the same.
+    asked: SimpleQueue[bool] = SimpleQueue()
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop()
+    def work() -> None:
+        while asked.get():
+            act()
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    thread = threading.Thread(target=work, name=name)
+    thread.start()
     try:
-        yield
+        yield lambda: asked.put(True)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        asked.put(False)
+        thread.join()
 
 
 @contextmanager

@@ -54,8 +54,6 @@ class Keeper:
         check_limits(max_age_days, max_bytes)
         self.dropped = 0
         """Messages that were given up."""
-        self.failures = 0
-        """Times that writing failed."""
         self._path: Final = path
         self._keep_windows: Final = keep_windows
         self._limits: Final = (max_age_days, max_bytes)
@@ -133,7 +131,6 @@ class Keeper:
         try:
             action()
         except sqlite3.Error as error:
-            self.failures += 1
             if what not in self._troubles:
                 self._troubles.add(what)
                 self._tell(f"cannot {what} the history in {self._path}: {error}; it is tried again")

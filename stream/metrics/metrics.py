@@ -19,12 +19,12 @@ class Metrics:
         probes: where to ask for what no message says.
     """
 
-    def __init__(self, probes: Probes | None = None) -> None:
+    def __init__(self, probes: Probes) -> None:
         self.registry: Final = CollectorRegistry()
         """All metrics, with those of the process, such as its memory and open files."""
         self._families: Final = make_families(self.registry)
         self._streams: Final[dict[str, _Followed]] = {}
-        self.registry.register(ProbeCollector(probes or Probes()))
+        self.registry.register(ProbeCollector(probes))
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 

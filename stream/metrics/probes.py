@@ -8,24 +8,16 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 
-def _none() -> int:
-    return 0
-
-
-def _no_handshakes() -> tuple[int, int]:
-    return (0, 0)
-
-
 class Probes(NamedTuple):
     """Where to ask; each is called from a thread of the metrics server, at every scrape."""
 
-    queue_depth: Callable[[], int] = _none
+    queue_depth: Callable[[], int]
     """Messages that wait to be published."""
-    dropped_messages: Callable[[], int] = _none
+    dropped_messages: Callable[[], int]
     """Messages given up by the publisher."""
-    handshakes: Callable[[], tuple[int, int]] = _no_handshakes
+    handshakes: Callable[[], tuple[int, int]]
     """Subscribers admitted, and refused."""
-    history_dropped: Callable[[], int] = _none
+    history_dropped: Callable[[], int]
     """Messages given up by the history."""
 
 

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from models.signal import SAMPLE_RATE_HZ
 from stream.intake import Intake, read_channels
 from stream.lines import note
+from stream.opening import open_source
 from stream.remote.lasting import Lasting
 from stream.remote.packer import Packer
 from stream.remote.packet import WireFormat
@@ -46,7 +47,8 @@ def send(
         gain_db: How much louder to send it.
     """
     own = client_keys(keys, server_key)
-    lasting = Lasting(source, Intake(channels=read_channels(channels) if channels else (), gain_db=gain_db))
+    intake = Intake(channels=read_channels(channels) if channels else (), gain_db=gain_db)
+    lasting = Lasting(open_source(source, intake=intake))
     sender = Sender(endpoint, keys=own, on_link=note)
 
     def stop() -> None:
@@ -55,7 +57,7 @@ def send(
 
     with stopping(stop), sender:
         lasting.play(lambda heard: _send(heard, sender, encoding))
-    note(f"{_report(lasting.source, sender)}; ended")
+    note(f"{_report(lasting.name, sender)}; ended")
 
 
 def _send(source: Source, sender: Sender, encoding: WireFormat) -> None:
@@ -81,9 +83,9 @@ def _send_session(source: Source, sender: Sender, packer: Packer) -> None:
             sender.send(outgoing, wait=not source.live)
         if time.monotonic() >= report_s:
             report_s += REPORT_S
-            note(_report(source, sender))
+            note(_report(source.name, sender))
 
 
-def _report(source: Source, sender: Sender) -> str:
+def _report(name: str, sender: Sender) -> str:
     sent_s, dropped_s = (samples / SAMPLE_RATE_HZ for samples in (sender.sent_samples, sender.dropped_samples))
-    return f"{source.name}: {sent_s:.1f} s sent, {dropped_s:.1f} s given up"
+    return f"{name}: {sent_s:.1f} s sent, {dropped_s:.1f} s given up"

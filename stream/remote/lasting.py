@@ -6,34 +6,34 @@ from typing import Final
 
 from models.errors import SourceError
 from stream.backoff import Backoff
-from stream.intake import Intake
 from stream.lines import note
+from stream.opening import Opening
 from stream.source import Source
-from stream.sources import from_uri, is_lasting
 
 
 class Lasting:
     """Opens a source, and a live one again whenever it is lost.
 
     Args:
-        uri: its address.
-        intake: which channels are taken, and how loud.
-
-    Raises:
-        SourceError: it cannot be listened to.
+        opening: how it is opened.
     """
 
-    def __init__(self, uri: str, intake: Intake) -> None:
-        self.source = from_uri(uri, intake=intake)
-        """As it was opened last."""
-        self._open: Final[Callable[[], Source]] = lambda: from_uri(uri, intake=intake)
-        self._lasting: Final = is_lasting(uri)
+    def __init__(self, opening: Opening) -> None:
+        self._opening: Final = opening
+        self._source: Source | None = None
         self._stopped: Final = threading.Event()
 
+    @property
+    def name(self) -> str:
+        """What people call the source, as it was opened last."""
+        return self._source.name if self._source else self._opening.name
+
     def stop(self) -> None:
-        """Make `play` end soon."""
+        """Make `play` end soon; from any thread, but from no signal handler, for it takes locks."""
         self._stopped.set()
-        self.source.stop()
+        source = self._source
+        if source is not None:
+            source.stop()
 
     def play(self, send: Callable[[Source], None]) -> None:
         """Send the source until it ends, or for as long as nobody stops it.
@@ -44,18 +44,25 @@ class Lasting:
         Raises:
             SourceError: one that is not opened again failed.
         """
-        backoff, opened = Backoff(), True
+        backoff = Backoff()
         while not self._stopped.is_set():
             backoff.begin()
             try:
-                if not opened:
-                    self.source = self._open()
-                send(self.source)
+                self._attempt(send)
             except SourceError as error:
-                if not self._lasting:
+                if not self._opening.lasting:
                     raise
-                opened = False
                 note(f"{error}; trying again")
                 self._stopped.wait(backoff.pause_s())
             else:
                 return
+
+    def _attempt(self, send: Callable[[Source], None]) -> None:
+        source = self._source = self._opening.open()
+        try:
+            # A stop that came while it was opened has not reached it.
+            if not self._stopped.is_set():
+                send(source)
+        finally:
+            # Its port or device is needed when it is opened again.
+            source.stop()

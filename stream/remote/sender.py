@@ -1,8 +1,8 @@
 """The connecting socket from which a source is sent."""
 
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
@@ -56,7 +56,8 @@ class Sender:
         self._handshakes: Final = Handshakes()
         self._outbox: Final = Outbox()
         self._leave_s = float("inf")
-        self._thread: threading.Thread | None = None
+        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="whoplays-sender")
+        self._sending: Future[None] | None = None
 
     @property
     def dropped_samples(self) -> int:
@@ -64,8 +65,12 @@ class Sender:
         return self._outbox.dropped_samples
 
     def send(self, outgoing: Outgoing, *, wait: bool) -> None:
-        """Queue a message; when the queue is full, give up the oldest, or wait for room."""
+        """Queue a message; when the queue is full, give up the oldest, or wait for room.
+
+        Whatever has ended the socket's thread is raised here, and on leaving.
+        """
         self._outbox.put(outgoing, wait=wait)
+        self._check()
 
     def stop(self) -> None:
         """Let nobody wait for room any more; may be called from any thread or signal handler."""
@@ -77,8 +82,7 @@ class Sender:
             socket = stack.enter_context(context.socket(zmq.PUSH))
             stack.enter_context(self._handshakes.watching(socket))
             self._connect(socket)
-            self._thread = threading.Thread(target=self._run, args=(socket, stack.pop_all()), name="whoplays-sender")
-        self._thread.start()
+            self._sending = self._thread.submit(self._run, socket, stack.pop_all())
         return self
 
     def __exit__(
@@ -86,8 +90,14 @@ class Sender:
     ) -> None:
         self._leave_s = time.monotonic() + LINGER_S
         self._outbox.close()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.shutdown()
+        if error is None:
+            self._check()
+
+    def _check(self) -> None:
+        """Raise what has ended the thread."""
+        if self._sending is not None and self._sending.done():
+            self._sending.result()
 
     def _connect(self, socket: zmq.Socket[bytes]) -> None:
         be_heard_of(socket)
@@ -104,13 +114,20 @@ class Sender:
             raise EndpointError(f"cannot connect to {self.endpoint}: {error.strerror}") from error
 
     def _run(self, socket: zmq.Socket[bytes], owned: ExitStack) -> None:
+        try:
+            with owned:
+                self._send_all(socket)
+        finally:
+            # Whoever waits for room would do so for ever.
+            self._outbox.hurry()
+
+    def _send_all(self, socket: zmq.Socket[bytes]) -> None:
         persistence = Persistence(socket, self.endpoint, self._handshakes)
-        with owned:
-            while not self._outbox.finished and time.monotonic() < self._leave_s:
-                persistence.note()
-                self._tell()
-                if socket.poll(round(POLL_S * 1000), zmq.POLLOUT):
-                    self._send_next(socket)
+        while not self._outbox.finished and time.monotonic() < self._leave_s:
+            persistence.note()
+            self._tell()
+            if socket.poll(round(POLL_S * 1000), zmq.POLLOUT):
+                self._send_next(socket)
 
     def _send_next(self, socket: zmq.Socket[bytes]) -> None:
         outgoing = self._outbox.take(POLL_S)

@@ -1,13 +1,10 @@
 """The daemon: engine, publisher, history and metrics under one configuration, until it is told to end."""
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from queue import SimpleQueue
-from types import FrameType
 from typing import Final
 
 import msgspec
@@ -27,7 +24,7 @@ from stream.serve.flow import Flow
 from stream.serve.logbook import Logbook
 from stream.serve.notify import Notifier
 from stream.serve.roster import Roster
-from stream.terminal import stopping
+from stream.terminal import beside, stopping
 
 Follow = Callable[[Message], None]
 
@@ -98,25 +95,12 @@ class Daemon:
     @contextmanager
     def _reloading(self) -> Iterator[None]:
         """Read the configuration again at SIGHUP, in a thread of its own: loading a model delays no window."""
-        # Unlike an event, this queue may be put into by a handler that interrupts the same.
-        asked: SimpleQueue[bool] = SimpleQueue()
-
-        def on_signal(_number: int, _frame: FrameType | None) -> None:
-            asked.put(True)
-
-        def work() -> None:
-            while asked.get():
-                self._reload()
-
-        before = signal.signal(signal.SIGHUP, on_signal)
-        thread = threading.Thread(target=work, name="whoplays-reload")
-        thread.start()
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGHUP, before)
-            asked.put(False)
-            thread.join()
+        with beside(self._reload, "whoplays-reload") as ask:
+            before = signal.signal(signal.SIGHUP, lambda _number, _frame: ask())
+            try:
+                yield
+            finally:
+                signal.signal(signal.SIGHUP, before)
 
     def _reload(self) -> None:
         try:

@@ -21,4 +21,3 @@ def test_they_begin_anew_after_an_attempt_that_lasted(monkeypatch: pytest.Monkey
     backoff.begin()
     now_s = 20.0
     assert backoff.pause_s() < 2 * FIRST_PAUSE_S
-    assert backoff.pause_s(anew=True) < 2 * FIRST_PAUSE_S

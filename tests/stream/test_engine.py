@@ -2,7 +2,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import numpy as np
 import pytest
@@ -11,9 +11,12 @@ from models.errors import SourceError
 from models.signal import WINDOW_SAMPLES
 from stream.engine import Engine
 from stream.file_source import FileSource
+from stream.habits import Habits
 from stream.hearing import Hearing
 from stream.messages import KINDS, End, Event, Gap, Message, Status, Window, kind_of
-from stream.recognizer import Recognizer
+from stream.opening import once
+from stream.publisher import Publisher
+from stream.recognizer import Recognizer, Windows
 from stream.ring import Audio
 from stream.source import Block, Cause, ClockKind
 from tests.stream.listening import engine_for, heard
@@ -179,6 +182,43 @@ def test_a_failing_source_ends_with_a_word_and_raises(recognizer: Recognizer) ->
     end = of_kind(messages, End)[0]
     assert (end.reason, end.detail, end.final) == ("failed", "the cable was pulled", 4 * SECOND)
     assert len(of_kind(messages, Window)) == 1
+
+
+class Kept(Publisher):
+    """Keeps what is published."""
+
+    def __init__(self) -> None:
+        super().__init__("tcp://127.0.0.1:*")
+        self.messages: list[Message] = []
+
+    def send(self, message: Message, *, wait: bool = False) -> None:
+        super().send(message, wait=wait)
+        self.messages.append(message)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "detail"),
+    [
+        (KeyboardInterrupt(), "stopped", ""),
+        (SourceError("it is of no use"), "failed", "it is of no use"),
+        (ZeroDivisionError("a mistake"), "failed", "ZeroDivisionError('a mistake')"),
+    ],
+)
+def test_whatever_ends_it_an_end_is_published_first(
+    model: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, reason: str, detail: str
+) -> None:
+    def recognize(windows: Windows) -> NoReturn:
+        raise error
+
+    recognizer, publisher = Recognizer.load(model, "cpu"), Kept()
+    monkeypatch.setattr(recognizer, "recognize", recognize)
+    engine = Engine(publisher)
+    engine.add(once(FakeSource([noise(4.0)], endless=True)), recognizer, Habits())
+    with pytest.raises(type(error)):
+        list(engine.run())
+    (end,) = of_kind(publisher.messages, End)
+    assert publisher.messages[-1] is end
+    assert (end.reason, end.detail) == (reason, detail)
 
 
 def test_audio_that_fills_no_window_is_an_error(recognizer: Recognizer) -> None:

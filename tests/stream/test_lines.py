@@ -8,7 +8,7 @@ from rich.console import Console
 
 from stream.display import Display
 from stream.file_source import FileSource
-from stream.lines import JsonLines, PlainLines
+from stream.lines import JsonLines, PlainLines, note
 from stream.live_view import LiveView
 from stream.messages import Message, decode
 from stream.recognizer import Recognizer
@@ -34,6 +34,13 @@ def test_json_goes_to_standard_output_and_notices_to_people(
     captured = capsys.readouterr()
     assert [decode(line.encode()) for line in captured.out.splitlines()] == messages
     assert captured.err == "whoplays: lost 3 messages of hall\n"
+
+
+def test_what_cannot_be_noted_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk, or a reader that left."""
+    with io.TextIOWrapper(io.FileIO("/dev/full", "w"), write_through=True) as full:
+        monkeypatch.setattr("sys.stderr", full)
+        note("nobody hears of this")
 
 
 def test_lines_tell_the_story(messages: list[Message], capsys: pytest.CaptureFixture[str]) -> None:

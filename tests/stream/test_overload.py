@@ -29,7 +29,7 @@ def slow(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> Recognizer:
 
 
 def listen(slow: Recognizer, seconds: float) -> list[Message]:
-    engine = Engine(lasting=True)
+    engine = Engine()
     for name in ("hall", "stage"):
         engine.add(opening([live(60.0)]), slow, Habits(stream=name, hop_samples=SECOND, max_lag_s=LAG_S))
     messages: list[Message] = []

@@ -32,7 +32,7 @@ def listen_until(
     enough: Callable[[list[Message]], bool], opened: Opening, recognizer: Recognizer, hop_s: float = 1.0
 ) -> list[Message]:
     """Everything said until there is enough of it, and the farewell."""
-    engine = Engine(lasting=True)
+    engine = Engine()
     engine.add(opened, recognizer, Habits(hop_samples=round(hop_s * SECOND)))
     messages: list[Message] = []
     deadline_s = time.monotonic() + PATIENCE_S
@@ -166,7 +166,7 @@ def test_a_device_that_is_not_there_yet_is_waited_for(recognizer: Recognizer) ->
 
 
 def test_nothing_is_left_running(recognizer: Recognizer) -> None:
-    engine = Engine(lasting=True)
+    engine = Engine()
     engine.add(opening([nothing]), recognizer, Habits())
     run = engine.run()
     next(run)
@@ -179,7 +179,7 @@ def test_what_nobody_has_foreseen_is_told_and_costs_no_other_stream_anything(rec
         yield from ()
         raise ZeroDivisionError("a mistake in the source")
 
-    engine = Engine(lasting=True)
+    engine = Engine()
     engine.add(opening([broken]), recognizer, Habits(stream="broken"))
     engine.add(opening([sound(6.0)]), recognizer, Habits(stream="hall"))
     messages: list[Message] = []
@@ -212,7 +212,7 @@ def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[MadeSource], It
 def test_a_source_that_hangs_keeps_nobody_from_ending(
     recognizer: Recognizer, hangs: Callable[[MadeSource], Iterator[Block]]
 ) -> None:
-    engine = Engine(lasting=True)
+    engine = Engine()
     engine.add(opening([hangs]), recognizer, Habits())
     messages: list[Message] = []
     for message in engine.run():
@@ -235,7 +235,7 @@ def test_a_stop_is_no_outage(recognizer: Recognizer) -> None:
 
 
 def test_a_stream_takes_the_place_of_another_when_that_has_left(recognizer: Recognizer) -> None:
-    engine = Engine(lasting=True)
+    engine = Engine()
     engine.add(opening([sound(30.0)]), recognizer, Habits(stream="old"))
     messages: list[Message] = []
     for message in engine.run():
@@ -252,7 +252,7 @@ def test_a_stream_takes_the_place_of_another_when_that_has_left(recognizer: Reco
 def test_a_source_that_hangs_keeps_nobody_from_taking_its_place(
     recognizer: Recognizer, hangs: Callable[[MadeSource], Iterator[Block]]
 ) -> None:
-    engine = Engine(lasting=True)
+    engine = Engine()
     engine.add(opening([hangs]), recognizer, Habits(stream="old"))
     messages: list[Message] = []
     for message in engine.run():

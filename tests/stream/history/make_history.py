@@ -164,6 +164,21 @@ def keep_all(path: Path, messages: list[Message], *, keep_windows: bool = True) 
             keeper.keep(message)
 
 
+def failures_of(keeper: Keeper) -> list[str]:
+    """What fails from now on, each time; the keeper itself tells of it once."""
+    failures: list[str] = []
+    attempt = keeper._attempt
+
+    def attempt_and_note(what: str, action: Callable[[], None]) -> bool:
+        succeeded = attempt(what, action)
+        if not succeeded:
+            failures.append(what)
+        return succeeded
+
+    keeper._attempt = attempt_and_note  # type: ignore[method-assign]
+    return failures
+
+
 def wait_for(what: Callable[[], bool], deadline_s: float = 20) -> None:
     """Wait until something is so."""
     until_s = time.monotonic() + deadline_s

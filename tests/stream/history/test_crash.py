@@ -16,7 +16,7 @@ from stream.history.database import open_to_read, open_to_write
 from stream.history.keeper import Keeper
 from stream.history.reader import Query, appearances
 from stream.history.scribe import Scribe
-from tests.stream.history.make_history import make_event, make_window
+from tests.stream.history.make_history import failures_of, make_event, make_window
 
 LOST_S = 2.0
 """One second, and one more for a machine with much else to do."""
@@ -38,13 +38,14 @@ DISK_FULL = """
 import resource, sys, time
 from pathlib import Path
 from stream.history.keeper import Keeper
-from tests.stream.history.make_history import make_window, wait_for
+from tests.stream.history.make_history import failures_of, make_window, wait_for
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
 with Keeper(Path(sys.argv[1]), keep_windows=True, max_age_days=None, max_bytes=None, tell=print) as keeper:
+    failures = failures_of(keeper)
     for number in range(9_000):
         keeper.keep(make_window(number))
-    wait_for(lambda: keeper.failures > 1)
+    wait_for(lambda: len(failures) > 1)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 print(keeper.dropped)
 """
@@ -124,10 +125,11 @@ def test_a_database_that_is_damaged_meanwhile_stops_nobody(tmp_path: Path, monke
     monkeypatch.setattr("stream.history.keeper.RETRY_S", 0.05)
     path, told = tmp_path / "history.db", list[str]()
     with Keeper(path, keep_windows=True, max_age_days=None, max_bytes=None, tell=told.append) as keeper:
+        failures = failures_of(keeper)
         with closing(sqlite3.connect(path)) as other:
             other.execute("DROP TABLE windows")
         deadline_s = time.monotonic() + 20
-        while keeper.failures < 3:
+        while len(failures) < 3:
             keeper.keep(make_window(0))
             assert time.monotonic() < deadline_s
             time.sleep(0.01)

@@ -9,7 +9,15 @@ from models.errors import DataError, OptionError
 from stream.history.database import open_to_read
 from stream.history.keeper import Keeper
 from stream.history.reader import Query, appearances
-from tests.stream.history.make_history import keep_all, keeping, make_concert, make_status, make_window, wait_for
+from tests.stream.history.make_history import (
+    failures_of,
+    keep_all,
+    keeping,
+    make_concert,
+    make_status,
+    make_window,
+    wait_for,
+)
 
 
 def count(path: Path, table: str = "windows") -> int:
@@ -35,13 +43,14 @@ def test_what_is_kept_is_soon_there_and_can_be_read_meanwhile(tmp_path: Path) ->
     path = tmp_path / "history.db"
     seen = []
     with keeping(path) as keeper:
+        failures = failures_of(keeper)
         for number in range(40):
             keeper.keep(make_window(number))
             seen.append(count(path))
             appearances(path, Query())
             time.sleep(0.05)
         wait_for(lambda: count(path) == 40)
-        assert (keeper.dropped, keeper.failures) == (0, 0)
+        assert (keeper.dropped, failures) == (0, [])
     assert seen == sorted(seen)
     assert seen[-1] > 0
 
@@ -63,10 +72,11 @@ def test_a_locked_database_delays_nobody_and_is_tried_again(tmp_path: Path, monk
     monkeypatch.setattr("stream.history.database.BUSY_S", 0.05)
     path, sent, told = tmp_path / "history.db", 5_000, list[str]()
     with Keeper(path, keep_windows=True, max_age_days=None, max_bytes=None, tell=told.append) as keeper:
+        failures = failures_of(keeper)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             keeper.keep(make_window(0))
-            wait_for(lambda: keeper.failures > 2)
+            wait_for(lambda: len(failures) > 2)
             longest_s = 0.0
             for number in range(1, sent):
                 before_s = time.monotonic()

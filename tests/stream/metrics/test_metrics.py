@@ -15,6 +15,7 @@ from stream.metrics.metrics import Metrics
 from stream.metrics.probes import Probes
 from stream.source import Cause
 from tests.stream.history.make_history import make_concert, make_end, make_event, make_status, make_window
+from tests.stream.metrics.make_metrics import make_metrics
 
 Labels = dict[str, str]
 
@@ -40,7 +41,7 @@ def make_gap(seconds: int, cause: Cause = "network", *, session: str = "one") ->
 
 
 def test_a_concert_is_counted() -> None:
-    metrics = Metrics()
+    metrics = make_metrics()
     for message in make_concert():
         metrics.follow(message)
     metrics.follow(make_status(4, lost_samples=SAMPLE_RATE_HZ, dropped_windows=2, drift_ppm=12.5))
@@ -59,7 +60,7 @@ def test_a_concert_is_counted() -> None:
 
 
 def test_inference_and_the_whole_way_are_histograms_the_latter_in_hops() -> None:
-    metrics = Metrics()
+    metrics = make_metrics()
     metrics.follow(make_status())
     for number in range(3):
         metrics.follow(make_window(number))
@@ -74,7 +75,7 @@ def test_inference_and_the_whole_way_are_histograms_the_latter_in_hops() -> None
 
 @pytest.mark.parametrize("state", get_args(State))
 def test_the_state_is_one_of_all(state: State) -> None:
-    metrics = Metrics()
+    metrics = make_metrics()
     metrics.follow(make_status(state=state))
     found = scrape(metrics)["whoplays_source_state"]
     assert {labels["whoplays_source_state"]: number for labels, number in found} == {
@@ -83,7 +84,7 @@ def test_the_state_is_one_of_all(state: State) -> None:
 
 
 def test_drift_that_is_not_known_is_not_a_number() -> None:
-    metrics = Metrics()
+    metrics = make_metrics()
     metrics.follow(make_status(drift_ppm=3.0))
     metrics.follow(make_status())
     assert math.isnan(value(metrics, "clock_drift_ppm", stream="hall"))
@@ -92,7 +93,7 @@ def test_drift_that_is_not_known_is_not_a_number() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.integers(0, 400_000)), max_size=8))
 @settings(max_examples=30, deadline=None)
 def test_counts_never_fall_and_go_on_from_session_to_session(told: list[tuple[str, int, int]]) -> None:
-    metrics, before, restarts, last = Metrics(), 0.0, -1, ""
+    metrics, before, restarts, last = make_metrics(), 0.0, -1, ""
     for session, windows, lost in told:
         metrics.follow(make_status(windows, session=session, lost_samples=min(lost, windows * WINDOW_SAMPLES)))
         restarts, last = restarts + (session != last), session
@@ -103,7 +104,7 @@ def test_counts_never_fall_and_go_on_from_session_to_session(told: list[tuple[st
 
 
 def test_a_new_session_adds_to_the_counts() -> None:
-    metrics = Metrics()
+    metrics = make_metrics()
     for session in ("one", "two", "three"):
         for windows in range(5):
             metrics.follow(make_status(windows, session=session))
@@ -112,7 +113,7 @@ def test_a_new_session_adds_to_the_counts() -> None:
 
 
 def test_a_stream_that_is_forgotten_vanishes_and_others_stay() -> None:
-    metrics = Metrics()
+    metrics = make_metrics()
     for stream in ("hall", "foyer"):
         metrics.follow(make_status(stream=stream))
         metrics.follow(make_window(0, stream=stream))
@@ -124,7 +125,7 @@ def test_a_stream_that_is_forgotten_vanishes_and_others_stay() -> None:
 
 
 def test_labels_are_bounded_whatever_the_messages_say() -> None:
-    metrics = Metrics()
+    metrics = make_metrics()
     metrics.follow(make_status())
     sizes = {name: len(samples) for name, samples in scrape(metrics).items() if name.startswith("whoplays_")}
     for number in range(300):
@@ -161,7 +162,7 @@ def test_what_others_count_is_asked_for_at_every_scrape() -> None:
 
 
 def test_memory_and_open_files_are_told() -> None:
-    found = scrape(Metrics())
+    found = scrape(make_metrics())
     ((_, memory_bytes),) = found["process_resident_memory_bytes"]
     ((_, files),) = found["process_open_fds"]
     assert memory_bytes > 1e6

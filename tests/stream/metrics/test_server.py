@@ -13,9 +13,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
 from models.errors import EndpointError
-from stream.metrics.metrics import Metrics
 from stream.metrics.server import MOST_CLIENTS, MetricsServer
 from tests.stream.history.make_history import make_concert, wait_for
+from tests.stream.metrics.make_metrics import make_metrics
 
 ANSWER_S = 20
 
@@ -24,7 +24,7 @@ ANSWER_S = 20
 def serving(
     ready: Callable[[], str | None] = lambda: None, healthy: Callable[[], str | None] = lambda: None
 ) -> Iterator[str]:
-    metrics = Metrics()
+    metrics = make_metrics()
     for message in make_concert():
         metrics.follow(message)
     with MetricsServer("127.0.0.1:0", metrics, ready, healthy) as server:
@@ -170,14 +170,14 @@ def test_an_error_of_ours_is_not_hidden(capfd: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize("address", ["0.0.0.0:9464", "[::]:9464", "192.0.2.1:80"])
 def test_the_open_network_is_refused_unless_insisted_on(address: str) -> None:
     with pytest.raises(EndpointError, match="open to the network"):
-        MetricsServer(address, Metrics(), lambda: None, lambda: None)
-    MetricsServer(address, Metrics(), lambda: None, lambda: None, insecure=True)
+        MetricsServer(address, make_metrics(), lambda: None, lambda: None)
+    MetricsServer(address, make_metrics(), lambda: None, lambda: None, insecure=True)
 
 
 @pytest.mark.parametrize("address", ["", "9464", "127.0.0.1", "127.0.0.1:65536", "1.2.3:80", "example.org:80", "[x]:1"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(EndpointError, match="is no address to serve metrics on"):
-        MetricsServer(address, Metrics(), lambda: None, lambda: None, insecure=True)
+        MetricsServer(address, make_metrics(), lambda: None, lambda: None, insecure=True)
 
 
 def test_an_address_in_use_is_refused_in_one_line() -> None:
@@ -186,7 +186,7 @@ def test_an_address_in_use_is_refused_in_one_line() -> None:
         pytest.raises(
             EndpointError, match=rf"^cannot serve metrics on {address}: Address already in use; give another"
         ),
-        MetricsServer(address, Metrics(), lambda: None, lambda: None),
+        MetricsServer(address, make_metrics(), lambda: None, lambda: None),
     ):
         pass
 
@@ -194,7 +194,7 @@ def test_an_address_in_use_is_refused_in_one_line() -> None:
 def test_ipv6_and_localhost() -> None:
     for address in ("[::1]:0", "localhost:0"):
         try:
-            with MetricsServer(address, Metrics(), lambda: None, lambda: None) as server:
+            with MetricsServer(address, make_metrics(), lambda: None, lambda: None) as server:
                 assert ask(server.address, "/readyz")[0] == 200
         except EndpointError as error:
             pytest.skip(f"no such address here: {error}")

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from models.errors import SourceError
-from stream.intake import Intake
+from stream.opening import Opening
 from stream.remote.lasting import Lasting
 from stream.source import Source
 from tests.stream.made_source import MadeSource
@@ -14,18 +14,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream.backoff.FIRST_PAUSE_S", 0.01)
 
 
-def opens(monkeypatch: pytest.MonkeyPatch, *outcomes: MadeSource | SourceError, lasting: bool) -> Lasting:
+def opens(*outcomes: MadeSource | SourceError, lasting: bool = True) -> Lasting:
     left = list(outcomes)
 
-    def from_uri(uri: str, *, intake: Intake) -> Source:
+    def open_next() -> Source:
         outcome = left.pop(0)
         if isinstance(outcome, SourceError):
             raise outcome
         return outcome
 
-    monkeypatch.setattr("stream.remote.lasting.from_uri", from_uri)
-    monkeypatch.setattr("stream.remote.lasting.is_lasting", lambda _: lasting)
-    return Lasting("made:", Intake())
+    return Lasting(Opening("made", "made:", open_next, live=True, lasting=lasting))
 
 
 def losing(count: int, sent: list[Source]) -> Callable[[Source], None]:
@@ -37,11 +35,9 @@ def losing(count: int, sent: list[Source]) -> Callable[[Source], None]:
     return send
 
 
-def test_a_live_source_is_opened_again_until_it_ends(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_live_source_is_opened_again_until_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = MadeSource([]), MadeSource([])
-    lasting = opens(monkeypatch, first, SourceError("there is no such device"), second, lasting=True)
+    lasting = opens(first, SourceError("there is no such device"), second)
     sent: list[Source] = []
     lasting.play(losing(1, sent))
     assert sent == [first, second]
@@ -52,13 +48,39 @@ def test_a_live_source_is_opened_again_until_it_ends(
     ]
 
 
-def test_any_other_source_fails_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    lasting = opens(monkeypatch, MadeSource([]), lasting=False)
+def test_any_other_source_fails_for_good() -> None:
+    lasting = opens(MadeSource([]), lasting=False)
     with pytest.raises(SourceError, match="the cable was pulled"):
         lasting.play(losing(1, []))
 
 
-def test_who_is_told_to_stop_opens_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    lasting = opens(monkeypatch, MadeSource([]), lasting=True)
+def test_a_lost_source_is_left_before_it_is_opened_again() -> None:
+    """It may hold a port or a device, which the next one needs."""
+    first, left = MadeSource([]), list[bool]()
+
+    def open_next() -> Source:
+        left.append(first.stopped.is_set())
+        return first if len(left) == 1 else MadeSource([])
+
+    Lasting(Opening("made", "made:", open_next, live=True, lasting=True)).play(losing(1, []))
+    assert left == [False, True]
+
+
+def test_who_is_told_to_stop_opens_nothing_again() -> None:
+    source = MadeSource([])
+    lasting = opens(source)
     lasting.play(lambda _: lasting.stop())
+    assert source.stopped.is_set()
     lasting.play(lambda _: pytest.fail("it was stopped"))
+
+
+def test_a_stop_while_it_is_opened_is_heeded() -> None:
+    opened = MadeSource([])
+
+    def open_slowly() -> Source:
+        lasting.stop()
+        return opened
+
+    lasting = Lasting(Opening("made", "made:", open_slowly, live=True, lasting=True))
+    lasting.play(lambda _: pytest.fail("it was stopped"))
+    assert opened.stopped.is_set()

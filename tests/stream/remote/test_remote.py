@@ -2,8 +2,10 @@
 
 import re
 import socket
+import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -258,3 +260,31 @@ class pushing:  # noqa: N801  it reads as a verb where it is used
 
     def __exit__(self, *_: object) -> None:
         self._context.destroy(linger=0)
+
+
+def test_who_waits_for_room_hears_that_the_sender_has_failed() -> None:
+    def fail(text: str) -> NoReturn:
+        raise ZeroDivisionError(text)
+
+    def send_on() -> NoReturn:
+        packets = cut(Packer("stage", "s16le"), make_noise(CAPACITY * PACKET_SAMPLES, 15))
+        with Sender("tcp://127.0.0.1:1", on_link=fail) as sender:
+            while True:
+                send(sender, packets)
+
+    with pytest.raises(ZeroDivisionError, match="waiting for"):
+        send_on()
+
+
+def test_a_sender_that_has_failed_says_so_when_it_is_left() -> None:
+    told = threading.Event()
+
+    def fail(text: str) -> NoReturn:
+        told.set()
+        raise ZeroDivisionError(text)
+
+    with (
+        pytest.raises(ZeroDivisionError, match="waiting for"),
+        Sender("tcp://127.0.0.1:1", on_link=fail),
+    ):
+        assert told.wait(20)

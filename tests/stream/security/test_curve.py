@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import zmq
@@ -99,6 +100,44 @@ def test_a_failure_is_told_with_its_reason(keyring: Keyring) -> None:
     ):
         wait_until(lambda: publisher.handshakes.failed > 1)
     assert told == ["a handshake failed: the client's key is not allowed; 1 so far"]
+
+
+class Failing:
+    """Is told of a refusal, and fails."""
+
+    def __init__(self) -> None:
+        self.told = threading.Event()
+
+    def __call__(self, text: str) -> None:
+        self.told.set()
+        raise ZeroDivisionError(text)
+
+
+def test_who_waits_for_room_hears_that_the_publisher_has_failed(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.publisher.QUEUE_MESSAGES", 1)
+
+    def publish() -> NoReturn:
+        with (
+            Publisher(ANY_PORT, keys=keyring.server(), on_handshake_failed=Failing()) as publisher,
+            Subscriber(publisher.endpoint, keys=keyring.client("stranger")),
+        ):
+            while True:
+                publisher.send(make_gap(0), wait=True)
+
+    with pytest.raises(ZeroDivisionError, match="a handshake failed"):
+        publish()
+
+
+def test_a_publisher_that_has_failed_says_so_when_it_is_left(keyring: Keyring) -> None:
+    failing = Failing()
+    with (
+        pytest.raises(ZeroDivisionError, match="a handshake failed"),
+        Publisher(ANY_PORT, keys=keyring.server(), on_handshake_failed=failing) as publisher,
+        Subscriber(publisher.endpoint, keys=keyring.client("stranger")),
+    ):
+        assert failing.told.wait(PATIENCE_S)
 
 
 def test_an_added_key_admits_at_once_and_a_removed_one_no_more(keyring: Keyring) -> None:

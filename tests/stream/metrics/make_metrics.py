@@ -1,0 +1,9 @@
+"""Metrics of streams alone."""
+
+from stream.metrics.metrics import Metrics
+from stream.metrics.probes import Probes
+
+
+def make_metrics() -> Metrics:
+    """Metrics whose probes have nothing to tell."""
+    return Metrics(Probes(lambda: 0, lambda: 0, lambda: (0, 0), lambda: 0))
