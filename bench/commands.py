@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from bench.events import measure_events, show_events
+from bench.events import measure_events
 from bench.latency import measure_latency
 from bench.numbers import parse_numbers
 from bench.page import page
@@ -132,10 +132,7 @@ def events(
         json: A file to write the result to as JSON; hysteresis.json in a run folder is what export takes.
     """
     check_writable(json)
-    result = measure_events(concerts, model)
-    show_events(result, Console(stderr=json == "-"))
-    if json:
-        write_result(result, json)
+    _tell(measure_events(concerts, model), json)
 
 
 @app.command

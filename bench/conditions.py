@@ -5,6 +5,7 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from models.card import ModelCard
 from stream.messages import ModelInfo
 
 PACKAGES: Final = ("whoplays", "onnxruntime", "onnxruntime-gpu", "numpy", "pyzmq")
@@ -40,17 +42,30 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     """Of Python and of each package that takes part."""
     model: ModelInfo
+    others: tuple[ModelInfo, ...] = ()
+    """Models that took part beside it."""
     provider: str
     """The onnxruntime provider that really ran."""
 
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """All that took part."""
+        return (self.model, *self.others)
 
-def observe(model: ModelInfo, provider: str, load: float) -> Conditions:
+
+def identify(card: ModelCard) -> ModelInfo:
+    """What a result says of a model."""
+    return ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12])
+
+
+def observe(model: ModelInfo, provider: str, load: float, others: Sequence[ModelInfo] = ()) -> Conditions:
     """The conditions on this machine, now.
 
     Args:
         model: what was measured.
         provider: the one that really ran.
         load: `load_now()` before the measurement, which adds to it.
+        others: what else took part.
     """
     return Conditions(
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -59,6 +74,7 @@ def observe(model: ModelInfo, provider: str, load: float) -> Conditions:
         load=load,
         versions={"python": platform.python_version(), **_installed()},
         model=model,
+        others=tuple(others),
         provider=provider,
     )
 

@@ -37,11 +37,18 @@ class EventScores(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of one or more concerts together."""
 
     played: int
+    """How many entrances there were."""
     told: int
+    """Rightly or wrongly."""
     onset_f1: float
     onset_offset_f1: float
     delays_s: tuple[float, ...]
     """From each true onset that was told of to the end of the window that showed it, ascending."""
+
+    @property
+    def right(self) -> int:
+        """How many of the events told are right by their onset: those that have a delay."""
+        return len(self.delays_s)
 
 
 def score_events(concerts: Sequence[tuple[Sequence[Played], Sequence[Told]]]) -> EventScores:

@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.table import Table
 
 from bench.concerts import Concert, read_concerts
-from bench.event_scores import COLLAR_S, EventScores, Played, Told, score_events
+from bench.conditions import identify, load_now, observe
+from bench.event_scores import EventScores, Played, Told, score_events
+from bench.results import EventsResult, EventsRow
 from models.card import Hysteresis
 from models.errors import OptionError
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from stream.decider import Change, Decider
 from stream.level import SILENCE_DBFS, measure
 from stream.lines import note
+from stream.messages import ModelInfo
 from stream.recognizer import Recognizer
 from stream.windower import Span
 
@@ -25,6 +25,7 @@ HOPS_S: Final = (1, 3)
 ENTRIES: Final = tuple(round(0.1 * step, 1) for step in range(10))
 RELEASES: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
 _BATCH: Final = 8
+_PROVIDER: Final = "cpu"
 
 Floats = npt.NDArray[np.float32]
 
@@ -40,29 +41,10 @@ class Heard(NamedTuple):
 class Audience(NamedTuple):
     """A model, and the concerts that it heard."""
 
-    model: str
+    model: ModelInfo
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
     heard: list[Heard]
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of one hysteresis at one hop."""
-
-    hysteresis: Hysteresis | None
-    """None: each model's is what fits the concerts of the others."""
-    hop_s: int
-    scores: EventScores
-
-
-class EventsResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured; `export` takes the hysteresis from a run's `hysteresis.json`, which is such a file."""
-
-    models: tuple[str, ...]
-    concerts: int
-    hysteresis: Hysteresis
-    """What fits all of the concerts best."""
-    rows: tuple[Row, ...]
 
 
 def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResult:
@@ -79,17 +61,20 @@ def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResu
         raise OptionError("give two folders of concerts or more, and with --model as many models, one to hear each")
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise OptionError("the same concerts twice: what fits the others would be judged on itself; give other folders")
+    load = load_now()
     concerts = [read_concerts(folder) for folder in folders]
     audiences = [_hear(model, held) for model, held in zip(models, concerts, strict=True)]
     fitted = [best([other for other in audiences if other is not own]) for own in audiences]
     rows = [
-        Row(hysteresis=one, hop_s=hop_s, scores=_scores(audiences, [one] * len(audiences), hop_s))
+        EventsRow(hysteresis=one, hop_s=hop_s, scores=_scores(audiences, [one] * len(audiences), hop_s))
         for one in (best(audiences, [entry]) for entry in ENTRIES)
         for hop_s in HOPS_S
     ]
-    rows += [Row(hysteresis=None, hop_s=hop_s, scores=_scores(audiences, fitted, hop_s)) for hop_s in HOPS_S]
+    rows += [EventsRow(hysteresis=None, hop_s=hop_s, scores=_scores(audiences, fitted, hop_s)) for hop_s in HOPS_S]
+    first, *others = (audience.model for audience in audiences)
     return EventsResult(
-        models=tuple(audience.model for audience in audiences),
+        command=_command(folders, models),
+        conditions=observe(first, _PROVIDER, load, others),
         concerts=sum(map(len, concerts)),
         hysteresis=best(audiences),
         rows=tuple(rows),
@@ -150,10 +135,10 @@ def _scores(audiences: Sequence[Audience], each: Sequence[Hysteresis], hop_s: in
 
 
 def _hear(model: str, concerts: list[Concert]) -> Audience:
-    recognizer = Recognizer.load(model, "cpu")
+    recognizer = Recognizer.load(model, _PROVIDER)
     note(f"{recognizer.card.name} hears {len(concerts)} concerts")
     heard = [Heard(concert.played, _probabilities(recognizer, concert.audio())) for concert in concerts]
-    return Audience(recognizer.card.name, recognizer.labels, recognizer.thresholds, heard)
+    return Audience(identify(recognizer.card), recognizer.labels, recognizer.thresholds, heard)
 
 
 def _probabilities(recognizer: Recognizer, audio: Floats) -> Floats:
@@ -167,25 +152,6 @@ def _probabilities(recognizer: Recognizer, audio: Floats) -> Floats:
     return found
 
 
-def show_events(result: EventsResult, console: Console) -> None:
-    """Draw the figures on a terminal."""
-    title = f"Events in {result.concerts} concerts, heard by {' and '.join(result.models)}"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.add_column("entry")
-    table.add_column("release")
-    for heading in ("hop s", "played", "told", "onset F1", "with offset", "delay s p50", "p90"):
-        table.add_column(heading, justify="right")
-    for row in result.rows:
-        one = row.hysteresis
-        names = (f"{one.entry:g}", f"{one.release:g}") if one else ("fitted to", "the others")
-        table.add_row(*names, str(row.hop_s), *_figures(row.scores))
-    fits = result.hysteresis
-    kept = f"An entry of {fits.entry:g} with a release of {fits.release:g} fits all of them best."
-    kept += f" An onset may be off by {COLLAR_S:g} s."
-    console.print(table, kept, sep="\n\n", highlight=False)
-
-
-def _figures(scores: EventScores) -> tuple[str, ...]:
-    delays = [f"{np.percentile(scores.delays_s, share):.2f}" if scores.delays_s else "" for share in (50, 90)]
-    shares = (f"{scores.onset_f1:.3f}", f"{scores.onset_offset_f1:.3f}")
-    return (str(scores.played), str(scores.told), *shares, *delays)
+def _command(folders: Sequence[Path], models: Sequence[str]) -> str:
+    heard = (f"--concerts {folder} --model {model}" for folder, model in zip(folders, models, strict=True))
+    return f"whoplays bench events {' '.join(heard)}"

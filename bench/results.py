@@ -9,7 +9,9 @@ from typing import Final
 import msgspec
 
 from bench.conditions import Conditions
+from bench.event_scores import EventScores
 from bench.summary import Summary
+from models.card import Hysteresis
 from models.errors import DataError, OptionError
 
 
@@ -103,7 +105,30 @@ class SoakResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", t
     points: tuple[Point, ...]
 
 
-Result = LatencyResult | ThroughputResult | SoakResult
+class EventsRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of one hysteresis at one hop."""
+
+    hysteresis: Hysteresis | None
+    """None: each model's is what fits the concerts of the others."""
+    hop_s: int
+    scores: EventScores
+
+
+class EventsResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="events"):
+    """How rightly and how soon entering and leaving was told.
+
+    As a run's `hysteresis.json`, `export` takes the hysteresis from it, and the page of accuracy its figures.
+    """
+
+    command: str
+    conditions: Conditions
+    concerts: int
+    hysteresis: Hysteresis
+    """What fits all of the concerts best."""
+    rows: tuple[EventsRow, ...]
+
+
+Result = LatencyResult | ThroughputResult | SoakResult | EventsResult
 
 _decoder: Final[msgspec.json.Decoder[Result]] = msgspec.json.Decoder(Result)
 
@@ -124,7 +149,7 @@ def check_writable(target: str | None) -> None:
         raise OptionError(f"cannot write a result to {target}; give a file that can be written, or -")
 
 
-def write_result(result: msgspec.Struct, target: str) -> None:
+def write_result(result: Result, target: str) -> None:
     """Write a result as indented JSON to a file, or to standard output if the target is `-`."""
     text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
     if target == "-":

@@ -2,11 +2,23 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from bench.conditions import Conditions
-from bench.results import Cell, LatencyResult, PeerCell, Point, Result, SoakResult, ThroughputResult
+from bench.event_scores import COLLAR_S
+from bench.results import (
+    Cell,
+    EventsResult,
+    EventsRow,
+    LatencyResult,
+    PeerCell,
+    Point,
+    Result,
+    SoakResult,
+    ThroughputResult,
+)
 from bench.summary import Summary
 
 
@@ -23,7 +35,8 @@ class Grid:
 def lay_out(result: Result) -> Grid:
     """The table that shows a result."""
     conditions = result.conditions
-    heard_by = f"{conditions.model.name} {conditions.model.version} on {conditions.provider}"
+    models = " and ".join(f"{model.name} {model.version}" for model in conditions.models)
+    heard_by = f"{models} on {conditions.provider}"
     match result:
         case LatencyResult():
             return _latency(result, heard_by)
@@ -31,6 +44,8 @@ def lay_out(result: Result) -> Grid:
             return _throughput(result, heard_by)
         case SoakResult():
             return _soak(result, heard_by)
+        case EventsResult():
+            return _events(result, heard_by)
 
 
 def describe(conditions: Conditions) -> str:
@@ -38,9 +53,10 @@ def describe(conditions: Conditions) -> str:
     hardware = conditions.hardware
     gpu = f", {hardware.gpu}" if hardware.gpu else ""
     software = ", ".join(f"{name} {version}" for name, version in conditions.versions.items())
+    digests = " and ".join(model.sha256 for model in conditions.models)
     return (
         f"{hardware.cpu}, {hardware.cores} cores, {hardware.memory_gib:g} GiB{gpu}; {conditions.os}; {software}; "
-        f"model sha256 {conditions.model.sha256}; load {conditions.load:g} before; {conditions.measured_at}"
+        f"model sha256 {digests}; load {conditions.load:g} before; {conditions.measured_at}"
     )
 
 
@@ -78,6 +94,26 @@ def _soak(result: SoakResult, heard_by: str) -> Grid:
     )
     rows = tuple(map(_point, result.points))
     return Grid(f"Soak of {heard_by}", caption, ("point", "found", "allowed", "verdict"), rows)
+
+
+def _events(result: EventsResult, heard_by: str) -> Grid:
+    fits = result.hysteresis
+    caption = (
+        f"An entry of {fits.entry:g} with a release of {fits.release:g} fits all {result.concerts} concerts best. "
+        f"Of the entrances told, right are those of who did enter, within {COLLAR_S:g} s. Both: onset and offset. "
+        "p50 and p90: how long after the true onset the window was over that showed it."
+    )
+    figures = ("hop s", "played", "told", "right", "onset F1", "both F1", "p50 s", "p90 s")
+    return Grid(f"Events by {heard_by}", caption, ("entry, release", *figures), tuple(map(_entrances, result.rows)))
+
+
+def _entrances(row: EventsRow) -> tuple[str, ...]:
+    one, scores = row.hysteresis, row.scores
+    name = f"{one.entry:g}, {one.release:g}" if one else "fitted to others"
+    counts = (str(count) for count in (row.hop_s, scores.played, scores.told, scores.right))
+    shares = (f"{scores.onset_f1:.3f}", f"{scores.onset_offset_f1:.3f}")
+    delays = (f"{np.percentile(scores.delays_s, share):.2f}" if scores.delays_s else "" for share in (50, 90))
+    return name, *counts, *shares, *delays
 
 
 def _times(name: str, times: Summary) -> tuple[str, ...]:

@@ -10,14 +10,13 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from bench.conditions import load_now, observe
+from bench.conditions import identify, load_now, observe
 from bench.peer import Peer
 from bench.results import Cell, PeerCell, ThroughputResult
 from models.card import MAX_DIFFERENCE
 from models.errors import OptionError
 from models.signal import CHANNELS, WINDOW_SAMPLES
 from stream.lines import note
-from stream.messages import ModelInfo
 from stream.recognizer import Recognizer
 
 ROUNDS: Final = 5
@@ -79,11 +78,9 @@ def measure_throughput(
     }
     turns |= {peer.name: (1, peer.judge_window) for peer in others}
     rates = _take_turns(turns, seconds / ROUNDS)
-    card, running = recognizers[1].card, recognizers[1].provider
-    info = ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12])
     return ThroughputResult(
         command=_command(model, batches, threads, seconds, provider, peers),
-        conditions=observe(info, running, load),
+        conditions=observe(identify(recognizers[1].card), recognizers[1].provider, load),
         rounds=ROUNDS,
         seconds_per_cell=seconds,
         tolerance=MAX_DIFFERENCE,

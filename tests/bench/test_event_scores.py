@@ -13,7 +13,7 @@ def test_figures_are_those_worked_out_by_hand() -> None:
     # Right; right at its onset, gone too soon; too late; another label.
     events = [told("piano", 11, 21), told("violin", 12, 15), told("piano", 42, 50), told("organ", 10, 20)]
     found = score_events([(played, events)])
-    assert (found.played, found.told) == (3, 4)
+    assert (found.played, found.told, found.right) == (3, 4, 2)
     assert found.onset_f1 == pytest.approx(2 * 2 / 7)
     assert found.onset_offset_f1 == pytest.approx(2 * 1 / 7)
     assert found.delays_s == (3.0, 4.0)

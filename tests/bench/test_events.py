@@ -14,15 +14,18 @@ from bench.event_scores import Played, Told
 from bench.events import Audience, Heard, best, measure_events, tell
 from models.card import Hysteresis
 from models.errors import DataError, OptionError
+from stream.messages import ModelInfo
 from tests.stream.tiny_model import LOUD
+from training.concert_figures import read_concerts as read_figures
 
 RATE_HZ = 44_100
+MADE = ModelInfo(name="made", version="1", sha256="0123456789ab")
 
 
 def audience(values: list[float], played: list[Played]) -> Audience:
     """One concert in which a piano's probability, of a window every second, is as given."""
     heard = Heard(tuple(played), np.array(values, np.float32)[:, None])
-    return Audience("made", ("piano",), (0.5,), [heard])
+    return Audience(MADE, ("piano",), (0.5,), [heard])
 
 
 WAVERING = [0.0] * 6 + [0.9, 0.9, 0.3, 0.9, 0.3, 0.9, 0.9] + [0.0] * 5
@@ -83,11 +86,12 @@ def halls(tmp_path: Path) -> list[Path]:
 
 def test_a_model_hears_concerts(halls: list[Path], model: Path) -> None:
     found = measure_events(halls, [str(model)] * 2)
-    assert (found.concerts, found.models) == (2, ("tiny", "tiny"))
+    assert (found.concerts, [one.name for one in found.conditions.models]) == (2, ["tiny", "tiny"])
+    assert found.conditions.provider == "cpu"
     fitted = [row for row in found.rows if row.hysteresis is None]
     assert [row.hop_s for row in fitted] == [1, 3]
     for row in fitted:
-        assert (row.scores.played, row.scores.told) == (2, 2)
+        assert (row.scores.played, row.scores.told, row.scores.right) == (2, 2, 2)
     assert fitted[1].scores.onset_offset_f1 == 1.0
     assert fitted[1].scores.delays_s == (3.0, 3.0)
 
@@ -96,9 +100,17 @@ def test_the_result_is_a_file(
     halls: list[Path], model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     places = [part for hall in halls for part in ("--concerts", str(hall), "--model", str(model))]
-    whoplays.main(["bench", "events", *places, "--json", str(tmp_path / "hysteresis.json")])
-    assert json.loads((tmp_path / "hysteresis.json").read_bytes())["hysteresis"] == {"entry": 0.0, "release": 0.8}
-    assert "An entry of 0 with a release of 0.8 fits all of them best" in capfd.readouterr().out
+    kept = tmp_path / "hysteresis.json"
+    whoplays.main(["bench", "events", *places, "--json", str(kept)])
+    assert json.loads(kept.read_bytes())["hysteresis"] == {"entry": 0.0, "release": 0.8}
+    assert "An entry of 0 with a release of 0.8 fits all 2 concerts best" in capfd.readouterr().out
+    figures = read_figures(kept)
+    assert figures
+    assert (figures.by_hop_s()[3].told, figures.by_hop_s()[3].right) == (2, 2)
+    whoplays.main(["bench", "report", str(kept)])
+    page = capfd.readouterr().out
+    assert f"## Events by tiny 0.1 and tiny 0.1 on cpu\n\n    whoplays bench events {' '.join(places)}\n" in page
+    assert "| fitted to others | 3 | 2 | 2 | 2 | 1.000 | 1.000 | 3.00 | 3.00 |" in page
 
 
 def test_one_folder_is_not_enough(halls: list[Path], model: Path) -> None:

@@ -79,11 +79,12 @@ def test_figures_are_those_of_what_was_calibrated(made: Exported) -> None:
     assert ("exact match", "pairs of test split") not in told
 
 
-def test_the_hysteresis_is_the_one_that_was_measured(tmp_path: Path) -> None:
+@pytest.mark.parametrize("head", ["", '"bench": "events", "command": "", "conditions": {}, '])
+def test_the_hysteresis_is_the_one_that_was_measured(head: str, tmp_path: Path) -> None:
     """Of the file that `whoplays bench events` wrote, whatever else is in it."""
     run = RunFolder(tmp_path)
     assert package._hysteresis(run) == Hysteresis()
-    (tmp_path / "hysteresis.json").write_text('{"concerts": 2, "hysteresis": {"release": 0.5}}')
+    (tmp_path / "hysteresis.json").write_text(f'{{{head}"concerts": 2, "hysteresis": {{"release": 0.5}}}}')
     assert package._hysteresis(run) == Hysteresis(release=0.5)
     (tmp_path / "hysteresis.json").write_text('{"release": 0.5}')
     with pytest.raises(DataError, match=r"hysteresis\.json holds no hysteresis"):
