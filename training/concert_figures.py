@@ -11,10 +11,19 @@ from models.errors import DataError
 class EventFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of all concerts together."""
 
+    played: int
+    """How many entrances there were."""
+    told: int
+    """Rightly or wrongly."""
     onset_f1: float
     onset_offset_f1: float
     delays_s: tuple[float, ...] = ()
     """From each onset that was told of to the end of the window that showed it."""
+
+    @property
+    def right(self) -> int:
+        """How many of the entrances told are right: those that have a delay."""
+        return len(self.delays_s)
 
     @property
     def delay_s(self) -> float | None:

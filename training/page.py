@@ -9,7 +9,7 @@ from models.errors import DataError
 from models.labels import CORE, NAMES
 from training import figures
 from training.bootstrap import RESAMPLES
-from training.concert_figures import Concerts
+from training.concert_figures import Concerts, EventFigures
 from training.findings import ANCHORS, Interval, Judgement, Report
 from training.markdown import table
 from training.report import answered, differences, everybody, robustness, share
@@ -236,13 +236,18 @@ def _events(concerts: Concerts | None) -> str:
     if concerts is None or not rows:
         return ""
     told = table(
-        ("a window every", "onset F1", "onset and offset F1", "median delay"),
-        (
-            (f"{hop_s} s", share(one.onset_f1), share(one.onset_offset_f1), _seconds(one.delay_s))
-            for hop_s, one in rows.items()
-        ),
+        ("a window every", "entrances", "told", "right", "onset F1", "onset and offset F1", "median delay"),
+        ((f"{hop_s} s", *_entrances(one)) for hop_s, one in rows.items()),
     )
-    return f"## Who enters and leaves\n\n{concerts.concerts} made concerts, by `whoplays bench events`.\n\n{told}\n"
+    return (
+        f"## Who enters and leaves\n\n{concerts.concerts} made concerts, by `whoplays bench events`. Of the entrances "
+        f"told, right are those of who did enter, at about that time.\n\n{told}\n"
+    )
+
+
+def _entrances(one: EventFigures) -> tuple[str, ...]:
+    counts = (str(count) for count in (one.played, one.told, one.right))
+    return *counts, share(one.onset_f1), share(one.onset_offset_f1), _seconds(one.delay_s)
 
 
 def _seconds(length_s: float | None) -> str:

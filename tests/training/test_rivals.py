@@ -162,16 +162,20 @@ def test_the_page_tells_of_all_and_cannot_be_edited(found: Report, tmp_path: Pat
             page.check(edited)
 
 
-def test_the_page_tells_of_who_enters_and_leaves_where_that_was_measured(found: Report, tmp_path: Path) -> None:
-    scores = {"played": 4, "told": 3, "onset_f1": 0.75, "onset_offset_f1": 0.5, "delays_s": [1.0, 2.5, 4.0]}
+@pytest.mark.parametrize("head", [{"models": ["a"]}, {"bench": "events", "command": "", "conditions": {}}])
+def test_the_page_tells_of_who_enters_and_leaves_where_that_was_measured(
+    head: dict[str, object], tmp_path: Path
+) -> None:
+    """Whether or not the file says what measured it."""
+    scores = {"played": 4, "told": 5, "onset_f1": 0.667, "onset_offset_f1": 0.5, "delays_s": [1.0, 2.5, 4.0]}
     rows = [{"hysteresis": {"release": 0.8}, "hop_s": 1, "scores": scores | {"onset_f1": 0.123}}]
     rows += [{"hysteresis": None, "hop_s": 3, "scores": scores}]
     kept = tmp_path / "hysteresis.json"
     assert read_concerts(kept) is None
-    kept.write_bytes(msgspec.json.encode({"models": ["a"], "concerts": 7, "hysteresis": {}, "rows": rows}))
+    kept.write_bytes(msgspec.json.encode(head | {"concerts": 7, "hysteresis": {}, "rows": rows}))
     page.write([], tmp_path / "accuracy.md", read_concerts(kept))
     text = (tmp_path / "accuracy.md").read_text(encoding="utf-8")
-    assert "| 3 s | 0.750 | 0.500 | 2.5 s |" in text
+    assert "| 3 s | 4 | 5 | 3 | 0.667 | 0.500 | 2.5 s |" in text
     assert "0.123" not in text
     kept.write_text("[]")
     with pytest.raises(DataError, match="holds no figures of events"):
