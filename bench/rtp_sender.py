@@ -11,14 +11,14 @@ from typing import Final, Self
 
 import numpy as np
 
-from models.signal import CHANNELS, SAMPLE_RATE_HZ
+from bench.noise import noise
+from bench.schedule import BLOCK_SAMPLES
+from models.signal import SAMPLE_RATE_HZ
 
 HOST: Final = "127.0.0.1"
-PACKET_SAMPLES: Final = SAMPLE_RATE_HZ // 100
+PACKET_SAMPLES: Final = BLOCK_SAMPLES
 PAYLOAD_TYPE: Final = 10
 """16-bit stereo at 44 100 Hz (RFC 3551)."""
-NOISE_PACKETS: Final = 300
-NOISE_LEVEL: Final = 0.1
 NEVER_LOST: Final = 4
 """The first packets are never withheld, so that a session begins with the first sample."""
 
@@ -45,7 +45,7 @@ class RtpSender:
         self._ports: Final = ports
         self._loss: Final = loss
         self._random: Final = np.random.default_rng(seed)
-        self._noise: Final = _noise()
+        self._noise: Final = noise(">i2")
         self._leaving: Final = threading.Event()
         self._owned: Final = ExitStack()
         self._socket: Final = self._owned.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -87,7 +87,7 @@ class RtpSender:
 
     def _send(self, withheld: Sequence[bool]) -> None:
         self.latest_ns = max(self.latest_ns, time.monotonic_ns() - self._due_ns(self.packets + 1))
-        payload = self._noise[self.packets % NOISE_PACKETS]
+        payload = self._noise[self.packets % len(self._noise)]
         for stream, (port, lost) in enumerate(zip(self._ports, withheld, strict=True)):
             self.withheld[stream] += lost
             if not lost:
@@ -109,8 +109,3 @@ def free_ports(count: int) -> list[int]:
 
 def _header(packet: int, stream: int) -> bytes:
     return struct.pack(">BBHII", 0x80, PAYLOAD_TYPE, packet % 2**16, packet * PACKET_SAMPLES % 2**32, stream + 1)
-
-
-def _noise() -> list[bytes]:
-    frames = np.random.default_rng(0).normal(0.0, NOISE_LEVEL, (NOISE_PACKETS, PACKET_SAMPLES, CHANNELS))
-    return [packet.tobytes() for packet in (frames.clip(-1, 1) * 32767).astype(">i2")]

@@ -5,14 +5,11 @@ import select
 import time
 from typing import Final
 
-import numpy as np
-
-from bench.schedule import BLOCK_SAMPLES, Schedule
+from bench.noise import noise
+from bench.schedule import Schedule
 from models.signal import CHANNELS
 
 FRAME_BYTES: Final = 2 * CHANNELS
-NOISE_BLOCKS: Final = 300
-NOISE_LEVEL: Final = 0.1
 
 
 def send(schedule: Schedule, descriptor: int, cutoff_ns: int) -> list[int]:
@@ -30,11 +27,11 @@ def send(schedule: Schedule, descriptor: int, cutoff_ns: int) -> list[int]:
         reads any more.
     """
     os.set_blocking(descriptor, False)
-    noise, sent_ns, start = _noise(), list[int](), 0
+    blocks, sent_ns, start = noise("<i2"), list[int](), 0
     for number, end in enumerate(schedule.block_ends):
         time.sleep(max(0, schedule.due_ns(end) - time.monotonic_ns()) / 1e9)
         sent_ns.append(time.monotonic_ns())
-        if not _write(noise[number % NOISE_BLOCKS][: (end - start) * FRAME_BYTES], descriptor, cutoff_ns):
+        if not _write(blocks[number % len(blocks)][: (end - start) * FRAME_BYTES], descriptor, cutoff_ns):
             break
         start = end
     return sent_ns
@@ -50,8 +47,3 @@ def _write(data: bytes, descriptor: int, cutoff_ns: int) -> bool:
         except BrokenPipeError:
             return False
     return True
-
-
-def _noise() -> list[bytes]:
-    frames = np.random.default_rng(0).normal(0.0, NOISE_LEVEL, (NOISE_BLOCKS, BLOCK_SAMPLES, CHANNELS))
-    return [block.tobytes() for block in (frames.clip(-1, 1) * 32767).astype("<i2")]
