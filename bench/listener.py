@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Final
 
+from bench.notes import NOTE, last_words
 from models.errors import WhoplaysError
 
 JOIN_S: Final = 60
 LEAVE_S: Final = 20.0
-NOTE: Final = "whoplays: "
 ANNOUNCEMENT: Final = f"{NOTE}publishing on "
 
 
@@ -56,7 +56,7 @@ class Listener:
     def _complaint(self, notes: list[str]) -> WhoplaysError:
         """Its last words, if it had any."""
         code = self._process.wait()
-        return WhoplaysError(notes[-1].removeprefix(NOTE) if notes else f"whoplays listen ended with exit code {code}")
+        return WhoplaysError(last_words(notes) or f"whoplays listen ended with exit code {code}")
 
     def _lines(self) -> Iterator[str]:
         return (line.decode().strip() for line in self._notes)

@@ -11,13 +11,13 @@ from typing import Final
 
 import msgspec
 
+from bench.notes import last_words
 from bench.rtp_sender import HOST
 from models.errors import WhoplaysError
 
 BEGIN_S: Final = 120.0
 LEAVE_S: Final = 60.0
 LOOK_S: Final = 0.1
-NOTE: Final = "whoplays: "
 
 
 class _Line(msgspec.Struct):
@@ -69,7 +69,7 @@ class Served:
     def _complaint(self) -> WhoplaysError:
         lines = self._log.read_text().splitlines()
         code = self._process.returncode
-        return WhoplaysError(lines[-1].removeprefix(NOTE) if lines else f"whoplays serve ended with exit code {code}")
+        return WhoplaysError(last_words(lines) or f"whoplays serve ended with exit code {code}")
 
 
 @contextmanager
