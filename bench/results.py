@@ -36,11 +36,9 @@ class LatencyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench"
     """The parts of which each latency is the sum, in order; see `bench.latency.STAGES`."""
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """One batch size on one number of threads."""
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """How many windows were judged in a second, over the rounds."""
 
-    batch: int
-    threads: int
     windows_per_s: float
     """Median over the rounds."""
     slowest_per_s: float
@@ -48,6 +46,14 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     fastest_per_s: float
     ratio: float
     """To the reference: one window at a time on one thread."""
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """One batch size on one number of threads."""
+
+    batch: int
+    threads: int
+    rates: Rates
     max_abs_diff: float | None
     """Of any probability from the reference's; None if one of them is no number."""
     agrees: bool
@@ -58,12 +64,7 @@ class PeerCell(msgspec.Struct, frozen=True, kw_only=True):
     """Another's tagger, one window at a time on one thread."""
 
     name: str
-    windows_per_s: float
-    """Median over the rounds."""
-    slowest_per_s: float
-    fastest_per_s: float
-    ratio: float
-    """To the reference, as those of the cells."""
+    rates: Rates
 
 
 class ThroughputResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="throughput"):

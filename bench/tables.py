@@ -15,6 +15,7 @@ from bench.results import (
     LatencyResult,
     PeerCell,
     Point,
+    Rates,
     Result,
     SoakResult,
     ThroughputResult,
@@ -122,14 +123,17 @@ def _times(name: str, times: Summary) -> tuple[str, ...]:
 
 def _cell(cell: Cell) -> tuple[str, ...]:
     difference = "no number" if cell.max_abs_diff is None else f"{cell.max_abs_diff:.1e}"
-    rates = (f"{rate:.1f}" for rate in (cell.windows_per_s, cell.slowest_per_s, cell.fastest_per_s))
     verdict = difference if cell.agrees else f"{difference} TOO LARGE"
-    return str(cell.batch), str(cell.threads), *rates, f"{cell.ratio:.2f}", verdict
+    return str(cell.batch), str(cell.threads), *_rates(cell.rates), verdict
 
 
 def _peer(cell: PeerCell) -> tuple[str, ...]:
-    rates = (f"{rate:.1f}" for rate in (cell.windows_per_s, cell.slowest_per_s, cell.fastest_per_s))
-    return cell.name, "1", *rates, f"{cell.ratio:.2f}", "-"
+    return cell.name, "1", *_rates(cell.rates), "-"
+
+
+def _rates(rates: Rates) -> tuple[str, ...]:
+    per_s = (f"{rate:.1f}" for rate in (rates.windows_per_s, rates.slowest_per_s, rates.fastest_per_s))
+    return *per_s, f"{rates.ratio:.2f}"
 
 
 def _point(point: Point) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from bench.conditions import identify, load_now, observe
 from bench.peer import Peer
-from bench.results import Cell, PeerCell, ThroughputResult
+from bench.results import Cell, PeerCell, Rates, ThroughputResult
 from models.card import MAX_DIFFERENCE
 from models.errors import OptionError
 from models.signal import CHANNELS, WINDOW_SAMPLES
@@ -85,7 +85,7 @@ def measure_throughput(
         seconds_per_cell=seconds,
         tolerance=MAX_DIFFERENCE,
         cells=judge({setting: rates[setting] for setting in settings}, differences(settings, recognizers, audio)),
-        peers=tuple(_beside(peer.name, rates[peer.name], rates[REFERENCE]) for peer in others),
+        peers=tuple(PeerCell(name=peer.name, rates=sum_up(rates[peer.name], rates[REFERENCE])) for peer in others),
     )
 
 
@@ -109,20 +109,27 @@ def differences(
 
 def judge(rates: Mapping[Setting, Sequence[float]], differing: Mapping[Setting, float]) -> tuple[Cell, ...]:
     """The cells, from each setting's rates in windows a second, a rate a round, and its difference."""
-    medians = {setting: float(np.median(rounds)) for setting, rounds in rates.items()}
     return tuple(
         Cell(
             batch=setting.batch,
             threads=setting.threads,
-            windows_per_s=round(median, 3),
-            slowest_per_s=round(min(rates[setting]), 3),
-            fastest_per_s=round(max(rates[setting]), 3),
-            ratio=round(median / medians[REFERENCE], 3),
+            rates=sum_up(rounds, rates[REFERENCE]),
             max_abs_diff=differing[setting] if np.isfinite(differing[setting]) else None,
             # Written so that what is no number does not agree.
             agrees=differing[setting] <= MAX_DIFFERENCE,
         )
-        for setting, median in medians.items()
+        for setting, rounds in rates.items()
+    )
+
+
+def sum_up(rounds: Sequence[float], reference: Sequence[float]) -> Rates:
+    """What rates in windows a second, one a round, come to beside those of the reference."""
+    median = float(np.median(rounds))
+    return Rates(
+        windows_per_s=round(median, 3),
+        slowest_per_s=round(min(rounds), 3),
+        fastest_per_s=round(max(rounds), 3),
+        ratio=round(median / float(np.median(reference)), 3),
     )
 
 
@@ -130,17 +137,6 @@ def _load(model: str, settings: Sequence[Setting], provider: str | None) -> dict
     batches = {setting.batch for setting in settings}
     counts = sorted({setting.threads for setting in settings})
     return {count: Recognizer.load(model, provider, batches=sorted(batches), threads=count) for count in counts}
-
-
-def _beside(name: str, rates: Sequence[float], reference: Sequence[float]) -> PeerCell:
-    median = float(np.median(rates))
-    return PeerCell(
-        name=name,
-        windows_per_s=round(median, 3),
-        slowest_per_s=round(min(rates), 3),
-        fastest_per_s=round(max(rates), 3),
-        ratio=round(median / float(np.median(reference)), 3),
-    )
 
 
 def _take_turns(turns: Mapping[Key, Turn], turn_s: float) -> dict[Key, list[float]]:

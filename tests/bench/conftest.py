@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.conditions import Conditions, Hardware
-from bench.results import Cell, LatencyResult, ThroughputResult
+from bench.results import Cell, LatencyResult, Rates, ThroughputResult
 from bench.summary import Summary
 from stream.messages import ModelInfo
 from tests.stream.tiny_model import write_tiny_model
@@ -48,10 +48,7 @@ def throughput() -> ThroughputResult:
     cell = Cell(
         batch=1,
         threads=1,
-        windows_per_s=10.0,
-        slowest_per_s=9.0,
-        fastest_per_s=11.0,
-        ratio=1.0,
+        rates=Rates(windows_per_s=10.0, slowest_per_s=9.0, fastest_per_s=11.0, ratio=1.0),
         max_abs_diff=0.0,
         agrees=True,
     )

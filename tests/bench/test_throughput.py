@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from bench.peer import Peer
+from bench.results import Rates
 from bench.tables import lay_out
 from bench.throughput import REFERENCE, ROUNDS, Setting, judge, measure_throughput
 from models.errors import DataError, ModelError, OptionError
@@ -20,9 +21,10 @@ PAIR = Setting(batch=2, threads=1)
 def test_every_cell_is_measured_and_equals_the_reference(model: Path) -> None:
     result = measure_throughput(str(model), (2, 3), (1, 2), 0.05, "cpu")
     assert [(cell.batch, cell.threads) for cell in result.cells] == [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2)]
-    assert (result.cells[0].ratio, result.cells[0].max_abs_diff, result.rounds) == (1.0, 0.0, ROUNDS)
+    assert (result.cells[0].rates.ratio, result.cells[0].max_abs_diff, result.rounds) == (1.0, 0.0, ROUNDS)
     assert all(cell.agrees for cell in result.cells)
-    assert all(0 < cell.slowest_per_s <= cell.windows_per_s <= cell.fastest_per_s for cell in result.cells)
+    for rates in (cell.rates for cell in result.cells):
+        assert 0 < rates.slowest_per_s <= rates.windows_per_s <= rates.fastest_per_s
     assert result.command.endswith("--batches 2,3 --threads 1,2 --seconds 0.05 --provider cpu")
 
 
@@ -42,8 +44,8 @@ def wrong_in_batches(recognize: Callable[[Recognizer, Floats], Floats]) -> Calla
 
 def test_cells_are_medians_and_their_ratios() -> None:
     reference, pair = judge({REFERENCE: [10.0, 30.0, 20.0], PAIR: [5.0, 100.0, 50.0]}, {REFERENCE: 0.0, PAIR: 1e-4})
-    assert (reference.windows_per_s, reference.slowest_per_s, reference.fastest_per_s) == (20.0, 10.0, 30.0)
-    assert (pair.windows_per_s, pair.ratio, pair.max_abs_diff, pair.agrees) == (50.0, 2.5, 1e-4, True)
+    assert reference.rates == Rates(windows_per_s=20.0, slowest_per_s=10.0, fastest_per_s=30.0, ratio=1.0)
+    assert (pair.rates.windows_per_s, pair.rates.ratio, pair.max_abs_diff, pair.agrees) == (50.0, 2.5, 1e-4, True)
 
 
 def test_what_is_no_number_does_not_agree() -> None:
@@ -80,8 +82,8 @@ def test_a_peer_takes_its_turns_beside_the_recogniser(model: Path, monkeypatch: 
     monkeypatch.setattr(Peer, "judge_window", lambda _: time.sleep(0.01))
     result = measure_throughput(str(model), (1,), (1,), 0.1, "cpu", [f"slow={__file__}"])
     (slow,) = result.peers
-    assert (slow.name, slow.fastest_per_s <= 100) == ("slow", True)
-    assert slow.ratio == pytest.approx(slow.windows_per_s / result.cells[0].windows_per_s, abs=1e-3)
+    assert (slow.name, slow.rates.fastest_per_s <= 100) == ("slow", True)
+    assert slow.rates.ratio == pytest.approx(slow.rates.windows_per_s / result.cells[0].rates.windows_per_s, abs=1e-3)
     assert result.command.endswith(f"--peer slow={Path(__file__).name}")
     assert lay_out(result).rows[-1][:2] == ("slow", "1")
 
