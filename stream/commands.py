@@ -17,7 +17,7 @@ from stream.lines import note
 from stream.listen import open_engine
 from stream.messages import End
 from stream.opening import open_source
-from stream.pcm_source import Encoding, PcmFormat
+from stream.pcm import Encoding, PcmFormat
 from stream.publisher import Publisher
 from stream.security.keys import client_keys, server_keys
 from stream.sources import CHOICES

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from stream.convert import WHOLE
 from stream.file_source import Speed
 from stream.intake import Intake
-from stream.pcm_source import PcmFormat
+from stream.pcm import PcmFormat
 from stream.source import Source
 from stream.sources import from_uri, is_lasting
 from stream.uris import without_secrets

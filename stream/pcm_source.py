@@ -6,48 +6,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final
 
-import msgspec
-import numpy as np
-
-from models.errors import OptionError, SourceError
-from models.signal import SAMPLE_RATE_HZ
-from stream.convert import RATES_HZ, WHOLE, Converter
-from stream.intake import MOST_CHANNELS, Intake
-from stream.ring import Audio
+from models.errors import SourceError
+from stream.convert import WHOLE, Converter
+from stream.intake import Intake
+from stream.pcm import PcmFormat, decode
 from stream.source import Block, Cause, ClockKind
 
-Encoding = Literal["s16le", "s24le", "s32le", "f32le"]
-WIDTH_BYTES: Final[dict[Encoding, int]] = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
 POLL_S: Final = 0.1
 PIPE: Final = "pipe PCM into it: ffmpeg … -f s16le - | whoplays listen -"
-
-
-class PcmFormat(msgspec.Struct, frozen=True, kw_only=True):
-    """How raw PCM is to be read: interleaved samples, little endian.
-
-    Raises:
-        OptionError: the encoding, the rate or the channel count makes no sense.
-    """
-
-    encoding: Encoding = "s16le"
-    rate_hz: int = SAMPLE_RATE_HZ
-    channels: int = 2
-
-    def __post_init__(self) -> None:
-        if self.encoding not in WIDTH_BYTES:
-            raise OptionError(f"unknown PCM format {self.encoding!r}; known are {', '.join(WIDTH_BYTES)}")
-        if self.rate_hz not in RATES_HZ:
-            lowest, highest = RATES_HZ[0], RATES_HZ[-1]
-            raise OptionError(f"PCM at {self.rate_hz} Hz makes no sense; give a rate from {lowest} to {highest}")
-        if not 1 <= self.channels <= MOST_CHANNELS:
-            raise OptionError(f"PCM of {self.channels} channels makes no sense; give 1 to {MOST_CHANNELS}")
-
-    @property
-    def frame_bytes(self) -> int:
-        """Bytes of one sample of every channel."""
-        return WIDTH_BYTES[self.encoding] * self.channels
 
 
 class PcmSource:
@@ -76,7 +44,8 @@ class PcmSource:
     def blocks(self) -> Iterator[Block]:
         """The audio up to the end of the input; see `Source`."""
         converter = Converter(self._pcm.rate_hz, self._pcm.channels, self._intake)
-        for frames in self._frames():
+        for data in self._frames():
+            frames = decode(data, self._pcm.encoding, self._pcm.channels)
             heard_ns = time.monotonic_ns()
             audio = converter.convert(frames, last=len(frames) == 0)
             yield Block(audio, heard_ns - converter.pending_ns)
@@ -85,8 +54,8 @@ class PcmSource:
         """Make `blocks` end soon; see `Source`."""
         self._stopped.set()
 
-    def _frames(self) -> Iterator[Audio]:
-        """The frames as they arrive, and none at all at the end of the input."""
+    def _frames(self) -> Iterator[bytes]:
+        """Whole frames as they arrive, and none at all at the end of the input."""
         rest = b""
         while not self._stopped.is_set():
             if not select.select([self._descriptor], [], [], POLL_S)[0]:
@@ -94,13 +63,13 @@ class PcmSource:
             data = self._read()
             if not data:
                 self._refuse_rest(len(rest))
-                yield decode(b"", self._pcm)
+                yield b""
                 return
             whole = (len(rest) + len(data)) // self._pcm.frame_bytes * self._pcm.frame_bytes
             data = rest + data
             rest = data[whole:]
             if whole:
-                yield decode(data[:whole], self._pcm)
+                yield data[:whole]
 
     def _read(self) -> bytes:
         try:
@@ -120,20 +89,3 @@ def _standard_input() -> int:
     if sys.stdin is None:
         raise SourceError(f"standard input is closed; {PIPE}")
     return sys.stdin.fileno()
-
-
-def decode(data: bytes, pcm: PcmFormat) -> Audio:
-    """Whole frames of raw PCM as `[frames, channels]` float32 in [-1, 1)."""
-    match pcm.encoding:
-        case "s16le":
-            samples = np.frombuffer(data, "<i2") * np.float32(2**-15)
-        case "s24le":
-            # Three bytes become the upper three of four, so that the sign comes out right.
-            padded = np.zeros((len(data) // 3, 4), np.uint8)
-            padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-            samples = padded.view("<i4").ravel() * np.float32(2**-31)
-        case "s32le":
-            samples = np.frombuffer(data, "<i4") * np.float32(2**-31)
-        case "f32le":
-            samples = np.frombuffer(data, "<f4")
-    return samples.astype(np.float32, copy=False).reshape(-1, pcm.channels)

@@ -10,7 +10,8 @@ from models.errors import OptionError, SourceError
 from stream.convert import WHOLE
 from stream.file_source import FileSource, Speed
 from stream.intake import Intake
-from stream.pcm_source import PcmFormat, PcmSource
+from stream.pcm import PcmFormat
+from stream.pcm_source import PcmSource
 from stream.source import Source
 
 CHOICES = "an audio file, - for raw PCM on standard input, or an address: device:, rtp://, zmq://, http://, rtsp://"

@@ -8,7 +8,8 @@ import numpy as np
 
 from models.signal import CHANNELS, SAMPLE_RATE_HZ
 from stream.clock import wall_ns
-from stream.remote.packet import Header, WireFormat, encode_pcm, pack
+from stream.pcm import encode
+from stream.remote.packet import Header, WireFormat, pack
 from stream.ring import Audio
 from stream.source import Block, Cause
 
@@ -66,7 +67,7 @@ class Packer:
     def _cut(self, samples: int, block: Block | None) -> Outgoing:
         audio, self._rest = self._rest[:, :samples], self._rest[:, samples:]
         lost = block.lost if block else None
-        frames = pack(self._header(samples, lost=lost), b"" if lost else encode_pcm(audio.T, self._encoding))
+        frames = pack(self._header(samples, lost=lost), b"" if lost else encode(audio.T, self._encoding))
         self._packed_samples += samples
         return Outgoing(frames, samples)
 

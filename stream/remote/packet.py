@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from stream.convert import RATES_HZ
 from stream.intake import MOST_CHANNELS
-from stream.pcm_source import PcmFormat, decode
+from stream.pcm import PcmFormat, decode
 from stream.ring import Audio
 from stream.source import Cause
 
@@ -97,7 +97,7 @@ def unpack(frames: Sequence[bytes]) -> Packet:
         raise PacketError(f"a message of {len(frames)} frames")
     header = _read(frames[0])
     _check_size(header, len(frames[1]))
-    audio = decode(frames[1], header.pcm)
+    audio = decode(frames[1], header.format, header.channels)
     # Also false for NaN.
     if not (np.abs(audio) <= LOUDEST).all():
         raise PacketError("a sample that is no number, or far beyond full scale")
@@ -113,27 +113,6 @@ def in_order(packets: Iterable[Packet]) -> list[Packet]:
     for packet in packets:
         sessions.setdefault(packet.header.session, []).append(packet)
     return [packet for each in sessions.values() for packet in sorted(each, key=lambda packet: packet.header.seq)]
-
-
-def encode_pcm(audio: Audio, encoding: WireFormat) -> bytes:
-    """Audio as interleaved PCM; whatever came from PCM of the same format comes out bit by bit.
-
-    Args:
-        audio: `[frames, channels]` float32, nominally in [-1, 1]; integer formats clip what is beyond.
-        encoding: how.
-    """
-    match encoding:
-        case "s16le":
-            return _whole(audio, 15).astype("<i2").tobytes()
-        case "s24le":
-            return _whole(audio, 23).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
-        case "f32le":
-            return audio.astype("<f4").tobytes()
-
-
-def _whole(audio: Audio, bits: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-    full = 2**bits
-    return np.ascontiguousarray(np.clip(np.rint(audio * np.float32(full)), -full, full - 1).astype("<i4"))
 
 
 def _read(data: bytes) -> Header:

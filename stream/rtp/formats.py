@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from models.errors import SourceError
 from stream.convert import RATES_HZ
 from stream.intake import MOST_CHANNELS
+from stream.pcm import NetworkEncoding
 
 WIDTHS_BITS: Final = (16, 24)
 PAYLOAD_TYPES: Final = range(128)
@@ -24,6 +25,11 @@ class Format(NamedTuple):
     def frame_bytes(self) -> int:
         """Bytes of one sample of every channel."""
         return self.bits // 8 * self.channels
+
+    @property
+    def encoding(self) -> NetworkEncoding:
+        """Of the samples."""
+        return "s16be" if self.bits == 16 else "s24be"
 
 
 Formats = Mapping[int, Format]

@@ -8,10 +8,10 @@ from typing import Final
 
 from stream.convert import Converter
 from stream.intake import Intake
+from stream.pcm import decode
 from stream.rtp.address import RtpAddress, read_address
 from stream.rtp.counts import Counts
 from stream.rtp.jitter import Piece
-from stream.rtp.payload import decode
 from stream.rtp.receiver import Receiver
 from stream.rtp.render import Renderer
 from stream.rtp.sockets import Inlet, label
@@ -113,7 +113,9 @@ class RtpSource:
                 self._renderer = Renderer(form, self._intake)
             payloads = [piece.payload for piece in same if piece.payload is not None]
             if payloads:
-                yield from self._renderer.heard(decode(b"".join(payloads), form), self._newest_ns)
+                yield from self._renderer.heard(
+                    decode(b"".join(payloads), form.encoding, form.channels), self._newest_ns
+                )
             for piece in same[len(payloads) :]:
                 yield from self._renderer.lost(piece.frames, "network", piece.heard_ns)
 

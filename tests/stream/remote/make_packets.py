@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from models.signal import SAMPLE_RATE_HZ
-from stream.pcm_source import WIDTH_BYTES
-from stream.remote.packet import Header, Packet, WireFormat, encode_pcm, pack
+from stream.pcm import WIDTH_BYTES, encode
+from stream.remote.packet import Header, Packet, WireFormat, pack
 from stream.ring import Audio
 from stream.source import Block, Cause
 
@@ -45,7 +45,7 @@ def make_packet(header: Header, audio: Audio | None = None) -> Packet:
 
 def make_message(header: Header, audio: Audio | None = None) -> list[bytes]:
     packet = make_packet(header, audio)
-    return pack(header, encode_pcm(packet.audio, header.format))
+    return pack(header, encode(packet.audio, header.format))
 
 
 def frame_bytes(header: Header) -> int:

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.pcm import decode
 from stream.ring import Audio
 from stream.rtp.formats import STATIC, Format, Formats, for_every_type
-from stream.rtp.payload import decode
 from stream.rtp.receiver import QUIET_NS, Receiver
 from tests.stream.rtp.packets import FRAMES, make_audio, make_packet, packetize
 from tests.stream.rtp.relay import Weather, through
@@ -48,7 +48,9 @@ class Listener:
 
     @staticmethod
     def _frames(payload: bytes | None, form: Format, frames: int) -> Audio:
-        return decode(payload, form) if payload else np.zeros((frames, form.channels), np.float32)
+        return (
+            decode(payload, form.encoding, form.channels) if payload else np.zeros((frames, form.channels), np.float32)
+        )
 
 
 def test_a_perfect_network_gives_every_sample_exactly() -> None:
