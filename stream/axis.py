@@ -19,6 +19,8 @@ SECOND_NS: Final = 1_000_000_000
 class Axis:
     """Places frames one after another, and in place of lost ones zeros that end where their last frame does.
 
+    At other rates than 44.1 kHz, what follows a loss lies up to a sample off; that does not add up.
+
     Args:
         rate_hz: of the frames.
         channels: of the frames.
@@ -48,11 +50,27 @@ class Axis:
 
     def lost(self, frames: int, cause: Cause, heard_ns: int) -> Iterator[Block]:
         """So many lost frames, the last of which would have been heard at `heard_ns`."""
-        nothing = np.empty((0, self._channels), np.float32)
-        yield from self._convert(nothing, heard_ns - self.duration_ns(frames), last=True)
+        yield from self._flush(heard_ns - self.duration_ns(frames))
         # The resampler begins anew behind them: it must not smear audio into them.
         self._converter = Converter(self._rate_hz, self._channels, self._intake)
         self.frames += frames
+        yield from self._zeros(cause, heard_ns)
+
+    def finish(self, heard_ns: int) -> Iterator[Block]:
+        """What is left when nothing follows the last frame, which was heard at `heard_ns`."""
+        yield from self._flush(heard_ns)
+        # Rounding may have left out a sample.
+        yield from self._zeros(None, heard_ns)
+
+    def duration_ns(self, frames: int) -> int:
+        """How long so many frames last."""
+        return frames * SECOND_NS // self._rate_hz
+
+    def _flush(self, heard_ns: int) -> Iterator[Block]:
+        return self._convert(np.empty((0, self._channels), np.float32), heard_ns, last=True)
+
+    def _zeros(self, cause: Cause | None, heard_ns: int) -> Iterator[Block]:
+        """Zeros for as long as there are more frames than samples."""
         # Counted from the beginning, so that rounding does not add up.
         missing = self.frames * SAMPLE_RATE_HZ // self._rate_hz - self._samples
         while missing > 0:
@@ -60,10 +78,6 @@ class Axis:
             missing -= samples
             zeros = np.zeros((CHANNELS, samples), np.float32)
             yield self._counted(Block(zeros, heard_ns - missing * SECOND_NS // SAMPLE_RATE_HZ, cause))
-
-    def duration_ns(self, frames: int) -> int:
-        """How long so many frames last."""
-        return frames * SECOND_NS // self._rate_hz
 
     def _convert(self, frames: Audio, heard_ns: int, *, last: bool = False) -> Iterator[Block]:
         audio = self._converter.convert(frames, last=last)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
+from stream.axis import Axis
 from stream.convert import Converter
 from stream.intake import Intake
 from stream.pcm import decode
@@ -13,7 +14,6 @@ from stream.rtp.address import RtpAddress, read_address
 from stream.rtp.counts import Counts
 from stream.rtp.jitter import Piece
 from stream.rtp.receiver import Receiver
-from stream.rtp.render import Renderer
 from stream.rtp.sockets import Inlet, label
 from stream.source import Block, Cause, ClockKind, SessionOverError
 from stream.uris import without_secrets
@@ -53,7 +53,7 @@ class RtpSource:
         self.live = True
         self._intake: Final = intake
         self._receiver: Final = Receiver(address.formats, address.wait_ns)
-        self._renderer: Renderer | None = None
+        self._axis: Axis | None = None
         self._newest_ns = 0
         self._stopped: Final = threading.Event()
         self._lock: Final = threading.Lock()
@@ -109,21 +109,20 @@ class RtpSource:
         for _, run in groupby(pieces, lambda piece: (piece.form, piece.payload is None)):
             same = list(run)
             form, self._newest_ns = same[0].form, same[-1].heard_ns
-            if self._renderer is None:
-                self._renderer = Renderer(form, self._intake)
+            if self._axis is None:
+                self._axis = Axis(form.rate_hz, form.channels, self._intake)
             payloads = [piece.payload for piece in same if piece.payload is not None]
             if payloads:
-                yield from self._renderer.heard(
-                    decode(b"".join(payloads), form.encoding, form.channels), self._newest_ns
-                )
+                frames = decode(b"".join(payloads), form.encoding, form.channels)
+                yield from self._axis.heard(frames, self._newest_ns)
             for piece in same[len(payloads) :]:
-                yield from self._renderer.lost(piece.frames, "network", piece.heard_ns)
+                yield from self._axis.lost(piece.frames, "network", piece.heard_ns)
 
     def _finish(self) -> Iterator[Block]:
         yield from self._render(self._receiver.flush())
-        if self._renderer:
-            yield from self._renderer.finish(self._newest_ns)
-        self._renderer = None
+        if self._axis:
+            yield from self._axis.finish(self._newest_ns)
+        self._axis = None
 
     def _enter(self) -> bool:
         with self._lock:

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from models.errors import SourceError
 from models.signal import SAMPLE_RATE_HZ
 from stream.axis import PIECE_SAMPLES, Axis
+from stream.convert import Converter
 from stream.intake import Intake
+from stream.ring import Audio
 from stream.source import Block
+from tests.stream.rtp.packets import make_audio
 
 START_NS = 7_000_000_000_000
 
@@ -36,6 +39,57 @@ def test_what_was_lost_lies_where_it_belongs_and_all_times_are_those_of_their_en
         written += block.audio.shape[1]
         assert abs(block.heard_ns - START_NS - written * 1_000_000_000 // SAMPLE_RATE_HZ) < 100_000
         assert not block.lost or (block.audio.shape[1] <= PIECE_SAMPLES and not block.audio.any())
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.sampled_from([8_000, 44_100, 48_000, 96_000]),
+    st.lists(st.tuples(st.booleans(), st.integers(10, 5_000)), min_size=1, max_size=12),
+)
+def test_losses_keep_their_place_and_length_to_the_end(rate_hz: int, runs: list[tuple[bool, int]]) -> None:
+    axis, blocks = Axis(rate_hz, 2, Intake()), list[Block]()
+    lost = np.concatenate([np.full(frames, missing) for missing, frames in runs])
+    for missing, frames in runs:
+        heard_ns = START_NS + axis.duration_ns(axis.frames + frames)
+        blocks += axis.lost(frames, "network", heard_ns) if missing else axis.heard(make_audio(frames), heard_ns)
+    blocks += axis.finish(START_NS + axis.duration_ns(axis.frames))
+    samples = sum(block.audio.shape[1] for block in blocks)
+    assert 0 <= samples - len(lost) * SAMPLE_RATE_HZ // rate_hz <= 1
+    marked = np.concatenate([np.full(block.audio.shape[1], block.lost == "network") for block in blocks])
+    middles = np.minimum((np.arange(samples) * rate_hz + rate_hz // 2) // SAMPLE_RATE_HZ, len(lost) - 1)
+    assert np.count_nonzero(marked != lost[middles]) <= 2 * len(runs)
+    assert not any(block.audio.any() for block in blocks if block.lost)
+    written = np.cumsum([block.audio.shape[1] for block in blocks])
+    late_ns = [block.heard_ns - START_NS for block in blocks] - written * 1_000_000_000 / SAMPLE_RATE_HZ
+    assert np.abs(late_ns).max(initial=0) < 100_000
+
+
+def around_a_loss(audio: Audio, end: int) -> tuple[Audio, Audio]:
+    """What is heard at 48 kHz if 2000 frames up to `end` are lost, and if they are silent; without what lies near."""
+    begin = end - 2_000
+    axis = Axis(48_000, 2, Intake())
+    blocks = [*axis.heard(audio[:begin], 0), *axis.lost(2_000, "network", 0), *axis.heard(audio[end:], 0)]
+    heard = np.concatenate([block.audio for block in [*blocks, *axis.finish(0)]], axis=1)
+    silent = audio.copy()
+    silent[begin:end] = 0
+    expected = Converter(48_000, 2).convert(silent, last=True)
+    assert heard.shape == expected.shape
+    places = np.arange(expected.shape[1]) * 48_000 / SAMPLE_RATE_HZ
+    far = (np.abs(places - begin) > 100) & (np.abs(places - end) > 100) & (len(audio) - places > 100)
+    return heard[:, far], expected[:, far]
+
+
+def test_where_the_samples_of_both_rates_coincide_a_loss_changes_nothing_around_it() -> None:
+    heard, expected = around_a_loss(make_audio(9_600), 5_120)
+    np.testing.assert_allclose(heard, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("end", [5_000, 5_001, 5_119])
+def test_elsewhere_what_follows_lies_less_than_a_sample_off(end: int) -> None:
+    """A tone of 100 Hz moves by so much within a sample."""
+    tone = np.sin(2 * np.pi * 100 * np.arange(9_600) / 48_000)
+    heard, expected = around_a_loss(np.stack([tone, tone], axis=1).astype(np.float32), end)
+    np.testing.assert_allclose(heard, expected, atol=2 * np.pi * 100 / SAMPLE_RATE_HZ)
 
 
 def test_at_our_own_rate_nothing_is_changed() -> None:
