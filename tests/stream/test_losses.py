@@ -31,3 +31,12 @@ def test_a_new_session_counts_anew() -> None:
     losses.missing(make_gap(10))
     assert losses.missing(make_gap(0, session="two")) == 0
     assert losses.missing(make_gap(2, session="two")) == 1
+
+
+def test_the_beginning_of_a_session_is_missed_by_who_followed_the_one_before() -> None:
+    losses = Losses()
+    assert [losses.missing(make_gap(seq)) for seq in (7, 8)] == [0, 0]
+    assert losses.missing(make_gap(5, session="two")) == 5
+    assert losses.missing(make_status(2, session="two", gap=6, event=0)) == 2 + 1 + 1
+    assert losses.missing(make_status(0, session="three")) == 0
+    assert losses.missing(make_gap(0, session="three")) == 0
