@@ -1,5 +1,6 @@
 """A recording as a source."""
 
+import os
 import stat
 import threading
 import time
@@ -35,7 +36,7 @@ class FileSource:
     """
 
     def __init__(self, path: Path, speed: Speed = "realtime", intake: Intake = WHOLE) -> None:
-        self.name = path.name
+        self.name = _shown(Path(path.name))
         self.uri = path.absolute().as_uri()
         self.clock: ClockKind = "file"
         self.outage: Cause = "device_lost"
@@ -60,7 +61,7 @@ class FileSource:
         converter = Converter(self._rate_hz, self._channels, self._intake)
         read = 0
         try:
-            with _Forward(self._path) as file:
+            with _Forward(os.fsencode(self._path)) as file:
                 last = False
                 while not self._stopped.is_set() and not last:
                     chunk = file.read(frames, dtype="float32", always_2d=True)
@@ -68,7 +69,8 @@ class FileSource:
                     last = self._is_last(len(chunk), read)
                     yield converter.convert(chunk, last=last)
         except (soundfile.LibsndfileError, OSError) as error:
-            raise SourceError(f"{self._path} is damaged after {read / self._rate_hz:.1f} s: {error}") from error
+            heard_s = read / self._rate_hz
+            raise SourceError(f"{_shown(self._path)} is damaged after {heard_s:.1f} s: {_reason(error)}") from error
 
     def _is_last(self, chunk: int, read: int) -> bool:
         if self._frames is None:
@@ -76,7 +78,7 @@ class FileSource:
         if chunk == 0:
             heard_s, promised_s = read / self._rate_hz, self._frames / self._rate_hz
             raise SourceError(
-                f"{self._path} ends after {heard_s:.1f} s of {promised_s:.1f} s; it is cut off or damaged"
+                f"{_shown(self._path)} ends after {heard_s:.1f} s of {promised_s:.1f} s; it is cut off or damaged"
             )
         return read == self._frames
 
@@ -92,10 +94,10 @@ def _inspect(path: Path) -> tuple[int | None, int, int]:
     """Frames, if their number is known, sample rate, and channels."""
     _refuse_other(path)
     try:
-        info = soundfile.info(path)
+        info = soundfile.info(os.fsencode(path))
     except (soundfile.LibsndfileError, OSError) as error:
-        what = "is empty" if path.stat().st_size == 0 else f"is no audio that can be read ({error})"
-        raise SourceError(f"{path} {what}; give a WAV, FLAC, Ogg, MP3 or other recording") from error
+        what = "is empty" if path.stat().st_size == 0 else f"is no audio that can be read ({_reason(error)})"
+        raise SourceError(f"{_shown(path)} {what}; give a WAV, FLAC, Ogg, MP3 or other recording") from error
     if info.frames == UNKNOWN_FRAMES:
         return None, info.samplerate, info.channels
     _refuse_short(path, info.frames / info.samplerate)
@@ -107,19 +109,28 @@ def _refuse_other(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
-        raise SourceError(f"there is no file {path}") from error
+        raise SourceError(f"there is no file {_shown(path)}") from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise SourceError(f"{path} cannot be read: {reason}") from error
+        raise SourceError(f"{_shown(path)} cannot be read: {_reason(error)}") from error
     if stat.S_ISDIR(mode):
-        raise SourceError(f"{path} is a folder; give one audio file")
+        raise SourceError(f"{_shown(path)} is a folder; give one audio file")
     if not stat.S_ISREG(mode):
-        raise SourceError(f"{path} is no file; pipe PCM into whoplays listen -")
+        raise SourceError(f"{_shown(path)} is no file; pipe PCM into whoplays listen -")
 
 
 def _refuse_short(path: Path, duration_s: float) -> None:
     window_s = WINDOW_SAMPLES / SAMPLE_RATE_HZ
     if duration_s == 0:
-        raise SourceError(f"{path} holds no samples; give a recording of {window_s:.0f} s or more")
+        raise SourceError(f"{_shown(path)} holds no samples; give a recording of {window_s:.0f} s or more")
     if duration_s < window_s:
-        raise SourceError(f"{path} lasts {duration_s:.2f} s; a window needs {window_s:.0f} s of audio")
+        raise SourceError(f"{_shown(path)} lasts {duration_s:.2f} s; a window needs {window_s:.0f} s of audio")
+
+
+def _shown(path: Path) -> str:
+    """A path as it can be printed and published: whatever of it is not UTF-8 is replaced."""
+    return os.fsencode(path).decode(errors="replace")
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without the path, which is said already."""
+    return str(error.strerror if isinstance(error, OSError) else getattr(error, "error_string", error))

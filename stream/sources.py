@@ -74,7 +74,8 @@ def is_known(uri: str) -> bool:
 
 def _path(uri: str) -> Path:
     try:
-        return Path(unquote(urlsplit(uri).path))
+        # Whatever is not UTF-8 stays as it is, as in every other path.
+        return Path(unquote(urlsplit(uri).path, errors="surrogateescape"))
     except ValueError as error:
         raise SourceError(f"{uri!r} is no address of a file: {error}; give its path") from error
 

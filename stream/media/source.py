@@ -39,6 +39,9 @@ def open_media(uri: str, intake: Intake) -> Source:
 def _open_file(place: str, intake: Intake) -> Source:
     if "://" in place:
         raise SourceError("media: takes a file's path; give an address without media: before it")
+    utf8 = place.encode(errors="replace").decode()
+    if utf8 != place:
+        raise SourceError(f"media: takes a name in UTF-8 only, not {utf8}; rename the file")
     path = Path(place).absolute()
     try:
         regular, there = path.is_file(), path.exists()

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import soundfile
 
 from models.errors import SourceError
 from stream.file_source import FileSource, Speed
+from stream.sources import from_uri
 from tests.stream.conftest import make_concert
 
 
@@ -45,6 +47,21 @@ def test_a_source_says_what_it_is(concert: Path) -> None:
     assert (source.name, source.clock, source.live) == ("concert.wav", "file", True)
     assert source.uri.startswith("file:///")
     assert FileSource(concert, "max").live is False
+
+
+def test_a_name_in_another_encoding_is_heard_and_shown_as_well_as_it_can_be(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    soundfile.write(os.fsencode(path), make_concert(44_100), 44_100)
+    assert hear(path).shape == (2, 12 * 44_100)
+    assert FileSource(path).name == "caf\ufffd.wav"
+    assert from_uri(FileSource(path).uri).name == "caf\ufffd.wav"
+    for bytes_ in (b"this is no audio", b""):
+        path.write_bytes(bytes_)
+        with pytest.raises(SourceError, match=r"caf\ufffd.wav is"):
+            FileSource(path)
+    path.unlink()
+    with pytest.raises(SourceError, match=r"there is no file .*caf\ufffd.wav"):
+        FileSource(path)
 
 
 def test_stopping_ends_the_blocks(concert: Path) -> None:

@@ -197,6 +197,7 @@ def test_a_file_that_is_no_media_is_refused(clips: Path) -> None:
     [
         ("media:/nowhere/a.mp4", "there is no file /nowhere/a.mp4"),
         ("media:/", "/ is no file"),
+        ("media:caf\udce9.mp4", r"media: takes a name in UTF-8 only, not caf\?\.mp4; rename the file"),
         ("media:http://me:secret@host/a.mp4", "media: takes a file's path"),
         ("http:///live", "no host"),
         ("http://me:se/cret@host/live", "no host"),
