@@ -24,11 +24,14 @@ def folder_of(name_or_path: str) -> Path:
     name = DEFAULT if name_or_path == "default" else name_or_path
     if name in names():
         return CATALOGUE / name
-    path = Path(name_or_path)
-    if (path / "card.json").is_file():
-        return path
+    path, why = Path(name_or_path), ""
+    try:
+        if (path / "card.json").is_file():
+            return path
+    except OSError as error:
+        why = f" ({error.strerror})"
     raise ModelError(
-        f"no model {name_or_path!r}; the catalogue has {', '.join(names())}; a path to an export works too"
+        f"no model {name_or_path!r}{why}; the catalogue has {', '.join(names())}; a path to an export works too"
     )
 
 

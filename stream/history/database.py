@@ -99,14 +99,9 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     """The database, of which nothing can be changed, and whose writer is not disturbed.
 
     Raises:
-        DataError: there is none, it is no history, or of another version.
+        DataError: there is none, it cannot be read, is no history, or of another version.
     """
-    if not path.is_file():
-        raise DataError(f"there is no history in {path}; give the file that whoplays serve keeps it in")
-    # Even a reader makes the log's files. Where it may not, and there is no log, the file is all there is.
-    logged = os.access(path.parent, os.W_OK) or Path(f"{path}-wal").exists()
-    address = f"{path.resolve().as_uri()}?{'mode=ro' if logged else 'immutable=1'}"
-    connection = sqlite3.connect(address, BUSY_S, isolation_level=None, uri=True)
+    connection = _connect_to_read(path)
     try:
         if _version(connection, path) != len(MIGRATIONS):
             raise DataError(f"{path} has an older history; whoplays serve brings it up to date")
@@ -117,6 +112,19 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    try:
+        if not path.is_file():
+            raise DataError(f"there is no history in {path}; give the file that whoplays serve keeps it in")
+        # Even a reader makes the log's files. Where it may not, and there is no log, the file is all there is.
+        logged = os.access(path.parent, os.W_OK) or Path(f"{path}-wal").exists()
+        address = f"{path.resolve().as_uri()}?{'mode=ro' if logged else 'immutable=1'}"
+        return sqlite3.connect(address, BUSY_S, isolation_level=None, uri=True)
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"cannot read a history in {path}: {reason}") from error
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -65,13 +66,10 @@ def appearances(path: Path, query: Query) -> list[Appearance]:
     Raises:
         DataError: there is no such history or session, or it cannot be read.
     """
-    with closing(open_to_read(path)) as connection:
-        try:
-            _check(connection, path, query)
-            values = query._asdict() | {"still_ns": time.time_ns() - STILL_NS}
-            rows = connection.execute(_APPEARANCES, values).fetchall()
-        except sqlite3.Error as error:
-            raise DataError(f"cannot read the history in {path}: {error}") from error
+    with _reading(path) as connection:
+        _check(connection, path, query)
+        values = query._asdict() | {"still_ns": time.time_ns() - STILL_NS}
+        rows = connection.execute(_APPEARANCES, values).fetchall()
     return [Appearance(*row)._replace(playing=bool(row[-1])) for row in rows]
 
 
@@ -79,13 +77,22 @@ def newest_session(path: Path, stream: str | None) -> str:
     """The session that spoke last.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or it cannot be read.
     """
-    with closing(open_to_read(path)) as connection:
+    with _reading(path) as connection:
         found: tuple[str] | None = connection.execute(_NEWEST, {"stream": stream, "session": None}).fetchone()
     if found is None:
         raise DataError(f"{path} knows no session{f' of {stream}' if stream else ''}")
     return found[0]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(open_to_read(path)) as connection:
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise DataError(f"cannot read the history in {path}: {error}") from error
 
 
 def _check(connection: sqlite3.Connection, path: Path, query: Query) -> None:

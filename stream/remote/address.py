@@ -1,10 +1,10 @@
 """Addresses at which senders are waited for."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 from models.errors import OptionError, SourceError
 from stream.endpoint import LAST_PORT, is_open
+from stream.places import expanded
 from stream.security.keys import ServerKeys, server_keys
 from stream.uris import Address, host_and_port, take_apart, without_secrets
 
@@ -46,8 +46,8 @@ def _endpoint(address: Address, shown: str) -> str:
 
 
 def _keys(options: dict[str, str]) -> ServerKeys | None:
-    keys, allowed = (Path(options[name]).expanduser() if name in options else None for name in ("keys", "allowed"))
     try:
+        keys, allowed = (expanded(options[name]) if name in options else None for name in ("keys", "allowed"))
         return server_keys(keys, allowed)
     except OptionError as error:
         raise SourceError(str(error)) from error

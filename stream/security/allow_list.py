@@ -25,7 +25,11 @@ class AllowList:
         Raises:
             OptionError: see above.
         """
-        if not self.folder.is_dir():
+        try:
+            there = self.folder.is_dir()
+        except OSError as error:
+            raise OptionError(f"{self.folder} cannot be read: {error.strerror}") from error
+        if not there:
             raise OptionError(f"there is no folder {self.folder} of allowed keys; make it with whoplays keys allow")
         for path in self._files():
             read_public(path)
@@ -55,15 +59,14 @@ class AllowList:
         check_name(name)
         key = read_public(public)
         path = self._path(name)
-        if path.exists():
-            if not _holds(path, key):
-                raise OptionError(f"{path} holds another key; revoke {name} first, or give another --name")
-            return path
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write_whole(path, public.read_bytes())
+            if not path.exists():
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _write_whole(path, public.read_bytes())
         except OSError as error:
             raise OptionError(f"cannot write {path}: {error.strerror}") from error
+        if not _holds(path, key):
+            raise OptionError(f"{path} holds another key; revoke {name} first, or give another --name")
         return path
 
     def revoke(self, name: str) -> Path:

@@ -35,7 +35,7 @@ def make_keys(name: str, folder: Path) -> PairFiles:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(name, folder, files)
     except OSError as error:
-        if files.public.exists() or files.secret.exists():
+        if isinstance(error, FileExistsError) and folder.is_dir():
             raise OptionError(f"there is a key pair {name} in {folder} already; give another name") from error
         raise OptionError(f"cannot write keys into {folder}: {error.strerror}") from error
     return files

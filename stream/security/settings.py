@@ -1,13 +1,12 @@
 """How a bound address is secured, as a configuration says it."""
 
-from pathlib import Path
 from typing import Literal, get_args
 
 import msgspec
 
 from models.errors import OptionError
 from stream.endpoint import is_open
-from stream.places import allowed_folder
+from stream.places import allowed_folder, expanded
 from stream.security.keys import ServerKeys
 
 Mode = Literal["off", "auto", "required"]
@@ -49,9 +48,7 @@ class Security(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return None
         if self.keys is None:
             raise OptionError(f"{endpoint} is to be encrypted, which needs keys; make them with whoplays keys make")
-        return ServerKeys.load(
-            Path(self.keys).expanduser(), Path(self.allowed).expanduser() if self.allowed else allowed_folder()
-        )
+        return ServerKeys.load(expanded(self.keys), expanded(self.allowed) if self.allowed else allowed_folder())
 
     def _encrypts(self, endpoint: str) -> bool:
         if self.mode == "required":

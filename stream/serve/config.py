@@ -61,7 +61,11 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is kept, as `[history]` says it."""
+    """What is kept, as `[history]` says it.
+
+    Raises:
+        OptionError: the size is no number.
+    """
 
     path: str | None = None
     """The database; unless given, whoplays/history.db where the system keeps state."""
@@ -71,6 +75,10 @@ class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What is older is forgotten."""
     max_mb: float | None = 1000.0
     """The oldest is forgotten when the database is larger."""
+
+    def __post_init__(self) -> None:
+        if self.max_mb is not None and math.isnan(self.max_mb):
+            raise OptionError("a history of at most nan MB makes no sense; give a number, or inf for no limit")
 
     @property
     def max_bytes(self) -> int | None:

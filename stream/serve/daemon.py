@@ -17,7 +17,7 @@ from stream.messages import End, Message
 from stream.metrics.metrics import Metrics
 from stream.metrics.probes import Probes
 from stream.metrics.server import MetricsServer
-from stream.places import history_file
+from stream.places import expanded, history_file
 from stream.publisher import Publisher
 from stream.serve.config import Config, HistoryConfig, MetricsConfig, read_config
 from stream.serve.flow import Flow
@@ -143,7 +143,7 @@ def _metrics(
 
 def _keeper(history: HistoryConfig, log: FilteringBoundLogger) -> Keeper:
     return Keeper(
-        Path(history.path).expanduser() if history.path else history_file(),
+        expanded(history.path) if history.path else history_file(),
         keep_windows=history.keep_windows,
         max_age_days=history.max_age_days,
         max_bytes=history.max_bytes,

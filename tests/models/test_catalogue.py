@@ -52,6 +52,11 @@ def test_an_unknown_model_is_refused(shelf: Path, name: str) -> None:
         catalogue.find(name)
 
 
+def test_a_name_that_no_file_can_have_is_refused(shelf: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model 'x+' \(File name too long\); the catalogue has tiny"):
+        catalogue.find(300 * "x")
+
+
 def test_models_are_listed(shelf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(catalogue, "DEFAULT", "tiny")

@@ -127,6 +127,17 @@ def test_each_mistake_gives_one_clear_line(
     assert message in line
 
 
+@pytest.mark.parametrize("form", ["table", "audacity"])
+def test_a_damaged_history_is_one_clear_line(path: Path, capfd: pytest.CaptureFixture[str], form: str) -> None:
+    whole = path.read_bytes()
+    page = 4096  # the first one says what tables there are
+    path.write_bytes(whole[:page] + b"\xff" * (len(whole) - page))
+    with pytest.raises(SystemExit):
+        whoplays.main(["history", "--format", form])
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line == f"whoplays: cannot read the history in {path}: database disk image is malformed"
+
+
 def test_moments_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()

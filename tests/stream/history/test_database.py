@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -91,6 +92,18 @@ def test_a_place_that_is_no_folder_or_cannot_be_written_is_one_line(tmp_path: Pa
     with pytest.raises(DataError, match="there is no history"):
         open_to_read(tmp_path / "missing.db")
     assert not (tmp_path / "missing.db").exists()
+
+
+def test_a_path_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    open_to_write(tmp_path / "history.db").close()
+    # Longer than SQLite takes, though not longer than the system does.
+    deep = tmp_path.joinpath(*3 * [200 * "x"]) / "history.db"
+    deep.parent.mkdir(parents=True)
+    shutil.copy(tmp_path / "history.db", deep)
+    with pytest.raises(DataError, match=r"cannot read a history in .*: unable to open database file$"):
+        open_to_read(deep)
+    with pytest.raises(DataError, match=r"cannot read a history in .*: File name too long$"):
+        open_to_read(tmp_path / (300 * "x"))
 
 
 def test_a_folder_that_is_not_writable_is_one_line(tmp_path: Path) -> None:

@@ -53,6 +53,15 @@ def test_names_that_are_none_are_refused(tmp_path: Path, name: str) -> None:
         make_keys(name, tmp_path)
 
 
+def test_a_folder_that_cannot_be_one_is_said(tmp_path: Path) -> None:
+    public = make_keys("stage", tmp_path).public
+    for folder, reason in ((tmp_path / (300 * "x"), "File name too long"), (public, "File exists")):
+        with pytest.raises(OptionError, match=f"cannot write keys into .*: {reason}"):
+            make_keys("hall", folder)
+    with pytest.raises(OptionError, match=r"cannot write .*: File name too long"):
+        AllowList(tmp_path / (300 * "x")).allow(public, "stage")
+
+
 def test_a_secret_that_others_can_read_is_refused(keyring: Keyring) -> None:
     secret = keyring.secret("stage")
     for mode in (0o640, 0o604, 0o660):
@@ -141,6 +150,8 @@ def test_a_missing_folder_admits_nobody(tmp_path: Path) -> None:
     assert not missing.admits(40 * b"0")
     with pytest.raises(OptionError, match="there is no folder"):
         missing.check()
+    with pytest.raises(OptionError, match="cannot be read: File name too long"):
+        AllowList(tmp_path / (300 * "x")).check()
 
 
 def test_secrets_are_not_shown(keyring: Keyring) -> None:
@@ -185,6 +196,11 @@ def test_insistence_goes_without_keys_but_not_if_they_are_required() -> None:
     assert Security(insecure=True).keys_for("tcp://*:1") is None
     with pytest.raises(OptionError, match="needs keys"):
         Security(mode="required", insecure=True).keys_for("tcp://*:1")
+
+
+def test_a_home_folder_that_is_not_known_is_said() -> None:
+    with pytest.raises(OptionError, match=r"~nobody-such/x names a home folder that is not known"):
+        Security(mode="required", keys="~nobody-such/x").keys_for("tcp://*:1")
 
 
 def test_an_unknown_mode_is_refused() -> None:

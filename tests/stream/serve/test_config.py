@@ -76,6 +76,10 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
         ('[[stream]]\nname = "a"\nsource = "device:"\nchannels = [1, 2, 3]', "stream[0]: channels 1,2,3 make no sense"),
         ('[[stream]]\nname = "a"\nsource = "device:"\n' * 2, "2 streams are named a; give each its own name"),
         (
+            '[history]\nmax_mb = nan\n[[stream]]\nname = "a"\nsource = "device:"',
+            "concert.toml: a history of at most nan MB makes no sense",
+        ),
+        (
             '[security]\nmode = "on"\n[[stream]]\nname = "a"\nsource = "device:"',
             "security.mode: Invalid enum value 'on'",
         ),
