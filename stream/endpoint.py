@@ -51,6 +51,15 @@ def keep_alive(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 3)
 
 
+def speak_ipv6(socket: zmq.Socket[bytes], endpoint: str) -> None:
+    """Let a socket have an IPv6 address, for which ZeroMQ has to be told; before it is bound or connected.
+
+    Any other stays as it is: a name, such as `localhost`, would be looked up in IPv6 first, where the other end is not.
+    """
+    if endpoint.startswith("tcp://["):
+        socket.setsockopt(zmq.IPV6, 1)
+
+
 def _is_address(endpoint: str) -> bool:
     scheme, _, rest = endpoint.partition("://")
     if scheme == "ipc":

@@ -12,7 +12,7 @@ from typing import Final, Self
 import zmq
 
 from models.errors import EndpointError
-from stream.endpoint import check_bind, keep_alive
+from stream.endpoint import check_bind, keep_alive, speak_ipv6
 from stream.messages import Message, encode, kind_of, topic_of
 from stream.security.gate import guarding
 from stream.security.handshakes import Handshakes
@@ -123,6 +123,7 @@ class Publisher:
         socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MESSAGES)
         socket.setsockopt(zmq.LINGER, LINGER_MS)
         keep_alive(socket)
+        speak_ipv6(socket, self.endpoint)
         if self._keys:
             self._keys.apply(socket)
         return socket

@@ -11,7 +11,7 @@ import msgspec
 import zmq
 
 from models.errors import EndpointError
-from stream.endpoint import DEFAULT_ENDPOINT, keep_alive
+from stream.endpoint import DEFAULT_ENDPOINT, keep_alive, speak_ipv6
 from stream.losses import Losses
 from stream.messages import KINDS, VERSION, End, Message, decode, topic_of
 from stream.security.handshakes import Handshakes
@@ -105,6 +105,7 @@ class Subscriber:
         socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MESSAGES)
         socket.setsockopt_string(zmq.SUBSCRIBE, topic)
         keep_alive(socket)
+        speak_ipv6(socket, self.endpoint)
         if keys:
             keys.apply(socket)
         try:

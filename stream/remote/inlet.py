@@ -7,6 +7,7 @@ from typing import Final
 import zmq
 
 from models.errors import SourceError
+from stream.endpoint import speak_ipv6
 from stream.remote.packet import MOST_BYTES
 from stream.security.gate import guarding
 from stream.security.handshakes import Handshakes
@@ -40,6 +41,7 @@ class Inlet:
             self._socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MESSAGES)
             self._socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
             be_heard_of(self._socket)
+            speak_ipv6(self._socket, endpoint)
             if keys:
                 keys.apply(self._socket)
             _bind(self._socket, endpoint)

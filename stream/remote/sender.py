@@ -10,7 +10,7 @@ from typing import Final, Self
 import zmq
 
 from models.errors import EndpointError
-from stream.endpoint import check_connect
+from stream.endpoint import check_connect, speak_ipv6
 from stream.remote.inlet import be_heard_of
 from stream.remote.outbox import Outbox
 from stream.remote.packer import Outgoing
@@ -101,6 +101,7 @@ class Sender:
 
     def _connect(self, socket: zmq.Socket[bytes]) -> None:
         be_heard_of(socket)
+        speak_ipv6(socket, self.endpoint)
         socket.setsockopt(zmq.LINGER, round(LINGER_S * 1000))
         socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MESSAGES)
         socket.setsockopt(zmq.SNDBUF, SEND_BUFFER_BYTES)

@@ -1,5 +1,6 @@
 """Real parts to test with: a tiny model, and recordings of sines."""
 
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,16 @@ def concert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("audio") / "concert.wav"
     soundfile.write(path, make_concert(44_100), 44_100)
     return path
+
+
+@pytest.fixture
+def ipv6() -> str:
+    """This machine's own IPv6 address, if it has one."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    return "[::1]"
 
 
 def make_concert(rate_hz: int) -> Audio:

@@ -1,7 +1,8 @@
 import pytest
+import zmq
 
 from models.errors import EndpointError
-from stream.endpoint import check_bind
+from stream.endpoint import check_bind, speak_ipv6
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,13 @@ def test_the_network_needs_insistence(endpoint: str) -> None:
 def test_what_is_no_address_is_refused(endpoint: str) -> None:
     with pytest.raises(EndpointError, match="no address to publish on"):
         check_bind(endpoint, insecure=True)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "ipv6"),
+    [("tcp://[::1]:5", 1), ("tcp://*:5", 0), ("tcp://localhost:5", 0), ("tcp://127.0.0.1:5", 0), ("ipc:///tmp/[x]", 0)],
+)
+def test_only_an_ipv6_address_makes_a_socket_speak_it(endpoint: str, ipv6: int) -> None:
+    with zmq.Context() as context, context.socket(zmq.PUB) as socket:
+        speak_ipv6(socket, endpoint)
+        assert socket.getsockopt(zmq.IPV6) == ipv6

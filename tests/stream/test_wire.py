@@ -31,6 +31,14 @@ def test_messages_arrive_as_they_were_sent() -> None:
         assert subscriber.lost == 0
 
 
+def test_an_ipv6_address_is_published_on_and_heard(ipv6: str) -> None:
+    with Publisher(f"tcp://{ipv6}:*") as publisher, Subscriber(publisher.endpoint) as subscriber:
+        assert publisher.endpoint.startswith(f"tcp://{ipv6}:")
+        assert publisher.wait_for_subscriber(JOIN_S)
+        publisher.send(make_gap(0))
+        assert take(subscriber, 1) == [make_gap(0)]
+
+
 def test_everything_is_delivered_although_the_publisher_leaves() -> None:
     with Publisher(ANY_PORT) as publisher:
         subscriber = Subscriber(publisher.endpoint)

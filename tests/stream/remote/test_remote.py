@@ -48,6 +48,13 @@ def test_audio_arrives_bit_by_bit(encoding: WireFormat, bits: int) -> None:
         assert all(block.heard_ns <= time.monotonic_ns() for block in heard.sessions[0])
 
 
+def test_audio_arrives_at_an_ipv6_address(ipv6: str) -> None:
+    with listening(f"zmq://{ipv6}:0") as heard, Sender(heard.bound()) as sender:
+        assert heard.bound().startswith(f"tcp://{ipv6}:")
+        send(sender, cut(Packer("stage", "s16le"), make_noise(2205, 15)))
+        wait_until(lambda: heard.heard() == 2205)
+
+
 def test_an_end_on_purpose_is_said() -> None:
     packer = Packer("stage", "s16le")
     with listening() as heard:
