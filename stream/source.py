@@ -58,7 +58,7 @@ class Source(Protocol):
 
     @property
     def remark(self) -> str:
-        """What is wrong with what arrives, in one line, such as that a sender is refused; empty if nothing is."""
+        """What is wrong with what arrives, or was lately, in one line, such as that a sender is refused; else empty."""
 
     def blocks(self) -> Iterator[Block]:
         """The audio from first to last sample; runs in a thread of its own. Returns when it ends on purpose.

@@ -3,13 +3,14 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from models.errors import SourceError
 from stream.intake import Intake
+from stream.lately import Lately
 from stream.remote.address import parse
 from stream.remote.floor import Floor
 from stream.remote.inlet import Inlet
@@ -53,7 +54,6 @@ class RemoteSource:
         uri: how it is shown.
         intake: which channels are taken, and how loud.
         keys: encrypt, and admit those alone whose keys are allowed.
-        on_handshake_failed: told that and why a sender was refused.
     """
 
     def __init__(
@@ -62,7 +62,6 @@ class RemoteSource:
         uri: str,
         intake: Intake,
         keys: ServerKeys | None = None,
-        on_handshake_failed: Callable[[str], None] | None = None,
     ) -> None:
         self.name = uri
         self.uri = uri
@@ -72,8 +71,9 @@ class RemoteSource:
         self.counts: Final = Counts()
         self.endpoint = endpoint
         """Once bound, the address as it is bound."""
-        self.handshakes: Final = Handshakes(on_handshake_failed)
+        self.handshakes: Final = Handshakes()
         """How many senders were admitted and refused."""
+        self._lately: Final = Lately()
         self._intake: Final = intake
         self._keys: Final = keys
         self._stopped: Final = threading.Event()
@@ -84,11 +84,12 @@ class RemoteSource:
     @property
     def remark(self) -> str:
         """That a sender or its messages are refused, and why; see `Source`."""
-        if self.handshakes.failed and self.handshakes.reason:
+        risen = self._lately.risen()
+        if "handshakes" in risen and self.handshakes.reason:
             return f"a sender is refused: {self.handshakes.reason}"
-        if self.counts.reason:
+        if "refused" in risen:
             return f"messages are refused: {self.counts.reason}"
-        return "another sender is ignored" if self.counts.strangers else ""
+        return "another sender is ignored" if "strangers" in risen else ""
 
     def blocks(self) -> Iterator[Block]:
         """What is sent, up to the end of the session; see `Source`."""
@@ -161,6 +162,9 @@ class RemoteSource:
             messages = self._bound().receive(POLL_S)
             arrived_ns = time.monotonic_ns()
             self._arrived.extend(Arrival(packet, arrived_ns) for packet in in_order(self._unpack(messages)))
+            self._lately.look(
+                handshakes=self.handshakes.failed, refused=self.counts.refused, strangers=self.counts.strangers
+            )
         return None
 
     def _unpack(self, messages: Iterable[Sequence[bytes]]) -> Iterator[Packet]:

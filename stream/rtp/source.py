@@ -9,9 +9,10 @@ from typing import Final
 from stream.axis import Axis
 from stream.convert import Converter
 from stream.intake import Intake
+from stream.lately import Lately
 from stream.pcm import decode
 from stream.rtp.address import RtpAddress, read_address
-from stream.rtp.counts import Counts
+from stream.rtp.counts import REFUSALS, Counts
 from stream.rtp.jitter import Piece
 from stream.rtp.receiver import Receiver
 from stream.rtp.sockets import Inlet, label
@@ -54,6 +55,7 @@ class RtpSource:
         self._intake: Final = intake
         self._receiver: Final = Receiver(address.formats, address.wait_ns)
         self._axis: Axis | None = None
+        self._lately: Final = Lately()
         self._newest_ns = 0
         self._stopped: Final = threading.Event()
         self._lock: Final = threading.Lock()
@@ -66,9 +68,12 @@ class RtpSource:
 
     @property
     def remark(self) -> str:
-        """That packets are refused, and why; see `Source`."""
-        reasons = [reason.replace("_", " ") for reason, packets in self.counts.refused.items() if packets]
-        return f"packets are refused: {', '.join(reasons)}" if reasons else ""
+        """That packets are refused, and why, or come too late; see `Source`."""
+        risen = self._lately.risen()
+        reasons = [reason.replace("_", " ") for reason in REFUSALS if reason in risen]
+        if reasons:
+            return f"packets are refused: {', '.join(reasons)}"
+        return "packets come too late; give a larger jitter_ms to wait for them" if "late" in risen else ""
 
     def blocks(self) -> Iterator[Block]:
         """The audio of one sender, until `stop`; see `Source`."""
@@ -95,6 +100,7 @@ class RtpSource:
     def _receive(self) -> None:
         for data, arrived_ns in self._inlet.receive(self._patience_s(), MOST_AT_ONCE):
             self._receiver.push(data, arrived_ns)
+        self._lately.look(late=self.counts.late, **self.counts.refused)
         # Some packets at once are one block: each step on a block lets go of the interpreter, and many streams would
         # all day wait for each other's turn.
         time.sleep(REST_S)

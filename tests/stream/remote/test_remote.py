@@ -171,6 +171,21 @@ def test_nonsense_is_counted_and_what_makes_sense_is_heard() -> None:
         assert counts.reason
 
 
+def test_what_is_refused_or_ignored_is_told_until_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.lately.LATELY_NS", 500_000_000)
+    with listening() as heard, pushing(heard.bound()) as push, pushing(heard.bound()) as stranger:
+        assert heard.source.remark == ""
+        push.send_multipart([b"nonsense"])
+        wait_until(lambda: heard.source.remark.startswith("messages are refused: "))
+        wait_until(lambda: heard.source.remark == "")
+        push.send_multipart(make_message(make_header()))
+        wait_until(lambda: heard.heard() == 2205)
+        stranger.send_multipart(make_message(make_header(session="another")))
+        wait_until(lambda: heard.source.remark == "another sender is ignored")
+        wait_until(lambda: heard.source.remark == "")
+        assert (heard.source.counts.refused, heard.source.counts.strangers) == (1, 1)
+
+
 def test_a_message_that_is_too_large_ends_the_connection_and_nothing_else() -> None:
     with listening() as heard, pushing(heard.bound()) as bad, Sender(heard.bound()) as sender:
         bad.send(bytes(1 << 21))
@@ -218,6 +233,7 @@ def test_only_allowed_senders_are_heard(tmp_path: Path) -> None:
             send(sender, packets)
             wait_until(lambda: heard.source.handshakes.failed > 1)
             wait_until(lambda: told[-1].endswith("the client's key is not allowed"))
+            wait_until(lambda: heard.source.remark.startswith("a sender is refused: "))
             assert heard.heard() == sender.sent_samples == 0
             keyring.allow("stage")
             wait_until(lambda: heard.heard() == 2205)

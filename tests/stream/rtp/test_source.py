@@ -128,6 +128,20 @@ def test_garbage_is_refused_by_reason_and_the_music_goes_on() -> None:
     assert refused["payload_length"] >= 1
 
 
+def test_what_is_refused_or_late_is_told_until_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.lately.LATELY_NS", 500_000_000)
+    packets = packetize(make_audio(10 * FRAMES))
+    with Listening("rtp://127.0.0.1:0?jitter_ms=0") as listening:
+        assert listening.source.remark == ""
+        send([*packets[:4], b"no packet", *packets[5:]], listening.source.port)
+        listening.wait_for(lambda: listening.source.remark == "packets are refused: short")
+        listening.wait_for(lambda: listening.source.remark == "")
+        send([packets[4]], listening.source.port)
+        listening.wait_for(lambda: "packets come too late; give a larger jitter_ms" in listening.source.remark)
+        listening.wait_for(lambda: listening.source.remark == "")
+        assert listening.source.counts.refused["short"] == 1
+
+
 def test_stopping_ends_the_wait_and_gives_the_port_back() -> None:
     source = open_rtp("rtp://127.0.0.1:0", Intake())
     ended = threading.Thread(target=lambda: list(source.blocks()))
