@@ -19,7 +19,10 @@ def _none_refused() -> dict[Refusal, int]:
 
 
 class Counts(msgspec.Struct):
-    """Packets since the source was opened; one thread counts, any may read."""
+    """Packets since the source was opened; one thread counts, any may read.
+
+    Each one that came was received, late, a duplicate or refused: so it is seen that none goes astray.
+    """
 
     received: int = 0
     """Heard."""
@@ -29,8 +32,6 @@ class Counts(msgspec.Struct):
     """Of the lost ones, those that came after all."""
     duplicate: int = 0
     """Came once more."""
-    filled_frames: int = 0
-    """Frames of silence in place of what did not come."""
     refused: dict[Refusal, int] = msgspec.field(default_factory=_none_refused)
 
     def refuse(self, why: Refusal, packets: int = 1) -> None:

@@ -112,7 +112,6 @@ class JitterBuffer:
         while self._frame < packet.start:
             start = self._frame
             self._frame = min(packet.start, start + self._most_filled)
-            self._counts.filled_frames += self._frame - start
             heard_ns = began_ns - self._duration_ns(packet.start - self._frame)
             yield Piece(start, self._frame - start, None, self._form, heard_ns)
 

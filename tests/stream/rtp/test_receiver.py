@@ -74,7 +74,6 @@ def test_bad_weather_costs_the_lost_packets_and_nothing_else(seed: int) -> None:
     assert counts.lost == 300 - len(arrived)
     assert counts.received == len(arrived)
     assert counts.received + counts.duplicate == listener.pushed
-    assert counts.filled_frames == counts.lost * FRAMES
 
 
 def test_nothing_is_heard_of_a_lone_packet() -> None:
@@ -151,7 +150,7 @@ def test_a_pause_is_filled_up_to_some_seconds_and_then_a_new_session() -> None:
         listener.listen(sent[-10:])
         assert len(listener.sessions) == sessions
         np.testing.assert_array_equal(listener.audio()[-10 * FRAMES :], audio[-10 * FRAMES :])
-        assert listener.receiver.counts.filled_frames == (packets * FRAMES if sessions == 1 else 0)
+        assert len(listener.audio()) == (packets + 20 if sessions == 1 else 10) * FRAMES
 
 
 def test_a_change_of_payload_type_is_a_new_session() -> None:
