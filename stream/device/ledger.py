@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Iterator
+from math import ceil
 from statistics import median
 from typing import Final
 
+from models.signal import SAMPLE_RATE_HZ
 from stream.axis import Axis
 from stream.device.capture_queue import Captured
 from stream.intake import Intake
@@ -32,6 +34,9 @@ class Ledger:
     def __init__(self, rate_hz: int, channels: int, intake: Intake) -> None:
         self._rate_hz: Final = rate_hz
         self._axis: Final = Axis(rate_hz, channels, intake)
+        # An overflow that cannot be measured is still a loss: it must be seen. Two samples at 44.1 kHz, because the
+        # resampler's rounding can take one of them.
+        self._least_frames: Final = ceil(2 * rate_hz / SAMPLE_RATE_HZ)
         self._delays_ns: Final = deque[int](maxlen=REMEMBERED)
 
     def blocks(self, captured: Captured) -> Iterator[Block]:
@@ -51,8 +56,7 @@ class Ledger:
         if not captured.overflowed or not self._delays_ns:
             return captured.missed_frames
         late_ns = self._delay_ns(captured) - round(median(self._delays_ns))
-        # An overflow that cannot be measured is still a loss: it must be seen.
-        return max(late_ns * self._rate_hz // 1_000_000_000, captured.missed_frames, 1)
+        return max(late_ns * self._rate_hz // 1_000_000_000, captured.missed_frames, self._least_frames)
 
     def _delay_ns(self, captured: Captured) -> int:
         """How much later its last frame was heard than the count of frames up to it says."""

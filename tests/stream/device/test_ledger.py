@@ -67,11 +67,14 @@ def test_what_was_lost_is_silence_in_pieces_with_the_times_of_their_ends() -> No
     np.testing.assert_allclose([block.heard_ns for block in device.blocks], expected_ns, rtol=0, atol=10)
 
 
-def test_an_overflow_without_a_measurable_length_is_still_seen() -> None:
-    device = Device(44_100)
+@pytest.mark.parametrize("rate_hz", [8_000, 44_100, 48_000, 96_000, 176_400, 192_000, 384_000])
+def test_an_overflow_without_a_measurable_length_is_still_seen(rate_hz: int) -> None:
+    device = Device(rate_hz)
     device.hear(1000)
-    device.hear(1000, overflowed=True)
-    assert device.lost_samples == 1
+    for frames in range(1000, 1050):
+        before = device.lost_samples
+        device.hear(frames, overflowed=True)
+        assert 1 <= device.lost_samples - before <= max(4, 44_100 / rate_hz + 1)
 
 
 def test_an_overflow_before_anything_was_heard_loses_nothing() -> None:
