@@ -1,7 +1,9 @@
 """Addresses to bind and to connect to, and who may reach them there."""
 
+import errno
 import ipaddress
 import re
+import socket
 from typing import Final
 
 import zmq
@@ -41,6 +43,20 @@ def is_open(endpoint: str) -> bool:
     """Whether an address can be reached from other machines."""
     scheme, _, rest = endpoint.partition("://")
     return scheme != "ipc" and not _is_loopback(rest.rpartition(":")[0].strip("[]"))
+
+
+def is_taken(endpoint: str) -> bool:
+    """Whether somebody has this `ipc://` address; ZeroMQ would take it away without a word."""
+    scheme, _, path = endpoint.partition("://")
+    if scheme != "ipc":
+        return False
+    # Of another kind than ZeroMQ's, on purpose: so who is there is found, and hears nothing of it.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            return error.errno == errno.EPROTOTYPE
+    return True
 
 
 def keep_alive(socket: zmq.Socket[bytes]) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Self
 import zmq
 
 from models.errors import EndpointError
-from stream.endpoint import check_bind, keep_alive, speak_ipv6
+from stream.endpoint import check_bind, is_taken, keep_alive, speak_ipv6
 from stream.messages import Message, encode, kind_of, topic_of
 from stream.security.gate import guarding
 from stream.security.handshakes import Handshakes
@@ -154,6 +154,8 @@ class Publisher:
 
 def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
     try:
+        if is_taken(endpoint):
+            raise zmq.ZMQError(errno.EADDRINUSE)
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         socket.linger = 0

@@ -1,7 +1,9 @@
 """Publisher and subscriber over real sockets."""
 
 import itertools
+import socket
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -105,16 +107,16 @@ def test_a_silent_publisher_is_noticed_once() -> None:
 
 def test_unknown_kinds_and_fields_are_ignored_and_nonsense_is_noticed() -> None:
     context = zmq.Context()
-    socket = context.socket(zmq.XPUB)
-    port = socket.bind_to_random_port("tcp://127.0.0.1")
+    xpub = context.socket(zmq.XPUB)
+    port = xpub.bind_to_random_port("tcp://127.0.0.1")
     with Subscriber(f"tcp://127.0.0.1:{port}") as subscriber:
-        assert socket.poll(JOIN_S * 1000)
+        assert xpub.poll(JOIN_S * 1000)
         known = msgspec.to_builtins(make_gap(0)) | {"colour": "blue"}
-        socket.send_multipart([b"whoplays/1/hall/weather/", b"{}"])
-        socket.send_multipart([b"whoplays/1/hall/gap/", b"nonsense"])
-        socket.send_multipart([b"whoplays/1/hall/gap/"])
-        socket.send_multipart([b"whoplays/1/hall/gap/", msgspec.json.encode(known).replace(b"one", b"\xff")])
-        socket.send_multipart([b"whoplays/1/hall/gap/", msgspec.json.encode(known)])
+        xpub.send_multipart([b"whoplays/1/hall/weather/", b"{}"])
+        xpub.send_multipart([b"whoplays/1/hall/gap/", b"nonsense"])
+        xpub.send_multipart([b"whoplays/1/hall/gap/"])
+        xpub.send_multipart([b"whoplays/1/hall/gap/", msgspec.json.encode(known).replace(b"one", b"\xff")])
+        xpub.send_multipart([b"whoplays/1/hall/gap/", msgspec.json.encode(known)])
         items = take(subscriber, 4)
         assert [item.what for item in items if isinstance(item, Notice)] == 3 * ["unreadable"]
         assert items[-1] == make_gap(0)
@@ -128,6 +130,19 @@ def test_a_port_in_use_is_refused() -> None:
         Publisher(publisher.endpoint),
     ):
         pass
+
+
+def test_an_ipc_address_in_use_is_left_to_who_has_it_and_one_left_behind_is_taken(tmp_path: Path) -> None:
+    endpoint = f"ipc://{tmp_path}/messages"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(f"{tmp_path}/messages")
+    with Publisher(endpoint) as publisher, Subscriber(endpoint) as subscriber:
+        with pytest.raises(EndpointError, match="messages is in use"), Publisher(endpoint):
+            pass
+        assert publisher.wait_for_subscriber(JOIN_S)
+        publisher.send(make_gap(0))
+        assert take(subscriber, 1) == [make_gap(0)]
+    assert publisher.handshakes.failed == 0
 
 
 def test_an_address_that_is_none_cannot_be_heard() -> None:
