@@ -74,14 +74,16 @@ def thresholds(stream: StreamConfig, recognizer: Recognizer) -> tuple[float, ...
     """A stream's thresholds in its model's order.
 
     Raises:
-        OptionError: one is for a label that the model does not know, or not within 0 to 1.
+        OptionError: one is for a label that the model does not know, or not above 0 and at most 1.
     """
     for label, value in stream.thresholds.items():
         if label not in recognizer.labels:
             known = ", ".join(recognizer.labels)
             raise OptionError(f"stream {stream.name}: {recognizer.card.name} knows no {label!r}; it knows {known}")
-        if not 0.0 <= value <= 1.0:
-            raise OptionError(f"stream {stream.name}: a threshold of {value} makes no sense; give 0 to 1")
+        if not 0.0 < value <= 1.0:
+            raise OptionError(
+                f"stream {stream.name}: a threshold of {value} makes no sense; give more than 0, and at most 1"
+            )
     given = zip(recognizer.labels, recognizer.thresholds, strict=True)
     return tuple(stream.thresholds.get(label, value) for label, value in given)
 

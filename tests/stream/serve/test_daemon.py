@@ -95,7 +95,14 @@ def test_history_metrics_and_health(tmp_path: Path, model: Path) -> None:
             stream("hall", "device:", "thresholds = { kazoo = 0.5 }"),
             "stream hall: tiny knows no 'kazoo'; it knows piano",
         ),
-        (stream("hall", "device:", "thresholds = { piano = 2.0 }"), "a threshold of 2.0 makes no sense; give 0 to 1"),
+        (
+            stream("hall", "device:", "thresholds = { piano = 2.0 }"),
+            "a threshold of 2.0 makes no sense; give more than 0",
+        ),
+        (
+            stream("hall", "device:", "thresholds = { piano = 0 }"),
+            "a threshold of 0.0 makes no sense; give more than 0",
+        ),
         (stream("hall", "device:").replace("MODEL", "tuba"), "no model 'tuba'"),
     ],
 )
