@@ -45,9 +45,9 @@ def listen(
     json: Annotated[bool, Parameter(negative=())] = False,
     silence_dbfs: Annotated[float, Parameter(allow_leading_hyphen=True)] = SILENCE_DBFS,
     provider: str | None = None,
-    encoding: Annotated[Encoding, Parameter(name="--format")] = "s16le",
-    rate: int = 44_100,
-    channels: int = 2,
+    encoding: Annotated[Encoding | None, Parameter(name="--format")] = None,
+    rate: int | None = None,
+    channels: int | None = None,
 ) -> None:
     """Listen to a source, and publish and show who plays.
 
@@ -66,16 +66,16 @@ def listen(
         json: Print the messages as they go over the wire, one a line.
         silence_dbfs: Below this level a window is silence.
         provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
-        encoding: How raw PCM is encoded.
-        rate: Sample rate of raw PCM, in Hz.
-        channels: Channels of raw PCM.
+        encoding: How raw PCM is encoded; s16le unless given.
+        rate: Sample rate of raw PCM, in Hz; 44100 unless given.
+        channels: Channels of raw PCM; 2 unless given.
     """
     if source is None:
         raise SourceError(f"say what to listen to: {CHOICES}")
     _refuse_option(source)
     if not 0 <= wait <= LONGEST_WAIT_S:
         raise OptionError(f"waiting {wait} s makes no sense; give 0 to {LONGEST_WAIT_S:.0f} s, which is a day")
-    pcm = PcmFormat(encoding=encoding, rate_hz=rate, channels=channels)
+    pcm = _pcm(encoding, rate, channels)
     own = server_keys(keys, allowed)
     publisher = None if no_publish else Publisher(publish, insecure=insecure, keys=own, on_handshake_failed=note)
     opening = open_source(source, speed, pcm)
@@ -139,6 +139,18 @@ def _refuse_option(source: str) -> None:
     """Refuse a mistyped option: as - is a source, whatever begins with it is taken for one at first."""
     if source.startswith("-") and source != "-":
         raise CycloptsError(msg=f"Unknown option: {source}. A file of that name is ./{source}")
+
+
+def _pcm(encoding: Encoding | None, rate_hz: int | None, channels: int | None) -> PcmFormat | None:
+    """How raw PCM is to be read, if anything is said of it."""
+    if encoding is None and rate_hz is None and channels is None:
+        return None
+    usual = PcmFormat()
+    return PcmFormat(
+        encoding=usual.encoding if encoding is None else encoding,
+        rate_hz=usual.rate_hz if rate_hz is None else rate_hz,
+        channels=usual.channels if channels is None else channels,
+    )
 
 
 def _show(engine: Engine, view: View) -> None:

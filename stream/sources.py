@@ -13,6 +13,7 @@ from stream.intake import Intake
 from stream.pcm import PcmFormat
 from stream.pcm_source import PcmSource
 from stream.source import Source
+from stream.uris import without_secrets
 
 CHOICES = "an audio file, - for raw PCM on standard input, or an address: device:, rtp://, zmq://, http://, rtsp://"
 
@@ -31,17 +32,22 @@ def from_uri(uri: str, *, speed: Speed = "realtime", pcm: PcmFormat | None = Non
     Args:
         uri: a file's path, `file://` and a path, `-` for raw PCM on standard input, or an address of a live source.
         speed: how fast a file is played.
-        pcm: how raw PCM is to be read.
+        pcm: how raw PCM is to be read, if it is that.
         intake: which channels are taken, and how loud.
 
     Raises:
         SourceError: there is no such source, or it cannot be listened to.
-        OptionError: the speed is neither `realtime` nor `max`.
+        OptionError: the speed is neither `realtime` nor `max`, or it is no raw PCM and said how to be read.
     """
     if speed not in ("realtime", "max"):
         raise OptionError(f"unknown speed {speed!r}; give realtime or max")
     if uri == "-":
         return PcmSource(pcm or PcmFormat(), intake=intake)
+    if pcm is not None:
+        raise OptionError(
+            f"{without_secrets(uri)} says itself what its format, rate and channels are; "
+            "leave out what is for raw PCM, whose address is -"
+        )
     scheme = scheme_of(uri)
     if scheme in _OPENERS:
         return _opener(_OPENERS[scheme])(uri, intake)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import OptionError, SourceError
+from stream.pcm import PcmFormat
 from stream.sources import from_uri
 
 
@@ -13,6 +14,11 @@ def test_a_path_and_a_file_address_are_the_same(concert: Path) -> None:
 def test_an_unknown_scheme_says_what_can_be_given() -> None:
     with pytest.raises(SourceError, match="cannot listen to gopher: addresses; give an audio file, - for raw PCM"):
         from_uri("gopher://239.0.0.1:5004")
+
+
+def test_how_pcm_is_read_is_refused_of_what_is_none(concert: Path) -> None:
+    with pytest.raises(OptionError, match="says itself what its format, rate and channels are"):
+        from_uri(str(concert), pcm=PcmFormat())
 
 
 def test_an_unknown_speed_is_refused(concert: Path) -> None:
