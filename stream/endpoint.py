@@ -25,7 +25,7 @@ def check_bind(endpoint: str, *, insecure: bool = False, encrypted: bool = False
     if is_open(endpoint) and not (encrypted or insecure):
         raise EndpointError(
             f"{endpoint} is open to the network, unencrypted; "
-            "publish on 127.0.0.1, give keys (whoplays keys), or add --insecure"
+            "publish on 127.0.0.1, give keys (whoplays keys), or allow it with insecure"
         )
 
 

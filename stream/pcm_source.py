@@ -81,7 +81,7 @@ class PcmSource:
         if extra:
             raise SourceError(
                 f"the PCM ended {extra} bytes into a frame of {self._pcm.frame_bytes}; "
-                "it is cut off, or --format or --channels is wrong"
+                "it is cut off, or of another format or number of channels than it was said to be"
             )
 
 

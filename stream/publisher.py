@@ -160,7 +160,5 @@ def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
     except zmq.ZMQError as error:
         socket.linger = 0
         if error.errno == errno.EADDRINUSE:
-            raise EndpointError(
-                f"{endpoint} is in use; publish on another with --publish, or use --no-publish"
-            ) from error
+            raise EndpointError(f"{endpoint} is in use; publish on another address") from error
         raise EndpointError(f"cannot publish on {endpoint}: {error.strerror}") from error

@@ -85,7 +85,9 @@ def server_keys(keys: Path | None, allowed: Path | None) -> ServerKeys | None:
     """
     if keys is None:
         if allowed is not None:
-            raise OptionError(f"whom {allowed} allows decides only with keys; give --keys as well")
+            raise OptionError(
+                f"whom {allowed} allows decides only with keys; give keys, the file with the secret key, as well"
+            )
         return None
     return ServerKeys.load(keys, allowed or allowed_folder())
 

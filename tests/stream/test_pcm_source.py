@@ -42,7 +42,9 @@ def test_other_rates_and_channel_counts_are_converted() -> None:
 
 
 def test_an_end_within_a_frame_is_said() -> None:
-    with pytest.raises(SourceError, match="ended 3 bytes into a frame of 4"):
+    with pytest.raises(
+        SourceError, match="ended 3 bytes into a frame of 4; it is cut off, or of another format or number of channels"
+    ):
         hear(bytes(4 * 10 + 3), PcmFormat())
 
 

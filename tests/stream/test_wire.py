@@ -126,7 +126,7 @@ def test_unknown_kinds_and_fields_are_ignored_and_nonsense_is_noticed() -> None:
 def test_a_port_in_use_is_refused() -> None:
     with (
         Publisher(ANY_PORT) as publisher,
-        pytest.raises(EndpointError, match="is in use"),
+        pytest.raises(EndpointError, match=r"is in use; publish on another address$"),
         Publisher(publisher.endpoint),
     ):
         pass

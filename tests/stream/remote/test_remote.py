@@ -251,7 +251,7 @@ def test_only_allowed_senders_are_heard(tmp_path: Path) -> None:
         ("zmq://127.0.0.1:99999", "is no address"),
         ("zmq://127.0.0.1:9461?colour=blue", "unknown option colour"),
         ("zmq://127.0.0.1:9461?keys=/nowhere", "the key file /nowhere cannot be read"),
-        ("zmq://127.0.0.1:9461?allowed=/nowhere", "decides only with keys"),
+        ("zmq://127.0.0.1:9461?allowed=/nowhere", "give keys, the file with the secret key, as well"),
         ("zmq://127.0.0.1:9461?keys=~nobody-such/x", "~nobody-such/x names a home folder that is not known"),
     ],
 )

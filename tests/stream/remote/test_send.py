@@ -127,7 +127,7 @@ def test_keys_are_listed_and_shown(tmp_path: Path, capfd: pytest.CaptureFixture[
         ("send CONCERT tcp://127.0.0.1:9461 --format mp3", "Choose from"),
         ("listen zmq://*:9461 --no-publish", "zmq://*:9461 is open to the network"),
         ("listen CONCERT --keys missing", "the key file missing cannot be read"),
-        ("listen CONCERT --allowed missing", "give --keys as well"),
+        ("listen CONCERT --allowed missing", "give keys, the file with the secret key, as well"),
         ("watch --keys missing", "give --server-key"),
         ("keys make a/b", "key name 'a/b' makes no sense"),
         ("keys make hall --folder /proc/none", "cannot write keys into /proc/none"),

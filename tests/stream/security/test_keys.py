@@ -163,7 +163,7 @@ def test_secrets_are_not_shown(keyring: Keyring) -> None:
 def test_options_come_in_pairs(keyring: Keyring) -> None:
     assert server_keys(None, None) is None
     assert client_keys(None, None) is None
-    with pytest.raises(OptionError, match="give --keys as well"):
+    with pytest.raises(OptionError, match=r"give keys, the file with the secret key, as well$"):
         server_keys(None, keyring.allowed.folder)
     with pytest.raises(OptionError, match="give --server-key"):
         client_keys(keyring.secret("stage"), None)
