@@ -1,6 +1,5 @@
 """Labelled folders: a directory with an `index.csv` (path, labels, group, licence, and what else it has)."""
 
-import csv
 import math
 from pathlib import Path
 from typing import Final
@@ -10,19 +9,20 @@ import msgspec
 from models.errors import DataError
 from models.labels import to_code
 from training.clip import Clip, Stretch
+from training.columns import read_rows
 
 _REQUIRED: Final = ("path", "labels", "group")
 
 
 class LabelledFolder:
-    """Clips listed in `index.csv`, one row each; several labels are separated by `;`.
+    """Clips listed in `index.csv`; several labels are separated by `;`. All rows of a file make one clip.
 
     A source is the column `source`, else `corpus`, else the folder's name. Rows with `start_s` and `end_s` say what is
-    heard from one to the other; all such rows of a file make one clip.
+    heard from one to the other.
 
     Raises:
-        DataError: there is no readable `index.csv` with the columns path, labels and group, or a label or a time
-            in it is none.
+        DataError: there is no readable `index.csv` with the columns path, labels and group, a label or a time in it is
+            none, or rows of one file contradict one another.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,20 +34,18 @@ class LabelledFolder:
         return self._folder.resolve().name
 
     def clips(self) -> list[Clip]:
-        """One clip for every row; a file listed twice is taken once."""
+        """One clip for every file, in the order of their first rows."""
         path = self._folder / "index.csv"
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.DictReader(file, restval="")
-                missing = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
-                if missing:
-                    raise DataError(f"{path} lacks the columns {', '.join(missing)}")
-                clips: dict[str, Clip] = {}
-                for row in reader:
-                    clips[row["path"]] = _joined(clips.get(row["path"]), self._clip(row))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{path} cannot be read: {error}") from error
-        return list(clips.values())
+        clips: dict[str, tuple[int, Clip]] = {}
+        for line, row in read_rows(path, _REQUIRED):
+            clip = self._clip(row)
+            if row["path"] in clips:
+                first, earlier = clips[row["path"]]
+                _refuse_different(earlier, clip, f"{path}, {row['path']}, lines {first} and {line}")
+                clips[row["path"]] = first, _joined(earlier, clip)
+            else:
+                clips[row["path"]] = line, clip
+        return [clip for _, clip in clips.values()]
 
     def _clip(self, row: dict[str, str]) -> Clip:
         labels = self._labels(row)
@@ -85,9 +83,16 @@ class LabelledFolder:
         return Stretch(start_s=start_s, end_s=end_s, labels=labels)
 
 
-def _joined(earlier: Clip | None, clip: Clip) -> Clip:
-    """Two rows of one file: with times they are added up, without the later one counts."""
-    if earlier is None or not (earlier.timeline and clip.timeline):
-        return clip
+def _refuse_different(earlier: Clip, clip: Clip, where: str) -> None:
+    """See that two rows can be of one recording: it is in one group, and of what plays times are known or not."""
+    for name in ("group", "source", "kind"):
+        if getattr(earlier, name) != getattr(clip, name):
+            raise DataError(f"{where}: one file has one {name}; correct one of the rows, or take it out")
+    if bool(earlier.timeline) != bool(clip.timeline):
+        raise DataError(f"{where}: only one has start_s and end_s; give them in all rows of a file, or in none")
+
+
+def _joined(earlier: Clip, clip: Clip) -> Clip:
+    """Two rows of one file: what is heard in either."""
     timeline = (*earlier.timeline, *clip.timeline)
     return msgspec.structs.replace(earlier, labels=earlier.labels | clip.labels, timeline=timeline)

@@ -19,6 +19,8 @@ from training.clip import Clip
 from training.whole import whole
 
 _UNKNOWN_LENGTH: Final = 1 << 62
+_ROUNDED_S: Final = 1.0
+"""By how much times in an index may be beyond a recording's end, as those that were rounded up."""
 _OPEN: Final = 128
 """Recordings mapped at a time: each takes a file descriptor, of which a process has a thousand or so."""
 
@@ -50,21 +52,29 @@ class Library:
         self._mapped = lru_cache(_OPEN)(self._cached)
 
     def readable(self, clips: Iterable[Clip]) -> tuple[list[Clip], list[Skipped]]:
-        """Decode all clips; those that are missing, damaged or silent are set aside with the reason."""
+        """Decode all clips; those that are missing, damaged, silent or ill-timed are set aside with the reason."""
         good: list[Clip] = []
         skipped: list[Skipped] = []
         for clip in clips:
-            try:
-                audio = self.played(clip)
-            except (OSError, soundfile.LibsndfileError) as error:
-                skipped.append(Skipped(clip.path, str(error)))
-                continue
-            if audio.size and audio.any():
+            reason = self._unusable(clip)
+            if reason is None:
                 good.append(clip)
             else:
-                when = " at the times that its index gives" if clip.timeline else ""
-                skipped.append(Skipped(clip.path, f"it holds no sound{when}"))
+                skipped.append(Skipped(clip.path, reason))
         return good, skipped
+
+    def _unusable(self, clip: Clip) -> str | None:
+        """Why a clip cannot be used; None where it can be."""
+        try:
+            audio, length_s = self.played(clip), self.audio(clip).shape[1] / SAMPLE_RATE_HZ
+        except (OSError, soundfile.LibsndfileError) as error:
+            return str(error)
+        end_s = max((stretch.end_s for stretch in clip.timeline), default=0.0)
+        if end_s > length_s + _ROUNDED_S:
+            return f"its index has something play until {end_s:g} s, and it ends at {length_s:.1f} s"
+        if not audio.any():
+            return f"it holds no sound{' at the times that its index gives' if clip.timeline else ''}"
+        return None
 
     def audio(self, clip: Clip) -> NDArray[np.int16]:
         """A clip's samples, `int16 [1 or 2, samples]` at 44.1 kHz.

@@ -1,6 +1,5 @@
 """Unlabelled music: a folder of recordings of which nobody says what plays in them."""
 
-import csv
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.errors import DataError
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from training.columns import read_rows
 from training.library import seconds
 
 _SUFFIXES: Final = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
@@ -23,10 +23,12 @@ class Music:
     """Windows from anywhere in a folder's recordings; a recording counts by the root of its length.
 
     Raises:
-        DataError: the folder holds no recording of a window's length.
+        DataError: there is no such folder, or it holds no recording of a window's length.
     """
 
     def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise DataError(f"there is no folder {folder}")
         files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
         lengths_s = {path: _length_s(path) for path in files}
         self._files = [path for path in files if lengths_s[path] > WINDOW_SAMPLES / SAMPLE_RATE_HZ]
@@ -60,15 +62,7 @@ def licences(folder: Path) -> list[tuple[str, str]]:
     path = folder / "licences.csv"
     if not path.is_file():
         return [(folder.resolve().name, _NO_LICENCE)]
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            missing = [column for column in ("name", "licence") if column not in (reader.fieldnames or ())]
-            if missing:
-                raise DataError(f"{path} lacks the columns {', '.join(missing)}")
-            return sorted((row["name"], row["licence"] or _NO_LICENCE) for row in reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is no table of name and licence: {error}") from error
+    return sorted((row["name"], row["licence"] or _NO_LICENCE) for _, row in read_rows(path, ("name", "licence")))
 
 
 def _length_s(path: Path) -> float:

@@ -105,3 +105,36 @@ def test_rows_with_times_make_one_clip(tmp_path: Path) -> None:
 def test_times_that_are_none_are_refused(tmp_path: Path, times: tuple[str, str]) -> None:
     with pytest.raises(DataError, match=r"index\.csv, one\.wav: start_s and end_s must be seconds"):
         read(tmp_path, ("one.wav", "pia", "g1", *times), columns=TIMED)
+
+
+def test_labels_in_several_rows_of_a_file_are_joined(tmp_path: Path) -> None:
+    (clip,) = read(tmp_path, ("duo.wav", "pia", "g1"), ("duo.wav", "violin", "g1"))
+    assert clip.labels == {"pia", "vio"}
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (("g2", "anna", "note", "", ""), r"one\.wav, lines 2 and 4: one file has one group"),
+        (("g1", "ben", "note", "", ""), r"one\.wav, lines 2 and 4: one file has one source"),
+        (("g1", "anna", "phrase", "", ""), r"one\.wav, lines 2 and 4: one file has one kind"),
+        (("g1", "anna", "note", "0", "1"), r"one\.wav, lines 2 and 4: only one has start_s and end_s"),
+    ],
+)
+def test_rows_of_a_file_that_contradict_one_another_are_refused(
+    tmp_path: Path, second: tuple[str, ...], told: str
+) -> None:
+    rows = [
+        ("one.wav", "pia", "g1", "anna", "note", "", ""),
+        ("two.wav", "pia", "g1", "anna", "note", "", ""),
+        ("one.wav", "vio", *second),
+    ]
+    with pytest.raises(DataError, match=told):
+        read(tmp_path, *rows, columns=(*COLUMNS, "source", "kind", "start_s", "end_s"))
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_columns_that_are_not_parted_by_commas_are_told_so(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "index.csv").write_text(f"path{mark}labels{mark}group\none.wav{mark}violin{mark}g1\n")
+    with pytest.raises(DataError, match=r"lacks the columns path, labels, group; .*: put commas between columns"):
+        LabelledFolder(tmp_path).clips()

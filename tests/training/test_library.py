@@ -95,7 +95,7 @@ def test_only_what_plays_is_played(tmp_path: Path, library: Library) -> None:
     sound = np.concatenate([np.zeros(SAMPLE_RATE_HZ), np.full(SAMPLE_RATE_HZ, 0.25), np.full(SAMPLE_RATE_HZ, 0.5)])
     one = at(write_sound(tmp_path / "a.wav", sound))
     assert library.played(one).shape == (1, 3 * SAMPLE_RATE_HZ)
-    stretches = (Stretch(start_s=1, end_s=1.5, labels=one.labels), Stretch(start_s=2.5, end_s=9, labels=one.labels))
+    stretches = (Stretch(start_s=1, end_s=1.5, labels=one.labels), Stretch(start_s=2.5, end_s=3.5, labels=one.labels))
     timed = msgspec.structs.replace(one, timeline=stretches)
     assert library.played(timed).shape == (1, SAMPLE_RATE_HZ)
     assert set((library.played(timed)[0] / FULL).round(2)) == {0.25, 0.5}
@@ -130,6 +130,18 @@ def test_what_cannot_be_used_is_set_aside_with_the_reason(tmp_path: Path, librar
     reasons = {path.stem: reason for path, reason in skipped}
     assert reasons["silent"] == reasons["empty"] == "it holds no sound"
     assert "No such file" in reasons["missing"]
+
+
+def test_what_plays_on_after_the_end_is_set_aside(tmp_path: Path, library: Library) -> None:
+    """As where times are in milliseconds; rounded ones may be a little late."""
+    one = at(write_sound(tmp_path / "a.wav", np.full(2 * SAMPLE_RATE_HZ, 0.25)))
+    rounded, wrong = (
+        msgspec.structs.replace(one, timeline=(Stretch(start_s=0, end_s=end_s, labels=one.labels),))
+        for end_s in (2.5, 2000.0)
+    )
+    good, skipped = library.readable([rounded, wrong])
+    assert good == [rounded]
+    assert [reason for _, reason in skipped] == ["its index has something play until 2000 s, and it ends at 2.0 s"]
 
 
 def test_a_window_of_irmas_is_padded_by_one_sample() -> None:

@@ -66,6 +66,8 @@ def test_music_is_read_from_whole_recordings_at_any_rate(music: Path) -> None:
 def test_a_folder_without_music_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no recording of three seconds or more"):
         Music(tmp_path)
+    with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
+        Music(tmp_path / "nowhere")
 
 
 def test_music_of_unknown_length_is_left_out(music: Path) -> None:

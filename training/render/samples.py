@@ -1,6 +1,5 @@
 """Sample libraries: folders of single notes, whose pitches their file names tell."""
 
-import csv
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.errors import DataError
 from models.signal import SAMPLE_RATE_HZ
+from training.columns import read_rows
 from training.library import decode
 from training.render.instruments import BY_NAME, Instrument
 from training.render.notes import Range
@@ -109,15 +109,7 @@ def read_libraries(path: Path) -> list[Library]:
     Raises:
         DataError: it cannot be read, or says something of no use.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                raise DataError(f"{path} lacks the columns {', '.join(missing)}")
-            return [_library(path, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+    return [_library(path, row) for _, row in read_rows(path, _COLUMNS)]
 
 
 def _library(path: Path, row: dict[str, str]) -> Library:
