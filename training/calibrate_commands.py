@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from models.errors import OptionError
 from training.clip import Clip
-from training.corpora import open_corpus
+from training.corpora import open_corpora, open_corpus
 from training.library import Library
 from training.reading import readable
 from training.run import RunFolder
@@ -74,5 +74,5 @@ def _refuse_fitted(data: list[Path], judge: list[Path]) -> None:
 
 def _material(folders: list[Path], library: Library) -> tuple[str, list[Clip]]:
     """What corpora are called together, and what of them can be read."""
-    clips = [clip for folder in folders for clip in open_corpus(folder).clips()]
+    clips = [clip for corpus in open_corpora(folders) for clip in corpus.clips()]
     return " + ".join(folder.resolve().name for folder in folders), readable(clips, library)

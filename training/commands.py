@@ -12,7 +12,7 @@ from training import bases
 from training import recipe as recipes
 from training.clip import Clip
 from training.console import NOTES
-from training.corpora import gather, open_corpus, open_material
+from training.corpora import gather, open_corpora, open_material, open_materials
 from training.generated import refuse_another
 from training.library import Library
 from training.reading import readable
@@ -68,7 +68,7 @@ def train(
     bases.check(chosen, base)
     of_bands: dict[str, object] = {"--bank": bank, "--bank-windows": bank_windows, "--lesson-weight": lesson_weight}
     _check_used(chosen, of_bands, trees, accelerator)
-    splits = gather([open_material(text) for text in data], chosen.seed)
+    splits = gather(open_materials(data), chosen.seed)
     _train(chosen, tuple(data), splits, Library(cache), RunFolder(out), base, accelerator, threads, bank or [])
     NOTES.print(f"trained; judge it with: whoplays evaluate {out} --data DIR")
 
@@ -181,7 +181,7 @@ def _check_used(recipe: Recipe, of_bands: dict[str, object], trees: int | None, 
 
 def _judged(runs: list[RunFolder], data: list[Path] | None) -> list[Clip]:
     if data:
-        return [clip for folder in data for clip in open_corpus(folder).clips()]
+        return [clip for corpus in open_corpora(data) for clip in corpus.clips()]
     if len(runs) > 1:
         raise OptionError("several runs are judged together with --data, on what")
     config = runs[0].config()

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from models.errors import OptionError
 from models.labels import NAMES
 from training.console import NOTES
-from training.corpora import open_corpus
+from training.corpora import open_corpora
 from training.library import Library
 from training.reading import readable
 
@@ -52,7 +52,7 @@ def material(
     if not data and rooms:
         raise OptionError("--rooms are what recordings of --data are played in; leave it out without them")
     library = Library(cache)
-    corpora = tuple(tuple(readable(open_corpus(folder).clips(), library)) for folder in data or ())
+    corpora = tuple(tuple(readable(corpus.clips(), library)) for corpus in open_corpora(data or []))
     made = Material(corpora, tuple(NAMES), cache, music, rooms, teachers, seed)
     counted = 0
 

@@ -11,7 +11,7 @@ from training import recipe as recipes
 from training.clip import Clip
 from training.commands import train
 from training.console import NOTES
-from training.corpora import gather, open_corpus, open_material
+from training.corpora import gather, open_corpus, open_materials
 from training.generated import refuse_another
 from training.library import Library
 from training.reading import readable
@@ -58,7 +58,7 @@ def table(
         refuse_another(report, MARK)
     rows = _rows(only or [], runs, efficientat)
     library = Library(cache)
-    splits = gather([open_material(text) for text in data], recipes.find(ROWS[0].recipe).seed)
+    splits = gather(open_materials(data), recipes.find(ROWS[0].recipe).seed)
     judged = [("test split", splits.test), *((path.resolve().name, open_corpus(path).clips()) for path in judge or ())]
     from training.table import Made, Questions, make_table  # noqa: PLC0415  torch takes seconds to load
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import DataError
+from models.errors import DataError, OptionError
 from tests.training.tiny_corpus import write_index
-from training.corpora import gather, open_material
+from training.corpora import gather, open_corpora, open_material, open_materials
 
 
 @pytest.fixture
@@ -31,7 +31,10 @@ def test_a_fold_holds_out_sources(folder: Path) -> None:
 
 
 def test_materials_are_joined(folder: Path) -> None:
-    parts = gather([open_material(str(folder)), open_material(f"{folder}@all")], seed=1)
+    more = write_index(
+        folder.parent / "more", [(f"{index}.wav", "pia", f"g{index}", "s", "CC0") for index in range(10)]
+    )
+    parts = gather([open_material(str(folder)), open_material(f"{more}@all")], seed=1)
     assert [len(part) for part in parts] == [16, 2, 2]
 
 
@@ -45,3 +48,26 @@ def test_a_fold_that_is_none_is_refused(folder: Path, share: str) -> None:
 def test_a_folder_that_is_no_corpus_is_refused(folder: Path, given: str) -> None:
     with pytest.raises(DataError, match=r"is no corpus: it holds no index\.csv"):
         open_material(str(folder.parent / given))
+
+
+@pytest.mark.parametrize(
+    ("share", "sources", "told"),
+    [
+        ("7/50", 4, "leaves nothing to judge on: .* there are 4 sources"),
+        ("2/2", 1, "leaves nothing to judge on: .* there is one source"),
+        ("1/2", 1, "leaves nothing to train on: .* there is one source"),
+    ],
+)
+def test_a_fold_of_no_sources_or_of_all_is_refused(tmp_path: Path, share: str, sources: int, told: str) -> None:
+    rows = [(f"{index}.wav", "pia", f"g{index}", f"s{index % sources}", "CC0") for index in range(8)]
+    folder = write_index(tmp_path / "corpus", list(rows))
+    with pytest.raises(DataError, match=f"corpus@{share} {told}"):
+        gather([open_material(f"{folder}@{share}")], seed=1)
+
+
+@pytest.mark.parametrize("shares", [("", ""), ("@all", "@1/2"), ("/", "")])
+def test_a_folder_given_twice_is_refused(folder: Path, shares: tuple[str, str]) -> None:
+    with pytest.raises(OptionError, match=r"corpus.* and --data .*corpus.* are of one folder"):
+        open_materials([f"{folder}{share}" for share in shares])
+    with pytest.raises(OptionError, match="are of one folder"):
+        open_corpora([folder, folder.parent / "elsewhere" / ".." / folder.name])
