@@ -8,12 +8,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from models.errors import DataError, OptionError
+from models.errors import OptionError
 from training.console import NOTES
 from training.render.cast import Cast, Soundfont
 from training.render.folder import Manifest, RenderedFolder
 from training.render.samples import Library, read_libraries
 from training.render.scores import read_scores
+from training.render.soundfont import check
 from training.render.studio import Studio
 
 
@@ -51,7 +52,9 @@ def render(
         NOTES.print(f"skipped: {reason}")
     chosen = tuple(sorted(set(only or ())))
     manifest = Manifest(seed=seed, sources=_sources(soundfonts, libraries), only=chosen, scores=_digest(songs))
-    studio = Studio(cast, songs, RenderedFolder(out, manifest), seed)
+    folder = RenderedFolder(out, manifest)
+    folder.refuse_fewer(clips)
+    studio = Studio(cast, songs, folder, seed)
     begun = time.monotonic()
     written = 0
     for written in studio.render(clips):
@@ -64,9 +67,9 @@ def _soundfont(text: str) -> Soundfont:
     name, _, licence = text.partition("=")
     if not licence:
         raise OptionError(f"--soundfont {text} names no licence; write FILE.sf2=LICENCE")
-    if not Path(name).is_file():
-        raise DataError(f"there is no soundfont {name}")
-    return Soundfont(Path(name), licence)
+    font = Soundfont(Path(name), licence)
+    check(font.path)
+    return font
 
 
 def _sources(soundfonts: Sequence[Soundfont], libraries: Sequence[Library]) -> tuple[str, ...]:

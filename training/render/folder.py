@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.errors import DataError, OptionError
 from models.signal import SAMPLE_RATE_HZ
 from training.render.clips import Plan
+from training.run import write_json
 from training.whole import whole
 
 _COLUMNS: Final = ("path", "labels", "corpus", "source", "group", "kind", "licence", "seconds", "instrument")
@@ -40,7 +41,7 @@ class RenderedFolder:
         manifest: What it is rendered from.
 
     Raises:
-        OptionError: it was begun from something else, or lists recordings that were not rendered.
+        OptionError: it holds clips from something else, or lists recordings that were not rendered.
         DataError: it cannot be written.
     """
 
@@ -48,18 +49,33 @@ class RenderedFolder:
         self._folder = folder
         path = folder / "manifest.json"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                _refuse_others(folder / "index.csv")
-                path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
-            begun = msgspec.json.decode(path.read_bytes(), type=Manifest)
+            begun = msgspec.json.decode(path.read_bytes(), type=Manifest) if path.exists() else None
         except (OSError, msgspec.DecodeError) as error:
             raise DataError(f"{folder} cannot be rendered into: {error}") from error
-        if begun != manifest:
+        if begun is None:
+            _refuse_others(folder / "index.csv")
+        elif begun != manifest and self._numbers():
             raise OptionError(
                 f"{folder} was begun with other instruments, sources, scores or seed, or by an older version ({path}); "
                 "choose another folder"
             )
+        # One of which nothing came, as where a source could not be played, stands in nobody's way.
+        if begun != manifest:
+            write_json(path, manifest)
+
+    def refuse_fewer(self, clips: int) -> None:
+        """See that no clip that is there would be left out of the index.
+
+        Raises:
+            OptionError: one would.
+        """
+        there = max(self._numbers(), default=-1) + 1
+        if clips < there:
+            raise OptionError(f"{self._folder} holds {there} clips already; ask with --clips for as many or more")
+
+    def _numbers(self) -> list[int]:
+        """Of the clips that are there."""
+        return [int(path.stem) for path in self._folder.glob("*/*.flac") if path.stem.isdecimal()]
 
     def has(self, plan: Plan) -> bool:
         """Whether the clip is there."""

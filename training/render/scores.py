@@ -9,6 +9,7 @@ import numpy as np
 from mido.midifiles.meta import KeySignatureError
 
 from models.errors import DataError
+from training.damaged import reason
 from training.render.notes import Note
 
 _SUFFIXES: Final = frozenset({".mid", ".midi"})
@@ -65,7 +66,8 @@ def read_song(path: Path) -> Song:
     try:
         file = mido.MidiFile(path)
     except (OSError, EOFError, ValueError, KeyError, IndexError, KeySignatureError) as error:
-        raise DataError(f"{path} is no MIDI file that can be read: {error}") from error
+        why = "it ends too soon" if isinstance(error, EOFError) else reason(error)
+        raise DataError(f"{path} is no MIDI file that can be read: {why}") from error
     if file.ticks_per_beat <= 0:
         raise DataError(f"{path} counts time in frames of film, not in beats")
     clock = _Clock(file)

@@ -36,6 +36,20 @@ class Order(NamedTuple):
     """The drum kit's program."""
 
 
+def check(soundfont: Path) -> None:
+    """See that a file is there, and begins as soundfonts do, before anything is played.
+
+    Raises:
+        DataError: it does not.
+    """
+    if not soundfont.is_file():
+        raise DataError(f"there is no soundfont {soundfont}")
+    with soundfont.open("rb") as file:
+        head = file.read(12)
+    if (head[:4], head[8:]) != (b"RIFF", b"sfbk"):
+        raise DataError(f"{soundfont} is no soundfont; give an .sf2 or .sf3 file")
+
+
 def play(soundfont: Path, orders: list[Order], *, room: bool) -> list[NDArray[np.float32]]:
     """Render clips with a soundfont, `float32 [2, samples]` each, as long as asked for, at any level.
 

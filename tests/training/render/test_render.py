@@ -105,6 +105,41 @@ def test_a_clip_that_cannot_be_written_leaves_nothing(
     assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["manifest.json"]
 
 
+def test_what_could_not_be_played_is_put_right_by_the_same_command(
+    tmp_path: Path, scores: Path, samples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.sf2"
+    broken.write_bytes(b"RIFF\x04\0\0\0sfbk")
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit):
+        whoplays.main(
+            [
+                "render",
+                str(out),
+                "--scores",
+                str(scores),
+                "--soundfont",
+                f"{broken}=MIT",
+                "--only",
+                "viola",
+                "--clips=1",
+            ]
+        )
+    assert "whoplays: fluidsynth " in capsys.readouterr().err
+    render(out, scores, samples, clips=1)
+    assert len(LabelledFolder(out).clips()) == 1
+
+
+def test_no_clip_is_left_out_of_the_index(
+    tmp_path: Path, scores: Path, samples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    render(tmp_path / "out", scores, samples, clips=4)
+    with pytest.raises(SystemExit):
+        render(tmp_path / "out", scores, samples, clips=3)
+    assert "out holds 4 clips already; ask with --clips for as many or more" in capsys.readouterr().err
+    assert len(LabelledFolder(tmp_path / "out").clips()) == 4
+
+
 def test_only_one_instrument_is_rendered(tmp_path: Path, scores: Path, samples: Path) -> None:
     render(tmp_path / "out", scores, samples, "--only", "violin", clips=2)
     assert [sorted(clip.labels) for clip in LabelledFolder(tmp_path / "out").clips()] == [["vio"]] * 2
@@ -142,6 +177,10 @@ def test_an_index_that_was_not_rendered_is_not_written_over(
         (["--clips", "1", "--seed", "-1"], "--seed must be 0 or more, not -1"),
         (["--clips", "1", "--soundfont", "a.sf2"], "names no licence; write FILE.sf2=LICENCE"),
         (["--clips", "1", "--soundfont", "a.sf2=MIT"], "there is no soundfont a.sf2"),
+        (
+            ["--clips", "1", "--soundfont", f"{__file__}=MIT"],
+            "test_render.py is no soundfont; give an .sf2 or .sf3 file",
+        ),
         (["--clips", "1", "--samples", "none.csv"], "none.csv cannot be read"),
         (["--clips", "1"], "there is nothing to play with"),
     ],

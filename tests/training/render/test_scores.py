@@ -26,11 +26,12 @@ def test_time_follows_every_change_of_tempo(tmp_path: Path) -> None:
 def test_what_is_damaged_is_named_and_left_out(tmp_path: Path) -> None:
     write_scores(tmp_path)
     (tmp_path / "c.mid").write_bytes(b"MThd no more")
-    (tmp_path / "d.mid").write_bytes(b"RIFF")
+    (tmp_path / "d.mid").write_bytes(b"")
     write_midi(tmp_path / "e.mid", PIANO)
     songs, skipped = read_scores([tmp_path])
     assert len(songs) == 2
     assert [Path(line.split()[0]).name for line in skipped] == ["c.mid", "d.mid", "e.mid"]
+    assert skipped[1].endswith("d.mid is no MIDI file that can be read: it ends too soon")
 
 
 def test_a_score_in_no_key_or_without_beats_is_damaged_too(tmp_path: Path) -> None:
