@@ -73,15 +73,21 @@ def main(arguments: list[str] | None = None) -> None:
         if error.errno not in _DISK:
             raise
         sys.exit(_complain(f"{error.filename or 'a file'} cannot be written: {error.strerror}", 1))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt as stop:
+        sys.exit(_complain(str(stop) or _stopped(arguments or sys.argv[1:]), 130))
 
 
 def command_line() -> "App":
     """The `whoplays` command and its verbs, each loaded when it is used."""
     from cyclopts import App  # noqa: PLC0415  kept out of `import whoplays`
 
-    app = App(name="whoplays", version=__version__, help=__doc__.partition("\n")[0], result_action="return_value")
+    app = App(
+        name="whoplays",
+        version=__version__,
+        help=__doc__.partition("\n")[0],
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
     for verb, (place, summary) in _VERBS.items():
         app.command(place, name=verb, help=summary)
     return app
@@ -107,6 +113,8 @@ _VERBS: Final = {
     "export": ("export.commands:export", "Make a model from a run."),
     "bench": ("bench.commands:app", "Measure latency, throughput and endurance."),
 }
+_GO_ON: Final = {"material", "render", "train", "table"}
+"""Verbs that find what they have made when they are called again."""
 _DISK: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 """What can befall whoever writes, at any place."""
 _TRAIN_ONLY: Final = {
@@ -129,6 +137,10 @@ def _missing_extra(error: ModuleNotFoundError) -> str:
     if error.name == "onnxruntime":
         return "onnxruntime is not installed; install one of: pip install 'whoplays[cpu]', or 'whoplays[gpu]'"
     raise error
+
+
+def _stopped(arguments: list[str]) -> str:
+    return "stopped; the same command goes on" if _GO_ON & {*arguments[:1]} else "stopped"
 
 
 def _complain(message: str, code: int) -> int:

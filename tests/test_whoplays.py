@@ -111,6 +111,27 @@ def test_a_missing_extra_gives_one_line(
     assert line == f"whoplays: {package} is not installed; training and export need: pip install 'whoplays[train]'"
 
 
+@pytest.mark.parametrize(
+    ("verb", "place", "told"),
+    [
+        ("evaluate", "training.commands", "stopped"),
+        ("train", "training.commands", "stopped; the same command goes on"),
+        ("render", "training.render.commands", "stopped; the same command goes on"),
+    ],
+)
+def test_who_stops_a_command_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], verb: str, place: str, told: str
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"{place}.{verb}", interrupted)
+    with pytest.raises(SystemExit) as leaving:
+        whoplays.main([verb])
+    assert leaving.value.code == 130
+    assert capfd.readouterr().err == f"whoplays: {told}\n"
+
+
 def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
     whoplays.main(["--version"])
     assert capsys.readouterr().out.strip() == whoplays.__version__

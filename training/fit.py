@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import lightning
@@ -16,6 +17,7 @@ from models.errors import DataError, OptionError
 from training.bank import Bank
 from training.batches import Batches
 from training.checkpoints import is_finished, load, take_over
+from training.console import NOTES
 from training.damaged import DAMAGED
 from training.library import Library
 from training.memory import keep_freed_memory
@@ -59,6 +61,7 @@ def fit(
             what is there already is damaged.
         OptionError: there is no such accelerator here, or what would be gone on with was judged already.
     """
+    check_accelerator(accelerator)
     keep_freed_memory()
     torch.set_num_threads(threads)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
@@ -75,8 +78,33 @@ def fit(
         refuse_judged(run)
     with _quiet():
         trainer = _trainer(recipe, run, accelerator, validated=batches.has_validation)
-        trainer.fit(tagger, datamodule=batches, ckpt_path=resume)
+        _run(trainer, tagger, batches, resume)
     return load(recipe, run.best_checkpoint())
+
+
+def check_accelerator(accelerator: str) -> None:
+    """See that there is something to compute on.
+
+    Raises:
+        OptionError: there is not.
+    """
+    try:
+        with _quiet():
+            lightning.Trainer(accelerator=accelerator, devices=1, logger=False, enable_checkpointing=False)
+    except MisconfigurationException as error:
+        raise OptionError(f"cannot compute on {accelerator} here: {' '.join(str(error).split())}") from error
+
+
+def _run(trainer: lightning.Trainer, tagger: Tagger, batches: Batches, resume: Path | None) -> None:
+    try:
+        trainer.fit(tagger, datamodule=batches, ckpt_path=resume)
+    except SystemExit as leaving:
+        # Lightning makes Ctrl-C a failure that says nothing.
+        if not trainer.interrupted:
+            raise
+        NOTES.print()  # the progress bar leaves its line open
+        told = f"stopped in epoch {trainer.current_epoch + 1} of {trainer.max_epochs}; the same command goes on"
+        raise KeyboardInterrupt(told) from leaving
 
 
 def _nothing_left(run: RunFolder, recipe: Recipe) -> bool:
@@ -99,22 +127,19 @@ def _go_on_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:
 
 
 def _trainer(recipe: Recipe, run: RunFolder, accelerator: str, *, validated: bool) -> lightning.Trainer:
-    try:
-        return lightning.Trainer(
-            accelerator=accelerator,
-            devices=1,
-            max_epochs=recipe.epochs,
-            deterministic=True,
-            logger=CSVLogger(run.folder, name="", version=f"log{len(run.logs) or ''}"),
-            callbacks=callbacks(recipe, run, validated=validated),
-            reload_dataloaders_every_n_epochs=1,
-            num_sanity_val_steps=0,
-            log_every_n_steps=1,
-            limit_val_batches=None if validated else 0,
-            enable_model_summary=False,
-        )
-    except MisconfigurationException as error:
-        raise OptionError(f"cannot compute on {accelerator} here: {' '.join(str(error).split())}") from error
+    return lightning.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        max_epochs=recipe.epochs,
+        deterministic=True,
+        logger=CSVLogger(run.folder, name="", version=f"log{len(run.logs) or ''}"),
+        callbacks=callbacks(recipe, run, validated=validated),
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        limit_val_batches=None if validated else 0,
+        enable_model_summary=False,
+    )
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Training from end to end on a made corpus: it learns, it is repeatable, it resumes."""
 
 import csv
+import signal
 from pathlib import Path
 
 import msgspec
@@ -296,6 +297,23 @@ def test_a_run_that_dies_has_kept_its_last_whole_epoch(
     train(recipe, splits, library, run)
     assert torch.load(run.last_checkpoint, weights_only=False)["epoch"] == 1
     assert [path.name for path in run.checkpoints.iterdir() if path.name.startswith("last")] == ["last.ckpt"]
+
+
+def test_who_stops_a_training_is_told_where_it_was(
+    splits: Splits, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: None
+) -> None:
+    step = Tagger.training_step
+
+    def stopped_in_its_second_epoch(self: Tagger, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
+        if self.current_epoch == 1:
+            raise KeyboardInterrupt
+        return step(self, batch, index)
+
+    monkeypatch.setattr(Tagger, "training_step", stopped_in_its_second_epoch)
+    heeded = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match="stopped in epoch 2 of 2; the same command goes on"):
+        train(steady(), splits, library, RunFolder(tmp_path))
+    signal.signal(signal.SIGINT, heeded)
 
 
 def test_a_seed_recipe_stops_early_where_it_is_validated(tmp_path: Path) -> None:
