@@ -23,7 +23,8 @@ from training.exam import places
 from training.findings import Judgement, Report
 from training.library import Library
 from training.mixing import solos
-from training.recipe import EFFICIENTAT, Recipe
+from training.progress import note_unfinished, training_length
+from training.recipe import EFFICIENTAT
 from training.report import of_recipe, read, thresholds
 from training.run import Config, RunFolder
 from training.tagger import Tagger
@@ -65,6 +66,7 @@ def package(run: RunFolder, name: str, version: str, folder: Path, library: Libr
     """
     config = run.config()
     tagger = load(config.recipe, run.best_checkpoint())
+    note_unfinished(run)
     fitted = calibrated.read(run)
     if fitted:
         calibrate(tagger, fitted.calibration)
@@ -109,7 +111,7 @@ def _card(
         thresholds=fitted.thresholds if fitted else tuple(thresholds(reports, recipe).tolist()),
         hysteresis=_hysteresis(run),
         calibration=tuple(zip(fitted.scales, fitted.biases, strict=True)) if fitted else (),
-        description=f"{recipe.description} Trained for {_length(recipe)}{_taught(config)}.",
+        description=f"{recipe.description} Trained for {training_length(run)}{_taught(config)}.",
         parameters=sum(parameter.numel() for parameter in tagger.network.parameters()),
         macs=count_macs(tagger),
         opset=OPSET,
@@ -130,14 +132,8 @@ def _hysteresis(run: RunFolder) -> Hysteresis:
         raise DataError(f"{path} holds no hysteresis ({error}); delete it and measure again") from error
 
 
-def _length(recipe: Recipe) -> str:
-    windows = f" of {recipe.epoch_windows:,} windows" if recipe.epoch_windows else ""
-    return f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}{windows}"
-
-
 def _taught(config: Config) -> str:
-    after = ", after a run of the same recipe" if config.base and config.recipe.base is None else ""
-    return f"{after}, taught by {' and '.join(config.teachers)}" if config.teachers else after
+    return f", taught by {' and '.join(config.teachers)}" if config.teachers else ""
 
 
 def _heard(config: Config) -> tuple[Corpus, ...]:

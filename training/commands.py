@@ -118,11 +118,14 @@ def evaluate(
     entries = Entries(tuple(candidates), tuple(against or ()), tuple(find_peer(text) for text in peer or ()))
     from training.conditions import conditions  # noqa: PLC0415
     from training.examine import Wishes, examine  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+    from training.progress import note_unfinished  # noqa: PLC0415
 
     runs = runs_of(entries.judged)
     if not runs and not (data and out):
         raise OptionError("a model is judged with --data, on what, and --out, where to keep what is found")
     clips = _judged(runs, data)
+    for run in runs:
+        note_unfinished(run)
     kept_in = out or Path(candidates[0])
     flags = {"fit-thresholds": fit_thresholds, "robustness": robustness}
     typed = evaluate_command(
