@@ -27,6 +27,7 @@ KINDS: Final = ("solo", "mix", "music")
 _GENERATION: Final = 2
 _NOBODY: Final = -1
 _SHARDS: Final = "shard-?????.npz"
+_OWN: Final = ("manifest.", "shard-")
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +115,7 @@ def begin(folder: Path, manifest: Manifest) -> None:
     """Write the manifest, or see that the bank that is there is of the same.
 
     Raises:
-        DataError: the folder holds another bank, or cannot be written to.
+        DataError: the folder holds another bank, or anything else, or cannot be written to.
     """
     path = folder / "manifest.json"
     if path.is_file():
@@ -123,6 +124,8 @@ def begin(folder: Path, manifest: Manifest) -> None:
                 f"{folder} holds a bank of other recordings or settings, or of an older version; choose another folder"
             )
         return
+    if folder.is_dir() and any(not each.name.startswith(_OWN) for each in folder.iterdir()):
+        raise DataError(f"{folder} holds something else than a bank; choose another folder for it")
     write_json(path, manifest)
 
 

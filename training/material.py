@@ -1,6 +1,6 @@
 """Filling a bank, a shard at a time, in as many processes as there are to spare."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +17,8 @@ from models.errors import DataError
 from training import bank, soundscapes
 from training.bank import KINDS, Bank, Manifest, Shard
 from training.clip import Clip
+from training.console import counting
+from training.corpora import folder_and_share
 from training.library import Library
 from training.music import Music
 from training.networks.log_mel import FLOOR, MelPower
@@ -112,13 +114,31 @@ def open_bank(recipe: Recipe, clips: Sequence[Clip], library: Library, run: RunF
     if not folders:
         folders = [run.folder / "bank"]
         own = Material((tuple(clips),), recipe.labels, library.cache, None, None, None, recipe.seed)
-        fill(folders[0], own, recipe.bank_windows, 1, lambda _: None)
+        fill(folders[0], own, recipe.bank_windows, 1, counting(f"of {recipe.bank_windows} windows made"))
     found = bank.load(folders, {clip.group for clip in clips})
     if found.labels != recipe.labels:
         raise DataError(f"the bank is of {' '.join(found.labels)}, the recipe of {' '.join(recipe.labels)}")
     if not any(found.solos(label).size for label in found.labels):
         raise DataError(f"nothing that this run may hear plays alone in {', '.join(map(str, folders))}; add a bank")
     return found if recipe.lesson_weight else found.without_lessons()
+
+
+def refuse_unheard(trained: Mapping[str, Sequence[Clip]], folders: Sequence[Path]) -> None:
+    """See that a run does not claim to hear what is in none of its banks.
+
+    Args:
+        trained: by `--data`, what of it is to be trained on.
+
+    Raises:
+        DataError: a folder holds no bank, or the banks hold nothing of some of the data.
+    """
+    held = {group for folder in folders for group in bank.read_manifest(folder).groups}
+    for text, clips in trained.items():
+        if clips and not held & {clip.group for clip in clips}:
+            raise DataError(
+                f"{' and '.join(map(str, folders))} holds nothing of {text}: make one with whoplays material BANK "
+                f"--data {folder_and_share(text)[0]}, or leave out that --data"
+            )
 
 
 def with_banks(config: Config, folders: Sequence[Path]) -> Config:

@@ -7,10 +7,10 @@ from cyclopts import Parameter
 
 from models.errors import OptionError
 from models.labels import NAMES
-from training.console import NOTES
+from training.console import NOTES, counting
 from training.corpora import open_corpora
 from training.library import Library
-from training.reading import readable
+from training.reading import needed
 
 
 def material(
@@ -52,16 +52,13 @@ def material(
     if not data and rooms:
         raise OptionError("--rooms are what recordings of --data are played in; leave it out without them")
     library = Library(cache)
-    corpora = tuple(tuple(readable(corpus.clips(), library)) for corpus in open_corpora(data or []))
+    corpora = tuple(
+        tuple(needed(corpus.clips(), library, "to play from", [str(folder)]))
+        for folder, corpus in zip(data or (), open_corpora(data or []), strict=True)
+    )
     made = Material(corpora, tuple(NAMES), cache, music, rooms, teachers, seed)
-    counted = 0
-
-    def done(count: int) -> None:
-        nonlocal counted
-        counted += count
-        NOTES.print(f"{counted} windows made")
-
-    fill(bank, made, windows, workers, done)
-    beside = f"--bank {bank}" if data else f"--bank OTHER --bank {bank}, beside one of corpora"
-    told = f"{bank} holds {windows} windows or more; train on it with: whoplays train RECIPE {beside}"
-    NOTES.print(told)
+    fill(bank, made, windows, workers, counting("windows made"))
+    given = " ".join(f"--data {folder}" for folder in data) if data else "--data DIR --bank OTHER"
+    beside = "" if data else ", OTHER being one of corpora"
+    told = f"whoplays train band-melcnn {given} --bank {bank} --out runs/mine{beside}"
+    NOTES.print(f"{bank} holds {windows} windows or more; train on it with: {told}")

@@ -142,6 +142,32 @@ def test_a_bank_is_made_by_command_and_gone_on_with(
     assert {LABELS[k] for k in np.flatnonzero(played.any(axis=0))} == set(CORE)
 
 
+def test_the_command_says_what_to_do_with_a_bank(
+    corpus: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    material._workshop.cache_clear()
+    folder = tmp_path / "bank"
+    whoplays.main(["material", str(folder), "--data", str(corpus), "--cache", str(cache), "--windows", "32"])
+    first, second, last = capfd.readouterr().err.splitlines()[-3:]
+    assert (first, second) == ("16 windows made", "32 windows made")
+    told = f"whoplays train band-melcnn --data {corpus} --bank {folder} --out runs/mine"
+    assert last == f"{folder} holds 32 windows or more; train on it with: {told}"
+
+
+def test_a_run_does_not_claim_to_hear_what_its_banks_do_not_hold(clips: list[Clip], tmp_path: Path) -> None:
+    bank.begin(tmp_path / "bank", bank.describe(clips, LABELS, None, None, (), 1))
+    other = [msgspec.structs.replace(clip, group=f"other/{clip.group}") for clip in clips]
+    material.refuse_unheard({"tiny@all": clips, "nothing": []}, [tmp_path / "bank"])
+    with pytest.raises(DataError, match=r"bank holds nothing of other@1/2: make one with .* --data other, or leave"):
+        material.refuse_unheard({"tiny@all": clips, "other@1/2": other}, [tmp_path / "bank"])
+
+
+def test_a_bank_is_not_made_among_other_files(corpus: Path, cache: Path, clips: list[Clip]) -> None:
+    with pytest.raises(DataError, match="tiny holds something else than a bank; choose another folder"):
+        material.fill(corpus, made_of(clips, cache), 8, 1, lambda _: None)
+    assert not (corpus / "manifest.json").exists()
+
+
 def test_a_bank_without_corpora_is_all_music(
     music: Path, cache: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
