@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.errors import OptionError
+from models.errors import DataError, OptionError
 from training.recipe import EFFICIENTAT, Recipe
 from training.run import RunFolder
 
@@ -24,7 +24,7 @@ def check(recipe: Recipe, base: Path | None) -> None:
     """See that there is a base if and only if the recipe has a use for one, before anything is read or computed.
 
     Raises:
-        DataError: the base is a run without a checkpoint, or not the file of weights that the recipe asks for.
+        DataError: the base is no run, or one without a checkpoint, or not the file of weights that the recipe asks for.
         OptionError: it is missing, or of no use.
     """
     if recipe.base is not None:
@@ -33,9 +33,13 @@ def check(recipe: Recipe, base: Path | None) -> None:
         return
     if recipe.is_forest:
         raise OptionError(f"{recipe.name} learns from recordings alone, not from a run; leave out --base")
+    if (base / "card.json").is_file():
+        raise DataError(f"{base} is an exported model, of which only the graph is kept; --base takes a run folder")
     if recipe.base == EFFICIENTAT:
         from training.teachers.efficientat import load_tagger  # noqa: PLC0415  torch takes seconds to load
 
         load_tagger(base)
     else:
-        RunFolder(base).best_checkpoint()
+        run = RunFolder(base)
+        run.config()
+        run.best_checkpoint()

@@ -9,7 +9,7 @@ from models.errors import OptionError
 from training.clip import Clip
 from training.corpora import open_corpora, open_corpus
 from training.library import Library
-from training.reading import readable
+from training.reading import needed
 from training.run import RunFolder
 
 
@@ -22,7 +22,7 @@ def calibrate(
     judge: Annotated[list[Path] | None, Parameter(negative=())] = None,
     method: Literal["none", "temperature", "platt"] = "platt",
     rule: Literal["f-measure", "even", "exact"] = "f-measure",
-    false_alarm_cost: float = 1.0,
+    false_alarm_cost: float | None = None,
     threads: int = 1,
     cache: Path | None = None,
 ) -> None:
@@ -36,16 +36,21 @@ def calibrate(
         method: One temperature for all labels, a scale and a bias for each (platt), or none.
         rule: Thresholds for each label's F-measure by itself; one for all labels (even), or one for each (exact), for
             the most windows that are exactly right.
-        false_alarm_cost: What a false alarm on other sounds costs, in sets not exactly right; not for f-measure.
+        false_alarm_cost: What a false alarm on other sounds costs, in sets not exactly right: 1 unless given; not for
+            f-measure.
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
     if threads < 1:
         raise OptionError(f"--threads must be 1 or more, not {threads}")
-    if not 0 <= false_alarm_cost <= 1000:
-        raise OptionError(f"--false-alarm-cost must be from 0 to 1000, not {false_alarm_cost:g}")
+    if false_alarm_cost is not None and rule == "f-measure":
+        raise OptionError("--rule f-measure knows no cost of false alarms; leave out --false-alarm-cost")
+    cost = 1.0 if false_alarm_cost is None else false_alarm_cost
+    if not 0 <= cost <= 1000:
+        raise OptionError(f"--false-alarm-cost must be from 0 to 1000, not {cost:g}")
     folders = [RunFolder(path) for path in runs]
-    for folder in folders:
+    # Where it is kept matters to export alone, which would not miss it.
+    for folder in (*folders, RunFolder(out)):
         folder.config()
     names = [folder.name for folder in folders]
     if len(set(names)) < len(names):
@@ -57,7 +62,7 @@ def calibrate(
     from training.fitted import Ask  # noqa: PLC0415
 
     judging = [fitted.Material(*_material([folder], library)) for folder in judge or ()]
-    ask = Ask(method, rule, false_alarm_cost)
+    ask = Ask(method, rule, cost)
     fitted.calibrate(folders, fitted.Material(*fitting), judging, library, RunFolder(out), ask, threads=threads)
 
 
@@ -75,4 +80,5 @@ def _refuse_fitted(data: list[Path], judge: list[Path]) -> None:
 def _material(folders: list[Path], library: Library) -> tuple[str, list[Clip]]:
     """What corpora are called together, and what of them can be read."""
     clips = [clip for corpus in open_corpora(folders) for clip in corpus.clips()]
-    return " + ".join(folder.resolve().name for folder in folders), readable(clips, library)
+    good = needed(clips, library, "to ask about", map(str, folders))
+    return " + ".join(folder.resolve().name for folder in folders), good

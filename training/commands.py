@@ -12,10 +12,10 @@ from training import bases
 from training import recipe as recipes
 from training.clip import Clip
 from training.console import NOTES
-from training.corpora import gather, open_corpora, open_material, open_materials
+from training.corpora import Material, gather, open_corpora, open_material, open_materials
 from training.generated import refuse_another
 from training.library import Library
-from training.reading import readable
+from training.reading import needed, readable
 from training.recipe import Recipe
 from training.run import Config, RunFolder, configure
 from training.splits import Splits
@@ -65,12 +65,13 @@ def train(
     changes: dict[str, float | None] = {"epochs": epochs, "epoch_windows": epoch_windows, "seed": seed, "trees": trees}
     changes |= {"bank_windows": bank_windows, "lesson_weight": lesson_weight}
     chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
-    bases.check(chosen, base)
     of_bands: dict[str, object] = {"--bank": bank, "--bank-windows": bank_windows, "--lesson-weight": lesson_weight}
     _check_used(chosen, of_bands, trees, accelerator)
-    splits = gather(open_materials(data), chosen.seed)
-    _train(chosen, tuple(data), splits, Library(cache), RunFolder(out), base, accelerator, threads, bank or [])
-    NOTES.print(f"trained; judge it with: whoplays evaluate {out} --data DIR")
+    bases.check(chosen, base)
+    materials = open_materials(data)
+    _train(chosen, materials, Library(cache), RunFolder(out), base, accelerator, threads, bank or [])
+    on = "" if RunFolder(out).config().test else " --data DIR"
+    NOTES.print(f"trained; judge it with: whoplays evaluate {out}{on}")
 
 
 def evaluate(
@@ -139,13 +140,13 @@ def evaluate(
     wishes = Wishes(fit_thresholds, tuple(conditions(impulse)) if robustness else (), report, typed)
     name = " + ".join(path.resolve().name for path in data) if data else "test split"
     library = Library(cache)
-    examine(entries, readable(clips, library), library, name, kept_in, wishes, threads=threads)
+    good = needed(clips, library, "to judge on", map(str, data or runs[0].config().data))
+    examine(entries, good, library, name, kept_in, wishes, threads=threads)
 
 
 def _train(
     recipe: Recipe,
-    data: tuple[str, ...],
-    splits: Splits,
+    materials: list[Material],
     library: Library,
     run: RunFolder,
     base: Path | None,
@@ -153,12 +154,17 @@ def _train(
     threads: int,
     banks: list[Path],
 ) -> None:
+    train, *others = gather(materials, recipe.seed)
     from training.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
-    from training.fit import fit  # noqa: PLC0415
+    from training.fit import check_accelerator, fit  # noqa: PLC0415
     from training.learn import learn  # noqa: PLC0415
-    from training.material import open_bank, with_banks  # noqa: PLC0415
+    from training.material import open_bank, refuse_unheard, with_banks  # noqa: PLC0415
 
-    splits = Splits(*(readable(clips, library) for clips in splits))
+    check_accelerator(accelerator)
+    if banks:
+        refuse_unheard({each.text: each.splits(recipe.seed).train for each in materials}, banks)
+    data = tuple(each.text for each in materials)
+    splits = Splits(needed(train, library, "to train on", data), *(readable(clips, library) for clips in others))
     config = configure(recipe, data, splits, base)
     _keep(run, with_banks(config, banks))
     NOTES.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")

@@ -5,16 +5,15 @@ from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
-from models.errors import DataError, OptionError
+from models.errors import OptionError
 from training import bases
 from training import recipe as recipes
-from training.clip import Clip
 from training.commands import train
 from training.console import NOTES
 from training.corpora import gather, open_corpus, open_materials
 from training.generated import refuse_another
 from training.library import Library
-from training.reading import readable
+from training.reading import needed
 from training.recipe import EFFICIENTAT
 from training.run import RunFolder
 from training.table_rows import ROWS, Row
@@ -62,7 +61,7 @@ def table(
     judged = [("test split", splits.test), *((path.resolve().name, open_corpus(path).clips()) for path in judge or ())]
     from training.table import Made, Questions, make_table  # noqa: PLC0415  torch takes seconds to load
 
-    materials = [Questions(name, _judgeable(clips, library)) for name, clips in judged]
+    materials = [Questions(name, needed(clips, library, "to judge on", [name])) for name, clips in judged]
     training = _Training(data, runs, efficientat, threads, cache)
     paths = {"efficientat": efficientat, "runs": runs, "out": out, "report": report}
     typed = table_command(data, judge or [], only or [], paths)
@@ -119,10 +118,3 @@ def _rows(only: list[str], runs: Path, efficientat: Path | None) -> list[Row]:
 
 def _is_there(run: Path) -> bool:
     return RunFolder(run).last_checkpoint.is_file()
-
-
-def _judgeable(clips: list[Clip], library: Library) -> list[Clip]:
-    good = readable(clips, library)
-    if not good:
-        raise DataError("there is nothing to judge on: no recording is left that can be read")
-    return good

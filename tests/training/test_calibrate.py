@@ -217,9 +217,9 @@ def complaint(words: list[str], capfd: pytest.CaptureFixture[str]) -> str:
 
 
 def test_nothing_is_judged_by_what_is_fitted_on_it(
-    runs: list[RunFolder], corpus: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    runs: list[RunFolder], corpus: Path, cache: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    words = [*(str(run.folder) for run in runs), "--out", str(tmp_path), "--cache", str(cache)]
+    words = [*(str(run.folder) for run in runs), "--out", str(runs[0].folder), "--cache", str(cache)]
     line = complaint([*words, "--data", str(corpus), "--judge", str(corpus)], capfd)
     assert "is in --data, and would be judged by what is fitted on it" in line
 
@@ -229,14 +229,14 @@ def test_runs_of_one_name_are_not_taken_for_one(
 ) -> None:
     """What is fitted to each is known by its name."""
     both = [untrained(tmp_path / side / "mine", heard) for side, heard in zip("ab", halves, strict=True)]
-    words = [*(str(run.folder) for run in both), "--out", str(tmp_path / "out"), "--data", str(corpus)]
+    words = [*(str(run.folder) for run in both), "--out", str(both[0].folder), "--data", str(corpus)]
     assert complaint(words, capfd).endswith("several of these runs are called mine; rename all but one")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--false-alarm-cost", "-1"], "--false-alarm-cost must be from 0 to 1000, not -1"),
+        (["--rule", "even", "--false-alarm-cost", "-1"], "--false-alarm-cost must be from 0 to 1000, not -1"),
         (["--threads", "0"], "--threads must be 1 or more, not 0"),
         ([], "is not a run"),
     ],

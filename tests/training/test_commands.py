@@ -9,6 +9,7 @@ import torch
 import whoplays
 from models.catalogue import CATALOGUE
 from tests.training.tiny_corpus import write_index, write_sound
+from training import learn as learning
 from training import recipe as recipes
 from training import report
 from training.clip import Clip
@@ -84,13 +85,81 @@ def test_a_gpu_that_would_not_be_used_is_refused(folder: Path, capfd: pytest.Cap
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_a_gpu_that_is_not_there_is_not_replaced_in_silence(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    names = [f"piano{k}" for k in range(16)]
-    for name in names:
-        write_sound(folder / f"{name}.wav", 0.1 * np.ones(1000))
-    write_index(folder, [(f"{name}.wav", "pia", name, "made", "CC0") for name in names])
-    line = failure(folder, capfd, accelerator="gpu")[-1]
+def test_a_gpu_that_is_not_there_is_missed_before_anything_is_made(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (line,) = failure(folder, capfd, "band-melcnn", accelerator="gpu")
     assert line.startswith("whoplays: cannot compute on gpu here: ")
+    assert not (folder / "run").exists()
+
+
+@pytest.mark.parametrize(("groups", "on"), [(1, " --data DIR"), (5, "")])
+def test_a_run_is_judged_on_its_own_test_split_where_it_has_one(
+    groups: int, on: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[tuple[str, ...]] = [(f"{k}.wav", "pia", f"g{k}", "made", "CC0") for k in range(groups)]
+    for name, *_ in rows:
+        write_sound(tmp_path / "x" / name, 0.1 * np.ones(1000))
+    write_index(tmp_path / "x", rows)
+    monkeypatch.setattr(learning, "learn", lambda *_, **__: None)
+    given = ["--data", str(tmp_path / "x"), "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
+    whoplays.main(["train", "forest-raw", *given])
+    told = capfd.readouterr().err.splitlines()[-1]
+    assert told == f"trained; judge it with: whoplays evaluate {tmp_path / 'run'}{on}"
+
+
+@pytest.mark.parametrize("rows", [[], [("missing.wav", "pia", "g", "made", "CC0")]])
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("train band-melcnn --data x@all --out run", "there is nothing to train on: no recording in x@all can be read"),
+        ("material bank --data x", "there is nothing to play from: no recording in x can be read"),
+        ("evaluate band-melcnn --data x --out y", "there is nothing to judge on: no recording in x can be read"),
+    ],
+)
+def test_where_nothing_can_be_read_it_is_said(
+    rows: list[tuple[str, ...]],
+    command: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_index(tmp_path / "x", rows)
+    with pytest.raises(SystemExit):
+        whoplays.main([*command.split(), "--cache", "cache"])
+    assert capfd.readouterr().err.splitlines()[-1] == f"whoplays: {told}"
+
+
+def test_a_model_is_nothing_to_go_on_from(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model = CATALOGUE / "band-melcnn"
+    told = f"{model} is an exported model, of which only the graph is kept; --base takes a run folder"
+    assert failure(folder, capfd, "band-melcnn", base=str(model)) == [f"whoplays: {told}"]
+    (line,) = failure(folder, capfd, "band-melcnn", base=str(folder))
+    assert line.startswith(f"whoplays: {folder} is not a run")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--out", "nope"], "nope is not a run"),
+        (["--out", "run", "--false-alarm-cost", "2"], "--rule f-measure knows no cost of false alarms; leave out"),
+    ],
+)
+def test_a_calibration_that_nobody_would_find_or_weigh_is_refused(
+    given: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    RunFolder(Path("run")).write_config(configure(recipes.find("solo-rawcnn"), ("x",), Splits([], [], [])))
+    with pytest.raises(SystemExit):
+        whoplays.main(["calibrate", "run", "--data", "x", *given])
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"whoplays: {told}")
 
 
 def test_a_model_is_judged_against_another_and_a_page_is_made(
