@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from time import perf_counter
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -168,12 +169,24 @@ def _train(
     config = configure(recipe, data, splits, base)
     _keep(run, with_banks(config, banks))
     NOTES.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
+    begun = perf_counter()
     bank = open_bank(recipe, splits.train, library, run, banks) if recipe.material == "band" else None
+    opened_s = perf_counter() - begun if bank else 0.0
     if recipe.hears_once:
         learn(recipe, splits, library, run, base, threads=threads)
     else:
         start = RunFolder(base) if base else None
-        fit(recipe, splits, library, run, accelerator=accelerator, threads=threads, bank=bank, base=start)
+        fit(
+            recipe,
+            splits,
+            library,
+            run,
+            accelerator=accelerator,
+            threads=threads,
+            bank=bank,
+            base=start,
+            prepared_s=opened_s,
+        )
     draw_curves(run)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, Timer, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 
 from models.errors import DataError, OptionError
@@ -26,6 +26,7 @@ from training.report import refuse_judged
 from training.run import RunFolder
 from training.splits import Splits, refuse_heard
 from training.tagger import Tagger
+from training.timing import Timing, keep_timing
 
 # What Lightning and torchmetrics say of things that are meant to be as they are.
 _REMARKS: Final = (
@@ -47,6 +48,7 @@ def fit(
     threads: int,
     bank: Bank | None = None,
     base: RunFolder | None = None,
+    prepared_s: float = 0.0,
 ) -> Tagger:
     """Train until the recipe's last epoch or until validation no longer improves; return the best network.
 
@@ -55,6 +57,7 @@ def fit(
         base: a run of the same network to go on from, instead of one that has learnt nothing.
         accelerator: `auto`, `cpu` or `gpu`.
         threads: for computation on the CPU; part of what makes a run repeatable.
+        prepared_s: how long it took to open the bank, for the run's timing.
 
     Raises:
         DataError: the splits hold too little for the recipe, the base is of another network or has heard too much, or
@@ -76,9 +79,11 @@ def fit(
         return load(recipe, run.best_checkpoint())
     if resume:
         refuse_judged(run)
+    timer = Timer()  # counts on where a run is resumed
     with _quiet():
-        trainer = _trainer(recipe, run, accelerator, validated=batches.has_validation)
+        trainer = _trainer(recipe, run, accelerator, timer, validated=batches.has_validation)
         _run(trainer, tagger, batches, resume)
+    keep_timing(run, Timing(prepare_s=prepared_s, epoch_s=timer.time_elapsed("train") / trainer.current_epoch))
     return load(recipe, run.best_checkpoint())
 
 
@@ -126,14 +131,14 @@ def _go_on_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:
         raise strange from error
 
 
-def _trainer(recipe: Recipe, run: RunFolder, accelerator: str, *, validated: bool) -> lightning.Trainer:
+def _trainer(recipe: Recipe, run: RunFolder, accelerator: str, timer: Timer, *, validated: bool) -> lightning.Trainer:
     return lightning.Trainer(
         accelerator=accelerator,
         devices=1,
         max_epochs=recipe.epochs,
         deterministic=True,
         logger=CSVLogger(run.folder, name="", version=f"log{len(run.logs) or ''}"),
-        callbacks=callbacks(recipe, run, validated=validated),
+        callbacks=[*callbacks(recipe, run, validated=validated), timer],
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
         log_every_n_steps=1,

@@ -55,7 +55,16 @@ def _trained(made: list[Made]) -> str:
         )
         for one in made
     )
-    heading = ("row", "what", "parameters", "windows an epoch", "epochs", "hearing, s", "an epoch, s", "the seed's own")
+    heading = (
+        "row",
+        "what",
+        "parameters",
+        "windows an epoch",
+        "epochs",
+        "preparing, s",
+        "an epoch, s",
+        "the seed's own",
+    )
     return f"## How they were made\n\n{table(heading, rows)}\n"
 
 

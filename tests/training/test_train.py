@@ -26,6 +26,7 @@ from training.recipe import Recipe
 from training.run import RunFolder, configure
 from training.splits import Splits, by_group
 from training.tagger import Tagger
+from training.timing import timing_of
 
 
 def weights(tagger: Tagger) -> list[torch.Tensor]:
@@ -294,8 +295,12 @@ def test_a_run_that_dies_has_kept_its_last_whole_epoch(
         with pytest.raises(MemoryError):
             train(recipe, splits, library, run)
     assert torch.load(run.last_checkpoint, weights_only=False)["epoch"] == 0
+    assert timing_of(run) is None
     train(recipe, splits, library, run)
     assert torch.load(run.last_checkpoint, weights_only=False)["epoch"] == 1
+    timing = timing_of(run)
+    assert timing is not None
+    assert timing.epoch_s > 0
     assert [path.name for path in run.checkpoints.iterdir() if path.name.startswith("last")] == ["last.ckpt"]
 
 
