@@ -46,7 +46,7 @@ def test_a_model_is_found_by_name_and_by_path(shelf: Path, tmp_path: Path) -> No
     assert catalogue.find(str(tmp_path / "tiny")) == (graph, card)
 
 
-@pytest.mark.parametrize("name", ["nobody", "", "default", ".."])
+@pytest.mark.parametrize("name", ["nobody", "default"])
 def test_an_unknown_model_is_refused(shelf: Path, name: str) -> None:
     with pytest.raises(ModelError, match=r"no model '.*'; the catalogue has tiny; a path to an export works too"):
         catalogue.find(name)
@@ -55,6 +55,20 @@ def test_an_unknown_model_is_refused(shelf: Path, name: str) -> None:
 def test_a_name_that_no_file_can_have_is_refused(shelf: Path) -> None:
     with pytest.raises(ModelError, match=r"no model 'x+' \(File name too long\); the catalogue has tiny"):
         catalogue.find(300 * "x")
+
+
+@pytest.mark.parametrize("name", ["", ".."])
+def test_a_folder_without_a_card_is_told_as_one(shelf: Path, name: str) -> None:
+    with pytest.raises(ModelError, match=r"^\.+ holds no card\.json; give a folder that whoplays export made$"):
+        catalogue.find(name)
+
+
+def test_the_graph_itself_is_refused(shelf: Path) -> None:
+    graph = shelf / "tiny" / "model.onnx"
+    with pytest.raises(ModelError) as refusal:
+        catalogue.find(str(graph))
+    told = f"{graph} is a file; give the folder that whoplays export made, not the graph in it"
+    assert str(refusal.value) == told
 
 
 def test_models_are_listed(shelf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
