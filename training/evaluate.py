@@ -10,6 +10,7 @@ from training import excerpts
 from training.candidates import Candidate, Own
 from training.clip import Clip
 from training.conditions import Condition
+from training.console import counted
 from training.differences import differences
 from training.exam import OTHERS
 from training.examination import Examination, Sheets, able, ask, prepare
@@ -59,7 +60,7 @@ def evaluate(
     examination = prepare(candidates, clips, library, halve=fit or halve)
     if fit and len(examination.shares) < 2:
         raise DataError("thresholds are fitted across groups of recordings; these are a single group")
-    say(f"asking about {sum(len(share.clips) for share in examination.shares)} recordings")
+    say(f"asking about {counted(sum(len(share.clips) for share in examination.shares), 'recording')}")
     sheets = ask(examination)
     marks = [marking(_own(examination, k, own, fit=fit and k == 0), own) for k, own in enumerate(sheets)]
     if len(examination.shares) > 1 and any(_untuned(own) for own in marks):
