@@ -17,6 +17,7 @@ from training.examination import Examination, Sheets, able, ask, prepare
 from training.findings import Excerpts, Hearing, Report
 from training.judging import Marked, Marking, Marks, by_f_measure, crosswise, figures, judge, mark, marking
 from training.library import Library
+from training.remarks import remarks
 from training.run import groups
 from training.scores import Thresholds
 from training.sitting import Paper
@@ -82,7 +83,8 @@ def evaluate(
         for other, theirs in zip(others, answered[1:], strict=True)
         for each in differences(answered[0], theirs, other.name)
     ]
-    return msgspec.structs.replace(first, against=tuple(others), differences=tuple(gaps))
+    told = tuple(remarks(examination, clips))
+    return msgspec.structs.replace(first, against=tuple(others), differences=tuple(gaps), remarks=told)
 
 
 def _own(examination: Examination, k: int, sheets: Sheets, *, fit: bool) -> list[Own]:

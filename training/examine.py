@@ -101,3 +101,5 @@ def _show(found: Report) -> None:
     console.print(report_tables.LEGEND)
     if found.left_out:
         console.print(f"left out: {counted(found.left_out, 'recording')} that someone judged here has heard")
+    for remark in found.remarks:
+        console.print(remark)

@@ -22,8 +22,9 @@ _HEAD: Final = f"""{MARK}
 # How well it hears
 
 Windows of three seconds. Solos, ensembles and other sounds are as recorded; pairs and trios are seeded mixes of
-different labels from different sources within ±6 dB, every set of labels as often as any other. Nobody was asked about
-a recording that any of those judged has heard, and all rows of a table answered the same questions.
+different labels within ±6 dB, from different sources wherever an exam has several, every set of labels as often as any
+other. Nobody was asked about a recording that any of those judged has heard, and all rows of a table answered the same
+questions.
 
 - **top-1**: the most probable label plays. **top-k**: where k labels play, the k most probable are exactly those.
 - **labels right**: of all labels of all windows, one by one. **exact**: windows with every label right.
@@ -100,6 +101,7 @@ def _who(report: Report) -> str:
         f"{counted(report.clips, 'recording')} in {counted(report.groups, 'group')} from "
         f"{counted(report.sources, 'source')}, as {exams}.{left_out} "
         f"Judged: {judged}. A name of several runs is one model: each of its runs answers for what it has not heard."
+        + "".join(f"\n\n{remark[0].upper()}{remark[1:]}." for remark in report.remarks)
     )
 
 
