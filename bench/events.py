@@ -12,7 +12,7 @@ from bench.conditions import identify, load_now, observe
 from bench.event_scores import EventScores, Played, Told, score_events
 from bench.results import EventsResult, EventsRow
 from models.card import Hysteresis
-from models.errors import OptionError
+from models.errors import DataError, OptionError
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from stream.decider import Change, Decider
 from stream.level import SILENCE_DBFS, measure
@@ -55,7 +55,7 @@ def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResu
         models: who hears which: one for each folder.
 
     Raises:
-        WhoplaysError: the numbers do not agree, or a model or a concert is of no use.
+        WhoplaysError: the numbers do not agree, a model or a concert is of no use, or nobody was told of rightly.
     """
     if len(folders) != len(models) or len(folders) < 2:
         raise OptionError("give two folders of concerts or more, and with --model as many models, one to hear each")
@@ -71,6 +71,11 @@ def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResu
         for hop_s in HOPS_S
     ]
     rows += [EventsRow(hysteresis=None, hop_s=hop_s, scores=_scores(audiences, fitted, hop_s)) for hop_s in HOPS_S]
+    if not any(row.scores.onset_f1 for row in rows):
+        raise DataError(
+            "nobody who enters was told of, at any entry and release, so that none is fitted; "
+            "give models that hear who plays in these concerts"
+        )
     first, *others = (audience.model for audience in audiences)
     return EventsResult(
         command=_command(folders, models),

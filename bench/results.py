@@ -2,7 +2,6 @@
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -142,12 +141,21 @@ def check_writable(target: str | None) -> None:
     """
     if target in (None, "-"):
         return
-    path = Path(target)
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    possible = path.parent.is_dir() and not path.is_dir()
-    if not (possible and os.access(path if path.exists() else path.parent, os.W_OK)):
+    if not _can_be_written(Path(target)):
         raise OptionError(f"cannot write a result to {target}; give a file that can be written, or -")
+
+
+def _can_be_written(path: Path) -> bool:
+    """Found out by making the file where there is none: /proc says that it can be written to."""
+    try:
+        if path.exists():
+            return not path.is_dir() and os.access(path, os.W_OK)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        path.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def write_result(result: Result, target: str) -> None:

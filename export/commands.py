@@ -2,7 +2,9 @@
 
 import re
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 
 from models import catalogue
@@ -16,6 +18,7 @@ def export(
     name: str,
     version: str = "1.0.0",
     out: Path = catalogue.CATALOGUE,
+    replace: Annotated[bool, Parameter(negative=())] = False,
     cache: Path | None = None,
 ) -> None:
     """Write models/NAME/{model.onnx,card.json} from a run, and prove that graph and network agree.
@@ -25,10 +28,13 @@ def export(
         name: What the model is called.
         version: Of the model, for its card.
         out: Where the model's folder is made, instead of the catalogue.
+        replace: Write over a model of that name that is there already.
         cache: Where decoded audio is kept.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
         raise OptionError(f"--name {name!r}: use small letters, digits, '.', '_' and '-'")
+    if not replace and any((out / name / file).exists() for file in ("card.json", "model.onnx")):
+        raise OptionError(f"{out / name} holds a model already; give --replace to write over it, or another --name")
     from export.package import package  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
     from training.library import Library  # noqa: PLC0415
     from training.run import RunFolder  # noqa: PLC0415

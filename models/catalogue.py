@@ -28,6 +28,10 @@ def folder_of(name_or_path: str) -> Path:
     try:
         if (path / "card.json").is_file():
             return path
+        if path.is_dir():
+            raise ModelError(f"{path} holds no card.json; give a folder that whoplays export made")
+        if path.is_file():
+            raise ModelError(f"{path} is a file; give the folder that whoplays export made, not the graph in it")
     except OSError as error:
         why = f" ({error.strerror})"
     raise ModelError(

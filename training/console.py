@@ -11,11 +11,16 @@ NOTES: Final = Console(stderr=True, markup=False, highlight=False, soft_wrap=Tru
 
 def counting(what: str) -> Callable[[int], None]:
     """What says how many there are each time that it is told of some more."""
-    counted = 0
+    total = 0
 
     def more(count: int) -> None:
-        nonlocal counted
-        counted += count
-        NOTES.print(f"{counted} {what}")
+        nonlocal total
+        total += count
+        NOTES.print(f"{total} {what}")
 
     return more
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something, as in `1 recording` and `2 recordings`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -16,11 +16,7 @@ DAMAGED: Final = (
 
 
 def reason(error: Exception) -> str:
-    """The first line of what it says, or what it is called.
-
-    Of an unpickling error the first sentence: torch goes on with the advice to load the file unsafely.
-    """
+    """The first sentence of what it says, or what it is called: torch goes on with guesses, and with unsafe advice."""
     if not str(error):
         return type(error).__name__
-    line = str(error).splitlines()[0]
-    return line.partition(". ")[0] if isinstance(error, UnpicklingError) else line
+    return str(error).splitlines()[0].partition(". ")[0].rstrip(".")

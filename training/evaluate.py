@@ -10,12 +10,14 @@ from training import excerpts
 from training.candidates import Candidate, Own
 from training.clip import Clip
 from training.conditions import Condition
+from training.console import counted
 from training.differences import differences
 from training.exam import OTHERS
 from training.examination import Examination, Sheets, able, ask, prepare
 from training.findings import Excerpts, Hearing, Report
 from training.judging import Marked, Marking, Marks, by_f_measure, crosswise, figures, judge, mark, marking
 from training.library import Library
+from training.remarks import remarks
 from training.run import groups
 from training.scores import Thresholds
 from training.sitting import Paper
@@ -59,7 +61,7 @@ def evaluate(
     examination = prepare(candidates, clips, library, halve=fit or halve)
     if fit and len(examination.shares) < 2:
         raise DataError("thresholds are fitted across groups of recordings; these are a single group")
-    say(f"asking about {sum(len(share.clips) for share in examination.shares)} recordings")
+    say(f"asking about {counted(sum(len(share.clips) for share in examination.shares), 'recording')}")
     sheets = ask(examination)
     marks = [marking(_own(examination, k, own, fit=fit and k == 0), own) for k, own in enumerate(sheets)]
     if len(examination.shares) > 1 and any(_untuned(own) for own in marks):
@@ -81,7 +83,8 @@ def evaluate(
         for other, theirs in zip(others, answered[1:], strict=True)
         for each in differences(answered[0], theirs, other.name)
     ]
-    return msgspec.structs.replace(first, against=tuple(others), differences=tuple(gaps))
+    told = tuple(remarks(examination, clips))
+    return msgspec.structs.replace(first, against=tuple(others), differences=tuple(gaps), remarks=told)
 
 
 def _own(examination: Examination, k: int, sheets: Sheets, *, fit: bool) -> list[Own]:

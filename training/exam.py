@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import combinations, islice
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ from training.mixing import Window, peak_normalised, rms, solos
 OTHERS: Final = "other sounds"
 """The set of which nothing should be named."""
 MIXES: Final = 200
+MIX_SIZES: Final = MappingProxyType({"pairs": 2, "trios": 3})
+"""How many play in each set of mixes."""
 _LEVEL_DB: Final = 6.0
 _QUIETEST_RMS: Final = 10 ** (-55 / 20)
 _LONGEST_WINDOWS: Final = 12
@@ -104,8 +107,7 @@ def set_exam(library: Library, clips: list[Clip], labels: tuple[str, ...], seed:
     rng = np.random.default_rng(seed)
     sets = {
         "solos": [Question((place,), (0.0,)) for place in alone],
-        "pairs": list(islice(_mixes(alone, 2, rng), MIXES)),
-        "trios": list(islice(_mixes(alone, 3, rng), MIXES)),
+        **{name: list(islice(_mixes(alone, size, rng), MIXES)) for name, size in MIX_SIZES.items()},
         "ensembles": [Question((place,), (0.0,)) for place in together],
         OTHERS: [Question((place,), (0.0,)) for place in others],
     }

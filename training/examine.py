@@ -1,5 +1,6 @@
 """From candidates and recordings to tables, figures, `metrics.json` and a page."""
 
+import sys
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,7 +13,7 @@ from training import calibrated, figures, page, report, report_tables
 from training.clip import Clip
 from training.concert_figures import read_concerts
 from training.conditions import Condition
-from training.console import NOTES
+from training.console import NOTES, counted
 from training.evaluate import evaluate
 from training.findings import Report
 from training.library import Library
@@ -93,15 +94,12 @@ def _keep(found: Report, out: Path, path: Path | None) -> None:
 
 
 def _show(found: Report) -> None:
-    console = Console(width=_WIDTH, markup=False)
-    console.print(report_tables.table(found))
-    console.print(report_tables.by_label(found))
-    console.print(report_tables.by_source(found))
-    if found.differences:
-        console.print(report_tables.differing(found))
-    if found.hearings:
-        console.print(report_tables.under_conditions(found))
-    if any(one.excerpts for one in report.everybody(found)):
-        console.print(report_tables.irmas(found))
+    """Draw the tables: as wide as the terminal allows, or as they are where there is none."""
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False)
+    for grid in report_tables.tables(found):
+        console.print(*grid.drawn(console.width))
+    console.print(report_tables.LEGEND)
     if found.left_out:
-        console.print(f"left out: {found.left_out} recordings that someone judged here has heard")
+        console.print(f"left out: {counted(found.left_out, 'recording')} that someone judged here has heard")
+    for remark in found.remarks:
+        console.print(remark)

@@ -114,6 +114,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """How many exams the recordings make, each of what the same runs have not heard."""
     left_out: int = 0
     """Recordings that nobody was asked about, as someone had heard them."""
+    remarks: tuple[str, ...] = ()
+    """What could not be asked, or not as elsewhere, a sentence each."""
     command: str = ""
     """What was typed to find this."""
     hearings: tuple[Hearing, ...] = ()

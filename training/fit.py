@@ -10,7 +10,7 @@ from typing import Final
 import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, Timer, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, Timer
 from lightning.pytorch.loggers import CSVLogger
 
 from models.errors import DataError, OptionError
@@ -21,6 +21,7 @@ from training.console import NOTES
 from training.damaged import DAMAGED
 from training.library import Library
 from training.memory import keep_freed_memory
+from training.progress_bar import progress_bar
 from training.recipe import Recipe
 from training.report import refuse_judged
 from training.run import RunFolder
@@ -161,7 +162,7 @@ def callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callba
     """The last epoch is always kept; the best one, and an early stop, where there is something to validate with."""
     callbacks: list[Callback] = [
         ModelCheckpoint(run.checkpoints, filename=run.last_checkpoint.stem, enable_version_counter=False),
-        TQDMProgressBar(refresh_rate=10),
+        progress_bar(),
     ]
     if validated and not recipe.one_cycle:
         callbacks.append(

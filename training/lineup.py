@@ -104,7 +104,7 @@ def _refuse_nobody(name: str) -> None:
     try:
         catalogue.folder_of(name)
     except ModelError as error:
-        raise DataError(f"{name} is not a run: it holds no config.json; and there is {error}") from error
+        raise DataError(f"{name} is not a run: it holds no config.json; nor is it a model: {error}") from error
 
 
 def _yamnet(path: Path, threads: int) -> Candidate:

@@ -10,6 +10,7 @@ from models.labels import CORE, NAMES
 from training import figures
 from training.bootstrap import RESAMPLES
 from training.concert_figures import Concerts, EventFigures
+from training.console import counted
 from training.findings import ANCHORS, Interval, Judgement, Report
 from training.markdown import table
 from training.report import answered, differences, everybody, robustness, share
@@ -21,8 +22,9 @@ _HEAD: Final = f"""{MARK}
 # How well it hears
 
 Windows of three seconds. Solos, ensembles and other sounds are as recorded; pairs and trios are seeded mixes of
-different labels from different sources within ±6 dB, every set of labels as often as any other. Nobody was asked about
-a recording that any of those judged has heard, and all rows of a table answered the same questions.
+different labels within ±6 dB, from different sources wherever an exam has several, every set of labels as often as any
+other. Nobody was asked about a recording that any of those judged has heard, and all rows of a table answered the same
+questions.
 
 - **top-1**: the most probable label plays. **top-k**: where k labels play, the k most probable are exactly those.
 - **labels right**: of all labels of all windows, one by one. **exact**: windows with every label right.
@@ -80,7 +82,7 @@ def _section(report: Report, folder: Path) -> str:
         *(_scope(report, scope) for scope in dict.fromkeys(each.scope for each in report.judgements)),
         f"### Differences\n\n{_differences(report)}" if report.differences else "",
         f"### Label by label\n\nLabel accuracy by own thresholds.\n\n{_by_label(report)}",
-        f"### Source by source\n\nTop-1 of solos.\n\n{_by_source(report)}{_weakest(report)}",
+        f"### Source by source\n\nTop-1 of solos.\n\n{_by_source(report)}{_weakest(report)}" if _solos(report) else "",
         f"### Under conditions\n\n{_robustness(report)}" if report.hearings else "",
         f"### IRMAS' test protocol\n\n{_irmas(report)}" if any(one.excerpts for one in everybody(report)) else "",
         "### Drawn\n\n" + "\n".join(f"![{path.stem}]({folder.name}/{path.name})" for path in drawn),
@@ -96,8 +98,10 @@ def _who(report: Report) -> str:
     fitted = " (thresholds by `calibrate`)"
     judged = "; ".join(f"`{one.name}`{fitted if one.calibrated else ''}" for one in everybody(report))
     return (
-        f"{report.clips} recordings in {report.groups} groups from {report.sources} sources, as {exams}.{left_out} "
+        f"{counted(report.clips, 'recording')} in {counted(report.groups, 'group')} from "
+        f"{counted(report.sources, 'source')}, as {exams}.{left_out} "
         f"Judged: {judged}. A name of several runs is one model: each of its runs answers for what it has not heard."
+        + "".join(f"\n\n{remark[0].upper()}{remark[1:]}." for remark in report.remarks)
     )
 
 
@@ -176,8 +180,12 @@ def _accuracies(each: Judgement, labels: Sequence[str]) -> Iterable[str]:
     return (share(each.scores.label_accuracy.get(label)) for label in labels)
 
 
+def _solos(report: Report) -> list[tuple[Report, Judgement]]:
+    return [(one, each) for one, each in answered(report) if each.set == "solos"]
+
+
 def _by_source(report: Report) -> str:
-    solos = [(one, each) for one, each in answered(report) if each.set == "solos"]
+    solos = _solos(report)
     sources = sorted({source for _, each in solos for source in each.top1_by_source})
     return table(
         ("source", *(f"{_name(report, one)}, {each.scope}" for one, each in solos)),

@@ -1,93 +1,107 @@
 """Reports as tables on the terminal."""
 
-import numpy as np
-from rich.markup import escape
-from rich.table import Table
+from collections.abc import Iterator
+from typing import Final
 
-from training.findings import ANCHORS, Judgement, Report
+import numpy as np
+
+from training.console import counted
+from training.findings import ANCHORS, Excerpts, Judgement, Report
+from training.grid import Grid
 from training.report import answered, differences, everybody, robustness, share
 
+LEGEND: Final = (
+    "right: labels, one by one; exact: windows with every label right; alarm: a label named where none plays; "
+    "tuned: by thresholds that fit other recordings"
+)
 
-def table(report: Report) -> Table:
+
+def tables(report: Report) -> Iterator[Grid]:
+    """Everything that a report tells."""
+    yield by_set(report)
+    yield by_label(report)
+    if any(judgement.set == "solos" for judgement in report.judgements):
+        yield by_source(report)
+    if report.differences:
+        yield differing(report)
+    if report.hearings:
+        yield under_conditions(report)
+    if any(one.excerpts for one in everybody(report)):
+        yield irmas(report)
+
+
+def by_set(report: Report) -> Grid:
     """Every set that was judged, a row for each who was; tuned thresholds are fitted on other shares' answers."""
-    title = f"{report.name} on {report.data}: {report.clips} recordings, {report.sources} sources"
-    grid = _grid(title, "set", "labels", *(("who",) if report.against else ()))
-    for heading in ("windows", "top-1", "top-k", "mAP", "macro F1", "right", "exact", "alarm"):
-        grid.add_column(heading, justify="right")
-    for heading in ("right", "exact", "alarm"):
-        grid.add_column(f"tuned {heading}", justify="right")
-    grid.add_column("ECE", justify="right")
-    for one, judgement in answered(report):
-        who = (one.name,) if report.against else ()
-        grid.add_row(judgement.set, judgement.scope, *who, *_row(judgement))
-    return grid
+    counts = f"{counted(report.clips, 'recording')}, {counted(report.sources, 'source')}"
+    figures = ("windows", "top-1", "top-k", "mAP", "macro\nF1", "right", "exact", "alarm")
+    tuned = ("tuned\nright", "tuned\nexact", "tuned\nalarm")
+    return Grid(
+        f"{report.name} on {report.data}: {counts}",
+        _names(report),
+        (*figures, *tuned, "ECE"),
+        tuple((*_of(report, one, judgement), *_row(judgement)) for one, judgement in answered(report)),
+    )
 
 
-def by_label(report: Report) -> Table:
+def by_label(report: Report) -> Grid:
     """Label accuracy of every set, a row for each who was judged."""
-    labels = report.labels
-    grid = _grid("label accuracy", "set", "labels", *(("who",) if report.against else ()))
-    for label in labels:
-        grid.add_column(label, justify="right")
-    for one, judgement in answered(report):
-        accuracy = judgement.scores.label_accuracy
-        who = (one.name,) if report.against else ()
-        grid.add_row(judgement.set, judgement.scope, *who, *(share(accuracy.get(label)) for label in labels))
-    return grid
+    rows = (
+        (*_of(report, one, judgement), *(share(judgement.scores.label_accuracy.get(label)) for label in report.labels))
+        for one, judgement in answered(report)
+    )
+    return Grid("label accuracy", _names(report), report.labels, tuple(rows))
 
 
-def by_source(report: Report) -> Table:
+def by_source(report: Report) -> Grid:
     """Top-1 of solos from each source, a row each, and the mean over the sources."""
     solos = [(one, judgement) for one, judgement in answered(report) if judgement.set == "solos"]
-    grid = _grid("top-1 of solos by source", "source")
-    for one, judgement in solos:
-        grid.add_column(f"{judgement.scope}: {one.name}" if report.against else judgement.scope, justify="right")
+    whose = (f"{judgement.scope}: {one.name}" if report.against else judgement.scope for one, judgement in solos)
     shares = [judgement.top1_by_source for _, judgement in solos]
-    for source in sorted({source for by_source in shares for source in by_source}):
-        grid.add_row(source, *(share(by_source.get(source)) for by_source in shares))
-    grid.add_row("mean", *(share(float(np.mean(list(by_source.values())))) for by_source in shares))
-    return grid
+    sources = sorted({source for by_source in shares for source in by_source})
+    rows = [(source, *(share(by_source.get(source)) for by_source in shares)) for source in sources]
+    mean = ("mean", *(share(float(np.mean(list(by_source.values())))) for by_source in shares))
+    return Grid("top-1 of solos by source", ("source",), tuple(whose), (*rows, mean))
 
 
-def under_conditions(report: Report) -> Table:
+def under_conditions(report: Report) -> Grid:
     """What is left under each condition, for everybody who was judged: of the first scope, by tuned thresholds."""
-    grid = _grid("under conditions", "condition", "who")
-    for heading in ("solos: top-1", "pairs: mAP", "pairs: exact", "other sounds: alarm"):
-        grid.add_column(heading, justify="right")
-    for condition, one, figures in robustness(report):
-        grid.add_row(condition, one.name, *map(share, figures))
-    return grid
+    figures = ("solos: top-1", "pairs: mAP", "pairs: exact", "other sounds: alarm")
+    rows = tuple((condition, one.name, *map(share, found)) for condition, one, found in robustness(report))
+    return Grid("under conditions", ("condition", "who"), figures, rows)
 
 
-def differing(report: Report) -> Table:
+def differing(report: Report) -> Grid:
     """By how much the first is higher than each other in the main figures, with intervals over sources."""
-    grid = _grid(f"{report.name} less the others, in brackets over sources", "figure", "labels", "less")
-    for heading in ("own thresholds", "tuned thresholds"):
-        grid.add_column(heading, justify="right")
-    for row in differences(report):
-        grid.add_row(*map(escape, row))
-    return grid
+    return Grid(
+        f"{report.name} less the others, in brackets over sources",
+        ("figure", "labels", "less"),
+        ("own thresholds", "tuned thresholds"),
+        tuple(differences(report)),
+    )
 
 
-def irmas(report: Report) -> Table:
+def irmas(report: Report) -> Grid:
     """IRMAS' test protocol, and what others published."""
-    grid = _grid("IRMAS' test protocol", "who")
-    for heading in ("excerpts", "micro F1", "macro F1", "tuned micro F1", "tuned macro F1"):
-        grid.add_column(heading, justify="right")
-    for one in everybody(report):
-        if found := one.excerpts:
-            figures = (found.micro_f1, found.macro_f1, found.tuned_micro_f1, found.tuned_macro_f1)
-            grid.add_row(one.name, str(found.excerpts), *map(share, figures))
-    for anchor in ANCHORS:
-        grid.add_row(f"{anchor.who}, as published", "", anchor.micro_f1, anchor.macro_f1)
-    return grid
+    rows = [
+        (one.name, str(found.excerpts), *map(share, _by_both_thresholds(found)))
+        for one in everybody(report)
+        if (found := one.excerpts)
+    ]
+    published = [(f"{anchor.who}, as published", "", anchor.micro_f1, anchor.macro_f1, "", "") for anchor in ANCHORS]
+    figures = ("excerpts", "micro F1", "macro F1", "tuned micro F1", "tuned macro F1")
+    return Grid("IRMAS' test protocol", ("who",), figures, (*rows, *published))
 
 
-def _grid(title: str, *columns: str) -> Table:
-    grid = Table(title=title, title_justify="left", box=None, header_style="bold")
-    for column in columns:
-        grid.add_column(column)
-    return grid
+def _by_both_thresholds(found: Excerpts) -> tuple[float | None, ...]:
+    return found.micro_f1, found.macro_f1, found.tuned_micro_f1, found.tuned_macro_f1
+
+
+def _names(report: Report) -> tuple[str, ...]:
+    return ("set", "labels", "who") if report.against else ("set", "labels")
+
+
+def _of(report: Report, one: Report, judgement: Judgement) -> tuple[str, ...]:
+    return (judgement.set, judgement.scope, *((one.name,) if report.against else ()))
 
 
 def _row(judgement: Judgement) -> tuple[str, ...]:

@@ -34,4 +34,5 @@ def check(path: Path) -> None:
         except WhoplaysError as error:
             raise OptionError(f"{path}: stream {stream.name}: {error}") from error
     names = ", ".join(stream.name for stream in config.stream)
-    print(f"{path}: {len(config.stream)} streams ({names}), published on {config.publish}; it makes sense")
+    count = "1 stream" if len(config.stream) == 1 else f"{len(config.stream)} streams"
+    print(f"{path}: {count} ({names}), published on {config.publish}; it makes sense")

@@ -52,6 +52,7 @@ def test_results_that_differ_are_shown_and_fail(
         ("latency --windows 0", "0 windows make no sense"),
         ("latency --windows many", "many"),
         ("latency --json /dev/null/result.json", "cannot write a result to /dev/null/result.json"),
+        ("latency --json /proc/result.json", "cannot write a result to /proc/result.json"),
         ("throughput --model nobody", "no model 'nobody'"),
         ("throughput --batches 0", "--batches '0' makes no sense"),
         ("throughput --threads one", "--threads 'one' makes no sense"),

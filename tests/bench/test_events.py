@@ -113,6 +113,18 @@ def test_the_result_is_a_file(
     assert "| fitted to others | 3 | 2 | 2 | 2 | 1.000 | 1.000 | 3.00 | 3.00 |" in page
 
 
+def test_where_nobody_is_told_of_nothing_is_fitted(
+    halls: list[Path], model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for hall in halls:
+        soundfile.write(hall / "concert.flac", np.zeros((24 * RATE_HZ, 2)), RATE_HZ)
+    places = [part for hall in halls for part in ("--concerts", str(hall), "--model", str(model))]
+    with pytest.raises(SystemExit):
+        whoplays.main(["bench", "events", *places, "--json", str(tmp_path / "hysteresis.json")])
+    assert "nobody who enters was told of, at any entry and release, so that none is fitted" in capfd.readouterr().err
+    assert not (tmp_path / "hysteresis.json").exists()
+
+
 def test_one_folder_is_not_enough(halls: list[Path], model: Path) -> None:
     with pytest.raises(OptionError, match="give two folders of concerts or more"):
         measure_events(halls[:1], [str(model)])

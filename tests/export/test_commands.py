@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 import whoplays
+from models.card import read_card
 from tests.export.conftest import Exported
 from training.run import RunFolder
 
@@ -24,6 +25,20 @@ def test_what_is_no_run_is_refused(tmp_path: Path, cache: Path, capfd: pytest.Ca
     given = ["export", str(tmp_path), "--name", "mine", "--out", str(tmp_path), "--cache", str(cache)]
     assert f"{tmp_path} is not a run" in complaint(given, capfd)
     assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("kept", ["card.json", "model.onnx"])
+def test_a_model_that_is_there_is_replaced_only_where_that_is_asked_for(
+    band: Exported, tmp_path: Path, cache: Path, capfd: pytest.CaptureFixture[str], kept: str
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / kept).write_text("of another run")
+    given = ["export", str(band.run.folder), "--name", "mine", "--out", str(tmp_path), "--cache", str(cache)]
+    told = f"whoplays: {tmp_path / 'mine'} holds a model already; give --replace to write over it, or another --name"
+    assert complaint(given, capfd) == told
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == [kept]
+    whoplays.main([*given, "--replace"])
+    assert read_card(tmp_path / "mine").name == "mine"
 
 
 def test_a_run_without_a_checkpoint_is_refused(

@@ -1,10 +1,11 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import whoplays
 from models import catalogue
-from models.card import read_card
+from models.card import Corpus, Hysteresis, Measurement, read_card, write_card
 from models.errors import ModelError
 from stream.recognizer import Recognizer
 from tests.stream.tiny_model import write_tiny_model
@@ -46,7 +47,7 @@ def test_a_model_is_found_by_name_and_by_path(shelf: Path, tmp_path: Path) -> No
     assert catalogue.find(str(tmp_path / "tiny")) == (graph, card)
 
 
-@pytest.mark.parametrize("name", ["nobody", "", "default", ".."])
+@pytest.mark.parametrize("name", ["nobody", "default"])
 def test_an_unknown_model_is_refused(shelf: Path, name: str) -> None:
     with pytest.raises(ModelError, match=r"no model '.*'; the catalogue has tiny; a path to an export works too"):
         catalogue.find(name)
@@ -57,22 +58,73 @@ def test_a_name_that_no_file_can_have_is_refused(shelf: Path) -> None:
         catalogue.find(300 * "x")
 
 
+@pytest.mark.parametrize("name", ["", ".."])
+def test_a_folder_without_a_card_is_told_as_one(shelf: Path, name: str) -> None:
+    with pytest.raises(ModelError, match=r"^\.+ holds no card\.json; give a folder that whoplays export made$"):
+        catalogue.find(name)
+
+
+def test_the_graph_itself_is_refused(shelf: Path) -> None:
+    graph = shelf / "tiny" / "model.onnx"
+    with pytest.raises(ModelError) as refusal:
+        catalogue.find(str(graph))
+    told = f"{graph} is a file; give the folder that whoplays export made, not the graph in it"
+    assert str(refusal.value) == told
+
+
+def listed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *name: str, columns: int) -> str:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    whoplays.main(["models", *name])
+    return capsys.readouterr().out
+
+
 def test_models_are_listed(shelf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(catalogue, "DEFAULT", "tiny")
-    whoplays.main(["models"])
-    heading, row = capsys.readouterr().out.splitlines()
-    assert heading.split() == ["name", "version", "task", "labels", "parameters", "MMAC", "measured"]
-    for part in ("tiny (default)", "0.1", "multi-label", "pia vio", "0.00 M", "not measured"):
-        assert part in row
+    lines = [line.rstrip() for line in listed(capsys, monkeypatch, columns=80).splitlines()]
+    assert lines == [
+        "tiny 0.1 (default)",
+        "  hears     piano, violin",
+        "  task      multi-label",
+        "  size      0.00 M parameters, 0 MMAC a window",
+        "  measured  not measured",
+        "",
+    ]
+
+
+def test_of_a_model_everything_on_its_card_is_shown(
+    shelf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is alike is said once: how figures were measured, and a licence."""
+    changed = msgspec.structs.replace(
+        read_card(shelf / "tiny"),
+        thresholds=(0.5, 0.2),
+        calibration=((1.5, -0.25), (1.0, 0.0)),
+        hysteresis=Hysteresis(entry=0.5, release=0.1),
+        measurements=tuple(
+            Measurement(metric=metric, value=0.25, data="pairs of real, 2 labels, 16 sources, not heard", windows=9)
+            for metric in ("exact match", "mAP")
+        ),
+        corpora=tuple(
+            Corpus(name=name, licence=licence) for name, licence in [("a", "MIT"), ("b", "CC0"), ("c", "MIT")]
+        ),
+    )
+    write_card(changed, shelf / "tiny")
+    printed = listed(capsys, monkeypatch, "tiny", columns=80)
+    rows = [" ".join(line.split()) for line in printed.splitlines()]
+    assert "Thresholds; entry 0.5, release 0.1" in rows
+    assert "piano 0.500 0.750 0.050 1.500 -0.250" in rows
+    assert "violin 0.200 0.600 0.020 1.000 0.000" in rows
+    assert rows.count("Measured on 16 sources, not heard") == printed.count("not heard") == 1
+    assert "pairs of real, 2 labels exact match 0.250 9" in rows
+    assert "MIT a, c" in rows
+    assert "CC0 b" in rows
 
 
 @if_any_ships
 def test_models_that_ship_are_listed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
-    whoplays.main(["models"])
-    printed = capsys.readouterr().out
-    assert f"{catalogue.DEFAULT} (default)" in printed
+    printed = listed(capsys, monkeypatch, columns=80)
+    assert printed.count(" (default)") == 1
+    assert max(map(len, printed.splitlines())) <= 80
     assert all(name in printed for name in SHIPPED)
     assert "not measured" not in printed
 

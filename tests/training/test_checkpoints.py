@@ -18,6 +18,16 @@ def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None
         load(recipes.find("band-melcnn"), path)
 
 
+def test_of_a_checkpoint_cut_short_one_sentence_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save({"state_dict": {"stray": torch.zeros(1000)}}, path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(DataError) as refusal:
+        load(recipes.find("band-melcnn"), path)
+    told = "PytorchStreamReader failed reading zip archive: failed finding central directory"
+    assert str(refusal.value) == f"{path} cannot be used ({told}); train the run again"
+
+
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
     torch.save({"state_dict": {"stray": torch.zeros(1)}}, path)

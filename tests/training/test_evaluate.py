@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from models.errors import DataError
-from training import figures, report, report_tables
+from training import figures, page, report, report_tables
 from training import recipe as recipes
 from training.candidates import Candidate
 from training.clip import Clip
@@ -171,8 +171,24 @@ def test_the_latest_thresholds_count(found: Report) -> None:
 
 def test_a_report_is_shown_as_tables(found: Report) -> None:
     rows = len(found.judgements)
-    assert report_tables.table(found).row_count == report_tables.by_label(found).row_count == rows
-    assert len(report_tables.by_label(found).columns) == 2 + 11
+    assert len(report_tables.by_set(found).rows) == len(report_tables.by_label(found).rows) == rows
+    assert len(report_tables.by_label(found).figures) == 11
+
+
+def test_of_other_sounds_alone_nothing_is_told_of_solos(
+    runs: list[RunFolder], clips: list[Clip], library: Library, tmp_path: Path
+) -> None:
+    heard = set(runs[0].config().train)
+    noise = next(clip for clip in clips if not clip.labels and clip.group not in heard)
+    told = evaluate([one(runs[0])], [noise], library, "tiny")
+    assert [grid.title for grid in report_tables.tables(told)] == [
+        "a on tiny: 1 recording, 1 source",
+        "label accuracy",
+    ]
+    page.write([told], tmp_path / "page.md")
+    written = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "1 recording in 1 group from 1 source, " in written
+    assert "Source by source" not in written
 
 
 def test_confusions_are_drawn(found: Report, tmp_path: Path) -> None:

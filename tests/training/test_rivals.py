@@ -96,7 +96,7 @@ def test_conditions_are_those_asked_for(found: Report) -> None:
         assert {hearing.set for hearing in one.hearings} == {"solos", "pairs", "other sounds"}
         assert {hearing.scope for hearing in one.hearings} == {"core"}
     assert len(report.robustness(found)) == 3 * 2
-    assert report_tables.under_conditions(found).row_count == 3 * 2
+    assert len(report_tables.under_conditions(found).rows) == 3 * 2
 
 
 def test_intervals_hold_the_figures(found: Report) -> None:
@@ -124,14 +124,14 @@ def test_differences_are_told_of_the_main_figures_of_what_both_sat(found: Report
         )
         assert each.own == pytest.approx(getattr(mine, each.figure) - getattr(theirs, each.figure), abs=1e-4)
         assert (each.tuned is None) == (each.figure in {"top1", "mean_average_precision"})
-    assert report_tables.differing(found).row_count == 6
+    assert len(report_tables.differing(found).rows) == 6
     alarms = report.differences(found)[-1]
     assert alarms[:4] == ("other sounds: false alarm", "core", "second", "-1.000 [-1.00, -1.00]")
 
 
 def test_rows_of_one_set_stand_together(found: Report) -> None:
     assert [one.name for one, _ in report.answered(found)][:4] == ["first", "second"] * 2
-    assert report_tables.table(found).row_count == len(found.judgements) + len(found.against[0].judgements)
+    assert len(report_tables.by_set(found).rows) == len(found.judgements) + len(found.against[0].judgements)
 
 
 def test_what_is_kept_is_read_again(found: Report, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Training from end to end on a made corpus: it learns, it is repeatable, it resumes."""
 
 import csv
+import re
 import signal
+import sys
 from pathlib import Path
 
 import msgspec
@@ -122,6 +124,31 @@ def test_the_same_seed_gives_the_same_network(
     other = msgspec.structs.replace(steady(), seed=3)
     train(other, splits, library, RunFolder(tmp_path / "other"))
     assert not same(unbroken, load(other, tmp_path / "other" / "checkpoints" / "last.ckpt"))
+
+
+def test_in_a_file_every_epoch_is_a_line(
+    splits: Splits, library: Library, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    train(steady(), splits, library, RunFolder(tmp_path))
+    said = capfd.readouterr()
+    assert said.out == ""
+    lines = [line for line in said.err.splitlines() if line.startswith("epoch ")]
+    told = [re.fullmatch(r"epoch (\d) of 2: .*train loss 0\.\d{4}.*", line) for line in lines]
+    assert [line and line[1] for line in told] == ["1", "2"]
+
+
+def test_on_a_terminal_the_bar_tells_losses_alone(
+    splits: Splits,
+    library: Library,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    train(steady(), splits, library, RunFolder(tmp_path))
+    said = capfd.readouterr().out
+    assert "train_loss=" in said
+    assert "v_num" not in said
 
 
 def test_a_run_goes_on_from_another(unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path) -> None:

@@ -117,6 +117,7 @@ def test_a_check_of_what_makes_sense_says_so(tmp_path: Path, model: Path, concer
     done = check(write(tmp_path / "c.toml", model, stream("hall", str(concert)) + stream("stage", "device:USB")))
     assert (done.returncode, done.stderr) == (0, "")
     assert "2 streams (hall, stage)" in done.stdout
+    assert ": 1 stream (hall), " in check(write(tmp_path / "c.toml", model, stream("hall", str(concert)))).stdout
 
 
 def check(config: Path) -> subprocess.CompletedProcess[str]:
