@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from training.calibration import Calibration
-from training.tagger import Tagger
+from training.judging.calibration import Calibration
+from training.learning.tagger import Tagger
 
 
 class Affine(nn.Module):

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.errors import ModelError
 from models.signal import CHANNELS, WINDOW_SAMPLES
-from training.tagger import Tagger
+from training.learning.tagger import Tagger
 
 OPSET: Final = 18
 

@@ -14,20 +14,20 @@ from export.graph import OPSET, count_macs, write_graph
 from export.parity import Parity, prove
 from models.card import Corpus, Hysteresis, Measurement, ModelCard, graph_digest, write_card
 from models.errors import DataError
-from training import calibrated
-from training.calibrated import Calibrated, Marked, Sitting
-from training.checkpoints import load
-from training.clip import Clip
-from training.corpora import open_material
-from training.exam import places
-from training.findings import Judgement, Report
-from training.library import Library
-from training.mixing import solos
-from training.progress import note_unfinished, training_length
+from training.calibrating import calibrated
+from training.calibrating.calibrated import Calibrated, Marked, Sitting
+from training.judging.exam import places
+from training.judging.findings import Judgement, Report
+from training.judging.report import of_recipe, read, thresholds
+from training.learning.checkpoints import load
+from training.learning.progress import note_unfinished, training_length
+from training.learning.tagger import Tagger
 from training.recipe import EFFICIENTAT
-from training.report import of_recipe, read, thresholds
+from training.recordings.clip import Clip
+from training.recordings.corpora import open_material
+from training.recordings.library import Library
+from training.recordings.mixing import solos
 from training.run import Config, RunFolder
-from training.tagger import Tagger
 
 _REAL_WINDOWS: Final = 12
 _AUDIOSET: Final = Corpus(

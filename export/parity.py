@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.card import MAX_DIFFERENCE
 from models.errors import ModelError
 from models.signal import CHANNELS, WINDOW_SAMPLES
-from training.tagger import Tagger
+from training.learning.tagger import Tagger
 
 _RANDOM_WINDOWS: Final = 4
 _BATCH: Final = 4

@@ -114,8 +114,8 @@ def test_a_missing_extra_gives_one_line(
 @pytest.mark.parametrize(
     ("verb", "place", "told"),
     [
-        ("evaluate", "training.commands", "stopped"),
-        ("train", "training.commands", "stopped; the same command goes on"),
+        ("evaluate", "training.judging.commands", "stopped"),
+        ("train", "training.learning.commands", "stopped; the same command goes on"),
         ("render", "training.render.commands", "stopped; the same command goes on"),
     ],
 )

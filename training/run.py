@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from models.errors import DataError
-from training.clip import Clip
 from training.recipe import EFFICIENTAT, Recipe
-from training.splits import Splits
+from training.recordings.clip import Clip
+from training.recordings.splits import Splits
 from training.whole import whole
 
 

@@ -16,7 +16,7 @@ from models.card import Hysteresis
 from models.errors import DataError, OptionError
 from stream.messages import ModelInfo
 from tests.stream.tiny_model import LOUD
-from training.concert_figures import read_concerts as read_figures
+from training.concerts.figures import read_concerts as read_figures
 
 RATE_HZ = 44_100
 MADE = ModelInfo(name="made", version="1", sha256="0123456789ab")

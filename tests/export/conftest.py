@@ -16,13 +16,13 @@ from models.card import ModelCard, read_card
 from models.labels import NAMES
 from tests.training.tiny_corpus import write_corpus
 from training import recipe as recipes
-from training import report
-from training.checkpoints import load
-from training.corpora import gather, open_material
-from training.findings import Judgement, Report
+from training.judging import report
+from training.judging.findings import Judgement, Report
+from training.judging.scores import Scores
+from training.learning.checkpoints import load
+from training.learning.tagger import Tagger
+from training.recordings.corpora import gather, open_material
 from training.run import RunFolder, configure
-from training.scores import Scores
-from training.tagger import Tagger
 
 
 class Exported(NamedTuple):

@@ -15,9 +15,10 @@ from models.errors import DataError
 from models.labels import NAMES
 from stream.recognizer import Recognizer
 from tests.export.conftest import Exported, export, judged, made_windows, write_run
-from training import calibrated, report
-from training.calibrated import Calibrated, Marked, Sitting
-from training.calibration import apply
+from training.calibrating import calibrated
+from training.calibrating.calibrated import Calibrated, Marked, Sitting
+from training.judging import report
+from training.judging.calibration import apply
 from training.run import RunFolder
 
 SCALES = tuple(np.linspace(0.5, 2, 11).round(3).tolist())

@@ -19,10 +19,10 @@ from stream.recognizer import Recognizer
 from tests.export.conftest import Exported, made_windows, write_run
 from tests.training.tiny_corpus import write_index
 from training import recipe as recipes
-from training.corpora import open_corpus
-from training.library import Library
+from training.recordings.corpora import open_corpus
+from training.recordings.library import Library
+from training.recordings.splits import Splits
 from training.run import configure
-from training.splits import Splits
 
 
 @pytest.fixture(params=["band", "solo"])

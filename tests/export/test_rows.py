@@ -14,9 +14,9 @@ from models.labels import CORE
 from stream.recognizer import Recognizer
 from tests.export.conftest import Exported, export, made_windows, write_run
 from training import recipe as recipes
-from training.corpora import gather, open_material
-from training.grow import grow
-from training.library import Library
+from training.learning.grow import grow
+from training.recordings.corpora import gather, open_material
+from training.recordings.library import Library
 from training.run import RunFolder, configure
 
 

@@ -8,10 +8,12 @@ import torch
 
 import whoplays
 from tests.training.tiny_corpus import write_corpus
-from training import batches, exam, soundscapes
-from training.clip import Clip
-from training.labelled_folder import LabelledFolder
-from training.library import Library
+from training.banks import soundscapes
+from training.judging import exam
+from training.learning import batches
+from training.recordings.clip import Clip
+from training.recordings.labelled_folder import LabelledFolder
+from training.recordings.library import Library
 from training.run import RunFolder
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.labels import CORE
-from training.bank import KINDS, Bank, Shard
+from training.banks.bank import KINDS, Bank, Shard
 from training.networks.log_mel import FRAMES, MELS
 
 QUIET = -18.0

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from models.labels import CORE, NAMES
-from training.candidates import Candidate
-from training.clip import Clip
+from training.judging.candidates import Candidate
+from training.recordings.clip import Clip
 
 
 class Constant:

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from models.labels import CORE
-from training.clip import Clip
+from training.recordings.clip import Clip
 
 
 def clip(name: str, labels: Iterable[str] = (), *, group: str = "", source: str = "made", kind: str = "phrase") -> Clip:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import DataError
-from training import page
+from training.pages import accuracy as page
 from whoplays import command_line
 
 PAGE = Path(__file__).parents[2] / "docs" / "accuracy.md"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.augmentation import as_another, decibels, played
+from training.learning.augmentation import as_another, decibels, played
 from training.networks.log_mel import FRAMES, MELS
 
 

@@ -3,8 +3,8 @@ import torch
 
 from models.labels import CORE
 from tests.training.made_bank import made_bank
-from training.band import BandBatch, Bands
-from training.lessons import lessons_of
+from training.learning.band import BandBatch, Bands
+from training.learning.lessons import lessons_of
 from training.networks.log_mel import FRAMES, MELS
 
 EVERYONE: list[str | None] = [*CORE, None]

@@ -9,8 +9,8 @@ from models.errors import DataError
 from models.labels import CORE
 from tests.training.make_clips import clip
 from tests.training.tiny_corpus import write_sound
-from training import bank, soundscapes
-from training.bank import Shard
+from training.banks import bank, soundscapes
+from training.banks.bank import Shard
 
 CLIPS = [clip("a", ["pia"], group="near"), clip("b", ["vio"], group="far"), clip("c", group="off")]
 

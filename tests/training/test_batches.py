@@ -8,11 +8,11 @@ from models.errors import DataError
 from models.labels import CORE
 from tests.training.made_bank import made_bank
 from training import recipe as recipes
-from training.band import BandBatch
-from training.batches import Batches
-from training.clip import Clip
-from training.library import Library
-from training.splits import Splits
+from training.learning.band import BandBatch
+from training.learning.batches import Batches
+from training.recordings.clip import Clip
+from training.recordings.library import Library
+from training.recordings.splits import Splits
 
 
 @pytest.mark.parametrize("taught", [True, False])

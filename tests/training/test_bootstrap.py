@@ -1,7 +1,7 @@
 import numpy as np
 
-from training.bootstrap import RESAMPLES, draw, interval, intervals
-from training.scores import FIGURES
+from training.judging.bootstrap import RESAMPLES, draw, interval, intervals
+from training.judging.scores import FIGURES
 
 LABELS = ("gac", "pia", "vio")
 

@@ -9,8 +9,8 @@ import torch
 from tests.training.make_clips import clip
 from tests.training.tiny_corpus import write_sound
 from training import recipe as recipes
-from training.cached import Heard, kept, key_of
-from training.splits import Splits
+from training.learning.cached import Heard, kept, key_of
+from training.recordings.splits import Splits
 
 HEARD = Heard(torch.ones(2, 3), torch.zeros(2, 4))
 

@@ -9,19 +9,20 @@ import torch
 
 import whoplays
 from models.errors import DataError
-from training import answers, calibrated, report
 from training import recipe as recipes
-from training.calibrate import Material, calibrate
-from training.clip import Clip
-from training.evaluate import evaluate
-from training.examine import Wishes, examine
-from training.fitted import Ask, fit_all
-from training.judges.of_run import of_runs
-from training.library import Library
-from training.lineup import Entries
+from training.calibrating import answers, calibrated
+from training.calibrating.calibrate import Material, calibrate
+from training.calibrating.fitted import Ask, fit_all
+from training.judging import report
+from training.judging.evaluate import evaluate
+from training.judging.examine import Wishes, examine
+from training.judging.judges.of_run import of_runs
+from training.judging.lineup import Entries
+from training.learning.tagger import Tagger
+from training.recordings.clip import Clip
+from training.recordings.library import Library
+from training.recordings.splits import Splits
 from training.run import RunFolder, configure
-from training.splits import Splits
-from training.tagger import Tagger
 
 ASK = Ask("platt", "exact", 1.0)
 LABELS = recipes.find("band-melcnn").labels

@@ -5,9 +5,9 @@ import torch
 
 from models.errors import DataError
 from training import recipe as recipes
-from training.checkpoints import keep_checkpoint, load
+from training.learning.checkpoints import keep_checkpoint, load
+from training.learning.tagger import Tagger
 from training.run import RunFolder
-from training.tagger import Tagger
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint"])

@@ -9,14 +9,14 @@ import torch
 import whoplays
 from models.catalogue import CATALOGUE
 from tests.training.tiny_corpus import write_index, write_sound
-from training import learn as learning
 from training import recipe as recipes
-from training import report
-from training.clip import Clip
-from training.library import Library
-from training.reading import readable
+from training.judging import report
+from training.learning import learn as learning
+from training.recordings.clip import Clip
+from training.recordings.library import Library
+from training.recordings.reading import readable
+from training.recordings.splits import Splits
 from training.run import RunFolder, configure
-from training.splits import Splits
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import soundfile
 
 import whoplays
 from models.errors import DataError
-from training.clip import Clip
-from training.concert import Concert, Players, sounding
-from training.library import Library
+from training.concerts.concert import Concert, Players, sounding
 from training.recipes.band_melcnn import RECIPE
+from training.recordings.clip import Clip
+from training.recordings.library import Library
+from training.recordings.splits import Splits
 from training.run import RunFolder, configure
-from training.splits import Splits
 
 RATE_HZ = 44_100
 LABELS = ("gac", "pia", "tru", "vio")

@@ -7,8 +7,8 @@ import soundfile
 
 from models.errors import DataError
 from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from training.conditions import Condition, conditions, pink
-from training.mixing import rms
+from training.judging.conditions import Condition, conditions, pink
+from training.recordings.mixing import rms
 
 ALL = {condition.name: condition for condition in conditions()}
 TIME_S = np.arange(WINDOW_SAMPLES) / SAMPLE_RATE_HZ

@@ -4,7 +4,7 @@ import pytest
 
 from models.errors import DataError, OptionError
 from tests.training.tiny_corpus import write_index
-from training.corpora import gather, open_corpora, open_material, open_materials
+from training.recordings.corpora import gather, open_corpora, open_material, open_materials
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tests.training.make_clips import clip
-from training.bootstrap import intervals
-from training.differences import differences
-from training.exam import Place, Question
-from training.findings import Difference
-from training.judging import Marked
-from training.sitting import Asked
+from training.judging.bootstrap import intervals
+from training.judging.differences import differences
+from training.judging.exam import Place, Question
+from training.judging.findings import Difference
+from training.judging.marking import Marked
+from training.judging.sitting import Asked
 
 SOURCES, EACH = 8, 20
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from models.errors import DataError
 from models.labels import NAMES
-from training.lineup import Entries, Peer, find_peer, line_up
-from training.peers import efficientat as module
-from training.peers.audioset import CLASSES
+from training.judging.lineup import Entries, Peer, find_peer, line_up
+from training.judging.peers import efficientat as module
+from training.judging.peers.audioset import CLASSES
 from training.teachers.efficientat import EfficientAT
 
 

@@ -8,10 +8,10 @@ from models.labels import CORE
 from models.signal import WINDOW_SAMPLES
 from tests.training.make_clips import clip
 from tests.training.tiny_corpus import SECONDS
-from training.clip import Clip, Stretch
-from training.exam import Exam, Place, Question, places, set_exam
-from training.library import Library
-from training.mixing import rms
+from training.judging.exam import Exam, Place, Question, places, set_exam
+from training.recordings.clip import Clip, Stretch
+from training.recordings.library import Library
+from training.recordings.mixing import rms
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ from models.labels import NAMES
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from tests.training.made_judges import Constant, constant
 from tests.training.tiny_corpus import write_sound
-from training.candidates import Candidate
-from training.clip import Clip
-from training.corpora import open_corpus
-from training.evaluate import evaluate
-from training.excerpts import sit_excerpts
-from training.library import Library
+from training.judging.candidates import Candidate
+from training.judging.evaluate import evaluate
+from training.judging.excerpts import sit_excerpts
+from training.recordings.clip import Clip
+from training.recordings.corpora import open_corpus
+from training.recordings.library import Library
 
 LABELS = tuple(NAMES)
 SECONDS = {"one-1": 7.0, "one-2": 2.0, "two-1": 3.0, "three-1": 4.5}

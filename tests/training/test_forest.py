@@ -10,14 +10,14 @@ from sklearn.ensemble import RandomForestClassifier
 
 from models.signal import WINDOW_SAMPLES
 from training import recipe as recipes
-from training.checkpoints import load
-from training.clip import Clip
-from training.grow import grow, nodes
-from training.library import Library
+from training.learning.checkpoints import load
+from training.learning.grow import grow, nodes
 from training.networks.forest import Forest
 from training.networks.forest_features import MelStatistics, Samples
+from training.recordings.clip import Clip
+from training.recordings.library import Library
+from training.recordings.splits import by_group
 from training.run import RunFolder
-from training.splits import by_group
 
 
 def test_the_network_walks_as_the_trees_do() -> None:

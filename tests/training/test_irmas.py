@@ -6,10 +6,10 @@ import pytest
 from models.errors import DataError
 from models.labels import NAMES
 from tests.training.tiny_corpus import write_sound
-from training.corpora import open_corpus
-from training.irmas import Irmas, IrmasTest, recording_number
-from training.library import Library
-from training.splits import by_group
+from training.recordings.corpora import open_corpus
+from training.recordings.irmas import Irmas, IrmasTest, recording_number
+from training.recordings.library import Library
+from training.recordings.splits import by_group
 
 SOUND = 0.1 * np.ones(1000)
 EXCERPTS = (

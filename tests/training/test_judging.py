@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from training.candidates import Own
-from training.judging import by_f_measure, by_most_right, crosswise, marking
-from training.sitting import Answers, Paper
+from training.judging.candidates import Own
+from training.judging.marking import by_f_measure, by_most_right, crosswise, marking
+from training.judging.sitting import Answers, Paper
 
 
 def answers(given: list[float], truth: list[int]) -> Answers:

@@ -4,8 +4,8 @@ import pytest
 
 from models.errors import DataError
 from tests.training.tiny_corpus import write_index
-from training.clip import Clip, Stretch
-from training.labelled_folder import LabelledFolder
+from training.recordings.clip import Clip, Stretch
+from training.recordings.labelled_folder import LabelledFolder
 
 COLUMNS = ("path", "labels", "group")
 

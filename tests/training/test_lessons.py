@@ -3,8 +3,8 @@ import pytest
 
 from models.labels import CORE
 from tests.training.made_bank import made_bank
-from training.bank import Bank
-from training.lessons import lessons_of, relevance
+from training.banks.bank import Bank
+from training.learning.lessons import lessons_of, relevance
 
 EVERYONE: list[str | None] = [*CORE, None]
 

@@ -12,10 +12,10 @@ from models.errors import DataError
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from tests.training.make_clips import clip
 from tests.training.tiny_corpus import write_piped, write_sound
-from training import library as module
-from training.clip import Clip, Stretch
-from training.library import Library, cut, decode
-from training.mixing import random_window
+from training.recordings import library as module
+from training.recordings.clip import Clip, Stretch
+from training.recordings.library import Library, cut, decode
+from training.recordings.mixing import random_window
 
 FULL = np.iinfo(np.int16).max
 

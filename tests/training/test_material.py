@@ -11,17 +11,17 @@ import whoplays
 from models.errors import DataError
 from models.labels import CORE, NAMES
 from tests.training.tiny_corpus import write_piped
-from training import bank, material, soundscapes
 from training import recipe as recipes
-from training.bank import KINDS
-from training.clip import Clip
-from training.equipment import reproduced
-from training.library import Library
-from training.music import Music, licences
+from training.banks import bank, material, soundscapes
+from training.banks.bank import KINDS
+from training.banks.equipment import reproduced
+from training.banks.soundscapes import shard
+from training.banks.stems import Stems
+from training.recordings.clip import Clip
+from training.recordings.library import Library
+from training.recordings.music import Music, licences
+from training.recordings.splits import Splits
 from training.run import RunFolder, configure
-from training.soundscapes import shard
-from training.splits import Splits
-from training.stems import Stems
 
 LABELS = tuple(NAMES)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.errors import DataError
 from tests.training.make_clips import clip
-from training.mixing import Take, balanced, draw_pair, pair, peak_normalised, solos
+from training.recordings.mixing import Take, balanced, draw_pair, pair, peak_normalised, solos
 
 seeds = st.integers(0, 1000)
 

@@ -6,10 +6,10 @@ from torch import nn
 from export.graph import count_macs
 from models.signal import WINDOW_SAMPLES
 from training import recipe as recipes
+from training.learning.tagger import Tagger
 from training.networks.log_mel import FFT, FRAMES, HOP, MELS, MelPower, RealFourier
 from training.networks.mel_cnn import DEEPENS, MelCNN
 from training.networks.raw_cnn import RawCNN
-from training.tagger import Tagger
 
 HOP_AT_44100_HZ = 2 * HOP
 

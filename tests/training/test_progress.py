@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from training import recipe as recipes
-from training.progress import note_unfinished, training_length
+from training.learning.progress import note_unfinished, training_length
+from training.recordings.splits import Splits
 from training.run import RunFolder, configure
-from training.splits import Splits
 
 
 def written(folder: Path, learnt: int | None, *, base: Path | None = None, **changes: int | str) -> RunFolder:

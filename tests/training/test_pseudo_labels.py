@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from models.labels import CORE
 from tests.training.made_bank import made_bank
-from training.bank import Bank
-from training.pseudo_labels import pseudo_labels
+from training.banks.bank import Bank
+from training.learning.pseudo_labels import pseudo_labels
 
 EACH = 800
 KNOWN = 600

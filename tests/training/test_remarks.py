@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from tests.training.made_judges import constant
-from training import page
-from training.clip import Clip
-from training.evaluate import evaluate
-from training.findings import Report
-from training.library import Library
+from training.judging.evaluate import evaluate
+from training.judging.findings import Report
+from training.pages import accuracy as page
+from training.recordings.clip import Clip
+from training.recordings.library import Library
 from training.run import groups
 
 pytestmark = pytest.mark.usefixtures("few")

@@ -11,16 +11,19 @@ from models.labels import CORE
 from models.signal import SAMPLE_RATE_HZ
 from tests.training.made_judges import Constant, constant, spectral
 from tests.training.tiny_corpus import write_index, write_sound
-from training import figures, page, report, report_tables
-from training.clip import Clip
-from training.concert_figures import read_concerts
-from training.conditions import conditions
-from training.evaluate import evaluate
-from training.findings import Report
-from training.labelled_folder import LabelledFolder
-from training.library import Library
-from training.lineup import find_peer, runs_of
-from training.typed import evaluate_command
+from training.concerts.figures import read_concerts
+from training.judging import report
+from training.judging.conditions import conditions
+from training.judging.evaluate import evaluate
+from training.judging.findings import Report
+from training.judging.lineup import find_peer, runs_of
+from training.pages import accuracy as page
+from training.pages import figures
+from training.pages import tables as report_tables
+from training.pages.typed import evaluate_command
+from training.recordings.clip import Clip
+from training.recordings.labelled_folder import LabelledFolder
+from training.recordings.library import Library
 
 
 @pytest.fixture(scope="module")

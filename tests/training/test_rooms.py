@@ -6,7 +6,7 @@ import soundfile
 
 from models.errors import DataError
 from tests.training.tiny_corpus import write_sound
-from training.rooms import read_response, read_rooms
+from training.recordings.rooms import read_response, read_rooms
 
 
 def test_rooms_begin_with_the_direct_sound(tmp_path: Path) -> None:

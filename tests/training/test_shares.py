@@ -5,8 +5,8 @@ from models.errors import DataError
 from models.labels import CORE
 from tests.training.made_judges import Constant, constant
 from tests.training.make_clips import clip
-from training.candidates import Candidate
-from training.shares import divide, halved
+from training.judging.candidates import Candidate
+from training.judging.shares import divide, halved
 
 CLIPS = [clip(f"{k}", ["pia"], group=f"g{k}", source=f"s{k % 3}") for k in range(6)]
 

@@ -7,10 +7,10 @@ import torch
 from models.errors import DataError
 from models.labels import CORE, NAMES
 from tests.training.make_clips import clip
-from training.clip import Clip
-from training.library import Library
+from training.banks.stems import OTHER, Stem, Stems, shares
 from training.networks.log_mel import MelPower
-from training.stems import OTHER, Stem, Stems, shares
+from training.recordings.clip import Clip
+from training.recordings.library import Library
 
 LABELS = tuple(NAMES)
 

@@ -12,18 +12,19 @@ import torch
 import whoplays
 from models.errors import DataError
 from training import recipe as recipes
-from training import table, table_commands
-from training.clip import Clip
-from training.grow import grow
-from training.library import Library
+from training.learning.grow import grow
 from training.networks.efficientat import EfficientATNetwork
+from training.pages.typed import table_command
 from training.recipe import EFFICIENTAT
+from training.recordings.clip import Clip
+from training.recordings.library import Library
+from training.recordings.splits import Splits, by_group
 from training.run import RunFolder, configure
-from training.splits import Splits, by_group
-from training.table import Questions, make_table
-from training.table_page import page
-from training.table_rows import ROWS, Row
-from training.typed import table_command
+from training.table import commands as table_commands
+from training.table import table
+from training.table.page import page
+from training.table.rows import ROWS, Row
+from training.table.table import Questions, make_table
 
 ROW = Row("forest-mel-3", "forest-mel", MappingProxyType({"trees": 3}), None, "38 %")
 

@@ -16,19 +16,20 @@ from models.errors import DataError, OptionError
 from models.labels import CORE, NAMES
 from models.signal import WINDOW_SAMPLES
 from tests.training.conftest import little
-from training import figures, report
 from training import recipe as recipes
-from training.checkpoints import load
-from training.clip import Clip
-from training.findings import Report
-from training.fit import callbacks, fit
-from training.library import Library
-from training.material import open_bank
+from training.banks.material import open_bank
+from training.judging import report
+from training.judging.findings import Report
+from training.learning.checkpoints import load
+from training.learning.fit import callbacks, fit
+from training.learning.tagger import Tagger
+from training.learning.timing import timing_of
+from training.pages import figures
 from training.recipe import Recipe
+from training.recordings.clip import Clip
+from training.recordings.library import Library
+from training.recordings.splits import Splits, by_group
 from training.run import RunFolder, configure
-from training.splits import Splits, by_group
-from training.tagger import Tagger
-from training.timing import timing_of
 
 
 def weights(tagger: Tagger) -> list[torch.Tensor]:

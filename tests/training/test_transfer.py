@@ -9,17 +9,17 @@ import torch
 
 from models.errors import DataError, OptionError, WhoplaysError
 from tests.training.test_evaluate import untrained
-from training import bases, cached
 from training import recipe as recipes
-from training.checkpoints import load
-from training.clip import Clip
-from training.learn import learn
-from training.library import Library
+from training.learning import bases, cached
+from training.learning.checkpoints import load
+from training.learning.learn import learn
 from training.networks.efficientat import EfficientATFeatures, EfficientATNetwork
 from training.networks.transfer import Transfer
 from training.recipe import Recipe
+from training.recordings.clip import Clip
+from training.recordings.library import Library
+from training.recordings.splits import Splits, by_group
 from training.run import RunFolder, configure
-from training.splits import Splits, by_group
 from training.teachers.efficientat import EfficientAT
 
 

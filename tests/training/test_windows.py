@@ -6,10 +6,10 @@ import torch
 from torch.utils.data import Dataset
 
 from models.labels import CORE
-from training.clip import Clip
-from training.library import Library
-from training.mixing import Take, solos
-from training.windows import Example, PairWindows, SoloWindows
+from training.learning.windows import Example, PairWindows, SoloWindows
+from training.recordings.clip import Clip
+from training.recordings.library import Library
+from training.recordings.mixing import Take, solos
 
 Make = Callable[[tuple[int, ...]], Dataset[Example]]
 

@@ -11,8 +11,8 @@ import pytest
 from models.errors import DataError
 from models.labels import NAMES
 from training import yamnet as file
-from training.peers import yamnet as module
-from training.peers.audioset import CLASSES
+from training.judging.peers import yamnet as module
+from training.judging.peers.audioset import CLASSES
 from training.teachers.yamnet import YamnetTeacher
 
 LIST = ["Speech", *(name for names in CLASSES.values() for name in names)]

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from models.errors import OptionError
 from training.console import NOTES
+from training.options import refuse_less
 from training.render.cast import Cast, Soundfont
 from training.render.folder import Manifest, RenderedFolder
 from training.render.samples import Library, read_libraries
@@ -40,10 +41,8 @@ def render(
         clips: How many clips, of 6 to 8 s each.
         seed: All chance comes from it.
     """
-    if clips < 1:
-        raise OptionError(f"--clips must be 1 or more, not {clips}")
-    if seed < 0:
-        raise OptionError(f"--seed must be 0 or more, not {seed}")
+    refuse_less("clips", clips, 1)
+    refuse_less("seed", seed, 0)
     soundfonts = [_soundfont(text) for text in soundfont or ()]
     libraries = [library for path in samples or () for library in read_libraries(path)]
     cast = Cast(soundfonts, libraries, only or ())

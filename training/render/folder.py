@@ -1,4 +1,4 @@
-"""The rendered folder: audio, `index.csv` as `training/labelled_folder.py` reads it, and `manifest.json`."""
+"""The rendered folder: audio, `index.csv` as `training/recordings/labelled_folder.py` reads it, and `manifest.json`."""
 
 import csv
 from collections.abc import Iterable

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from models.errors import DataError
 from models.signal import SAMPLE_RATE_HZ
-from training.columns import read_rows
-from training.library import decode
+from training.recordings.columns import read_rows
+from training.recordings.library import decode
 from training.render.instruments import BY_NAME, Instrument
 from training.render.notes import Range
 from training.render.pitch_names import dynamic_in, key_in

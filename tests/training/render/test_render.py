@@ -8,7 +8,7 @@ import soundfile
 
 import whoplays
 from tests.training.render.made import write_libraries, write_scores
-from training.labelled_folder import LabelledFolder
+from training.recordings.labelled_folder import LabelledFolder
 from training.render import studio
 from training.render.clips import Plan
 

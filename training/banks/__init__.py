@@ -1,0 +1,1 @@
+"""Windows to train on, prepared once: stems, rooms, equipment, true mixes, unlabelled music."""

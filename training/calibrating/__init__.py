@@ -1,0 +1,1 @@
+"""Calibration and thresholds, fitted to what runs answered."""

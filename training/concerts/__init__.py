@@ -1,0 +1,1 @@
+"""Concerts of which it is known who plays when."""

@@ -1,0 +1,1 @@
+"""Exams on what was not heard, and what the answers are worth."""

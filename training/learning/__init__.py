@@ -1,0 +1,1 @@
+"""From windows to a network: batches, losses, checkpoints, forests and heads on frozen features."""

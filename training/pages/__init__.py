@@ -1,0 +1,1 @@
+"""Tables, figures and pages that tell what was found."""
