@@ -40,13 +40,17 @@ def beside(act: Callable[[], None], name: str) -> Iterator[Callable[[], None]]:
         while asked.get():
             act()
 
-    thread = threading.Thread(target=work, name=name)
+    # Who leaves by an exception, such as a second Ctrl-C, does not wait for what the first one had it do.
+    thread = threading.Thread(target=work, name=name, daemon=True)
     thread.start()
+    left = False
     try:
         yield lambda: asked.put(True)
+        left = True
     finally:
         asked.put(False)
-        thread.join()
+        if left:
+            thread.join()
 
 
 @contextmanager

@@ -25,13 +25,23 @@ def test_what_stops_may_take_a_lock_that_the_interrupted_code_holds(number: sign
 
 
 def test_a_second_interruption_interrupts_at_once() -> None:
+    """Also while what the first one asked for is still under way."""
+    under_way, done = threading.Event(), threading.Event()
+
+    def stop() -> None:
+        under_way.set()
+        done.wait()
+
     def interrupt_twice() -> None:
-        with stopping(lambda: None):
+        with stopping(stop):
             signal.raise_signal(signal.SIGINT)
+            under_way.wait()
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         interrupt_twice()
+    assert not done.is_set()
+    done.set()
 
 
 def test_a_stop_that_comes_last_is_heeded_still() -> None:

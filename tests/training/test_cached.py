@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from tests.training.make_clips import clip
 from tests.training.tiny_corpus import write_sound
 from training import recipe as recipes
 from training.learning.cached import Heard, kept, key_of
+from training.recordings.clip import Stretch
 from training.recordings.splits import Splits
 
 HEARD = Heard(torch.ones(2, 3), torch.zeros(2, 4))
@@ -55,5 +57,8 @@ def test_the_key_is_of_the_recordings_as_they_are(tmp_path: Path) -> None:
     write_sound(path, torch.zeros(2000).numpy())
     os.utime(path, ns=(1, 1))
     keys.append(key_of(recipe, splits, base))
+    times = (Stretch(start_s=0, end_s=1, labels=frozenset({"pia"})),)
+    timed = [msgspec.structs.replace(one, timeline=times) for one in splits.train]
+    keys.append(key_of(recipe, splits._replace(train=timed), base))
     assert keys[0] == keys[1]
-    assert len(set(keys)) == 3
+    assert len(set(keys)) == 4

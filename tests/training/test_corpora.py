@@ -65,6 +65,12 @@ def test_a_fold_of_no_sources_or_of_all_is_refused(tmp_path: Path, share: str, s
         gather([open_material(f"{folder}@{share}")], seed=1)
 
 
+def test_irmas_has_two_names_for_one_folder(tmp_path: Path) -> None:
+    (tmp_path / "IRMAS" / "IRMAS-TrainingData").mkdir(parents=True)
+    with pytest.raises(OptionError, match="are of one folder"):
+        open_materials([f"{tmp_path}/IRMAS@1/5", f"{tmp_path}/IRMAS/IRMAS-TrainingData@all"])
+
+
 @pytest.mark.parametrize("shares", [("", ""), ("@all", "@1/2"), ("/", "")])
 def test_a_folder_given_twice_is_refused(folder: Path, shares: tuple[str, str]) -> None:
     with pytest.raises(OptionError, match=r"corpus.* and --data .*corpus.* are of one folder"):

@@ -108,7 +108,7 @@ def test_times_that_are_none_are_refused(tmp_path: Path, times: tuple[str, str])
 
 
 def test_labels_in_several_rows_of_a_file_are_joined(tmp_path: Path) -> None:
-    (clip,) = read(tmp_path, ("duo.wav", "pia", "g1"), ("duo.wav", "violin", "g1"))
+    (clip,) = read(tmp_path, ("duo.wav", "pia", "g1"), ("./duo.wav", "violin", "g1"))
     assert clip.labels == {"pia", "vio"}
 
 
@@ -131,6 +131,13 @@ def test_rows_of_a_file_that_contradict_one_another_are_refused(
     ]
     with pytest.raises(DataError, match=told):
         read(tmp_path, *rows, columns=(*COLUMNS, "source", "kind", "start_s", "end_s"))
+
+
+def test_a_file_has_one_licence(tmp_path: Path) -> None:
+    """A model's card names it: the stricter one would be lost."""
+    rows = [("one.wav", "pia", "g1", "CC0"), ("one.wav", "vio", "g1", "CC BY-NC 4.0")]
+    with pytest.raises(DataError, match="one file has one licence"):
+        read(tmp_path, *rows, columns=(*COLUMNS, "licence"))
 
 
 @pytest.mark.parametrize("mark", [";", "\t"])

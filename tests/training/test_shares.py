@@ -46,6 +46,14 @@ def test_what_anyone_has_heard_is_asked_of_nobody() -> None:
         divide([constant("a"), constant("b", heard=[one.group for one in CLIPS])], CLIPS)
 
 
+def test_sources_that_share_all_their_groups_are_halved_by_group() -> None:
+    clips = [
+        clip(f"{source}{group}", ["pia"], group=f"g{group}", source=source) for source in "ab" for group in range(4)
+    ]
+    first, second = halved(divide([constant("a")], clips))
+    assert {one.group for one in first.clips}.isdisjoint(one.group for one in second.clips)
+
+
 def test_a_lone_share_is_halved_by_source_else_by_group() -> None:
     first, second = halved(divide([constant("a")], CLIPS))
     assert {one.source for one in first.clips}.isdisjoint({one.source for one in second.clips})

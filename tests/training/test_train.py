@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 import whoplays
-from models.errors import DataError, OptionError
+from models.errors import DataError
 from models.labels import CORE, NAMES
 from models.signal import WINDOW_SAMPLES
 from tests.training.conftest import little
@@ -260,10 +261,12 @@ def test_the_raw_network_runs_through(clips: list[Clip], library: Library, tmp_p
     assert probabilities.sum().item() == pytest.approx(1)
 
 
-def test_what_was_judged_is_not_trained_on(splits: Splits, library: Library, tmp_path: Path, few: None) -> None:
+def test_what_was_judged_is_not_trained_on(
+    trained: RunFolder, corpus: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Its figures would be of another network; those of its siblings, which its folder may keep as well, would not."""
     run = RunFolder(tmp_path / "run")
-    train(msgspec.structs.replace(steady(), epochs=1), splits, library, run)
+    shutil.copytree(trained.folder, run.folder)
     told = Report(
         data="real",
         runs=("run",),
@@ -276,10 +279,16 @@ def test_what_was_judged_is_not_trained_on(splits: Splits, library: Library, tmp
         judgements=(),
     )
     report.keep(told, run.folder / "metrics.json")
-    with pytest.raises(OptionError, match=r"run was judged as it is \(.*metrics.json\); delete that file"):
-        train(steady(), splits, library, run)
+    again = ["train", "band-melcnn", *little(corpus, cache), "--out", str(run.folder)]
+    whoplays.main(again)  # changes nothing
+    run.last_checkpoint.unlink()
+    before = run.config_path.read_bytes()
+    with pytest.raises(SystemExit):
+        whoplays.main([*again, "--seed", "3"])
+    assert "run was judged as it is" in capfd.readouterr().err
+    assert run.config_path.read_bytes() == before
     report.keep(msgspec.structs.replace(told, runs=("fold1", "fold2")), run.folder / "metrics.json")
-    train(steady(), splits, library, run)
+    report.refuse_judged(run)
 
 
 def test_too_little_for_a_batch_is_refused(clips: list[Clip], library: Library, tmp_path: Path) -> None:

@@ -96,12 +96,12 @@ def describe(
     Raises:
         DataError: the music's table of licences is none.
     """
-    facts = [f"{clip.path.name} {sorted(clip.labels)} {clip.group} {clip.kind}" for clip in clips]
+    facts = [clip.described() for clip in clips]
     return Manifest(
         labels=labels,
         groups=tuple(sorted({clip.group for clip in clips})),
         clips=len(clips),
-        digest=hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16],
+        digest=hashlib.sha256(b"\n".join(facts)).hexdigest()[:16],
         music=str(music.resolve()) if music else None,
         songs=tuple(licences(music)) if music else (),
         rooms=str(rooms.resolve()) if rooms else None,

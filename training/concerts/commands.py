@@ -16,7 +16,7 @@ from training.concerts.concert import Concert, Players
 from training.console import NOTES
 from training.options import refuse_less
 from training.recordings.clip import Clip
-from training.recordings.corpora import open_corpus
+from training.recordings.corpora import open_corpora
 from training.recordings.library import Library
 from training.recordings.reading import readable
 from training.run import RunFolder
@@ -52,7 +52,7 @@ def concerts(
         raise OptionError("--count must be 1 or more, and --minutes from 0.5 to 60")
     refuse_less("seed", seed, 0)
     _refuse_others(folder / "index.csv")
-    clips, labels = _unheard([clip for each in data for clip in open_corpus(each).clips()], run)
+    clips, labels = _unheard([clip for corpus in open_corpora(data) for clip in corpus.clips()], run)
     library = Library(cache)
     good = readable(clips, library)
     players = Players(library, good, labels)

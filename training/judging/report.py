@@ -61,7 +61,7 @@ def fitted_on(reports: list[Report], data: str, clips: Iterable[Clip]) -> bool:
 
 
 def refuse_judged(run: RunFolder) -> None:
-    """See that training does not go on with a run of which figures are kept: they would be of another network.
+    """See that a run of which figures are kept is not trained on: they would be of another network.
 
     Raises:
         OptionError: there are such.

@@ -42,16 +42,17 @@ def divide(candidates: list[Candidate], clips: list[Clip]) -> list[Share]:
 
 
 def halved(shares: list[Share]) -> list[Share]:
-    """A lone share as two: halves of its sources, or of its groups where there is one source; else as they are.
+    """A lone share as two: halves of its sources, or of its groups where these cannot be halved; else as they are.
 
     So that thresholds can be fitted on one half for the other.
     """
     if len(shares) > 1:
         return shares
     (share,) = shares
-    clips = share.clips
-    if len({clip.source for clip in clips}) < 2:
-        clips = [msgspec.structs.replace(clip, source=clip.group) for clip in clips]
-    first = {clip.path for clip in holding_out(clips, 1, 2).test}
-    halves = [[clip for clip in share.clips if (clip.path in first) == side] for side in (True, False)]
-    return [Share(share.judges, half) for half in halves] if all(halves) else shares
+    by_group = [msgspec.structs.replace(clip, source=clip.group) for clip in share.clips]
+    for clips in (share.clips, by_group):
+        first = {clip.path for clip in holding_out(clips, 1, 2).test}
+        halves = [[clip for clip in share.clips if (clip.path in first) == side] for side in (True, False)]
+        if all(halves):
+            return [Share(share.judges, half) for half in halves]
+    return shares

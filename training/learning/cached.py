@@ -76,5 +76,5 @@ def _read(path: Path, key: str) -> Heard | None:
 def key_of(recipe: Recipe, splits: Splits, base: Path) -> str:
     """What features depend on: the drawing of windows, the recordings as they are now, and what hears them."""
     drawn = (recipe.network, recipe.material, recipe.labels, recipe.epoch_windows, recipe.seed)
-    facts = msgspec.json.encode([drawn, [(stamp(clip.path), sorted(clip.labels)) for clip in splits.train]])
+    facts = msgspec.json.encode([drawn, [(stamp(clip.path), clip.described().decode()) for clip in splits.train]])
     return hashlib.sha256(facts + base.read_bytes()).hexdigest()

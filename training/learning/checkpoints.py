@@ -12,7 +12,7 @@ from training.learning.saving import save
 from training.learning.tagger import Tagger
 from training.networks.mel_cnn import DEEPENS
 from training.recipe import Recipe
-from training.run import RunFolder
+from training.run import Config, RunFolder
 from training.whole import whole
 
 _PUPIL: Final = "pupil."
@@ -56,6 +56,27 @@ def keep_checkpoint(tagger: Tagger, run: RunFolder) -> None:
     """
     with whole(run.last_checkpoint) as unfinished:
         save({"state_dict": tagger.state_dict()}, unfinished)
+
+
+def has_ended(run: RunFolder, config: Config) -> bool:
+    """Whether exactly this training has ended, so that the same again would change nothing.
+
+    Raises:
+        DataError: the last checkpoint is damaged.
+    """
+    return run.last_checkpoint.is_file() and run.config() == config and nothing_left(run, config.recipe)
+
+
+def nothing_left(run: RunFolder, recipe: Recipe) -> bool:
+    """As `is_finished`, of a run that has a checkpoint.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        return is_finished(run, recipe)
+    except (OSError, *DAMAGED) as error:
+        raise DataError(f"{run.last_checkpoint} is damaged; delete it and train the run again") from error
 
 
 def is_finished(run: RunFolder, recipe: Recipe) -> bool:

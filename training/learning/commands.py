@@ -85,6 +85,8 @@ def _train(
 ) -> None:
     train, *others = gather(materials, recipe.seed)
     from training.banks.material import open_bank, refuse_unheard, with_banks  # noqa: PLC0415
+    from training.judging.report import refuse_judged  # noqa: PLC0415
+    from training.learning.checkpoints import has_ended  # noqa: PLC0415
     from training.learning.fit import check_accelerator, fit  # noqa: PLC0415
     from training.learning.learn import learn  # noqa: PLC0415
     from training.pages.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
@@ -94,8 +96,11 @@ def _train(
         refuse_unheard({each.text: each.splits(recipe.seed).train for each in materials}, banks)
     data = tuple(each.text for each in materials)
     splits = Splits(needed(train, library, "to train on", data), *(readable(clips, library) for clips in others))
-    config = configure(recipe, data, splits, base)
-    _keep(run, with_banks(config, banks))
+    config = with_banks(configure(recipe, data, splits, base), banks)
+    _check_begun(run, config)
+    if not has_ended(run, config):
+        refuse_judged(run)
+    run.write_config(config)
     NOTES.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     begun = perf_counter()
     bank = open_bank(recipe, splits.train, library, run, banks) if recipe.material == "band" else None
@@ -139,16 +144,16 @@ def _changed(recipe: Recipe, changes: dict[str, float]) -> Recipe:
     return msgspec.structs.replace(recipe, **changes)
 
 
-def _keep(run: RunFolder, config: Config) -> None:
-    """Write the run's configuration; a run can be resumed only as it was begun.
+def _check_begun(run: RunFolder, config: Config) -> None:
+    """See that a run is resumed as it was begun.
 
     Save for its number of epochs, where the learning rate does not follow from it.
     """
-    if run.last_checkpoint.is_file():
-        begun = run.config()
-        if not config.recipe.one_cycle:
-            recipe = msgspec.structs.replace(begun.recipe, epochs=config.recipe.epochs)
-            begun = msgspec.structs.replace(begun, recipe=recipe)
-        if begun != config:
-            raise OptionError(f"{run.folder} was begun with other settings ({run.config_path}); choose another --out")
-    run.write_config(config)
+    if not run.last_checkpoint.is_file():
+        return
+    begun = run.config()
+    if not config.recipe.one_cycle:
+        recipe = msgspec.structs.replace(begun.recipe, epochs=config.recipe.epochs)
+        begun = msgspec.structs.replace(begun, recipe=recipe)
+    if begun != config:
+        raise OptionError(f"{run.folder} was begun with other settings ({run.config_path}); choose another --out")

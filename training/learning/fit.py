@@ -16,10 +16,8 @@ from lightning.pytorch.loggers import CSVLogger
 from models.errors import DataError, OptionError
 from training.banks.bank import Bank
 from training.console import NOTES
-from training.damaged import DAMAGED
-from training.judging.report import refuse_judged
 from training.learning.batches import Batches
-from training.learning.checkpoints import is_finished, load, take_over
+from training.learning.checkpoints import load, nothing_left, take_over
 from training.learning.memory import keep_freed_memory
 from training.learning.progress_bar import progress_bar
 from training.learning.tagger import Tagger
@@ -63,7 +61,7 @@ def fit(
     Raises:
         DataError: the splits hold too little for the recipe, the base is of another network or has heard too much, or
             what is there already is damaged.
-        OptionError: there is no such accelerator here, or what would be gone on with was judged already.
+        OptionError: there is no such accelerator here.
     """
     check_accelerator(accelerator)
     keep_freed_memory()
@@ -76,10 +74,8 @@ def fit(
     if base is not None:
         _go_on_from(tagger, base, splits)
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
-    if resume and _nothing_left(run, recipe):
+    if resume and nothing_left(run, recipe):
         return load(recipe, run.best_checkpoint())
-    if resume:
-        refuse_judged(run)
     timer = Timer()  # counts on where a run is resumed
     with _quiet():
         trainer = _trainer(recipe, run, accelerator, timer, validated=batches.has_validation)
@@ -111,13 +107,6 @@ def _run(trainer: lightning.Trainer, tagger: Tagger, batches: Batches, resume: P
         NOTES.print()  # the progress bar leaves its line open
         told = f"stopped in epoch {trainer.current_epoch + 1} of {trainer.max_epochs}; the same command goes on"
         raise KeyboardInterrupt(told) from leaving
-
-
-def _nothing_left(run: RunFolder, recipe: Recipe) -> bool:
-    try:
-        return is_finished(run, recipe)
-    except (OSError, *DAMAGED) as error:
-        raise DataError(f"{run.last_checkpoint} is damaged; delete it and train the run again") from error
 
 
 def _go_on_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:

@@ -44,6 +44,12 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return frozenset(label for label, length in sounding_s.items() if length)
 
+    def described(self) -> bytes:
+        """Its name, and all that decides which windows are made of it."""
+        known = (self.path.name, sorted(self.labels), self.group, self.kind)
+        times = [(stretch.start_s, stretch.end_s, sorted(stretch.labels)) for stretch in self.timeline]
+        return msgspec.json.encode((*known, times))
+
     def playing_s(self) -> list[tuple[float, float]]:
         """When any of its labels plays, in order and apart; only where there is a timeline."""
         return _union([stretch for stretch in self.timeline if stretch.labels & self.labels])

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from models.errors import DataError, OptionError
 from training.recordings.clip import Clip, Corpus
-from training.recordings.irmas import IRMAS_TEST_PART, Irmas, IrmasTest
+from training.recordings.irmas import IRMAS_TEST_PART, TRAINING, Irmas, IrmasTest
 from training.recordings.labelled_folder import LabelledFolder
 from training.recordings.splits import Splits, by_group, holding_out
 
@@ -56,14 +56,14 @@ def open_corpus(folder: Path) -> Corpus:
         raise DataError(f"{folder}: a share of a corpus is for training; give {folder_and_share(str(folder))[0]}")
     if (folder / "index.csv").is_file():
         return LabelledFolder(folder)
-    if (folder / "IRMAS-TrainingData").is_dir():
+    if (folder / TRAINING).is_dir():
         return Irmas(folder)
-    if folder.name == "IRMAS-TrainingData":
+    if folder.name == TRAINING:
         return Irmas(folder.parent)
     if folder.name.startswith(IRMAS_TEST_PART):
         return IrmasTest(folder)
     raise DataError(
-        f"{folder} is no corpus: it holds no index.csv, no IRMAS-TrainingData, and is no {IRMAS_TEST_PART}1, 2 or 3"
+        f"{folder} is no corpus: it holds no index.csv, no {TRAINING}, and is no {IRMAS_TEST_PART}1, 2 or 3"
     )
 
 
@@ -116,6 +116,7 @@ def _refuse_twice(texts: list[str]) -> None:
     given: dict[Path, str] = {}
     for text in texts:
         folder = Path(folder_and_share(text)[0]).resolve()
+        folder = folder.parent if folder.name == TRAINING else folder
         if folder in given:
             raise OptionError(f"--data {given[folder]} and --data {text} are of one folder; leave out one of them")
         given[folder] = text

@@ -12,7 +12,7 @@ from models.labels import NAMES
 from training.recordings.clip import Clip
 
 _LICENCE: Final = "CC BY-NC-SA 3.0 (IRMAS)"
-_TRAINING: Final = "IRMAS-TrainingData"
+TRAINING: Final = "IRMAS-TrainingData"
 IRMAS_TEST_PART: Final = "IRMAS-TestingData-Part"
 # "[gac][pop_roc]0571__1.wav", "008__[cel][nod][cla]0058__1.wav": the digits before "__" number the recording.
 _NUMBER: Final = re.compile(r"\](\d+)__\d+$")
@@ -30,9 +30,9 @@ class Irmas:
 
     def clips(self) -> list[Clip]:
         """One clip for every training file; all excerpts of one recording share a group."""
-        paths = [path for code in NAMES for path in sorted((self._folder / _TRAINING / code).glob("*.wav"))]
+        paths = [path for code in NAMES for path in sorted((self._folder / TRAINING / code).glob("*.wav"))]
         if not paths:
-            raise DataError(f"{self._folder} has no {_TRAINING}/<code>/*.wav; give the folder that holds {_TRAINING}")
+            raise DataError(f"{self._folder} has no {TRAINING}/<code>/*.wav; give the folder that holds {TRAINING}")
         return [
             Clip(
                 path=path,

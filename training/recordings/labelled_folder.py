@@ -36,15 +36,15 @@ class LabelledFolder:
     def clips(self) -> list[Clip]:
         """One clip for every file, in the order of their first rows."""
         path = self._folder / "index.csv"
-        clips: dict[str, tuple[int, Clip]] = {}
+        clips: dict[Path, tuple[int, Clip]] = {}
         for line, row in read_rows(path, _REQUIRED):
             clip = self._clip(row)
-            if row["path"] in clips:
-                first, earlier = clips[row["path"]]
+            if clip.path in clips:
+                first, earlier = clips[clip.path]
                 _refuse_different(earlier, clip, f"{path}, {row['path']}, lines {first} and {line}")
-                clips[row["path"]] = first, _joined(earlier, clip)
+                clips[clip.path] = first, _joined(earlier, clip)
             else:
-                clips[row["path"]] = line, clip
+                clips[clip.path] = line, clip
         return [clip for _, clip in clips.values()]
 
     def _clip(self, row: dict[str, str]) -> Clip:
@@ -85,7 +85,7 @@ class LabelledFolder:
 
 def _refuse_different(earlier: Clip, clip: Clip, where: str) -> None:
     """See that two rows can be of one recording: it is in one group, and of what plays times are known or not."""
-    for name in ("group", "source", "kind"):
+    for name in ("group", "source", "kind", "licence"):
         if getattr(earlier, name) != getattr(clip, name):
             raise DataError(f"{where}: one file has one {name}; correct one of the rows, or take it out")
     if bool(earlier.timeline) != bool(clip.timeline):
