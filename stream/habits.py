@@ -1,5 +1,6 @@
 """How a stream is listened to."""
 
+import math
 import re
 from typing import Final
 
@@ -11,6 +12,8 @@ from stream.level import SILENCE_DBFS
 
 WINDOW_S: Final = WINDOW_SAMPLES / SAMPLE_RATE_HZ
 LONGEST_LAG_S: Final = 3600.0
+LEAST_HOP_S: Final = math.ceil(1e6 / SAMPLE_RATE_HZ) / 1e6
+"""One sample, as people write it: rounded up to a microsecond."""
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,5 +55,7 @@ def hop_samples(hop_s: float) -> int:
         OptionError: it is no hop for windows of 3 s.
     """
     if not 1 / SAMPLE_RATE_HZ <= hop_s <= WINDOW_S:
-        raise OptionError(f"a hop of {hop_s} s makes no sense; give more than 0 and at most {WINDOW_S:.0f} s")
+        raise OptionError(
+            f"a hop of {hop_s} s makes no sense; give at least {LEAST_HOP_S:.6f} and at most {WINDOW_S:.0f} s"
+        )
     return round(hop_s * SAMPLE_RATE_HZ)
