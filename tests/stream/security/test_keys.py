@@ -60,6 +60,8 @@ def test_a_folder_that_cannot_be_one_is_said(tmp_path: Path) -> None:
             make_keys("hall", folder)
     with pytest.raises(OptionError, match=r"cannot write .*: File name too long"):
         AllowList(tmp_path / (300 * "x")).allow(public, "stage")
+    with pytest.raises(OptionError, match=r"xxx cannot be read: File name too long"):
+        AllowList(tmp_path / (300 * "x")).names()
 
 
 def test_a_secret_that_others_can_read_is_refused(keyring: Keyring) -> None:
