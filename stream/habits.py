@@ -10,6 +10,8 @@ from models.errors import OptionError
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from stream.level import SILENCE_DBFS
 
+NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
+"""What can be the name of a stream."""
 WINDOW_S: Final = WINDOW_SAMPLES / SAMPLE_RATE_HZ
 LONGEST_LAG_S: Final = 3600.0
 LEAST_HOP_S: Final = math.ceil(1e6 / SAMPLE_RATE_HZ) / 1e6
@@ -35,7 +37,7 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """How old a live window may be when it is taken; older ones are given up if there is a newer one."""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", self.stream):
+        if not NAME.fullmatch(self.stream):
             raise OptionError(
                 f"stream name {self.stream!r} makes no sense; use letters, digits, dots, dashes, underscores"
             )
