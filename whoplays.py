@@ -17,6 +17,7 @@ from models.errors import (
     SourceError,
     WhoplaysError,
 )
+from models.extras import INSTALL, ONE_OF
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -133,9 +134,9 @@ _TRAIN_ONLY: Final = {
 
 def _missing_extra(error: ModuleNotFoundError) -> str:
     if error.name in _TRAIN_ONLY:
-        return f"{error.name} is not installed; training and export need: pip install 'whoplays[train]'"
+        return f"{error.name} is not installed; training and export need: {INSTALL} '.[cpu,train]'"
     if error.name == "onnxruntime":
-        return "onnxruntime is not installed; install one of: pip install 'whoplays[cpu]', or 'whoplays[gpu]'"
+        return f"onnxruntime is not installed; {ONE_OF}"
     raise error
 
 

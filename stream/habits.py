@@ -1,5 +1,6 @@
 """How a stream is listened to."""
 
+import math
 import re
 from typing import Final
 
@@ -9,8 +10,12 @@ from models.errors import OptionError
 from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from stream.level import SILENCE_DBFS
 
+NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
+"""What can be the name of a stream."""
 WINDOW_S: Final = WINDOW_SAMPLES / SAMPLE_RATE_HZ
 LONGEST_LAG_S: Final = 3600.0
+LEAST_HOP_S: Final = math.ceil(1e6 / SAMPLE_RATE_HZ) / 1e6
+"""One sample, as people write it: rounded up to a microsecond."""
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +37,7 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """How old a live window may be when it is taken; older ones are given up if there is a newer one."""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", self.stream):
+        if not NAME.fullmatch(self.stream):
             raise OptionError(
                 f"stream name {self.stream!r} makes no sense; use letters, digits, dots, dashes, underscores"
             )
@@ -52,5 +57,7 @@ def hop_samples(hop_s: float) -> int:
         OptionError: it is no hop for windows of 3 s.
     """
     if not 1 / SAMPLE_RATE_HZ <= hop_s <= WINDOW_S:
-        raise OptionError(f"a hop of {hop_s} s makes no sense; give more than 0 and at most {WINDOW_S:.0f} s")
+        raise OptionError(
+            f"a hop of {hop_s} s makes no sense; give at least {LEAST_HOP_S:.6f} and at most {WINDOW_S:.0f} s"
+        )
     return round(hop_s * SAMPLE_RATE_HZ)

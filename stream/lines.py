@@ -48,6 +48,7 @@ class PlainLines(_Lines):
 
     def __init__(self) -> None:
         self._followed: dict[str, _Followed] = {}
+        self._introduced: set[str] = set()
 
     def show(self, item: Message | Notice) -> None:
         """Print a message or a notice, if it is news."""
@@ -56,8 +57,11 @@ class PlainLines(_Lines):
             print(self._whose(item) + text, flush=True)
 
     def _whose(self, item: Message | Notice) -> str:
-        """The stream, where several are followed and the text does not name it."""
-        if len(self._followed) < 2 or isinstance(item, Notice | Status | End):
+        """The stream, where the text does not name it, unless it is the only one and was introduced."""
+        if isinstance(item, Notice | Status | End):
+            return ""
+        self._follow(item)
+        if self._followed.keys() == self._introduced and len(self._introduced) == 1:
             return ""
         return f"{item.stream:<{max(map(len, self._followed))}} "
 
@@ -80,6 +84,7 @@ class PlainLines(_Lines):
     def _status(self, status: Status) -> str:
         followed, now = self._follow(status), describe_state(status)
         before, followed.state = followed.state, now
+        self._introduced.add(status.stream)
         if not before:
             return describe(status) + (f": {now}" if status.detail else "")
         return f"{status.stream}: {now}" if before != now and status.state != "ended" else ""

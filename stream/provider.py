@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from models.errors import ModelError, ProviderError
+from models.extras import INSTALL, ONE_OF
 
 PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 SILENT: Final = 4
@@ -36,8 +37,7 @@ def _import_runtime() -> ModuleType:
     try:
         import onnxruntime  # noqa: PLC0415  `import whoplays` must stay quick, and work without it
     except ModuleNotFoundError as error:
-        hint = "pip install 'whoplays[cpu]', or 'whoplays[gpu]' for NVIDIA GPUs"
-        raise ProviderError(f"onnxruntime is not installed; install one of: {hint}") from error
+        raise ProviderError(f"onnxruntime is not installed; {ONE_OF}") from error
     # What it would log on standard error is said by our own errors, in one line.
     onnxruntime.set_default_logger_severity(SILENT)
     runtime: ModuleType = onnxruntime
@@ -62,7 +62,9 @@ def _refuse_missing(runtime: ModuleType, provider: str) -> None:
     if provider not in PROVIDERS:
         raise ProviderError(f"unknown provider {provider!r}; known are {', '.join(PROVIDERS)}")
     if PROVIDERS[provider] not in runtime.get_available_providers():
-        raise ProviderError(f"provider {provider} is not installed; it comes with: pip install 'whoplays[gpu]'")
+        raise ProviderError(
+            f"provider {provider} is not installed; it comes in place of '.[cpu]' with: {INSTALL} '.[gpu]'"
+        )
 
 
 def _create(runtime: ModuleType, graph: Path, provider: str, threads: int) -> Any:

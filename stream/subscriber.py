@@ -60,6 +60,7 @@ class Subscriber:
         self.endpoint = endpoint
         self.lost = 0
         """Messages lost so far."""
+        self._stream = stream
         self._silence_s = silence_s
         self._losses: Final = defaultdict[str, Losses](Losses)
         self._open: Final[set[str]] = set()
@@ -130,9 +131,12 @@ class Subscriber:
 
     def _fell_silent(self) -> Notice:
         self._quiet = True
-        why = self._handshakes.reason or "is whoplays listen running there?"
-        text = f"nothing came from {self.endpoint} for {self._silence_s:.0f} s; {why}"
-        return Notice(what="silent", text=text)
+        what, why = "nothing", self._handshakes.reason or "is whoplays listen running there?"
+        if self._stream and self._handshakes.up:
+            # The publisher is there, and sends nothing but what is asked for.
+            what, why = f"nothing of stream {self._stream}", "whoplays watch without --stream shows which are there"
+        text = f"{what} came from {self.endpoint} for {self._silence_s:.0f} s; {why}"
+        return Notice(what="silent", text=text, stream=self._stream or "")
 
     def _receive(self) -> Message | Notice | None:
         topic, *rest = self._socket.recv_multipart()

@@ -8,6 +8,7 @@ import pytest
 
 import whoplays
 
+README = Path(__file__).parents[1] / "README.md"
 HEAVY = ("onnxruntime", "torch", "lightning", "cyclopts", "zmq", "soundfile", "numpy", "sklearn")
 
 
@@ -108,7 +109,9 @@ def test_a_missing_extra_gives_one_line(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     line = complaint(arguments.split(), capfd)
-    assert line == f"whoplays: {package} is not installed; training and export need: pip install 'whoplays[train]'"
+    needs = "pip install -c constraints.txt '.[cpu,train]'"
+    assert line == f"whoplays: {package} is not installed; training and export need: {needs}"
+    assert needs in README.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from models.errors import SourceError
 
 SCHEME: Final = "device"
 MOST_SHOWN: Final = 10
-NONE: Final = "there is no sound input; connect one, and list them with: whoplays devices"
+NONE: Final = "there is no sound input; connect one"
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ def resolve(selector: str, inputs: Sequence[Input]) -> Input:
         SourceError: none matches, or several do.
     """
     if not inputs:
-        raise SourceError(NONE)
+        raise SourceError(f"{NONE}, and list them with: whoplays devices")
     found = _matches(selector, inputs) if selector else [each for each in inputs if each.default]
     if len(found) == 1:
         return found[0]

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +85,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
-        raise DataError(f"cannot keep a history in {path}: {error}; give a file in a folder to write in") from error
+        raise _no_place(path, error) from error
     try:
         _prepare(connection, path)
     except sqlite3.Error as error:
@@ -93,6 +95,28 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def check_to_write(path: Path) -> None:
+    """Refuse a path where no history could be kept; nothing is made or changed.
+
+    Raises:
+        DataError: it cannot be made or written, is no history, or was made by a newer version.
+    """
+    try:
+        nearest = next(each for each in (path, *path.parents) if each.exists())
+        if nearest == path:
+            with path.open("r+b"):
+                pass
+        else:
+            # Asked for by doing it: who may write is not for the permissions alone to say.
+            with tempfile.TemporaryFile(dir=nearest):
+                pass
+    except OSError as error:
+        raise _no_place(path, error) from error
+    if nearest == path:
+        with closing(_connect_to_read(path)) as connection:
+            _check_version(connection, path)
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
@@ -112,6 +136,18 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _no_place(path: Path, error: Exception) -> DataError:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return DataError(f"cannot keep a history in {path}: {reason}; give a file in a folder to write in")
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        _version(connection, path)
+    except sqlite3.Error as error:
+        raise DataError(f"cannot keep a history in {path}: {error}; give another file") from error
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:

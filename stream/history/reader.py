@@ -24,10 +24,12 @@ WHERE (:stream IS NULL OR sessions.stream = :stream)
     AND (:since_ns IS NULL OR playing OR coalesce(end_ns, known_ns) >= :since_ns)
     AND (:until_ns IS NULL OR coalesce(start_ns, end_ns) <= :until_ns)
 ORDER BY coalesce(start_ns, end_ns), events.id"""
-_NEWEST: Final = """
+_STREAMS: Final = "SELECT DISTINCT stream FROM sessions ORDER BY stream"
+_SESSIONS: Final = """
 SELECT session FROM sessions
 WHERE (:stream IS NULL OR stream = :stream) AND (:session IS NULL OR session = :session)
-ORDER BY spoke_ns DESC, id DESC LIMIT 1"""
+ORDER BY spoke_ns DESC, id DESC LIMIT :most"""
+MOST_SHOWN: Final = 5
 
 
 class Query(NamedTuple):
@@ -80,9 +82,10 @@ def newest_session(path: Path, stream: str | None) -> str:
         DataError: there is none, or it cannot be read.
     """
     with _reading(path) as connection:
-        found: tuple[str] | None = connection.execute(_NEWEST, {"stream": stream, "session": None}).fetchone()
-    if found is None:
-        raise DataError(f"{path} knows no session{f' of {stream}' if stream else ''}")
+        _check(connection, path, Query(stream))
+        found = _sessions(connection, stream)
+    if not found:
+        raise DataError(f"{path} knows no session; nothing was kept so far")
     return found[0]
 
 
@@ -97,8 +100,20 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _check(connection: sqlite3.Connection, path: Path, query: Query) -> None:
     """Refuse a stream or a session that never was: it would look as if nobody had played."""
-    named = [f"{name} {value}" for name, value in query._asdict().items() if name in ("stream", "session") and value]
-    if named and connection.execute(_NEWEST, {"stream": query.stream, "session": query.session}).fetchone() is None:
-        raise DataError(
-            f"{path} knows no {' with '.join(named)}; whoplays history without options shows which it knows"
-        )
+    streams = [stream for (stream,) in connection.execute(_STREAMS)]
+    if query.stream and query.stream not in streams:
+        raise DataError(f"{path} knows no stream {query.stream}; {_told('its streams', streams)}")
+    if query.session and not _sessions(connection, query.stream, query.session):
+        of = f" of {query.stream}" if query.stream else ""
+        newest = _told("its newest sessions", _sessions(connection, query.stream))
+        raise DataError(f"{path} knows no session {query.session}{of}; {newest}")
+
+
+def _sessions(connection: sqlite3.Connection, stream: str | None, session: str | None = None) -> list[str]:
+    """Those that spoke last, the newest first."""
+    values = {"stream": stream, "session": session, "most": MOST_SHOWN}
+    return [found for (found,) in connection.execute(_SESSIONS, values)]
+
+
+def _told(what: str, known: list[str]) -> str:
+    return f"{what} are: {', '.join(known)}" if known else "nothing was kept so far"

@@ -7,6 +7,7 @@ from typing import Final
 from models.errors import OptionError
 
 SMALLEST_BYTES: Final = 1 << 20
+LONGEST_DAYS: Final = 1e6
 WAL_PAGES: Final = 1000
 DAY_NS: Final = 86_400 * 1_000_000_000
 _TARGET: Final = 0.8
@@ -96,9 +97,33 @@ def check_limits(max_age_days: float | None, max_bytes: int | None) -> None:
     """Refuse limits that make no sense.
 
     Raises:
-        OptionError: an age that is not positive, or a size below 1 MiB.
+        OptionError: see `check_age` and `check_size`.
     """
-    if max_age_days is not None and not 0 < max_age_days < 1e6:
-        raise OptionError(f"keeping a history for {max_age_days} days makes no sense; give more than 0")
-    if max_bytes is not None and max_bytes < SMALLEST_BYTES:
-        raise OptionError(f"a history of at most {max_bytes} bytes makes no sense; give {SMALLEST_BYTES} or more")
+    check_age(max_age_days)
+    check_size(None if max_bytes is None else max_bytes / 1e6)
+
+
+def check_age(max_age_days: float | None) -> None:
+    """Refuse an age that makes no sense.
+
+    Raises:
+        OptionError: it is not positive, or longer than anything is kept.
+    """
+    if max_age_days is not None and not 0 < max_age_days < LONGEST_DAYS:
+        raise OptionError(
+            f"keeping a history for {max_age_days:g} days makes no sense; "
+            f"give more than 0, and less than {LONGEST_DAYS:.0f}"
+        )
+
+
+def check_size(max_mb: float | None) -> None:
+    """Refuse a size that makes no sense.
+
+    Raises:
+        OptionError: it is no number, or below 1 MiB.
+    """
+    if max_mb is not None and not max_mb >= SMALLEST_BYTES / 1e6:
+        raise OptionError(
+            f"a history of at most {max_mb:g} MB makes no sense; give {SMALLEST_BYTES / 1e6:.2f} or more, "
+            "or inf for no limit"
+        )

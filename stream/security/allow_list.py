@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import OptionError
-from stream.security.key_files import PUBLIC_SUFFIX, read_public
+from stream.security.key_files import PUBLIC_SUFFIX, files_in, read_public
 from stream.security.make_keys import check_name
 
 
@@ -35,14 +35,18 @@ class AllowList:
             read_public(path)
 
     def names(self) -> list[str]:
-        """Who may connect."""
+        """Who may connect.
+
+        Raises:
+            OptionError: the folder cannot be read.
+        """
         return [path.stem for path in self._files()]
 
     def admits(self, key: bytes) -> bool:
         """Whether the owner of a public key, in Z85, may connect; a file that cannot be read admits nobody."""
         try:
             return any(_holds(path, key) for path in self._files())
-        except OSError:
+        except OptionError:
             # The folder is being removed.
             return False
 
@@ -90,7 +94,7 @@ class AllowList:
         return self.folder / f"{name}{PUBLIC_SUFFIX}"
 
     def _files(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob(f"*{PUBLIC_SUFFIX}") if not path.name.startswith("."))
+        return files_in(self.folder, PUBLIC_SUFFIX)
 
 
 def _holds(path: Path, key: bytes) -> bool:

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from models.errors import OptionError
 from stream.places import allowed_folder, keys_folder
 from stream.security.allow_list import AllowList
-from stream.security.key_files import PUBLIC_SUFFIX, SECRET_SUFFIX, read_public, read_secret
+from stream.security.key_files import PUBLIC_SUFFIX, SECRET_SUFFIX, files_in, read_public, read_secret
 from stream.security.make_keys import make_keys
 
 Folder = Annotated[Path | None, Parameter(name="--folder")]
@@ -37,7 +37,7 @@ def list_keys(*, folder: Folder = None, allowed: Allowed = None) -> None:
         folder: Where the pairs are kept.
         allowed: The folder with the allowed keys.
     """
-    for path in sorted((folder or keys_folder()).glob(f"*{SECRET_SUFFIX}")):
+    for path in files_in(folder or keys_folder(), SECRET_SUFFIX):
         print(f"own      {path.stem:<20} {_shown(path)}")
     clients = AllowList(allowed or allowed_folder())
     for name in clients.names():

@@ -53,6 +53,18 @@ def read_secret(path: Path) -> tuple[bytes, bytes]:
     return certificate.public, certificate.secret
 
 
+def files_in(folder: Path, suffix: str) -> list[Path]:
+    """The key files in a folder, by name; none if there is no such folder.
+
+    Raises:
+        OptionError: it cannot be read.
+    """
+    try:
+        return sorted(path for path in folder.glob(f"*{suffix}") if not path.name.startswith("."))
+    except OSError as error:
+        raise OptionError(f"{folder} cannot be read: {error.strerror}") from error
+
+
 def _read(path: Path) -> Certificate:
     try:
         # load_certificate would read a file of any size to its end.

@@ -6,7 +6,10 @@ import msgspec
 
 from models.errors import OptionError
 from stream.endpoint import is_open
+from stream.naming import naming
 from stream.places import allowed_folder, expanded
+from stream.security.allow_list import AllowList
+from stream.security.key_files import read_secret
 from stream.security.keys import ServerKeys
 
 Mode = Literal["off", "auto", "required"]
@@ -42,15 +45,24 @@ class Security(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Whether an address may be bound without keys is for `check_bind` to say.
 
         Raises:
-            OptionError: keys are needed and not given, or are of no use.
+            OptionError: keys are needed and not given, or are of no use; the message begins with the key that says it.
         """
-        if not self._encrypts(endpoint):
+        if not self.encrypts(endpoint):
             return None
-        if self.keys is None:
-            raise OptionError(f"{endpoint} is to be encrypted, which needs keys; make them with whoplays keys make")
-        return ServerKeys.load(expanded(self.keys), expanded(self.allowed) if self.allowed else allowed_folder())
+        with naming("security.keys"):
+            if self.keys is None:
+                raise OptionError(
+                    f"{endpoint} is to be encrypted, which needs keys; "
+                    "give [security] keys, the secret key file that whoplays keys make has made"
+                )
+            _, secret = read_secret(expanded(self.keys))
+        with naming("security.allowed"):
+            allowed = AllowList(expanded(self.allowed) if self.allowed else allowed_folder())
+            allowed.check()
+        return ServerKeys(secret, allowed)
 
-    def _encrypts(self, endpoint: str) -> bool:
+    def encrypts(self, endpoint: str) -> bool:
+        """Whether an address is to be encrypted."""
         if self.mode == "required":
             return True
         return self.mode == "auto" and is_open(endpoint) and (self.keys is not None or not self.insecure)

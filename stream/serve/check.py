@@ -1,38 +1,68 @@
 """Whether a configuration makes sense, without serving it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from models.errors import OptionError, WhoplaysError
-from stream.endpoint import check_bind
-from stream.history.retention import check_limits
+from stream.history.database import check_to_write
 from stream.metrics.address import parse_place
+from stream.naming import naming
 from stream.opening import later
-from stream.serve.config import read_config
+from stream.remote.address import parse
+from stream.rtp.address import is_group, read_address
+from stream.serve.clashes import Bound, refuse_clashes
+from stream.serve.config import Config, StreamConfig, read_config
 from stream.serve.roster import load
-from stream.sources import is_lasting
+from stream.sources import is_lasting, scheme_of
 
 
 def check(path: Path) -> None:
-    """Say what a configuration does; nothing is bound and no live source opened.
+    """Say what a configuration does; nothing is bound, no live source opened and no file made.
 
     Raises:
-        WhoplaysError: it makes no sense, a model does not load, keys are of no use, or a file cannot be listened to.
+        WhoplaysError: it makes no sense, a model does not load, keys are of no use, a file cannot be listened to, the
+            history cannot be written, or two addresses are one.
     """
     config = read_config(path)
-    keys = config.security.keys_for(config.publish)
-    check_bind(config.publish, insecure=config.security.insecure, encrypted=keys is not None)
-    if config.metrics:
-        parse_place(config.metrics.address, insecure=config.metrics.insecure)
-    if config.history:
-        check_limits(config.history.max_age_days, config.history.max_bytes)
-    load(config.stream, {})
-    for stream in config.stream:
-        if is_lasting(stream.source):
-            continue
-        try:
-            later(stream.source, stream.intake).open()
-        except WhoplaysError as error:
-            raise OptionError(f"{path}: stream {stream.name}: {error}") from error
+    with naming(str(path)):
+        config.security.keys_for(config.publish)
+        if config.history:
+            with naming("history.path"):
+                check_to_write(config.history.file)
+        load(config.stream, {})
+        refuse_clashes([*_bound(config)])
     names = ", ".join(stream.name for stream in config.stream)
     count = "1 stream" if len(config.stream) == 1 else f"{len(config.stream)} streams"
     print(f"{path}: {count} ({names}), published on {config.publish}; it makes sense")
+
+
+def _bound(config: Config) -> Iterator[Bound]:
+    """What is to be bound; and what can be told of each source without listening to it."""
+    yield from _bound_tcp("publish", config.publish)
+    if config.metrics:
+        place = parse_place(config.metrics.address, insecure=config.metrics.insecure)
+        yield Bound("metrics.address", "tcp", place.host, place.port)
+    for stream in config.stream:
+        with naming(f"stream {stream.name}", "source"):
+            found = [*_bound_by(stream)]
+        yield from found
+
+
+def _bound_by(stream: StreamConfig) -> Iterator[Bound]:
+    key = f"stream {stream.name}: source"
+    match scheme_of(stream.source):
+        case "zmq":
+            yield from _bound_tcp(key, parse(stream.source).endpoint)
+        case "rtp":
+            address = read_address(stream.source)
+            # Many may listen to a group.
+            if not is_group(address.host):
+                yield Bound(key, "udp", address.host, address.port)
+        case _ if not is_lasting(stream.source):
+            later(stream.source, stream.intake).open()
+
+
+def _bound_tcp(key: str, endpoint: str) -> Iterator[Bound]:
+    scheme, _, rest = endpoint.partition("://")
+    host, _, port = rest.rpartition(":")
+    if scheme == "tcp":
+        yield Bound(key, "tcp", host.strip("[]"), 0 if port == "*" else int(port))

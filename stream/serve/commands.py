@@ -24,7 +24,8 @@ def serve(
 
     Args:
         config: The TOML file with what to do.
-        check_only: Only see whether the configuration makes sense, its models load and its files are there.
+        check_only: Only see whether the configuration makes sense: its models load, its files are there, its history
+            can be kept, and no address is taken twice.
         json: Log in JSON, one object a line; unless given, if standard error is no terminal.
     """
     if check_only:

@@ -1,23 +1,25 @@
 """What a daemon does, as its TOML file says it."""
 
 import math
-import re
 import tomllib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from models.errors import OptionError, WhoplaysError
-from stream.endpoint import DEFAULT_ENDPOINT
+from models.errors import OptionError
+from stream.endpoint import DEFAULT_ENDPOINT, check_bind
 from stream.habits import WINDOW_S, Habits, hop_samples
+from stream.history.retention import check_age, check_size
 from stream.intake import Intake
 from stream.level import SILENCE_DBFS
-from stream.metrics.address import DEFAULT_ADDRESS
+from stream.metrics.address import DEFAULT_ADDRESS, parse_place
+from stream.naming import naming
+from stream.places import expanded, history_file
 from stream.security.settings import Security
-
-_WHERE: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<where>.*)`", re.DOTALL)
+from stream.serve.mistakes import NO_STREAM, Sections, explained, stream_place
 
 
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,11 +63,7 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is kept, as `[history]` says it.
-
-    Raises:
-        OptionError: the size is no number.
-    """
+    """What is kept, as `[history]` says it."""
 
     path: str | None = None
     """The database; unless given, whoplays/history.db where the system keeps state."""
@@ -76,14 +74,19 @@ class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     max_mb: float | None = 1000.0
     """The oldest is forgotten when the database is larger."""
 
-    def __post_init__(self) -> None:
-        if self.max_mb is not None and math.isnan(self.max_mb):
-            raise OptionError("a history of at most nan MB makes no sense; give a number, or inf for no limit")
-
     @property
     def max_bytes(self) -> int | None:
-        """The same in bytes; no limit if it is none or without end."""
-        return None if self.max_mb is None or math.isinf(self.max_mb) else round(self.max_mb * 1e6)
+        """The same in bytes; no limit if it is none, or too large to count."""
+        return None if self.max_mb is None or math.isinf(self.max_mb * 1e6) else round(self.max_mb * 1e6)
+
+    @property
+    def file(self) -> Path:
+        """The database.
+
+        Raises:
+            OptionError: it is in a home folder that is not known.
+        """
+        return expanded(self.path) if self.path else history_file()
 
 
 class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,36 +115,67 @@ def read_config(path: Path) -> Config:
     """A daemon's configuration.
 
     Raises:
-        OptionError: it cannot be read or makes no sense; the message names the file, the key and what was expected.
+        WhoplaysError: it cannot be read or makes no sense; the message names the file, the key and what was expected.
     """
     try:
-        config = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Config)
-        _check(config)
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptionError(f"{path} is no TOML: {error}") from error
-    except msgspec.ValidationError as error:
-        raise OptionError(f"{path}: {_explained(str(error))}") from error
-    except WhoplaysError as error:
-        raise OptionError(f"{path}: {error}") from error
+    with naming(str(path)):
+        config = _config(document)
+        _check(config)
     return config
 
 
+def _config(document: dict[str, Any]) -> Config:
+    try:
+        return msgspec.convert(document, Config)
+    except msgspec.ValidationError as error:
+        raise OptionError(explained(error, document, _SECTIONS)) from error
+
+
 def _check(config: Config) -> None:
-    if not config.stream:
-        raise OptionError("there is no [[stream]]; give one or more")
-    for name, count in Counter(stream.name for stream in config.stream).items():
+    _check_streams(config.stream)
+    with naming("publish"):
+        encrypted = config.security.encrypts(config.publish)
+        check_bind(config.publish, insecure=config.security.insecure, encrypted=encrypted)
+    if config.history:
+        with naming("history.max_age_days"):
+            check_age(config.history.max_age_days)
+        with naming("history.max_mb"):
+            check_size(config.history.max_mb)
+    if config.metrics:
+        with naming("metrics.address"):
+            parse_place(config.metrics.address, insecure=config.metrics.insecure)
+
+
+def _check_streams(streams: tuple[StreamConfig, ...]) -> None:
+    if not streams:
+        raise OptionError(NO_STREAM)
+    for number, stream in enumerate(streams, 1):
+        for key, attempt in _ATTEMPTS.items():
+            with naming(stream_place(stream.name, number), key):
+                attempt(stream)
+    for name, count in Counter(stream.name for stream in streams).items():
         if count > 1:
             raise OptionError(f"{count} streams are named {name}; give each its own name")
-    for place, stream in enumerate(config.stream):
-        try:
-            _ = stream.habits, stream.intake
-        except WhoplaysError as error:
-            raise OptionError(f"stream[{place}]: {error}") from error
 
 
-def _explained(text: str) -> str:
-    """The key first, then what was expected."""
-    found = _WHERE.fullmatch(text)
-    return f"{found['where']}: {found['what']}" if found else text
+_SECTIONS: Final[Sections] = {
+    "": Config,
+    "stream": StreamConfig,
+    "security": Security,
+    "history": HistoryConfig,
+    "metrics": MetricsConfig,
+}
+_ATTEMPTS: Final[dict[str, Callable[[StreamConfig], object]]] = {
+    "name": lambda stream: Habits(stream=stream.name),
+    "hop_s": lambda stream: hop_samples(stream.hop_s),
+    "gain_db": lambda stream: Intake(gain_db=stream.gain_db),
+    "channels": lambda stream: Intake(channels=stream.channels),
+    "silence_dbfs": lambda stream: Habits(silence_dbfs=stream.silence_dbfs),
+    "max_lag_s": lambda stream: Habits(max_lag_s=stream.max_lag_s),
+}
+"""What refuses each key's value, tried with that alone, so that it is known which key is wrong."""

@@ -17,7 +17,7 @@ from stream.messages import End, Message
 from stream.metrics.metrics import Metrics
 from stream.metrics.probes import Probes
 from stream.metrics.server import MetricsServer
-from stream.places import expanded, history_file
+from stream.naming import naming
 from stream.publisher import Publisher
 from stream.serve.config import Config, HistoryConfig, MetricsConfig, read_config
 from stream.serve.flow import Flow
@@ -45,10 +45,11 @@ class Daemon:
         self._log: Final = log
         self._config = read_config(path)
         self._flow: Final = Flow()
-        self._publisher: Final = _publisher(self._config, log)
-        self._engine: Final = Engine(self._publisher)
-        self._roster: Final = Roster(self._engine)
-        self._roster.apply(self._config.stream)
+        with naming(str(path)):
+            self._publisher: Final = _publisher(self._config, log)
+            self._engine: Final = Engine(self._publisher)
+            self._roster: Final = Roster(self._engine)
+            self._roster.apply(self._config.stream)
 
     def run(self) -> None:
         """Serve until told to end, or until every stream is over.
@@ -61,7 +62,8 @@ class Daemon:
             stack.enter_context(stopping(self._engine.stop))
             stack.enter_context(self._reloading())
             notifier = stack.enter_context(Notifier())
-            stack.enter_context(self._publisher)
+            with naming(str(self._path), "publish"):
+                stack.enter_context(self._publisher)
             followers = [self._flow.follow, Logbook(self._log).follow, *self._followers(stack)]
             self._log.info("publishing", endpoint=self._publisher.endpoint)
             self._follow(followers, notifier)
@@ -82,12 +84,15 @@ class Daemon:
                 fed_s = now_s
 
     def _followers(self, stack: ExitStack) -> Iterator[Follow]:
-        keeper = stack.enter_context(_keeper(self._config.history, self._log)) if self._config.history else None
-        if keeper:
+        keeper = None
+        if self._config.history:
+            with naming(str(self._path), "history.path"):
+                keeper = stack.enter_context(_keeper(self._config.history, self._log))
             yield keeper.keep
         if self._config.metrics:
-            metrics, server = _metrics(self._config.metrics, self._publisher, keeper, self._flow)
-            stack.enter_context(server)
+            with naming(str(self._path), "metrics.address"):
+                metrics, server = _metrics(self._config.metrics, self._publisher, keeper, self._flow)
+                stack.enter_context(server)
             self._log.info("metrics", address=server.address)
             yield metrics.follow
             yield lambda message: metrics.forget(message.stream) if _was_removed(message) else None
@@ -105,8 +110,9 @@ class Daemon:
     def _reload(self) -> None:
         try:
             config = read_config(self._path)
-            _refuse_other(self._config, config)
-            self._roster.apply(config.stream)
+            with naming(str(self._path)):
+                _refuse_other(self._config, config)
+                self._roster.apply(config.stream)
         except WhoplaysError as error:
             self._log.error("not reloaded; all goes on as before", reason=str(error))
             return
@@ -143,7 +149,7 @@ def _metrics(
 
 def _keeper(history: HistoryConfig, log: FilteringBoundLogger) -> Keeper:
     return Keeper(
-        expanded(history.path) if history.path else history_file(),
+        history.file,
         keep_windows=history.keep_windows,
         max_age_days=history.max_age_days,
         max_bytes=history.max_bytes,

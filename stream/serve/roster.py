@@ -5,8 +5,9 @@ from typing import Final
 
 import msgspec
 
-from models.errors import OptionError, SourceError
+from models.errors import OptionError, ProviderError, SourceError, WhoplaysError
 from stream.engine import Engine, Wanted
+from stream.naming import naming
 from stream.opening import later
 from stream.recognizer import Recognizer
 from stream.serve.config import StreamConfig
@@ -61,13 +62,20 @@ def load(streams: Iterable[StreamConfig], loaded: dict[_Key, Recognizer]) -> dic
     for stream in streams:
         key = _key(stream)
         if not is_known(stream.source):
-            raise SourceError(
-                f"stream {stream.name} cannot listen to {without_secrets(stream.source)!r}; give {CHOICES}"
-            )
+            shown = without_secrets(stream.source)
+            raise SourceError(f"stream {stream.name}: source: cannot listen to {shown!r}; give {CHOICES}")
         if key not in recognizers:
-            recognizers[key] = loaded.get(key) or Recognizer.load(stream.model, stream.provider)
+            recognizers[key] = loaded.get(key) or _load(stream)
         thresholds(stream, recognizers[key])
     return recognizers
+
+
+def _load(stream: StreamConfig) -> Recognizer:
+    try:
+        return Recognizer.load(stream.model, stream.provider)
+    except WhoplaysError as error:
+        key = "provider" if isinstance(error, ProviderError) else "model"
+        raise type(error)(f"stream {stream.name}: {key}: {error}") from error
 
 
 def thresholds(stream: StreamConfig, recognizer: Recognizer) -> tuple[float, ...]:
@@ -76,14 +84,13 @@ def thresholds(stream: StreamConfig, recognizer: Recognizer) -> tuple[float, ...
     Raises:
         OptionError: one is for a label that the model does not know, or not above 0 and at most 1.
     """
-    for label, value in stream.thresholds.items():
-        if label not in recognizer.labels:
-            known = ", ".join(recognizer.labels)
-            raise OptionError(f"stream {stream.name}: {recognizer.card.name} knows no {label!r}; it knows {known}")
-        if not 0.0 < value <= 1.0:
-            raise OptionError(
-                f"stream {stream.name}: a threshold of {value} makes no sense; give more than 0, and at most 1"
-            )
+    with naming(f"stream {stream.name}", "thresholds"):
+        for label, value in stream.thresholds.items():
+            if label not in recognizer.labels:
+                known = ", ".join(recognizer.labels)
+                raise OptionError(f"{recognizer.card.name} knows no {label!r}; it knows {known}")
+            if not 0.0 < value <= 1.0:
+                raise OptionError(f"{value:g} for {label} makes no sense; give more than 0, and at most 1")
     given = zip(recognizer.labels, recognizer.thresholds, strict=True)
     return tuple(stream.thresholds.get(label, value) for label, value in given)
 

@@ -146,6 +146,7 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
         ("- --format mp3", "Choose from"),
         ("concert.wav --model nobody", "no model 'nobody'"),
         ("concert.wav --hop 0", "a hop of 0.0 s"),
+        ("concert.wav --hop 0.00001", "a hop of 1e-05 s makes no sense; give at least 0.000023 and at most 3 s"),
         ("concert.wav --wait inf", "waiting inf s makes no sense"),
         ("concert.wav --wait nan", "waiting nan s makes no sense"),
         ("concert.wav --wait 1e10", "waiting 10000000000.0 s makes no sense"),

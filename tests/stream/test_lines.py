@@ -10,7 +10,7 @@ from stream.display import Display
 from stream.file_source import FileSource
 from stream.lines import JsonLines, PlainLines, note
 from stream.live_view import LiveView
-from stream.messages import Message, decode
+from stream.messages import Event, Message, decode
 from stream.recognizer import Recognizer
 from stream.subscriber import Notice
 from stream.view import View
@@ -166,12 +166,13 @@ def test_a_display_that_falls_behind_says_how_much_it_skipped(
 
 
 def test_of_a_long_gap_only_the_start_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    first = make_gap(0)
+    first = make_gap(1)
     with PlainLines() as view:
+        view.show(make_status(0))
         view.show(first)
-        view.show(msgspec.structs.replace(first, seq=1, start=100, end=200))
-        view.show(msgspec.structs.replace(first, seq=2, start=44_100, end=44_200))
-    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+        view.show(msgspec.structs.replace(first, seq=2, start=100, end=200))
+        view.show(msgspec.structs.replace(first, seq=3, start=44_100, end=44_200))
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()[1:]]
     assert lines == ["0:00.0  gap: overload", "0:01.0  gap: overload"]
 
 
@@ -184,13 +185,24 @@ def test_what_is_wrong_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines()[1:] == ["hall: lost: the cable was pulled"]
 
 
+def test_an_event_that_comes_before_anything_else_says_whose_it_is(
+    messages: list[Message], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who begins to watch can hear an event first, and status a second later."""
+    event = next(message for message in messages if isinstance(message, Event))
+    with PlainLines() as view:
+        view.show(event)
+    assert capsys.readouterr().out.split() == ["main", "0:00.0", "piano", "enters"]
+
+
 def test_of_several_streams_each_line_says_which(capsys: pytest.CaptureFixture[str]) -> None:
     with PlainLines() as view:
         view.show(make_gap(0, stream="hall"))
         view.show(make_gap(0, stream="balcony"))
         view.show(msgspec.structs.replace(make_gap(1, stream="hall"), start=44_100, end=44_200))
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split() for line in lines[1:]] == [
+    assert [line.split() for line in lines] == [
+        ["hall", "0:00.0", "gap:", "overload"],
         ["balcony", "0:00.0", "gap:", "overload"],
         ["hall", "0:01.0", "gap:", "overload"],
     ]

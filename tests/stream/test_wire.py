@@ -105,6 +105,20 @@ def test_a_silent_publisher_is_noticed_once() -> None:
         assert take(subscriber, 1) == [make_gap(0)]
 
 
+def test_a_stream_that_a_publisher_does_not_have_is_no_publisher_that_is_not_there() -> None:
+    with Publisher(ANY_PORT) as publisher, Subscriber(publisher.endpoint, "hal", silence_s=0.5) as subscriber:
+        assert publisher.wait_for_subscriber(JOIN_S)
+        publisher.send(make_gap(0, stream="hall"))
+        (notice,) = take(subscriber, 1)
+    assert isinstance(notice, Notice)
+    assert notice.text.startswith(f"nothing of stream hal came from {publisher.endpoint} for 0 s; whoplays watch")
+    assert "running there" not in notice.text
+    with Subscriber("tcp://127.0.0.1:1", "hal", silence_s=0.1) as subscriber:
+        (notice,) = take(subscriber, 1)
+    assert isinstance(notice, Notice)
+    assert notice.text == "nothing came from tcp://127.0.0.1:1 for 0 s; is whoplays listen running there?"
+
+
 def test_unknown_kinds_and_fields_are_ignored_and_nonsense_is_noticed() -> None:
     context = zmq.Context()
     xpub = context.socket(zmq.XPUB)

@@ -81,7 +81,7 @@ def test_names_are_shown_as_they_are(capfd: pytest.CaptureFixture[str], monkeypa
 
 def test_no_input_is_said_in_one_line(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "list_inputs", lambda: ())
-    assert refused(capfd) == "whoplays: there is no sound input; connect one, and list them with: whoplays devices\n"
+    assert refused(capfd) == "whoplays: there is no sound input; connect one\n"
 
 
 def test_a_missing_portaudio_is_said(

@@ -73,7 +73,7 @@ def test_no_default_is_said() -> None:
 
 @pytest.mark.parametrize("selector", ["", "any"])
 def test_no_input_at_all_is_said(selector: str) -> None:
-    with pytest.raises(SourceError, match="there is no sound input; connect one"):
+    with pytest.raises(SourceError, match="there is no sound input; connect one, and list them with: whoplays devices"):
         resolve(selector, [])
 
 

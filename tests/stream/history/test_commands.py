@@ -108,7 +108,11 @@ def test_a_reader_may_leave(path: Path) -> None:
     ("arguments", "message"),
     [
         ("missing.db", "there is no history in missing.db"),
-        ("--stream cellar", "knows no stream cellar"),
+        ("--stream cellar", "knows no stream cellar; its streams are: hall"),
+        ("--stream cellar --session one", "knows no stream cellar; its streams are: hall"),
+        ("--stream cellar --format audacity", "knows no stream cellar; its streams are: hall"),
+        ("--session three", "knows no session three; its newest sessions are: two, one"),
+        ("--session three --stream hall", "knows no session three of hall; its newest sessions are: two, one"),
         ("--session three --format audacity", "knows no session three"),
         ("--since yesterday", "'yesterday' is no moment; give one such as 2026-05-01"),
         ("--until 99999999h", "is no moment"),

@@ -75,8 +75,17 @@ def test_what_never_was_is_refused(path: Path) -> None:
     for query in (Query(stream="cellar"), Query(session="three"), Query(stream="foyer", session="one")):
         with pytest.raises(DataError, match="knows no"):
             appearances(path, query)
-    with pytest.raises(DataError, match="knows no session of cellar"):
+    with pytest.raises(DataError, match="knows no stream cellar"):
         newest_session(path, "cellar")
+
+
+def test_a_history_that_is_new_knows_nothing(tmp_path: Path) -> None:
+    keep_all(tmp_path / "new.db", [])
+    with pytest.raises(DataError, match=r"new\.db knows no session; nothing was kept so far"):
+        newest_session(tmp_path / "new.db", None)
+    for query in (Query(stream="hall"), Query(session="one")):
+        with pytest.raises(DataError, match=r"new\.db knows no (stream hall|session one); nothing was kept so far"):
+            appearances(tmp_path / "new.db", query)
 
 
 def test_who_was_cut_off_ends_at_the_last_known_window(path: Path) -> None:

@@ -134,6 +134,8 @@ def test_keys_are_listed_and_shown(tmp_path: Path, capfd: pytest.CaptureFixture[
         ("keys make hall --folder CONCERT", "cannot write keys into "),
         ("keys show hall --folder nowhere", "the key file nowhere/hall.key_secret cannot be read"),
         ("keys allow nothing.key --allowed nowhere", "the key file nothing.key cannot be read"),
+        (f"keys list --folder {300 * 'x'}", "xxx cannot be read: File name too long"),
+        (f"keys list --folder nowhere --allowed {300 * 'x'}", "xxx cannot be read: File name too long"),
         ("keys revoke hall --allowed nowhere", "hall is not allowed in nowhere; allowed are: nobody"),
     ],
 )

@@ -60,6 +60,8 @@ def test_a_folder_that_cannot_be_one_is_said(tmp_path: Path) -> None:
             make_keys("hall", folder)
     with pytest.raises(OptionError, match=r"cannot write .*: File name too long"):
         AllowList(tmp_path / (300 * "x")).allow(public, "stage")
+    with pytest.raises(OptionError, match=r"xxx cannot be read: File name too long"):
+        AllowList(tmp_path / (300 * "x")).names()
 
 
 def test_a_secret_that_others_can_read_is_refused(keyring: Keyring) -> None:
@@ -188,8 +190,15 @@ def test_the_mode_decides_what_is_encrypted(keyring: Keyring, mode: Mode, endpoi
     given_keys = Security(mode=mode, keys=str(keyring.secret("hall")), allowed=folder).keys_for(endpoint)
     assert isinstance(given_keys, ServerKeys) == encrypted
     if encrypted:
-        with pytest.raises(OptionError, match="is to be encrypted, which needs keys"):
+        with pytest.raises(OptionError, match=r"^security\.keys: .* which needs keys; give \[security\] keys, the"):
             Security(mode=mode).keys_for(endpoint)
+
+
+def test_of_keys_that_are_of_no_use_it_is_said_which_key_names_them(keyring: Keyring) -> None:
+    with pytest.raises(OptionError, match=r"^security\.keys: the key file nowhere cannot be read"):
+        Security(keys="nowhere").keys_for("tcp://*:1")
+    with pytest.raises(OptionError, match=r"^security\.allowed: there is no folder nowhere"):
+        Security(keys=str(keyring.secret("hall")), allowed="nowhere").keys_for("tcp://*:1")
 
 
 def test_insistence_goes_without_keys_but_not_if_they_are_required() -> None:

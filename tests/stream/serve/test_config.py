@@ -7,7 +7,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from models.errors import OptionError
+from models.errors import OptionError, WhoplaysError
 from stream.security.settings import Security
 from stream.serve.config import Config, HistoryConfig, MetricsConfig, StreamConfig, read_config
 from stream.serve.schema import SCHEMA_PATH, schema
@@ -40,6 +40,13 @@ source = "device:"
 """
 
 
+STREAM = """
+[[stream]]
+name = "a"
+source = "device:"
+"""
+
+
 def write(folder: Path, text: str) -> Path:
     path = folder / "concert.toml"
     path.write_text(text, encoding="utf-8")
@@ -65,30 +72,46 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "concert.toml: Object missing required field `stream`"),
+        ("", "concert.toml: there is no [[stream]]; give one or more"),
         ("stream = []", "concert.toml: there is no [[stream]]; give one or more"),
         ("= 3", "concert.toml is no TOML: Invalid statement (at line 1, column 1)"),
-        ('[[stream]]\nname = "a"', "concert.toml: stream[0]: Object missing required field `source`"),
-        ('[[stream]]\nname = "a"\nsource = 3', "concert.toml: stream[0].source: Expected `str`, got `int`"),
-        ('[[stream]]\nname = "a"\nsource = "device:"\nhop = 1', "stream[0]: Object contains unknown field `hop`"),
-        ('[[stream]]\nname = "a"\nsource = "device:"\nhop_s = 4', "stream[0]: a hop of 4.0 s makes no sense"),
-        ('[[stream]]\nname = "a b"\nsource = "device:"', "stream[0]: stream name 'a b' makes no sense"),
-        ('[[stream]]\nname = "a"\nsource = "device:"\nchannels = [1, 2, 3]', "stream[0]: channels 1,2,3 make no sense"),
-        ('[[stream]]\nname = "a"\nsource = "device:"\n' * 2, "2 streams are named a; give each its own name"),
+        ("[stream]\nname = 'a'", "concert.toml: stream: write [[stream]] on a line of its own"),
+        ("stream = [3]", "concert.toml: stream 1: write [[stream]] on a line of its own"),
+        ("[[stream]]\nname = 'a'", "concert.toml: stream a: source is missing; give it below [[stream]]"),
+        ("[[stream]]\nname = 'a'\nsource = 3", "stream a: source: expected text in quotes, not a whole number"),
+        ("[[stream]]\nname = 'a b'\nsource = 'device:'", "concert.toml: stream 1: name: stream name 'a b' makes no"),
+        (STREAM * 2, "concert.toml: 2 streams are named a; give each its own name"),
+        (STREAM + "hop = 1", "concert.toml: stream a: hop is no key of [[stream]]; did you mean hop_s?"),
+        (STREAM + "hop_s = 4", "concert.toml: stream a: hop_s: a hop of 4.0 s makes no sense"),
+        (STREAM + "hop_s = '3'", "stream a: hop_s: expected a number, not text in quotes"),
+        (STREAM + "hop_s = 2026-05-01", "stream a: hop_s: expected a number, not a date"),
+        (STREAM + "gain_db = 900", "stream a: gain_db: a gain of 900.0 dB makes no sense"),
+        (STREAM + "max_lag_s = 0", "stream a: max_lag_s: a lag of at most 0.0 s makes no sense"),
+        (STREAM + "silence_dbfs = 1", "stream a: silence_dbfs: a silence gate at 1.0 dBFS makes no sense"),
+        (STREAM + "channels = [1, 2, 3]", "stream a: channels: channels 1,2,3 make no sense"),
+        (STREAM + "thresholds = { violin = 'x' }", "stream a: thresholds: expected a number, not text in quotes"),
+        (STREAM + "[[history]]", "concert.toml: history: write [history] on a line of its own"),
+        (STREAM + "[history]\nmax_mb = '1'", "history.max_mb: expected a number, not text in quotes"),
+        (STREAM + "[history]\nmax_mb = nan", "history.max_mb: a history of at most nan MB makes no sense"),
+        (STREAM + "[history]\nmax_mb = -1", "history.max_mb: a history of at most -1 MB makes no sense; give 1.05 or"),
+        (STREAM + "[history]\nmax_age_days = inf", "history.max_age_days: keeping a history for inf days makes no"),
+        (STREAM + "[history]\nhop_s = 1", "history: hop_s is no key of [history]; it belongs below [[stream]]"),
+        (STREAM + "[metrics]\naddress = '*'", "metrics.address: '*' is no address to serve metrics on"),
+        (STREAM + "[metrics]\nport = 9", "metrics: port is no key of [metrics]; known are: address, insecure"),
+        (STREAM + "[security]\nmode = 'on'", "security.mode: 'on' makes no sense; give off, auto, required"),
+        ("hop_s = 1\n" + STREAM, "hop_s is no key that stands before all sections; it belongs below [[stream]]"),
+        ('"a\\nb" = 1\n' + STREAM, "a b is no key that stands before all sections; known are: stream, publish"),
+        ("publish = 'here'\n" + STREAM, "concert.toml: publish: 'here' is no address to publish on"),
         (
-            '[history]\nmax_mb = nan\n[[stream]]\nname = "a"\nsource = "device:"',
-            "concert.toml: a history of at most nan MB makes no sense",
-        ),
-        (
-            '[security]\nmode = "on"\n[[stream]]\nname = "a"\nsource = "device:"',
-            "security.mode: Invalid enum value 'on'",
+            "publish = 'tcp://*:9460'\n[security]\nmode = 'off'\n" + STREAM,
+            "publish: tcp://*:9460 is open to the network",
         ),
     ],
 )
 def test_a_mistake_is_one_line_with_the_file_the_key_and_what_was_expected(
     tmp_path: Path, text: str, complaint: str
 ) -> None:
-    with pytest.raises(OptionError) as refused:
+    with pytest.raises(WhoplaysError) as refused:
         read_config(write(tmp_path, text))
     assert complaint in str(refused.value)
     assert "\n" not in str(refused.value)

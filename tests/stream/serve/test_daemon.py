@@ -89,21 +89,25 @@ def test_history_metrics_and_health(tmp_path: Path, model: Path) -> None:
 @pytest.mark.parametrize(
     ("streams", "complaint"),
     [
-        (stream("hall", "gopher://x"), "stream hall cannot listen to 'gopher://x'; give an audio file"),
-        (stream("hall", "missing.wav"), "stream hall: there is no file missing.wav"),
+        (
+            stream("hall", "gopher://x"),
+            "c.toml: stream hall: source: cannot listen to 'gopher://x'; give an audio file",
+        ),
+        (stream("hall", "missing.wav"), "c.toml: stream hall: source: there is no file missing.wav"),
         (
             stream("hall", "device:", "thresholds = { kazoo = 0.5 }"),
-            "stream hall: tiny knows no 'kazoo'; it knows piano",
+            "c.toml: stream hall: thresholds: tiny knows no 'kazoo'; it knows piano",
         ),
         (
             stream("hall", "device:", "thresholds = { piano = 2.0 }"),
-            "a threshold of 2.0 makes no sense; give more than 0",
+            "c.toml: stream hall: thresholds: 2 for piano makes no sense; give more than 0",
         ),
         (
             stream("hall", "device:", "thresholds = { piano = 0 }"),
-            "a threshold of 0.0 makes no sense; give more than 0",
+            "c.toml: stream hall: thresholds: 0 for piano makes no sense; give more than 0",
         ),
-        (stream("hall", "device:").replace("MODEL", "tuba"), "no model 'tuba'"),
+        (stream("hall", "device:").replace("MODEL", "tuba"), "c.toml: stream hall: model: no model 'tuba'"),
+        (stream("hall", "device:").replace('"cpu"', '"abacus"'), "stream hall: provider: unknown provider 'abacus'"),
     ],
 )
 def test_a_check_finds_what_makes_no_sense(tmp_path: Path, model: Path, streams: str, complaint: str) -> None:
