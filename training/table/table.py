@@ -125,12 +125,5 @@ def _kept(path: Path) -> _Kept | None:
 def _key(checkpoint: Path, clips: list[Clip]) -> str:
     digest = hashlib.sha256(checkpoint.read_bytes())
     for clip in clips:
-        digest.update(stamp(clip.path).encode() + _described(clip))
+        digest.update(stamp(clip.path).encode() + clip.described() + clip.source.encode())
     return digest.hexdigest()
-
-
-def _described(clip: Clip) -> bytes:
-    """All that is known of a clip but where it is, which its stamp tells."""
-    return msgspec.json.encode(
-        msgspec.structs.replace(clip, path=Path(clip.path.name)), enc_hook=str, order="deterministic"
-    )
