@@ -6,15 +6,15 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from bench.events import measure_events
-from bench.latency import measure_latency
-from bench.numbers import parse_numbers
-from bench.page import page
-from bench.results import Result, check_writable, read_result, write_result
-from bench.soak import failures, measure_soak
-from bench.tables import show
-from bench.throughput import measure_throughput
-from models.errors import ModelError, WhoplaysError
+from whoplays.bench.events import measure_events
+from whoplays.bench.latency import measure_latency
+from whoplays.bench.numbers import parse_numbers
+from whoplays.bench.page import page
+from whoplays.bench.results import Result, check_writable, read_result, write_result
+from whoplays.bench.soak import failures, measure_soak
+from whoplays.bench.tables import show
+from whoplays.bench.throughput import measure_throughput
+from whoplays.models.errors import ModelError, WhoplaysError
 
 LARGEST_BATCH: Final = 1024
 MOST_THREADS: Final = 256

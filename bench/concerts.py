@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from bench.event_scores import Played
-from models.errors import DataError
-from models.labels import NAMES, to_code
-from models.signal import CHANNELS, SAMPLE_RATE_HZ
+from whoplays.bench.event_scores import Played
+from whoplays.models.errors import DataError
+from whoplays.models.labels import NAMES, to_code
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 
 _COLUMNS: Final = ("path", "labels", "start_s", "end_s")
 

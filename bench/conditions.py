@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from models.card import ModelCard
-from stream.messages import ModelInfo
+from whoplays.models.card import ModelCard
+from whoplays.stream.messages import ModelInfo
 
 PACKAGES: Final = ("whoplays", "onnxruntime", "onnxruntime-gpu", "numpy", "pyzmq")
 

@@ -7,19 +7,19 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bench.concerts import Concert, read_concerts
-from bench.conditions import identify, load_now, observe
-from bench.event_scores import EventScores, Played, Told, score_events
-from bench.results import EventsResult, EventsRow
-from models.card import Hysteresis
-from models.errors import DataError, OptionError
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from stream.decider import Change, Decider
-from stream.level import SILENCE_DBFS, measure
-from stream.lines import note
-from stream.messages import ModelInfo
-from stream.recognizer import Recognizer
-from stream.windower import Span
+from whoplays.bench.concerts import Concert, read_concerts
+from whoplays.bench.conditions import identify, load_now, observe
+from whoplays.bench.event_scores import EventScores, Played, Told, score_events
+from whoplays.bench.results import EventsResult, EventsRow
+from whoplays.models.card import Hysteresis
+from whoplays.models.errors import DataError, OptionError
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.decider import Change, Decider
+from whoplays.stream.level import SILENCE_DBFS, measure
+from whoplays.stream.lines import note
+from whoplays.stream.messages import ModelInfo
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.windower import Span
 
 HOPS_S: Final = (1, 3)
 ENTRIES: Final = tuple(round(0.1 * step, 1) for step in range(10))

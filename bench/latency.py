@@ -4,17 +4,17 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from bench.conditions import load_now, observe
-from bench.listener import listening
-from bench.receiver import Arrival, Receiver
-from bench.results import LatencyResult
-from bench.schedule import Schedule, block_of
-from bench.sender import send
-from bench.summary import Summary, summarize
-from models.errors import EndpointError, OptionError
-from models.signal import SAMPLE_RATE_HZ
-from stream.lines import note
-from stream.messages import Status
+from whoplays.bench.conditions import load_now, observe
+from whoplays.bench.listener import listening
+from whoplays.bench.receiver import Arrival, Receiver
+from whoplays.bench.results import LatencyResult
+from whoplays.bench.schedule import Schedule, block_of
+from whoplays.bench.sender import send
+from whoplays.bench.summary import Summary, summarize
+from whoplays.models.errors import EndpointError, OptionError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.lines import note
+from whoplays.stream.messages import Status
 
 CUTOFF_S: Final = 10.0
 STAGES: Final = ("send", "hear", "queue", "infer", "publish")

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Final
 
-from bench.account import Account
-from stream.messages import Message, Status
-from stream.subscriber import Subscriber
+from whoplays.bench.account import Account
+from whoplays.stream.messages import Message, Status
+from whoplays.stream.subscriber import Subscriber
 
 Due = Callable[[int], int]
 """How many samples of each stream are due by a monotonic time."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Final
 
-from bench.notes import NOTE, last_words
-from models.errors import WhoplaysError
+from whoplays.bench.notes import NOTE, last_words
+from whoplays.models.errors import WhoplaysError
 
 JOIN_S: Final = 60
 LEAVE_S: Final = 20.0

@@ -4,8 +4,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from bench.schedule import BLOCK_SAMPLES
-from models.signal import CHANNELS
+from whoplays.bench.schedule import BLOCK_SAMPLES
+from whoplays.models.signal import CHANNELS
 
 BLOCKS: Final = 300
 LEVEL: Final = 0.1

@@ -1,6 +1,6 @@
 """Lists of numbers as people write them."""
 
-from models.errors import OptionError
+from whoplays.models.errors import OptionError
 
 
 def parse_numbers(text: str, option: str, largest: int) -> tuple[int, ...]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bench.results import Result
-from bench.tables import Grid, describe, lay_out
+from whoplays.bench.results import Result
+from whoplays.bench.tables import Grid, describe, lay_out
 
 HEAD: Final = """\
 # Benchmarks

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.errors import DataError, OptionError
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.models.errors import DataError, OptionError
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 
 _RATE_HZ: Final = 16_000
 _LEVEL: Final = 0.1

@@ -7,10 +7,10 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-from models.errors import EndpointError
-from stream.messages import End, Status, Window
-from stream.subscriber import Notice, Subscriber
-from stream.terminal import leaving
+from whoplays.models.errors import EndpointError
+from whoplays.stream.messages import End, Status, Window
+from whoplays.stream.subscriber import Notice, Subscriber
+from whoplays.stream.terminal import leaving
 
 PATIENCE_S: Final = 30.0
 

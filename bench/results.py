@@ -7,11 +7,11 @@ from typing import Final
 
 import msgspec
 
-from bench.conditions import Conditions
-from bench.event_scores import EventScores
-from bench.summary import Summary
-from models.card import Hysteresis
-from models.errors import DataError, OptionError
+from whoplays.bench.conditions import Conditions
+from whoplays.bench.event_scores import EventScores
+from whoplays.bench.summary import Summary
+from whoplays.models.card import Hysteresis
+from whoplays.models.errors import DataError, OptionError
 
 
 class LatencyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="latency"):

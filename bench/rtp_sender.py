@@ -11,9 +11,9 @@ from typing import Final, Self
 
 import numpy as np
 
-from bench.noise import noise
-from bench.schedule import BLOCK_SAMPLES
-from models.signal import SAMPLE_RATE_HZ
+from whoplays.bench.noise import noise
+from whoplays.bench.schedule import BLOCK_SAMPLES
+from whoplays.models.signal import SAMPLE_RATE_HZ
 
 HOST: Final = "127.0.0.1"
 PACKET_SAMPLES: Final = BLOCK_SAMPLES

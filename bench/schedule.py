@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from models.signal import SAMPLE_RATE_HZ
+from whoplays.models.signal import SAMPLE_RATE_HZ
 
 BLOCK_SAMPLES: Final = SAMPLE_RATE_HZ // 100
 

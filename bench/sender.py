@@ -5,9 +5,9 @@ import select
 import time
 from typing import Final
 
-from bench.noise import noise
-from bench.schedule import Schedule
-from models.signal import CHANNELS
+from whoplays.bench.noise import noise
+from whoplays.bench.schedule import Schedule
+from whoplays.models.signal import CHANNELS
 
 FRAME_BYTES: Final = 2 * CHANNELS
 

@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
-from bench.notes import last_words
-from bench.rtp_sender import HOST
-from models.errors import WhoplaysError
+from whoplays.bench.notes import last_words
+from whoplays.bench.rtp_sender import HOST
+from whoplays.models.errors import WhoplaysError
 
 BEGIN_S: Final = 120.0
 LEAVE_S: Final = 60.0

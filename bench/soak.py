@@ -5,19 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from bench.conditions import load_now, observe
-from bench.footprint import Footprint
-from bench.ledger import Ledger
-from bench.results import Point, SoakResult
-from bench.rtp_sender import PACKET_SAMPLES, RtpSender, free_ports
-from bench.served import Served, serving
-from bench.summary import Summary, summarize
-from bench.verdict import accounting, ending, frugality, punctuality
-from models.errors import OptionError, WhoplaysError
-from models.signal import WINDOW_SAMPLES
-from stream.lines import note
-from stream.messages import Status
-from stream.subscriber import Subscriber
+from whoplays.bench.conditions import load_now, observe
+from whoplays.bench.footprint import Footprint
+from whoplays.bench.ledger import Ledger
+from whoplays.bench.results import Point, SoakResult
+from whoplays.bench.rtp_sender import PACKET_SAMPLES, RtpSender, free_ports
+from whoplays.bench.served import Served, serving
+from whoplays.bench.summary import Summary, summarize
+from whoplays.bench.verdict import accounting, ending, frugality, punctuality
+from whoplays.models.errors import OptionError, WhoplaysError
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.stream.lines import note
+from whoplays.stream.messages import Status
+from whoplays.stream.subscriber import Subscriber
 
 MOST_STREAMS: Final = 1000
 SILENCE_S: Final = 30.0

@@ -6,9 +6,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.conditions import Conditions
-from bench.event_scores import COLLAR_S
-from bench.results import (
+from whoplays.bench.conditions import Conditions
+from whoplays.bench.event_scores import COLLAR_S
+from whoplays.bench.results import (
     Cell,
     EventsResult,
     EventsRow,
@@ -20,7 +20,7 @@ from bench.results import (
     SoakResult,
     ThroughputResult,
 )
-from bench.summary import Summary
+from whoplays.bench.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)

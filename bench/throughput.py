@@ -10,14 +10,14 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from bench.conditions import identify, load_now, observe
-from bench.peer import Peer
-from bench.results import Cell, PeerCell, Rates, ThroughputResult
-from models.card import MAX_DIFFERENCE
-from models.errors import OptionError
-from models.signal import CHANNELS, WINDOW_SAMPLES
-from stream.lines import note
-from stream.recognizer import Recognizer
+from whoplays.bench.conditions import identify, load_now, observe
+from whoplays.bench.peer import Peer
+from whoplays.bench.results import Cell, PeerCell, Rates, ThroughputResult
+from whoplays.models.card import MAX_DIFFERENCE
+from whoplays.models.errors import OptionError
+from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
+from whoplays.stream.lines import note
+from whoplays.stream.recognizer import Recognizer
 
 ROUNDS: Final = 5
 LEVEL: Final = 0.1

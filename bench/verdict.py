@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bench.footprint import Growth, Look, growth
-from bench.ledger import Ledger
-from bench.results import Point
-from bench.rtp_sender import PACKET_SAMPLES, RtpSender
-from bench.served import stream_name
-from models.signal import SAMPLE_RATE_HZ
-from stream.serve.config import StreamConfig
-from stream.subscriber import Subscriber
+from whoplays.bench.footprint import Growth, Look, growth
+from whoplays.bench.ledger import Ledger
+from whoplays.bench.results import Point
+from whoplays.bench.rtp_sender import PACKET_SAMPLES, RtpSender
+from whoplays.bench.served import stream_name
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.serve.config import StreamConfig
+from whoplays.stream.subscriber import Subscriber
 
 OFF_S: Final = 2.0
 """So far may a stream be off the sender's schedule, on a busy machine, beside what the sender itself is late."""

@@ -7,8 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from models import catalogue
-from models.errors import OptionError
+from whoplays.models import catalogue
+from whoplays.models.errors import OptionError
 
 
 def export(
@@ -35,9 +35,9 @@ def export(
         raise OptionError(f"--name {name!r}: use small letters, digits, '.', '_' and '-'")
     if not replace and any((out / name / file).exists() for file in ("card.json", "model.onnx")):
         raise OptionError(f"{out / name} holds a model already; give --replace to write over it, or another --name")
-    from export.package import package  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
-    from training.recordings.library import Library  # noqa: PLC0415
-    from training.run import RunFolder  # noqa: PLC0415
+    from whoplays.export.package import package  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+    from whoplays.training.recordings.library import Library  # noqa: PLC0415
+    from whoplays.training.run import RunFolder  # noqa: PLC0415
 
     card, parity = package(RunFolder(run), name, version, out / name, Library(cache))
     console = Console(highlight=False, markup=False, soft_wrap=True)

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.errors import ModelError
-from models.signal import CHANNELS, WINDOW_SAMPLES
-from training.learning.tagger import Tagger
+from whoplays.models.errors import ModelError
+from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
+from whoplays.training.learning.tagger import Tagger
 
 OPSET: Final = 18
 

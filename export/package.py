@@ -9,25 +9,25 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from export.calibrated import calibrate
-from export.graph import OPSET, count_macs, write_graph
-from export.parity import Parity, prove
-from models.card import Corpus, Hysteresis, Measurement, ModelCard, graph_digest, write_card
-from models.errors import DataError
-from training.calibrating import calibrated
-from training.calibrating.calibrated import Calibrated, Marked, Sitting
-from training.judging.exam import places
-from training.judging.findings import Judgement, Report
-from training.judging.report import of_recipe, read, thresholds
-from training.learning.checkpoints import load
-from training.learning.progress import note_unfinished, training_length
-from training.learning.tagger import Tagger
-from training.recipe import EFFICIENTAT
-from training.recordings.clip import Clip
-from training.recordings.corpora import open_material
-from training.recordings.library import Library
-from training.recordings.mixing import solos
-from training.run import Config, RunFolder
+from whoplays.export.calibrated import calibrate
+from whoplays.export.graph import OPSET, count_macs, write_graph
+from whoplays.export.parity import Parity, prove
+from whoplays.models.card import Corpus, Hysteresis, Measurement, ModelCard, graph_digest, write_card
+from whoplays.models.errors import DataError
+from whoplays.training.calibrating import calibrated
+from whoplays.training.calibrating.calibrated import Calibrated, Marked, Sitting
+from whoplays.training.judging.exam import places
+from whoplays.training.judging.findings import Judgement, Report
+from whoplays.training.judging.report import of_recipe, read, thresholds
+from whoplays.training.learning.checkpoints import load
+from whoplays.training.learning.progress import note_unfinished, training_length
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.recipe import EFFICIENTAT
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.corpora import open_material
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.mixing import solos
+from whoplays.training.run import Config, RunFolder
 
 _REAL_WINDOWS: Final = 12
 _AUDIOSET: Final = Corpus(

@@ -8,10 +8,10 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from models.card import MAX_DIFFERENCE
-from models.errors import ModelError
-from models.signal import CHANNELS, WINDOW_SAMPLES
-from training.learning.tagger import Tagger
+from whoplays.models.card import MAX_DIFFERENCE
+from whoplays.models.errors import ModelError
+from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
+from whoplays.training.learning.tagger import Tagger
 
 _RANDOM_WINDOWS: Final = 4
 _BATCH: Final = 4

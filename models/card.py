@@ -6,9 +6,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from models import labels as vocabulary
-from models.errors import ModelError
-from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.models import labels as vocabulary
+from whoplays.models.errors import ModelError
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 
 Task = Literal["single-label", "multi-label"]
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from models.card import ModelCard, read_card
-from models.errors import ModelError
+from whoplays.models.card import ModelCard, read_card
+from whoplays.models.errors import ModelError
 
 CATALOGUE: Final = Path(__file__).parent
 DEFAULT: Final = "band-melcnn"

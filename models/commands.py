@@ -7,8 +7,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from models import catalogue
-from models.card import Corpus, Measurement, ModelCard
+from whoplays.models import catalogue
+from whoplays.models.card import Corpus, Measurement, ModelCard
 
 
 def models(name: str | None = None, /) -> None:

@@ -7,7 +7,7 @@ Source: Bosch et al., "A Comparison of Sound Segregation Techniques for Predomin
 from types import MappingProxyType
 from typing import Final
 
-from models.errors import DataError
+from whoplays.models.errors import DataError
 
 NAMES: Final = MappingProxyType(
     {

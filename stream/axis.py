@@ -5,11 +5,11 @@ from typing import Final
 
 import numpy as np
 
-from models.signal import CHANNELS, SAMPLE_RATE_HZ
-from stream.convert import Converter
-from stream.intake import Intake
-from stream.ring import Audio
-from stream.source import Block, Cause
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
+from whoplays.stream.convert import Converter
+from whoplays.stream.intake import Intake
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block, Cause
 
 PIECE_SAMPLES: Final = SAMPLE_RATE_HZ // 2
 """The longest block of zeros."""

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from stream.hearing import Hearing
-from stream.ring import Audio
-from stream.windower import Missed, Span
+from whoplays.stream.hearing import Hearing
+from whoplays.stream.ring import Audio
+from whoplays.stream.windower import Missed, Span
 
 
 class Piece(NamedTuple):

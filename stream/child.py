@@ -4,11 +4,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
-from models.errors import SourceError
-from stream.child_main import Send, Task
-from stream.child_process import ChildProcess
-from stream.child_wire import Farewell, Unpacker
-from stream.source import Block, Cause, ClockKind, SessionOverError
+from whoplays.models.errors import SourceError
+from whoplays.stream.child_main import Send, Task
+from whoplays.stream.child_process import ChildProcess
+from whoplays.stream.child_wire import Farewell, Unpacker
+from whoplays.stream.source import Block, Cause, ClockKind, SessionOverError
 
 __all__ = ["ChildSource", "Send"]
 

@@ -1,4 +1,4 @@
-"""The child process that hears: `python -m stream.child_main PIPE`, as `stream.child_process` starts it.
+"""The child process that hears: `python -m whoplays.stream.child_main PIPE`, as `child_process` starts it.
 
 Standard input brings one line of JSON, what to do; after that its end says that the parent is gone.
 """
@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from models.errors import WhoplaysError
-from stream.child_wire import Farewell, pack
-from stream.source import Block, SessionOverError
+from whoplays.models.errors import WhoplaysError
+from whoplays.stream.child_wire import Farewell, pack
+from whoplays.stream.source import Block, SessionOverError
 
 Send = Callable[[Block], None]
 """Hands one block to the parent; waits while the pipe is full. For one thread."""

@@ -14,9 +14,9 @@ from typing import Final, Self
 
 import msgspec
 
-from models.errors import SourceError
-from stream.child_main import Task
-from stream.uris import without_secrets
+from whoplays.models.errors import SourceError
+from whoplays.stream.child_main import Task
+from whoplays.stream.uris import without_secrets
 
 PIPE_BYTES: Final = 1 << 20
 """Three seconds of audio, where the system grants it."""
@@ -131,7 +131,7 @@ def _start(pipe: int) -> subprocess.Popen[bytes]:
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     return subprocess.Popen(  # noqa: S603
-        command("stream.child_main", str(pipe)),
+        command("whoplays.stream.child_main", str(pipe)),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -10,8 +10,8 @@ from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from stream.ring import Audio
-from stream.source import Block, Cause
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block, Cause
 
 Fate = Literal["ended", "failed", "session_over"]
 """How hearing came to its end: on purpose, by a failure, or because the sender began anew."""

@@ -6,24 +6,24 @@ from typing import Annotated, Final
 
 from cyclopts import CycloptsError, Parameter
 
-from models.errors import EndpointError, OptionError, SourceError
-from stream.display import Display
-from stream.endpoint import DEFAULT_ENDPOINT
-from stream.engine import Engine
-from stream.file_source import Speed
-from stream.habits import WINDOW_S
-from stream.level import SILENCE_DBFS
-from stream.lines import note
-from stream.listen import open_engine
-from stream.messages import End
-from stream.opening import open_source
-from stream.pcm import Encoding, PcmFormat
-from stream.publisher import Publisher
-from stream.security.keys import client_keys, server_keys
-from stream.sources import CHOICES
-from stream.subscriber import Subscriber
-from stream.terminal import leaving, reader_may_leave, stopping
-from stream.view import View, choose_view
+from whoplays.models.errors import EndpointError, OptionError, SourceError
+from whoplays.stream.display import Display
+from whoplays.stream.endpoint import DEFAULT_ENDPOINT
+from whoplays.stream.engine import Engine
+from whoplays.stream.file_source import Speed
+from whoplays.stream.habits import WINDOW_S
+from whoplays.stream.level import SILENCE_DBFS
+from whoplays.stream.lines import note
+from whoplays.stream.listen import open_engine
+from whoplays.stream.messages import End
+from whoplays.stream.opening import open_source
+from whoplays.stream.pcm import Encoding, PcmFormat
+from whoplays.stream.publisher import Publisher
+from whoplays.stream.security.keys import client_keys, server_keys
+from whoplays.stream.sources import CHOICES
+from whoplays.stream.subscriber import Subscriber
+from whoplays.stream.terminal import leaving, reader_may_leave, stopping
+from whoplays.stream.view import View, choose_view
 
 LONGEST_WAIT_S: Final = 86_400.0
 

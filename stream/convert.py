@@ -5,10 +5,10 @@ from typing import Final
 import numpy as np
 import soxr
 
-from models.errors import SourceError
-from models.signal import SAMPLE_RATE_HZ
-from stream.intake import Intake
-from stream.ring import Audio
+from whoplays.models.errors import SourceError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.intake import Intake
+from whoplays.stream.ring import Audio
 
 RATES_HZ: Final = range(1_000, 1_000_001)
 """The rates that audio can have."""

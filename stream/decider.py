@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from models.card import Hysteresis
-from stream.windower import Span
+from whoplays.models.card import Hysteresis
+from whoplays.stream.windower import Span
 
 USUAL: Final = Hysteresis()
 

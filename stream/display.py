@@ -6,9 +6,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
-from stream.messages import End, Message
-from stream.subscriber import Notice
-from stream.view import View
+from whoplays.stream.messages import End, Message
+from whoplays.stream.subscriber import Notice
+from whoplays.stream.view import View
 
 QUEUE_MESSAGES: Final = 1000
 CHECK_S: Final = 0.1

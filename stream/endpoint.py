@@ -8,7 +8,7 @@ from typing import Final
 
 import zmq
 
-from models.errors import EndpointError
+from whoplays.models.errors import EndpointError
 
 DEFAULT_ENDPOINT: Final = "tcp://127.0.0.1:9460"
 LAST_PORT: Final = 65_535

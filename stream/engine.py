@@ -6,16 +6,16 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final, Literal, NamedTuple
 
-from models.errors import WhoplaysError
-from models.signal import CHANNELS, WINDOW_SAMPLES
-from stream.batcher import Batch, Batcher
-from stream.habits import Habits
-from stream.inference import infer
-from stream.messages import Message
-from stream.opening import Opening
-from stream.publisher import Publisher
-from stream.recognizer import Recognizer
-from stream.stream import Stream
+from whoplays.models.errors import WhoplaysError
+from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
+from whoplays.stream.batcher import Batch, Batcher
+from whoplays.stream.habits import Habits
+from whoplays.stream.inference import infer
+from whoplays.stream.messages import Message
+from whoplays.stream.opening import Opening
+from whoplays.stream.publisher import Publisher
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.stream import Stream
 
 WAKE_S: Final = 0.1
 

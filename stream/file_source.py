@@ -10,13 +10,13 @@ from typing import Final, Literal
 
 import soundfile
 
-from models.errors import SourceError
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from stream.convert import WHOLE, Converter
-from stream.intake import Intake
-from stream.pace import in_real_time
-from stream.ring import Audio
-from stream.source import Block, Cause, ClockKind
+from whoplays.models.errors import SourceError
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.convert import WHOLE, Converter
+from whoplays.stream.intake import Intake
+from whoplays.stream.pace import in_real_time
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block, Cause, ClockKind
 
 Speed = Literal["realtime", "max"]
 

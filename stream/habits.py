@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from models.errors import OptionError
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from stream.level import SILENCE_DBFS
+from whoplays.models.errors import OptionError
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.level import SILENCE_DBFS
 
 NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 """What can be the name of a stream."""

@@ -5,17 +5,17 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from stream.clock import Clock, LiveClock, ScheduleClock
-from stream.habits import Habits
-from stream.holes import Holes
-from stream.judge import Judge
-from stream.messages import Gap
-from stream.recognizer import Recognizer
-from stream.ring import Audio, RingBuffer
-from stream.session import Session
-from stream.source import Block, Cause, Source
-from stream.windower import Missed, Span, Windower
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.clock import Clock, LiveClock, ScheduleClock
+from whoplays.stream.habits import Habits
+from whoplays.stream.holes import Holes
+from whoplays.stream.judge import Judge
+from whoplays.stream.messages import Gap
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.ring import Audio, RingBuffer
+from whoplays.stream.session import Session
+from whoplays.stream.source import Block, Cause, Source
+from whoplays.stream.windower import Missed, Span, Windower
 
 RING_WINDOWS: Final = 4
 

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from typing import Final, NamedTuple
 
-from stream.source import Cause
+from whoplays.stream.source import Cause
 
 MOST_UNTOLD: Final = 1000
 

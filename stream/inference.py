@@ -3,10 +3,10 @@
 import time
 from collections.abc import Iterator
 
-from stream.batcher import Batch
-from stream.hearing import Hearing
-from stream.judge import Inferred
-from stream.recognizer import Recognizer
+from whoplays.stream.batcher import Batch
+from whoplays.stream.hearing import Hearing
+from whoplays.stream.judge import Inferred
+from whoplays.stream.recognizer import Recognizer
 
 
 def infer(batch: Batch, recognizer: Recognizer) -> Iterator[tuple[Hearing, Inferred]]:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from models.errors import OptionError
+from whoplays.models.errors import OptionError
 
 MOST_CHANNELS: Final = 64
 MOST_GAIN_DB: Final = 60.0

@@ -5,16 +5,16 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.errors import ModelError
-from stream.clock import wall_ns
-from stream.decider import Change, Decider
-from stream.level import Level, measure
-from stream.messages import Event, Message, Quality, Timing, Window
-from stream.recognizer import Recognizer
-from stream.ring import Audio
-from stream.session import Session
-from stream.source import ClockKind
-from stream.windower import Span
+from whoplays.models.errors import ModelError
+from whoplays.stream.clock import wall_ns
+from whoplays.stream.decider import Change, Decider
+from whoplays.stream.level import Level, measure
+from whoplays.stream.messages import Event, Message, Quality, Timing, Window
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.ring import Audio
+from whoplays.stream.session import Session
+from whoplays.stream.source import ClockKind
+from whoplays.stream.windower import Span
 
 
 class Inferred(NamedTuple):

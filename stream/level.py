@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from stream.ring import Audio
+from whoplays.stream.ring import Audio
 
 FLOOR_DBFS: Final = -120.0
 SILENCE_DBFS: Final = -60.0

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from models.signal import SAMPLE_RATE_HZ
-from stream.messages import End, Event, Gap, Message, Status, Window, encode
-from stream.scene import describe, describe_end, describe_state, moment
-from stream.subscriber import Notice
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.messages import End, Event, Gap, Message, Status, Window, encode
+from whoplays.stream.scene import describe, describe_end, describe_state, moment
+from whoplays.stream.subscriber import Notice
 
 
 class _Lines:

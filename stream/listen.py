@@ -4,15 +4,15 @@ from collections.abc import Generator
 from contextlib import nullcontext
 from pathlib import Path
 
-from stream.engine import Engine
-from stream.file_source import Speed
-from stream.habits import WINDOW_S, Habits, hop_samples
-from stream.level import SILENCE_DBFS
-from stream.messages import Message
-from stream.opening import Opening, once, open_source
-from stream.publisher import Publisher
-from stream.recognizer import Recognizer
-from stream.source import Source
+from whoplays.stream.engine import Engine
+from whoplays.stream.file_source import Speed
+from whoplays.stream.habits import WINDOW_S, Habits, hop_samples
+from whoplays.stream.level import SILENCE_DBFS
+from whoplays.stream.messages import Message
+from whoplays.stream.opening import Opening, once, open_source
+from whoplays.stream.publisher import Publisher
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.source import Source
 
 
 def listen(

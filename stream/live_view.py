@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from stream.messages import End, Message, Status
-from stream.scene import Scene, describe, describe_end, describe_state, moment
-from stream.subscriber import Notice
+from whoplays.stream.messages import End, Message, Status
+from whoplays.stream.scene import Scene, describe, describe_end, describe_state, moment
+from whoplays.stream.subscriber import Notice
 
 REFRESH_S: Final = 0.1
 NOTICES: Final = 5

@@ -10,7 +10,7 @@ from typing import Final, TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from stream.uris import without_secrets
+from whoplays.stream.uris import without_secrets
 
 # A quotation mark ends an address if nothing more of it follows.
 _URI: Final = re.compile(r"""[A-Za-z][A-Za-z0-9+.-]*://(?:[^\s'"<>]|['"](?=[^\s'",.:;)\]}]))+""")

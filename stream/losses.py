@@ -1,6 +1,6 @@
 """Telling from sequence numbers what a subscriber did not get."""
 
-from stream.messages import KINDS, Message, Status, kind_of
+from whoplays.stream.messages import KINDS, Message, Status, kind_of
 
 
 class Losses:

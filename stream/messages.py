@@ -8,7 +8,7 @@ from typing import Final, Literal, TypedDict, get_args
 
 import msgspec
 
-from stream.source import Cause, ClockKind
+from whoplays.stream.source import Cause, ClockKind
 
 VERSION: Final = 1
 State = Literal["connecting", "listening", "silent", "stalled", "lost", "ended"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from models.errors import WhoplaysError
+from whoplays.models.errors import WhoplaysError
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stream.convert import WHOLE
-from stream.file_source import Speed
-from stream.intake import Intake
-from stream.pcm import PcmFormat
-from stream.source import Source
-from stream.sources import from_uri, is_lasting
-from stream.uris import without_secrets
+from whoplays.stream.convert import WHOLE
+from whoplays.stream.file_source import Speed
+from whoplays.stream.intake import Intake
+from whoplays.stream.pcm import PcmFormat
+from whoplays.stream.source import Source
+from whoplays.stream.sources import from_uri, is_lasting
+from whoplays.stream.uris import without_secrets
 
 
 class Opening(NamedTuple):

@@ -5,9 +5,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from models.signal import SAMPLE_RATE_HZ
-from stream.ring import Audio
-from stream.source import Block
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block
 
 GRID_SAMPLES: Final = SAMPLE_RATE_HZ // 100
 

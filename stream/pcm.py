@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from models.errors import OptionError
-from models.signal import SAMPLE_RATE_HZ
-from stream.convert import RATES_HZ
-from stream.intake import MOST_CHANNELS
-from stream.ring import Audio
+from whoplays.models.errors import OptionError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.convert import RATES_HZ
+from whoplays.stream.intake import MOST_CHANNELS
+from whoplays.stream.ring import Audio
 
 Encoding = Literal["s16le", "s24le", "s32le", "f32le"]
 ExactEncoding = Literal["s16le", "s24le", "f32le"]

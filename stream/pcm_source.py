@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from models.errors import SourceError
-from stream.convert import WHOLE, Converter
-from stream.intake import Intake
-from stream.pcm import PcmFormat, decode
-from stream.source import Block, Cause, ClockKind
+from whoplays.models.errors import SourceError
+from whoplays.stream.convert import WHOLE, Converter
+from whoplays.stream.intake import Intake
+from whoplays.stream.pcm import PcmFormat, decode
+from whoplays.stream.source import Block, Cause, ClockKind
 
 POLL_S: Final = 0.1
 PIPE: Final = "pipe PCM into it: ffmpeg … -f s16le - | whoplays listen -"

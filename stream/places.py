@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from models.errors import OptionError
+from whoplays.models.errors import OptionError
 
 
 def keys_folder() -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from models.errors import ModelError, ProviderError
-from models.extras import INSTALL, ONE_OF
+from whoplays.models.errors import ModelError, ProviderError
+from whoplays.models.extras import INSTALL, ONE_OF
 
 PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 SILENT: Final = 4

@@ -11,12 +11,12 @@ from typing import Final, Self
 
 import zmq
 
-from models.errors import EndpointError
-from stream.endpoint import check_bind, is_taken, keep_alive, speak_ipv6
-from stream.messages import Message, encode, kind_of, topic_of
-from stream.security.gate import guarding
-from stream.security.handshakes import Handshakes
-from stream.security.keys import ServerKeys
+from whoplays.models.errors import EndpointError
+from whoplays.stream.endpoint import check_bind, is_taken, keep_alive, speak_ipv6
+from whoplays.stream.messages import Message, encode, kind_of, topic_of
+from whoplays.stream.security.gate import guarding
+from whoplays.stream.security.handshakes import Handshakes
+from whoplays.stream.security.keys import ServerKeys
 
 QUEUE_MESSAGES: Final = 10_000
 HIGH_WATER_MESSAGES: Final = 10_000

@@ -7,10 +7,10 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from models import catalogue
-from models.card import GraphFacts, ModelCard, check_graph
-from models.errors import OptionError, SourceError
-from stream.provider import one_line, open_session
+from whoplays.models import catalogue
+from whoplays.models.card import GraphFacts, ModelCard, check_graph
+from whoplays.models.errors import OptionError, SourceError
+from whoplays.stream.provider import one_line, open_session
 
 LARGEST_BATCH: Final = 16
 

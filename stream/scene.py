@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from models.card import Hysteresis
-from models.signal import SAMPLE_RATE_HZ
-from stream.messages import End, Event, Gap, Message, Status, Window
+from whoplays.models.card import Hysteresis
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.messages import End, Event, Gap, Message, Status, Window
 
 
 class Scene:

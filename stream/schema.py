@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.messages import VERSION, Message
+from whoplays.stream.messages import VERSION, Message
 
 SCHEMA_PATH: Final = Path(__file__).with_name("protocol.schema.json")
 

@@ -4,7 +4,7 @@ import secrets
 import time
 from typing import Final
 
-from stream.messages import Envelope, Head, kind_of
+from whoplays.stream.messages import Envelope, Head, kind_of
 
 
 class Session:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, Protocol
 
-from models.errors import SourceError
-from stream.ring import Audio
+from whoplays.models.errors import SourceError
+from whoplays.stream.ring import Audio
 
 ClockKind = Literal["adc", "arrival", "file"]
 """What heard-times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it has

@@ -6,23 +6,23 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from models.errors import OptionError, SourceError
-from stream.convert import WHOLE
-from stream.file_source import FileSource, Speed
-from stream.intake import Intake
-from stream.pcm import PcmFormat
-from stream.pcm_source import PcmSource
-from stream.source import Source
-from stream.uris import without_secrets
+from whoplays.models.errors import OptionError, SourceError
+from whoplays.stream.convert import WHOLE
+from whoplays.stream.file_source import FileSource, Speed
+from whoplays.stream.intake import Intake
+from whoplays.stream.pcm import PcmFormat
+from whoplays.stream.pcm_source import PcmSource
+from whoplays.stream.source import Source
+from whoplays.stream.uris import without_secrets
 
 CHOICES = "an audio file, - for raw PCM on standard input, or an address: device:, rtp://, zmq://, http://, rtsp://"
 
 # Where each scheme's opener is: called with the whole address and the intake, loaded when it is used.
 _OPENERS: Final = {
-    "device": "stream.device.source:open_device",
-    "rtp": "stream.rtp.source:open_rtp",
-    "zmq": "stream.remote.source:open_remote",
-    **dict.fromkeys(("http", "https", "rtsp", "rtsps", "hls", "media"), "stream.media.source:open_media"),
+    "device": "whoplays.stream.device.source:open_device",
+    "rtp": "whoplays.stream.rtp.source:open_rtp",
+    "zmq": "whoplays.stream.remote.source:open_remote",
+    **dict.fromkeys(("http", "https", "rtsp", "rtsps", "hls", "media"), "whoplays.stream.media.source:open_media"),
 }
 
 

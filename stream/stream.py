@@ -5,14 +5,14 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from models.errors import SourceError, WhoplaysError
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from stream.habits import Habits
-from stream.hearing import Hearing
-from stream.messages import Counters, End, Message, ModelInfo, Reason, SourceInfo, State, Status
-from stream.opening import Opening
-from stream.recognizer import Recognizer
-from stream.supervisor import Supervisor
+from whoplays.models.errors import SourceError, WhoplaysError
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.habits import Habits
+from whoplays.stream.hearing import Hearing
+from whoplays.stream.messages import Counters, End, Message, ModelInfo, Reason, SourceInfo, State, Status
+from whoplays.stream.opening import Opening
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.supervisor import Supervisor
 
 HEARTBEAT_NS: Final = 1_000_000_000
 STALLED_NS: Final = 2_000_000_000

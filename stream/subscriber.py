@@ -10,13 +10,13 @@ from typing import Final, Literal, Self
 import msgspec
 import zmq
 
-from models.errors import EndpointError
-from stream.endpoint import DEFAULT_ENDPOINT, keep_alive, speak_ipv6
-from stream.losses import Losses
-from stream.messages import KINDS, VERSION, End, Message, decode, topic_of
-from stream.security.handshakes import Handshakes
-from stream.security.keys import ClientKeys
-from stream.security.persistence import Persistence
+from whoplays.models.errors import EndpointError
+from whoplays.stream.endpoint import DEFAULT_ENDPOINT, keep_alive, speak_ipv6
+from whoplays.stream.losses import Losses
+from whoplays.stream.messages import KINDS, VERSION, End, Message, decode, topic_of
+from whoplays.stream.security.handshakes import Handshakes
+from whoplays.stream.security.keys import ClientKeys
+from whoplays.stream.security.persistence import Persistence
 
 HIGH_WATER_MESSAGES: Final = 10_000
 SILENCE_S: Final = 3.0

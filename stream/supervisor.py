@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from models.errors import SourceError, WhoplaysError
-from stream.backoff import Backoff
-from stream.hearing import Hearing
-from stream.opening import Opening
-from stream.source import SessionOverError, Source
+from whoplays.models.errors import SourceError, WhoplaysError
+from whoplays.stream.backoff import Backoff
+from whoplays.stream.hearing import Hearing
+from whoplays.stream.opening import Opening
+from whoplays.stream.source import SessionOverError, Source
 
 MOST_HEARINGS: Final = 4
 WAIT_S: Final = 0.02

@@ -4,7 +4,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from models.errors import SourceError
+from whoplays.models.errors import SourceError
 
 _OUTER: Final = re.compile(r"(\w+:)(?://)?(?=\w+://)")
 """What stands before a whole address, as in `hls:http://radio.example/live`."""

@@ -4,10 +4,10 @@ import sys
 from types import TracebackType
 from typing import Protocol, Self
 
-from stream.lines import JsonLines, PlainLines
-from stream.live_view import LiveView
-from stream.messages import Message
-from stream.subscriber import Notice
+from whoplays.stream.lines import JsonLines, PlainLines
+from whoplays.stream.live_view import LiveView
+from whoplays.stream.messages import Message
+from whoplays.stream.subscriber import Notice
 
 
 class View(Protocol):

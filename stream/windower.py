@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from stream.ring import Audio, RingBuffer
+from whoplays.stream.ring import Audio, RingBuffer
 
 
 class Span(NamedTuple):

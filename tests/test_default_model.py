@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import whoplays
-from models import catalogue
-from stream.demo import CLIP
-from stream.messages import Window
+from whoplays.models import catalogue
+from whoplays.stream.demo import CLIP
+from whoplays.stream.messages import Window
 
 DATA = Path(__file__).parent / "data"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from stream.serve.check import check
-from stream.serve.config import read_config
-from stream.serve.schema import SCHEMA_PATH
 from whoplays import command_line
+from whoplays.stream.serve.check import check
+from whoplays.stream.serve.config import read_config
+from whoplays.stream.serve.schema import SCHEMA_PATH
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "docs" / "deploy"

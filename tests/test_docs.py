@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models import catalogue
 from whoplays import command_line
+from whoplays.models import catalogue
 
 ROOT = Path(__file__).parents[1]
 FIGURES = re.compile(

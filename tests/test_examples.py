@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream.messages import End, Event, Message, encode
-from stream.publisher import Publisher
 from tests.stream.make_messages import make_gap, make_status
+from whoplays.stream.messages import End, Event, Message, encode
+from whoplays.stream.publisher import Publisher
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "docs" / "examples" / "subscriber.c"

@@ -105,8 +105,10 @@ def test_a_missing_extra_gives_one_line(
     """As if the package were not installed: whatever was loaded from it before is forgotten, then not found again."""
     monkeypatch.chdir(tmp_path)
     Path("index.csv").write_text("path,labels,group\n")
-    for name in [name for name in sys.modules if name.split(".")[0] in {"training", "export"}]:
+    for name in [name for name in sys.modules if name.startswith(("whoplays.training", "whoplays.export"))]:
         monkeypatch.delitem(sys.modules, name)
+    for package_of_ours in ("training", "export"):
+        monkeypatch.delattr(whoplays, package_of_ours, raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     line = complaint(arguments.split(), capfd)
     needs = "pip install -c constraints.txt '.[cpu,train]'"
@@ -117,9 +119,9 @@ def test_a_missing_extra_gives_one_line(
 @pytest.mark.parametrize(
     ("verb", "place", "told"),
     [
-        ("evaluate", "training.judging.commands", "stopped"),
-        ("train", "training.learning.commands", "stopped; the same command goes on"),
-        ("render", "training.render.commands", "stopped; the same command goes on"),
+        ("evaluate", "whoplays.training.judging.commands", "stopped"),
+        ("train", "whoplays.training.learning.commands", "stopped; the same command goes on"),
+        ("render", "whoplays.training.render.commands", "stopped; the same command goes on"),
     ],
 )
 def test_who_stops_a_command_is_told_so(

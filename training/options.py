@@ -1,6 +1,6 @@
 """What options may be."""
 
-from models.errors import OptionError
+from whoplays.models.errors import OptionError
 
 
 def refuse_less(option: str, value: float, least: int) -> None:

@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from models.card import Task
-from models.errors import DataError
+from whoplays.models.card import Task
+from whoplays.models.errors import DataError
 
 EFFICIENTAT: Final = "efficientat-mn04"
 """A tagger whose frozen features can be learnt from, instead of a run's."""
@@ -69,7 +69,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         return self.is_forest or self.base is not None
 
 
-_RECIPES: Final = "training.recipes"
+_RECIPES: Final = "whoplays.training.recipes"
 
 
 def names() -> list[str]:

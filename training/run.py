@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from models.errors import DataError
-from training.recipe import EFFICIENTAT, Recipe
-from training.recordings.clip import Clip
-from training.recordings.splits import Splits
-from training.whole import whole
+from whoplays.models.errors import DataError
+from whoplays.training.recipe import EFFICIENTAT, Recipe
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.whole import whole
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from soundfile import LibsndfileError
 
-from models.errors import DataError
+from whoplays.models.errors import DataError
 
 
 @contextmanager

@@ -12,8 +12,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from models.signal import SAMPLE_RATE_HZ
+from whoplays.models.errors import DataError
+from whoplays.models.signal import SAMPLE_RATE_HZ
 
 FRAME_SAMPLES: Final = 15_600
 """At 16 kHz."""

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from models.errors import EndpointError
-from stream.engine import Engine
-from stream.file_source import FileSource
-from stream.habits import Habits
-from stream.opening import once
-from stream.publisher import Publisher
-from stream.recognizer import Recognizer
-from stream.terminal import leaving, stopping
+from whoplays.models.errors import EndpointError
+from whoplays.stream.engine import Engine
+from whoplays.stream.file_source import FileSource
+from whoplays.stream.habits import Habits
+from whoplays.stream.opening import once
+from whoplays.stream.publisher import Publisher
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.terminal import leaving, stopping
 
 CLIP: Final = Path(__file__).with_name("concert.ogg")
 ENDPOINT: Final = "tcp://127.0.0.1:*"

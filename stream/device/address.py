@@ -4,17 +4,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from stream.convert import RATES_HZ
-from stream.device.inputs import SCHEME
-from stream.intake import Intake, read_channels
-from stream.uris import take_apart
+from whoplays.stream.convert import RATES_HZ
+from whoplays.stream.device.inputs import SCHEME
+from whoplays.stream.intake import Intake, read_channels
+from whoplays.stream.uris import take_apart
 
 
 class Wish(NamedTuple):
     """What is to be listened to, and how."""
 
     selector: str
-    """Which input; see `stream.device.inputs.resolve`."""
+    """Which input; see `whoplays.stream.device.inputs.resolve`."""
     intake: Intake
     rate_hz: int | None
     """At which rate it is opened; its own unless given."""

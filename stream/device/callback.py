@@ -3,9 +3,9 @@
 import time
 from typing import Any, Final
 
-from stream.device.adc_clock import AdcClock
-from stream.device.capture_queue import CaptureQueue
-from stream.ring import Audio
+from whoplays.stream.device.adc_clock import AdcClock
+from whoplays.stream.device.capture_queue import CaptureQueue
+from whoplays.stream.ring import Audio
 
 
 class Callback:

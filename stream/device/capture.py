@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
-from models.errors import SourceError
-from stream.child import Send
-from stream.device.address import Wish
-from stream.device.capture_queue import Captured
-from stream.device.ledger import Ledger
-from stream.device.portaudio import Stream, listening
-from stream.intake import Intake
+from whoplays.models.errors import SourceError
+from whoplays.stream.child import Send
+from whoplays.stream.device.address import Wish
+from whoplays.stream.device.capture_queue import Captured
+from whoplays.stream.device.ledger import Ledger
+from whoplays.stream.device.portaudio import Stream, listening
+from whoplays.stream.intake import Intake
 
 POLL_S: Final = 0.2
 QUIET_S: Final = 5.0
@@ -22,7 +22,7 @@ def capture(
 
     Args:
         send: takes the blocks.
-        selector: which input; see `stream.device.inputs.resolve`.
+        selector: which input; see `whoplays.stream.device.inputs.resolve`.
         channels: which are taken; see `Intake`.
         gain_db: how loud.
         rate_hz: at which rate it is opened; its own if None.

@@ -3,7 +3,7 @@
 import queue
 from typing import Final, NamedTuple
 
-from stream.ring import Audio
+from whoplays.stream.ring import Audio
 
 
 class Captured(NamedTuple):

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from models.errors import SourceError
-from stream.device.address import Wish
-from stream.device.inputs import NONE, Input, selector_of, uri_of
-from stream.device.probe import hear, list_inputs
-from stream.intake import Intake
-from stream.terminal import reader_may_leave
+from whoplays.models.errors import SourceError
+from whoplays.stream.device.address import Wish
+from whoplays.stream.device.inputs import NONE, Input, selector_of, uri_of
+from whoplays.stream.device.probe import hear, list_inputs
+from whoplays.stream.intake import Intake
+from whoplays.stream.terminal import reader_may_leave
 
 METER_S: Final = 1.0
 

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from models.errors import SourceError
+from whoplays.models.errors import SourceError
 
 SCHEME: Final = "device"
 MOST_SHOWN: Final = 10

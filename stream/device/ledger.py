@@ -6,11 +6,11 @@ from math import ceil
 from statistics import median
 from typing import Final
 
-from models.signal import SAMPLE_RATE_HZ
-from stream.axis import Axis
-from stream.device.capture_queue import Captured
-from stream.intake import Intake
-from stream.source import Block
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.axis import Axis
+from whoplays.stream.device.capture_queue import Captured
+from whoplays.stream.intake import Intake
+from whoplays.stream.source import Block
 
 REMEMBERED: Final = 50
 """Calls of which the usual delay is made."""

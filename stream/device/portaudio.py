@@ -6,12 +6,12 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-from models.errors import SourceError
-from stream.device.adc_clock import AdcClock
-from stream.device.address import Wish
-from stream.device.callback import Callback
-from stream.device.capture_queue import Captured, CaptureQueue
-from stream.device.inputs import Input, resolve
+from whoplays.models.errors import SourceError
+from whoplays.stream.device.adc_clock import AdcClock
+from whoplays.stream.device.address import Wish
+from whoplays.stream.device.callback import Callback
+from whoplays.stream.device.capture_queue import Captured, CaptureQueue
+from whoplays.stream.device.inputs import Input, resolve
 
 LATENCY_S: Final = 0.2
 """What the system is asked to buffer: enough for a busy machine, and nothing beside a window of seconds."""

@@ -5,11 +5,11 @@ from typing import Final
 
 import msgspec
 
-from models.errors import SourceError
-from stream.child_process import command, environment
-from stream.device.address import Wish
-from stream.device.inputs import Input
-from stream.intake import Intake
+from whoplays.models.errors import SourceError
+from whoplays.stream.child_process import command, environment
+from whoplays.stream.device.address import Wish
+from whoplays.stream.device.inputs import Input
+from whoplays.stream.intake import Intake
 
 PATIENCE_S: Final = 20.0
 
@@ -70,7 +70,7 @@ def hear(wish: Wish, listen_s: float) -> Heard:
 def _ask(question: Question) -> Answer:
     try:
         done = subprocess.run(  # noqa: S603
-            command("stream.device.probe_main", msgspec.json.encode(question).decode()),
+            command("whoplays.stream.device.probe_main", msgspec.json.encode(question).decode()),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=environment(),

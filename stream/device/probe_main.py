@@ -1,4 +1,4 @@
-"""The child process that asks the sound system: `python -m stream.device.probe_main QUESTION`, from `probe`."""
+"""Asks the sound system in a child process: `python -m whoplays.stream.device.probe_main QUESTION`, from `probe`."""
 
 import os
 import sys
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
-from models.errors import WhoplaysError
-from stream.convert import Converter
-from stream.device.address import Wish
-from stream.device.portaudio import Stream, inputs, listening
-from stream.device.probe import Answer, Heard, Question
-from stream.level import measure
-from stream.ring import Audio
+from whoplays.models.errors import WhoplaysError
+from whoplays.stream.convert import Converter
+from whoplays.stream.device.address import Wish
+from whoplays.stream.device.portaudio import Stream, inputs, listening
+from whoplays.stream.device.probe import Answer, Heard, Question
+from whoplays.stream.level import measure
+from whoplays.stream.ring import Audio
 
 
 def answer(question: Question) -> Answer:

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from stream.child import ChildSource
-from stream.device.address import Wish, read_address
-from stream.device.inputs import SCHEME, Input, selector_of
-from stream.device.probe import hear
-from stream.intake import Intake
-from stream.source import Source
+from whoplays.stream.child import ChildSource
+from whoplays.stream.device.address import Wish, read_address
+from whoplays.stream.device.inputs import SCHEME, Input, selector_of
+from whoplays.stream.device.probe import hear
+from whoplays.stream.intake import Intake
+from whoplays.stream.source import Source
 
 PROBE_S: Final = 0.7
 

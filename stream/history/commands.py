@@ -6,11 +6,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from stream.history.formats import Format, write
-from stream.history.moments import parse_moment
-from stream.history.reader import Query, appearances, newest_session
-from stream.places import history_file
-from stream.terminal import reader_may_leave
+from whoplays.stream.history.formats import Format, write
+from whoplays.stream.history.moments import parse_moment
+from whoplays.stream.history.reader import Query, appearances, newest_session
+from whoplays.stream.places import history_file
+from whoplays.stream.terminal import reader_may_leave
 
 
 def history(

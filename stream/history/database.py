@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from models.errors import DataError
+from whoplays.models.errors import DataError
 
 APPLICATION_ID: Final = 0x77706C79
 """Says in the file's header that it is a history, and no other program's database."""

@@ -9,9 +9,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from models.signal import SAMPLE_RATE_HZ
-from stream.history.moments import show_local, show_moment
-from stream.history.reader import Appearance
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.history.moments import show_local, show_moment
+from whoplays.stream.history.reader import Appearance
 
 DATE: Final = len("2026-01-01 ")
 Format = Literal["table", "csv", "json", "audacity"]

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from stream.history.database import open_to_write
-from stream.history.retention import Retention, check_limits
-from stream.history.scribe import Scribe
-from stream.messages import Message
+from whoplays.stream.history.database import open_to_write
+from whoplays.stream.history.retention import Retention, check_limits
+from whoplays.stream.history.scribe import Scribe
+from whoplays.stream.messages import Message
 
 QUEUE_MESSAGES: Final = 10_000
 BATCH_MESSAGES: Final = 2_000

@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from models.errors import DataError
-from stream.history.database import open_to_read
+from whoplays.models.errors import DataError
+from whoplays.stream.history.database import open_to_read
 
 STILL_NS: Final = 10_000_000_000
 """A session that spoke so lately goes on: it speaks once a second."""

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from typing import Final
 
-from models.errors import OptionError
+from whoplays.models.errors import OptionError
 
 SMALLEST_BYTES: Final = 1 << 20
 LONGEST_DAYS: Final = 1e6

@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from stream.history.wall import WallClock
-from stream.messages import End, Event, Gap, Message, Status, Window
+from whoplays.stream.history.wall import WallClock
+from whoplays.stream.messages import End, Event, Gap, Message, Status, Window
 
 _SESSION: Final = """
 INSERT INTO sessions (stream, session, source, uri, model, started_ns, known_sample, known_ns, spoke_ns)

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from models.signal import SAMPLE_RATE_HZ
+from whoplays.models.signal import SAMPLE_RATE_HZ
 
 ANCHORS: Final = 4
 

@@ -9,12 +9,12 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-from models.errors import SourceError
-from models.signal import SAMPLE_RATE_HZ
-from stream.convert import Converter
-from stream.media.spot import Spot
-from stream.ring import Audio
-from stream.source import Cause, SessionOverError
+from whoplays.models.errors import SourceError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.convert import Converter
+from whoplays.stream.media.spot import Spot
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Cause, SessionOverError
 
 HOLE_S: Final = 0.05
 """Timestamps that jump by less are only inexact: some containers round them, some senders take them from a clock."""

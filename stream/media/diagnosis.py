@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import av
 
-from stream.media.spot import Spot
+from whoplays.stream.media.spot import Spot
 
 TRY_S: Final = 5.0
 CLOSED: Final = "the server closed the connection"

@@ -8,9 +8,9 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
-from models.errors import SourceError
-from stream.media.diagnosis import CLOSED, reason
-from stream.media.spot import Spot
+from whoplays.models.errors import SourceError
+from whoplays.stream.media.diagnosis import CLOSED, reason
+from whoplays.stream.media.spot import Spot
 
 OPEN_S: Final = 20.0
 READ_S: Final = 15.0

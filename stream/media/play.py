@@ -7,11 +7,11 @@ import av
 import msgspec
 from av.container import InputContainer
 
-from stream.child import Send
-from stream.media.decode import Decoder
-from stream.media.opening import broken, first_audio, open_container, refuse_early_end
-from stream.media.player import Player
-from stream.media.spot import Spot
+from whoplays.stream.child import Send
+from whoplays.stream.media.decode import Decoder
+from whoplays.stream.media.opening import broken, first_audio, open_container, refuse_early_end
+from whoplays.stream.media.player import Player
+from whoplays.stream.media.spot import Spot
 
 
 def play(send: Send, spot: dict[str, Any]) -> None:

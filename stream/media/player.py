@@ -6,10 +6,10 @@ from queue import Queue
 from types import TracebackType
 from typing import Final, Self
 
-from stream.child import Send
-from stream.media.decode import Piece, silence
-from stream.media.schedule import Schedule
-from stream.source import Block
+from whoplays.stream.child import Send
+from whoplays.stream.media.decode import Piece, silence
+from whoplays.stream.media.schedule import Schedule
+from whoplays.stream.source import Block
 
 MOST_PIECES: Final = 400
 """About 10 s of most codecs, 20 s of any: whoever is further ahead has to wait."""

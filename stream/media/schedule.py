@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from models.signal import SAMPLE_RATE_HZ
+from whoplays.models.signal import SAMPLE_RATE_HZ
 
 SURVEY_SAMPLES: Final = 10 * SAMPLE_RATE_HZ
 MOST_LATE_NS: Final = 250_000_000

@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from models.errors import SourceError
-from stream.child import ChildSource
-from stream.intake import Intake
-from stream.media.spot import Spot
-from stream.source import Source
-from stream.uris import without_secrets
+from whoplays.models.errors import SourceError
+from whoplays.stream.child import ChildSource
+from whoplays.stream.intake import Intake
+from whoplays.stream.media.spot import Spot
+from whoplays.stream.source import Source
+from whoplays.stream.uris import without_secrets
 
-_WORK: Final = "stream.media.play:play"
+_WORK: Final = "whoplays.stream.media.play:play"
 
 
 def open_media(uri: str, intake: Intake) -> Source:

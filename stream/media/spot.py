@@ -2,7 +2,7 @@
 
 import msgspec
 
-from stream.intake import Intake
+from whoplays.stream.intake import Intake
 
 
 class Spot(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,8 +4,8 @@ import ipaddress
 import re
 from typing import Final, NamedTuple
 
-from models.errors import EndpointError
-from stream.uris import host_and_port
+from whoplays.models.errors import EndpointError
+from whoplays.stream.uris import host_and_port
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:9464"
 

@@ -4,8 +4,8 @@ from typing import Final, NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 
-from stream.messages import State
-from stream.source import Cause
+from whoplays.stream.messages import State
+from whoplays.stream.source import Cause
 
 CAUSES: Final[tuple[str, ...]] = get_args(Cause)
 STATES: Final[tuple[str, ...]] = get_args(State)

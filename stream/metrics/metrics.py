@@ -7,9 +7,9 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from stream.messages import Gap, Message, Status, Window
-from stream.metrics.families import CAUSES, Families, make_families
-from stream.metrics.probes import ProbeCollector, Probes
+from whoplays.stream.messages import Gap, Message, Status, Window
+from whoplays.stream.metrics.families import CAUSES, Families, make_families
+from whoplays.stream.metrics.probes import ProbeCollector, Probes
 
 
 class Metrics:

@@ -10,10 +10,10 @@ from http.server import ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self
 
-from models.errors import EndpointError
-from stream.metrics.address import Place, parse_place
-from stream.metrics.handler import Handler
-from stream.metrics.metrics import Metrics
+from whoplays.models.errors import EndpointError
+from whoplays.stream.metrics.address import Place, parse_place
+from whoplays.stream.metrics.handler import Handler
+from whoplays.stream.metrics.metrics import Metrics
 
 MOST_CLIENTS: Final = 16
 POLL_S: Final = 0.1

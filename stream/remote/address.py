@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from models.errors import OptionError, SourceError
-from stream.endpoint import LAST_PORT, is_open
-from stream.places import expanded
-from stream.security.keys import ServerKeys, server_keys
-from stream.uris import Address, host_and_port, take_apart, without_secrets
+from whoplays.models.errors import OptionError, SourceError
+from whoplays.stream.endpoint import LAST_PORT, is_open
+from whoplays.stream.places import expanded
+from whoplays.stream.security.keys import ServerKeys, server_keys
+from whoplays.stream.uris import Address, host_and_port, take_apart, without_secrets
 
 
 class Place(NamedTuple):

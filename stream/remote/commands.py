@@ -6,17 +6,17 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from models.signal import SAMPLE_RATE_HZ
-from stream.intake import Intake, read_channels
-from stream.lines import note
-from stream.opening import open_source
-from stream.remote.lasting import Lasting
-from stream.remote.packer import Packer
-from stream.remote.packet import WireFormat
-from stream.remote.sender import Sender
-from stream.security.keys import client_keys
-from stream.source import SessionOverError, Source
-from stream.terminal import stopping
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.intake import Intake, read_channels
+from whoplays.stream.lines import note
+from whoplays.stream.opening import open_source
+from whoplays.stream.remote.lasting import Lasting
+from whoplays.stream.remote.packer import Packer
+from whoplays.stream.remote.packet import WireFormat
+from whoplays.stream.remote.sender import Sender
+from whoplays.stream.security.keys import client_keys
+from whoplays.stream.source import SessionOverError, Source
+from whoplays.stream.terminal import stopping
 
 REPORT_S: Final = 10.0
 

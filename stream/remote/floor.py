@@ -3,7 +3,7 @@
 import time
 from typing import Final, Literal
 
-from stream.remote.packet import Header
+from whoplays.stream.remote.packet import Header
 
 ALIVE_NS: Final = 2_000_000_000
 """So long after its last message nobody else is heard in a sender's place,"""

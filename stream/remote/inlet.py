@@ -6,12 +6,12 @@ from typing import Final
 
 import zmq
 
-from models.errors import SourceError
-from stream.endpoint import speak_ipv6
-from stream.remote.packet import MOST_BYTES
-from stream.security.gate import guarding
-from stream.security.handshakes import Handshakes
-from stream.security.keys import ServerKeys
+from whoplays.models.errors import SourceError
+from whoplays.stream.endpoint import speak_ipv6
+from whoplays.stream.remote.packet import MOST_BYTES
+from whoplays.stream.security.gate import guarding
+from whoplays.stream.security.handshakes import Handshakes
+from whoplays.stream.security.keys import ServerKeys
 
 HIGH_WATER_MESSAGES: Final = 128
 """Of each sender: 6 s as `whoplays send` cuts audio."""

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from models.errors import SourceError
-from stream.backoff import Backoff
-from stream.lines import note
-from stream.opening import Opening
-from stream.source import Source
+from whoplays.models.errors import SourceError
+from whoplays.stream.backoff import Backoff
+from whoplays.stream.lines import note
+from whoplays.stream.opening import Opening
+from whoplays.stream.source import Source
 
 
 class Lasting:

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from typing import Final
 
-from stream.remote.packer import Outgoing
+from whoplays.stream.remote.packer import Outgoing
 
 CAPACITY: Final = 100
 """5 s, as the packer cuts audio."""

@@ -6,12 +6,12 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from models.signal import CHANNELS, SAMPLE_RATE_HZ
-from stream.clock import wall_ns
-from stream.pcm import encode
-from stream.remote.packet import Header, WireFormat, pack
-from stream.ring import Audio
-from stream.source import Block, Cause
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
+from whoplays.stream.clock import wall_ns
+from whoplays.stream.pcm import encode
+from whoplays.stream.remote.packet import Header, WireFormat, pack
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block, Cause
 
 PACKET_SAMPLES: Final = SAMPLE_RATE_HZ // 20
 """50 ms."""

@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from stream.convert import RATES_HZ
-from stream.intake import MOST_CHANNELS
-from stream.pcm import PcmFormat, decode
-from stream.ring import Audio
-from stream.source import Cause
+from whoplays.stream.convert import RATES_HZ
+from whoplays.stream.intake import MOST_CHANNELS
+from whoplays.stream.pcm import PcmFormat, decode
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Cause
 
 VERSION: Final = 1
 MOST_BYTES: Final = 1 << 20

@@ -9,14 +9,14 @@ from typing import Final, Self
 
 import zmq
 
-from models.errors import EndpointError
-from stream.endpoint import check_connect, speak_ipv6
-from stream.remote.inlet import be_heard_of
-from stream.remote.outbox import Outbox
-from stream.remote.packer import Outgoing
-from stream.security.handshakes import Handshakes
-from stream.security.keys import ClientKeys
-from stream.security.persistence import Persistence
+from whoplays.models.errors import EndpointError
+from whoplays.stream.endpoint import check_connect, speak_ipv6
+from whoplays.stream.remote.inlet import be_heard_of
+from whoplays.stream.remote.outbox import Outbox
+from whoplays.stream.remote.packer import Outgoing
+from whoplays.stream.security.handshakes import Handshakes
+from whoplays.stream.security.keys import ClientKeys
+from whoplays.stream.security.persistence import Persistence
 
 POLL_S: Final = 0.05
 LINGER_S: Final = 2.0

@@ -8,17 +8,17 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from models.errors import SourceError
-from stream.intake import Intake
-from stream.lately import Lately
-from stream.remote.address import parse
-from stream.remote.floor import Floor
-from stream.remote.inlet import Inlet
-from stream.remote.packet import Packet, PacketError, in_order, unpack
-from stream.remote.timeline import Timeline
-from stream.security.handshakes import Handshakes
-from stream.security.keys import ServerKeys
-from stream.source import Block, Cause, ClockKind, SessionOverError
+from whoplays.models.errors import SourceError
+from whoplays.stream.intake import Intake
+from whoplays.stream.lately import Lately
+from whoplays.stream.remote.address import parse
+from whoplays.stream.remote.floor import Floor
+from whoplays.stream.remote.inlet import Inlet
+from whoplays.stream.remote.packet import Packet, PacketError, in_order, unpack
+from whoplays.stream.remote.timeline import Timeline
+from whoplays.stream.security.handshakes import Handshakes
+from whoplays.stream.security.keys import ServerKeys
+from whoplays.stream.source import Block, Cause, ClockKind, SessionOverError
 
 POLL_S: Final = 0.1
 

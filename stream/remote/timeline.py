@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from stream.axis import Axis
-from stream.intake import Intake
-from stream.remote.packet import Header, Packet
-from stream.source import Block
+from whoplays.stream.axis import Axis
+from whoplays.stream.intake import Intake
+from whoplays.stream.remote.packet import Header, Packet
+from whoplays.stream.source import Block
 
 
 class Timeline:

@@ -4,12 +4,12 @@ import ipaddress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from models.errors import SourceError
-from stream.convert import RATES_HZ
-from stream.intake import MOST_CHANNELS
-from stream.rtp.formats import PAYLOAD_TYPES, STATIC, Format, Formats, checked, for_every_type
-from stream.rtp.sdp import Description, read_sdp
-from stream.uris import Address, take_apart, without_secrets
+from whoplays.models.errors import SourceError
+from whoplays.stream.convert import RATES_HZ
+from whoplays.stream.intake import MOST_CHANNELS
+from whoplays.stream.rtp.formats import PAYLOAD_TYPES, STATIC, Format, Formats, checked, for_every_type
+from whoplays.stream.rtp.sdp import Description, read_sdp
+from whoplays.stream.uris import Address, take_apart, without_secrets
 
 OPTIONS: Final = frozenset({"rate", "channels", "bits", "pt", "sdp", "interface", "jitter_ms"})
 OF_FORMAT: Final = frozenset({"rate", "channels", "bits", "pt"})

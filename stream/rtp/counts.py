@@ -4,7 +4,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from stream.rtp.packet import Damage
+from whoplays.stream.rtp.packet import Damage
 
 Refusal = Damage | Literal["payload_type", "payload_length", "foreign", "overlap"]
 """Why a packet was not heard: it is none, or of a type nobody described; it holds no whole frames; it is not the

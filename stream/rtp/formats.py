@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from models.errors import SourceError
-from stream.convert import RATES_HZ
-from stream.intake import MOST_CHANNELS
-from stream.pcm import NetworkEncoding
+from whoplays.models.errors import SourceError
+from whoplays.stream.convert import RATES_HZ
+from whoplays.stream.intake import MOST_CHANNELS
+from whoplays.stream.pcm import NetworkEncoding
 
 WIDTHS_BITS: Final = (16, 24)
 PAYLOAD_TYPES: Final = range(128)

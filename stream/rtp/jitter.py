@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from stream.rtp.alignment import Alignment
-from stream.rtp.counts import Counts
-from stream.rtp.formats import Format
-from stream.rtp.line import Placed
+from whoplays.stream.rtp.alignment import Alignment
+from whoplays.stream.rtp.counts import Counts
+from whoplays.stream.rtp.formats import Format
+from whoplays.stream.rtp.line import Placed
 
 MOST_WAITING_BYTES: Final = 8 << 20
 MOST_FILLED_FRAMES: Final = 24_000

@@ -2,10 +2,10 @@
 
 from typing import Final, NamedTuple
 
-from stream.rtp.alignment import loose_frames
-from stream.rtp.formats import Format
-from stream.rtp.packet import Packet
-from stream.rtp.sequence import extend
+from whoplays.stream.rtp.alignment import loose_frames
+from whoplays.stream.rtp.formats import Format
+from whoplays.stream.rtp.packet import Packet
+from whoplays.stream.rtp.sequence import extend
 
 MOST_GAP_S: Final = 5
 """What is missing is filled up to this length; a longer step of the sender's clock is a new beginning."""

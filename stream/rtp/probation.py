@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from stream.rtp.counts import Counts
-from stream.rtp.formats import Format
-from stream.rtp.line import Line, Placed
-from stream.rtp.packet import Packet
+from whoplays.stream.rtp.counts import Counts
+from whoplays.stream.rtp.formats import Format
+from whoplays.stream.rtp.line import Line, Placed
+from whoplays.stream.rtp.packet import Packet
 
 MOST_CANDIDATES: Final = 4
 MOST_HELD_BYTES: Final = 4 << 20

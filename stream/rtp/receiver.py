@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
-from stream.rtp.counts import Counts
-from stream.rtp.formats import Formats
-from stream.rtp.jitter import JitterBuffer, Piece
-from stream.rtp.line import Line
-from stream.rtp.packet import Packet, parse
-from stream.rtp.probation import Candidate, Probation
+from whoplays.stream.rtp.counts import Counts
+from whoplays.stream.rtp.formats import Formats
+from whoplays.stream.rtp.jitter import JitterBuffer, Piece
+from whoplays.stream.rtp.line import Line
+from whoplays.stream.rtp.packet import Packet, parse
+from whoplays.stream.rtp.probation import Candidate, Probation
 
 QUIET_NS: Final = 200_000_000
 """So long must a sender be quiet before another one is listened to instead."""

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from models.errors import SourceError
-from stream.rtp.formats import STATIC, Format, checked
+from whoplays.models.errors import SourceError
+from whoplays.stream.rtp.formats import STATIC, Format, checked
 
 MOST_BYTES: Final = 65_536
 ENCODINGS: Final = {"L16": 16, "L24": 24}

@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from models.errors import SourceError
-from stream.rtp.address import is_group
-from stream.uris import host_and_port
+from whoplays.models.errors import SourceError
+from whoplays.stream.rtp.address import is_group
+from whoplays.stream.uris import host_and_port
 
 BUFFER_BYTES: Final = 4 << 20
 """What the system is asked to keep for us while we are busy; it may keep less."""

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
-from stream.axis import Axis
-from stream.convert import Converter
-from stream.intake import Intake
-from stream.lately import Lately
-from stream.pcm import decode
-from stream.rtp.address import RtpAddress, read_address
-from stream.rtp.counts import REFUSALS, Counts
-from stream.rtp.jitter import Piece
-from stream.rtp.receiver import Receiver
-from stream.rtp.sockets import Inlet, label
-from stream.source import Block, Cause, ClockKind, SessionOverError
-from stream.uris import without_secrets
+from whoplays.stream.axis import Axis
+from whoplays.stream.convert import Converter
+from whoplays.stream.intake import Intake
+from whoplays.stream.lately import Lately
+from whoplays.stream.pcm import decode
+from whoplays.stream.rtp.address import RtpAddress, read_address
+from whoplays.stream.rtp.counts import REFUSALS, Counts
+from whoplays.stream.rtp.jitter import Piece
+from whoplays.stream.rtp.receiver import Receiver
+from whoplays.stream.rtp.sockets import Inlet, label
+from whoplays.stream.source import Block, Cause, ClockKind, SessionOverError
+from whoplays.stream.uris import without_secrets
 
 POLL_S: Final = 0.1
 REST_S: Final = 0.03

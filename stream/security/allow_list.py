@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from models.errors import OptionError
-from stream.security.key_files import PUBLIC_SUFFIX, files_in, read_public
-from stream.security.make_keys import check_name
+from whoplays.models.errors import OptionError
+from whoplays.stream.security.key_files import PUBLIC_SUFFIX, files_in, read_public
+from whoplays.stream.security.make_keys import check_name
 
 
 class AllowList:

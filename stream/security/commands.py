@@ -5,11 +5,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from models.errors import OptionError
-from stream.places import allowed_folder, keys_folder
-from stream.security.allow_list import AllowList
-from stream.security.key_files import PUBLIC_SUFFIX, SECRET_SUFFIX, files_in, read_public, read_secret
-from stream.security.make_keys import make_keys
+from whoplays.models.errors import OptionError
+from whoplays.stream.places import allowed_folder, keys_folder
+from whoplays.stream.security.allow_list import AllowList
+from whoplays.stream.security.key_files import PUBLIC_SUFFIX, SECRET_SUFFIX, files_in, read_public, read_secret
+from whoplays.stream.security.make_keys import make_keys
 
 Folder = Annotated[Path | None, Parameter(name="--folder")]
 Allowed = Annotated[Path | None, Parameter(name="--allowed")]

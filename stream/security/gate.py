@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import zmq
 
-from stream.security.allow_list import AllowList
-from stream.security.keys import ZAP_DOMAIN, ServerKeys
+from whoplays.stream.security.allow_list import AllowList
+from whoplays.stream.security.keys import ZAP_DOMAIN, ServerKeys
 
 
 @contextmanager

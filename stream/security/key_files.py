@@ -9,7 +9,7 @@ import zmq
 from zmq.auth import load_certificate
 from zmq.utils import z85
 
-from models.errors import OptionError
+from whoplays.models.errors import OptionError
 
 PUBLIC_SUFFIX: Final = ".key"
 SECRET_SUFFIX: Final = ".key_secret"  # noqa: S105  it is no password

@@ -6,10 +6,10 @@ from typing import Self
 
 import zmq
 
-from models.errors import OptionError
-from stream.places import allowed_folder
-from stream.security.allow_list import AllowList
-from stream.security.key_files import read_public, read_secret
+from whoplays.models.errors import OptionError
+from whoplays.stream.places import allowed_folder
+from whoplays.stream.security.allow_list import AllowList
+from whoplays.stream.security.key_files import read_public, read_secret
 
 ZAP_DOMAIN = "whoplays"
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from zmq.auth import create_certificates
 
-from models.errors import OptionError
-from stream.security.key_files import PUBLIC_SUFFIX, SECRET_SUFFIX
+from whoplays.models.errors import OptionError
+from whoplays.stream.security.key_files import PUBLIC_SUFFIX, SECRET_SUFFIX
 
 
 class PairFiles(NamedTuple):

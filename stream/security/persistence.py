@@ -6,7 +6,7 @@ from typing import Final
 
 import zmq
 
-from stream.security.handshakes import Handshakes
+from whoplays.stream.security.handshakes import Handshakes
 
 RETRY_S: Final = 1.0
 

@@ -4,13 +4,13 @@ from typing import Literal, get_args
 
 import msgspec
 
-from models.errors import OptionError
-from stream.endpoint import is_open
-from stream.naming import naming
-from stream.places import allowed_folder, expanded
-from stream.security.allow_list import AllowList
-from stream.security.key_files import read_secret
-from stream.security.keys import ServerKeys
+from whoplays.models.errors import OptionError
+from whoplays.stream.endpoint import is_open
+from whoplays.stream.naming import naming
+from whoplays.stream.places import allowed_folder, expanded
+from whoplays.stream.security.allow_list import AllowList
+from whoplays.stream.security.key_files import read_secret
+from whoplays.stream.security.keys import ServerKeys
 
 Mode = Literal["off", "auto", "required"]
 

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from stream.history.database import check_to_write
-from stream.metrics.address import parse_place
-from stream.naming import naming
-from stream.opening import later
-from stream.remote.address import parse
-from stream.rtp.address import is_group, read_address
-from stream.serve.clashes import Bound, refuse_clashes
-from stream.serve.config import Config, StreamConfig, read_config
-from stream.serve.roster import load
-from stream.sources import is_lasting, scheme_of
+from whoplays.stream.history.database import check_to_write
+from whoplays.stream.metrics.address import parse_place
+from whoplays.stream.naming import naming
+from whoplays.stream.opening import later
+from whoplays.stream.remote.address import parse
+from whoplays.stream.rtp.address import is_group, read_address
+from whoplays.stream.serve.clashes import Bound, refuse_clashes
+from whoplays.stream.serve.config import Config, StreamConfig, read_config
+from whoplays.stream.serve.roster import load
+from whoplays.stream.sources import is_lasting, scheme_of
 
 
 def check(path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Final, Literal, NamedTuple
 
-from models.errors import OptionError
+from whoplays.models.errors import OptionError
 
 _EVERYWHERE: Final = {"": "both", "::": "both", "*": "IPv4", "0.0.0.0": "IPv4"}  # noqa: S104  they are given, not bound
 """Hosts that stand for every address of this machine, and of which family."""

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from stream.logs import configure, log
-from stream.serve.check import check
-from stream.serve.daemon import Daemon
+from whoplays.stream.logs import configure, log
+from whoplays.stream.serve.check import check
+from whoplays.stream.serve.daemon import Daemon
 
 
 def serve(

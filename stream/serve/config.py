@@ -9,17 +9,17 @@ from typing import Any, Final
 
 import msgspec
 
-from models.errors import OptionError
-from stream.endpoint import DEFAULT_ENDPOINT, check_bind
-from stream.habits import WINDOW_S, Habits, hop_samples
-from stream.history.retention import check_age, check_size
-from stream.intake import Intake
-from stream.level import SILENCE_DBFS
-from stream.metrics.address import DEFAULT_ADDRESS, parse_place
-from stream.naming import naming
-from stream.places import expanded, history_file
-from stream.security.settings import Security
-from stream.serve.mistakes import NO_STREAM, Sections, explained, stream_place
+from whoplays.models.errors import OptionError
+from whoplays.stream.endpoint import DEFAULT_ENDPOINT, check_bind
+from whoplays.stream.habits import WINDOW_S, Habits, hop_samples
+from whoplays.stream.history.retention import check_age, check_size
+from whoplays.stream.intake import Intake
+from whoplays.stream.level import SILENCE_DBFS
+from whoplays.stream.metrics.address import DEFAULT_ADDRESS, parse_place
+from whoplays.stream.naming import naming
+from whoplays.stream.places import expanded, history_file
+from whoplays.stream.security.settings import Security
+from whoplays.stream.serve.mistakes import NO_STREAM, Sections, explained, stream_place
 
 
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,21 +10,21 @@ from typing import Final
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
-from models.errors import OptionError, WhoplaysError
-from stream.engine import Engine
-from stream.history.keeper import Keeper
-from stream.messages import End, Message
-from stream.metrics.metrics import Metrics
-from stream.metrics.probes import Probes
-from stream.metrics.server import MetricsServer
-from stream.naming import naming
-from stream.publisher import Publisher
-from stream.serve.config import Config, HistoryConfig, MetricsConfig, read_config
-from stream.serve.flow import Flow
-from stream.serve.logbook import Logbook
-from stream.serve.notify import Notifier
-from stream.serve.roster import Roster
-from stream.terminal import beside, stopping
+from whoplays.models.errors import OptionError, WhoplaysError
+from whoplays.stream.engine import Engine
+from whoplays.stream.history.keeper import Keeper
+from whoplays.stream.messages import End, Message
+from whoplays.stream.metrics.metrics import Metrics
+from whoplays.stream.metrics.probes import Probes
+from whoplays.stream.metrics.server import MetricsServer
+from whoplays.stream.naming import naming
+from whoplays.stream.publisher import Publisher
+from whoplays.stream.serve.config import Config, HistoryConfig, MetricsConfig, read_config
+from whoplays.stream.serve.flow import Flow
+from whoplays.stream.serve.logbook import Logbook
+from whoplays.stream.serve.notify import Notifier
+from whoplays.stream.serve.roster import Roster
+from whoplays.stream.terminal import beside, stopping
 
 Follow = Callable[[Message], None]
 

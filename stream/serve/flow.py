@@ -3,8 +3,8 @@
 from collections.abc import Container
 from typing import Final
 
-from models.signal import SAMPLE_RATE_HZ
-from stream.messages import End, Message, Status, Window
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.messages import End, Message, Status, Window
 
 _SOUNDING: Final = frozenset({"listening", "silent"})
 SPARE_S: Final = 15.0

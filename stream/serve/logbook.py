@@ -5,8 +5,8 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from models.signal import SAMPLE_RATE_HZ
-from stream.messages import End, Event, Message, Status
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.messages import End, Event, Message, Status
 
 _TROUBLED: Final = frozenset({"stalled", "lost"})
 LOSSES_EVERY_S: Final = 10.0

@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from stream.habits import NAME
+from whoplays.stream.habits import NAME
 
 Sections = Mapping[str, type[msgspec.Struct]]
 """By name, what can be in each; the file itself has the name ""."""

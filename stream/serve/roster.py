@@ -5,14 +5,14 @@ from typing import Final
 
 import msgspec
 
-from models.errors import OptionError, ProviderError, SourceError, WhoplaysError
-from stream.engine import Engine, Wanted
-from stream.naming import naming
-from stream.opening import later
-from stream.recognizer import Recognizer
-from stream.serve.config import StreamConfig
-from stream.sources import CHOICES, is_known
-from stream.uris import without_secrets
+from whoplays.models.errors import OptionError, ProviderError, SourceError, WhoplaysError
+from whoplays.stream.engine import Engine, Wanted
+from whoplays.stream.naming import naming
+from whoplays.stream.opening import later
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.serve.config import StreamConfig
+from whoplays.stream.sources import CHOICES, is_known
+from whoplays.stream.uris import without_secrets
 
 _Key = tuple[str, str | None]
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.serve.config import Config
+from whoplays.stream.serve.config import Config
 
 SCHEMA_PATH: Final = Path(__file__).with_name("config.schema.json")
 

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 import whoplays
-from bench.results import Result, ThroughputResult
-from models.card import MAX_DIFFERENCE
+from whoplays.bench.results import Result, ThroughputResult
+from whoplays.models.card import MAX_DIFFERENCE
 
 
 def test_latency_writes_json_on_standard_output_and_nothing_else(
@@ -34,7 +34,7 @@ def test_results_that_differ_are_shown_and_fail(
     (cell,) = throughput.cells
     wrong = msgspec.structs.replace(cell, batch=8, max_abs_diff=0.25, agrees=False)
     differing = msgspec.structs.replace(throughput, cells=(cell, wrong), tolerance=MAX_DIFFERENCE)
-    monkeypatch.setattr("bench.commands.measure_throughput", lambda *_: differing)
+    monkeypatch.setattr("whoplays.bench.commands.measure_throughput", lambda *_: differing)
     with pytest.raises(SystemExit) as leaving:
         whoplays.main(["bench", "throughput"])
     out, err = capfd.readouterr()

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.event_scores import Played, Told, score_events
+from whoplays.bench.event_scores import Played, Told, score_events
 
 
 def told(label: str, start_s: float, end_s: float) -> Told:

@@ -9,14 +9,14 @@ import pytest
 import soundfile
 
 import whoplays
-from bench.concerts import read_concerts
-from bench.event_scores import Played, Told
-from bench.events import Audience, Heard, best, measure_events, tell
-from models.card import Hysteresis
-from models.errors import DataError, OptionError
-from stream.messages import ModelInfo
 from tests.stream.tiny_model import LOUD
-from training.concerts.figures import read_concerts as read_figures
+from whoplays.bench.concerts import read_concerts
+from whoplays.bench.event_scores import Played, Told
+from whoplays.bench.events import Audience, Heard, best, measure_events, tell
+from whoplays.models.card import Hysteresis
+from whoplays.models.errors import DataError, OptionError
+from whoplays.stream.messages import ModelInfo
+from whoplays.training.concerts.figures import read_concerts as read_figures
 
 RATE_HZ = 44_100
 MADE = ModelInfo(name="made", version="1", sha256="0123456789ab")

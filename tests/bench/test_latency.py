@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.latency import STAGES, judge, measure_latency
-from bench.receiver import Arrival
-from bench.results import LatencyResult
-from bench.schedule import Schedule
-from models.errors import EndpointError, OptionError, WhoplaysError
+from whoplays.bench.latency import STAGES, judge, measure_latency
+from whoplays.bench.receiver import Arrival
+from whoplays.bench.results import LatencyResult
+from whoplays.bench.schedule import Schedule
+from whoplays.models.errors import EndpointError, OptionError, WhoplaysError
 
 MS = 1_000_000
 SCHEDULE = Schedule(start_ns=0, window_samples=882, hop_samples=441, windows=3)
@@ -42,7 +42,7 @@ def test_three_processes_measure_the_whole_path(model: Path) -> None:
 
 def test_what_comes_too_late_is_lost(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cut-off is before the second of two windows is due, and long after the first was."""
-    monkeypatch.setattr("bench.latency.CUTOFF_S", -0.1)
+    monkeypatch.setattr("whoplays.bench.latency.CUTOFF_S", -0.1)
     result = measure_latency(str(model), 2, 2.5, "cpu")
     assert (result.windows, result.received, result.lost) == (2, 1, 1)
 

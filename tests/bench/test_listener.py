@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.listener import listening
-from models.errors import WhoplaysError
+from whoplays.bench.listener import listening
+from whoplays.models.errors import WhoplaysError
 
 NOW_NS = 0
 
 
 def test_it_tells_where_it_publishes_and_what_was_wrong(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.listener.JOIN_S", 0)
+    monkeypatch.setattr("whoplays.bench.listener.JOIN_S", 0)
     with listening(str(model), 3.0, "cpu") as listener:
         assert listener.endpoint.startswith("tcp://127.0.0.1:")
         os.write(listener.descriptor, bytes(4))

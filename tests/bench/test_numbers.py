@@ -1,7 +1,7 @@
 import pytest
 
-from bench.numbers import parse_numbers
-from models.errors import OptionError
+from whoplays.bench.numbers import parse_numbers
+from whoplays.models.errors import OptionError
 
 
 @pytest.mark.parametrize(("text", "numbers"), [("1", (1,)), ("8, 1,2,2", (1, 2, 8)), ("1024", (1024,))])

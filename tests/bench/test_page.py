@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.commands import app
-from bench.page import page
-from bench.results import LatencyResult, ThroughputResult, read_result
+from whoplays.bench.commands import app
+from whoplays.bench.page import page
+from whoplays.bench.results import LatencyResult, ThroughputResult, read_result
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "benchmarks.md"

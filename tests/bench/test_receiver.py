@@ -2,11 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.receiver import Receiver
-from models.errors import EndpointError
-from stream.messages import End
-from stream.publisher import Publisher
 from tests.stream.make_messages import make_gap, make_status
+from whoplays.bench.receiver import Receiver
+from whoplays.models.errors import EndpointError
+from whoplays.stream.messages import End
+from whoplays.stream.publisher import Publisher
 
 JOIN_S = 30
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.schedule import BLOCK_SAMPLES, Schedule, block_of
+from whoplays.bench.schedule import BLOCK_SAMPLES, Schedule, block_of
 
 SECOND = 44_100
 

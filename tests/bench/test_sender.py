@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.schedule import Schedule
-from bench.sender import send
+from whoplays.bench.schedule import Schedule
+from whoplays.bench.sender import send
 
 FRAME_BYTES = 4
 MS = 1_000_000

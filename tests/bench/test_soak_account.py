@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.account import Account
-from stream.messages import Counters, End, Gap, Message, Quality, Status, Timing, Window
-from stream.source import Cause
 from tests.stream.make_messages import make_status
+from whoplays.bench.account import Account
+from whoplays.stream.messages import Counters, End, Gap, Message, Quality, Status, Timing, Window
+from whoplays.stream.source import Cause
 
 HOP = 132_300
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.footprint import FEWEST, Footprint, Growth, Look, growth, look
-from bench.rtp_sender import HOST, NEVER_LOST, PACKET_SAMPLES, RtpSender, free_ports
-from bench.verdict import MEMORY_GROWTH_BYTES, frugality
+from whoplays.bench.footprint import FEWEST, Footprint, Growth, Look, growth, look
+from whoplays.bench.rtp_sender import HOST, NEVER_LOST, PACKET_SAMPLES, RtpSender, free_ports
+from whoplays.bench.verdict import MEMORY_GROWTH_BYTES, frugality
 
 PATIENCE_S = 30.0
 
@@ -65,7 +65,7 @@ def test_a_process_is_looked_at_with_its_children() -> None:
 
 
 def test_a_watch_ends_with_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.footprint.EVERY_S", 0.01)
+    monkeypatch.setattr("whoplays.bench.footprint.EVERY_S", 0.01)
     with (
         subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process,
         Footprint(process.pid) as footprint,

@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.summary import Summary, summarize
+from whoplays.bench.summary import Summary, summarize
 
 
 def test_percentiles_of_a_hundred() -> None:

@@ -11,18 +11,18 @@ import pytest
 import torch
 
 import whoplays
-from export import package, parity
-from models.card import ModelCard, read_card
-from models.labels import NAMES
 from tests.training.tiny_corpus import write_corpus
-from training import recipe as recipes
-from training.judging import report
-from training.judging.findings import Judgement, Report
-from training.judging.scores import Scores
-from training.learning.checkpoints import load
-from training.learning.tagger import Tagger
-from training.recordings.corpora import gather, open_material
-from training.run import RunFolder, configure
+from whoplays.export import package, parity
+from whoplays.models.card import ModelCard, read_card
+from whoplays.models.labels import NAMES
+from whoplays.training import recipe as recipes
+from whoplays.training.judging import report
+from whoplays.training.judging.findings import Judgement, Report
+from whoplays.training.judging.scores import Scores
+from whoplays.training.learning.checkpoints import load
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.recordings.corpora import gather, open_material
+from whoplays.training.run import RunFolder, configure
 
 
 class Exported(NamedTuple):

@@ -9,17 +9,17 @@ import pytest
 import torch
 
 import whoplays
-from export import package
-from models.card import MAX_DIFFERENCE, Hysteresis
-from models.errors import DataError
-from models.labels import NAMES
-from stream.recognizer import Recognizer
 from tests.export.conftest import Exported, export, judged, made_windows, write_run
-from training.calibrating import calibrated
-from training.calibrating.calibrated import Calibrated, Marked, Sitting
-from training.judging import report
-from training.judging.calibration import apply
-from training.run import RunFolder
+from whoplays.export import package
+from whoplays.models.card import MAX_DIFFERENCE, Hysteresis
+from whoplays.models.errors import DataError
+from whoplays.models.labels import NAMES
+from whoplays.stream.recognizer import Recognizer
+from whoplays.training.calibrating import calibrated
+from whoplays.training.calibrating.calibrated import Calibrated, Marked, Sitting
+from whoplays.training.judging import report
+from whoplays.training.judging.calibration import apply
+from whoplays.training.run import RunFolder
 
 SCALES = tuple(np.linspace(0.5, 2, 11).round(3).tolist())
 BIASES = tuple(np.linspace(-1, 1, 11).round(3).tolist())

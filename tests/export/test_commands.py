@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 import whoplays
-from models.card import read_card
 from tests.export.conftest import Exported
-from training.run import RunFolder
+from whoplays.models.card import read_card
+from whoplays.training.run import RunFolder
 
 
 def test_the_command_says_what_was_made(band: Exported) -> None:

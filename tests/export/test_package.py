@@ -9,20 +9,20 @@ import onnxruntime
 import pytest
 import torch
 
-from export import package as module
-from export.graph import OPSET
-from export.parity import prove
-from models.card import MAX_DIFFERENCE, Corpus, read_card
-from models.errors import DataError, ModelError, SourceError
-from models.labels import CORE, NAMES
-from stream.recognizer import Recognizer
 from tests.export.conftest import Exported, made_windows, write_run
 from tests.training.tiny_corpus import write_index
-from training import recipe as recipes
-from training.recordings.corpora import open_corpus
-from training.recordings.library import Library
-from training.recordings.splits import Splits
-from training.run import configure
+from whoplays.export import package as module
+from whoplays.export.graph import OPSET
+from whoplays.export.parity import prove
+from whoplays.models.card import MAX_DIFFERENCE, Corpus, read_card
+from whoplays.models.errors import DataError, ModelError, SourceError
+from whoplays.models.labels import CORE, NAMES
+from whoplays.stream.recognizer import Recognizer
+from whoplays.training import recipe as recipes
+from whoplays.training.recordings.corpora import open_corpus
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.run import configure
 
 
 @pytest.fixture(params=["band", "solo"])

@@ -9,15 +9,15 @@ import onnx
 import pytest
 import torch
 
-from models.card import MAX_DIFFERENCE
-from models.labels import CORE
-from stream.recognizer import Recognizer
 from tests.export.conftest import Exported, export, made_windows, write_run
-from training import recipe as recipes
-from training.learning.grow import grow
-from training.recordings.corpora import gather, open_material
-from training.recordings.library import Library
-from training.run import RunFolder, configure
+from whoplays.models.card import MAX_DIFFERENCE
+from whoplays.models.labels import CORE
+from whoplays.stream.recognizer import Recognizer
+from whoplays.training import recipe as recipes
+from whoplays.training.learning.grow import grow
+from whoplays.training.recordings.corpora import gather, open_material
+from whoplays.training.recordings.library import Library
+from whoplays.training.run import RunFolder, configure
 
 
 def forest(folder: Path, recipe_name: str, corpus: Path, cache: Path) -> RunFolder:

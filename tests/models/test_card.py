@@ -3,7 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.card import (
+from whoplays.models.card import (
     Corpus,
     GraphFacts,
     Hysteresis,
@@ -14,7 +14,7 @@ from models.card import (
     read_card,
     write_card,
 )
-from models.errors import ModelError
+from whoplays.models.errors import ModelError
 
 CARD = ModelCard(
     name="duet",

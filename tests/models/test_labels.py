@@ -1,7 +1,7 @@
 import pytest
 
-from models.errors import DataError
-from models.labels import CODES, CORE, NAMES, to_code
+from whoplays.models.errors import DataError
+from whoplays.models.labels import CODES, CORE, NAMES, to_code
 
 
 def test_the_vocabulary_is_that_of_irmas() -> None:

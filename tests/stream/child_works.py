@@ -8,9 +8,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from models.errors import SourceError
-from stream.child import Send
-from stream.source import Block, SessionOverError
+from whoplays.models.errors import SourceError
+from whoplays.stream.child import Send
+from whoplays.stream.source import Block, SessionOverError
 
 
 def count(send: Send, blocks: int, samples: int) -> None:

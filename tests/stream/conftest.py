@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from stream.recognizer import Recognizer
-from stream.ring import Audio
 from tests.stream.tiny_model import LOUD, write_tiny_model
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.ring import Audio
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from models.signal import WINDOW_SAMPLES
-from stream.engine import Engine
-from stream.habits import Habits
-from stream.messages import Message
-from stream.opening import once
-from stream.recognizer import Recognizer
-from stream.source import Source
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.stream.engine import Engine
+from whoplays.stream.habits import Habits
+from whoplays.stream.messages import Message
+from whoplays.stream.opening import once
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.source import Source
 
 
 def engine_for(source: Source, recognizer: Recognizer, *, hop_samples: int = WINDOW_SAMPLES) -> Engine:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from models.errors import SourceError
-from stream.opening import Opening
-from stream.source import Block, Cause, ClockKind, SessionOverError, Source
+from whoplays.models.errors import SourceError
+from whoplays.stream.opening import Opening
+from whoplays.stream.source import Block, Cause, ClockKind, SessionOverError, Source
 
 SAMPLES = 4410
 

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import SourceError
-from models.signal import SAMPLE_RATE_HZ
-from stream.axis import PIECE_SAMPLES, Axis
-from stream.convert import Converter
-from stream.intake import Intake
-from stream.ring import Audio
-from stream.source import Block
 from tests.stream.rtp.packets import make_audio
+from whoplays.models.errors import SourceError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.axis import PIECE_SAMPLES, Axis
+from whoplays.stream.convert import Converter
+from whoplays.stream.intake import Intake
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block
 
 START_NS = 7_000_000_000_000
 

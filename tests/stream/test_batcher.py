@@ -4,14 +4,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from models.signal import WINDOW_SAMPLES
-from stream.batcher import Batcher
-from stream.habits import Habits
-from stream.hearing import Hearing
-from stream.recognizer import Recognizer
-from stream.source import Block
 from tests.stream.made_source import MadeSource
 from tests.stream.test_ring import ramp
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.stream.batcher import Batcher
+from whoplays.stream.habits import Habits
+from whoplays.stream.hearing import Hearing
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.source import Block
 
 SECOND = 44_100
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import SourceError
-from stream.child import ChildSource
-from stream.child_process import last_line
-from stream.child_wire import Farewell, Unpacker, pack
-from stream.source import Block, SessionOverError
+from whoplays.models.errors import SourceError
+from whoplays.stream.child import ChildSource
+from whoplays.stream.child_process import last_line
+from whoplays.stream.child_wire import Farewell, Unpacker, pack
+from whoplays.stream.source import Block, SessionOverError
 
 WORKS = "tests.stream.child_works"
 

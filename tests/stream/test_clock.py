@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from stream.clock import LiveClock, ScheduleClock, wall_ns
+from whoplays.stream.clock import LiveClock, ScheduleClock, wall_ns
 
 
 def test_time_runs_at_the_nominal_rate_within_a_block() -> None:

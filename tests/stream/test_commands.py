@@ -13,11 +13,11 @@ import jsonschema
 import pytest
 
 import whoplays
-from stream.messages import End, Window
-from stream.publisher import Publisher
-from stream.schema import schema
-from stream.subscriber import Notice, Subscriber
 from tests.stream.test_file_source import write_bad_files
+from whoplays.stream.messages import End, Window
+from whoplays.stream.publisher import Publisher
+from whoplays.stream.schema import schema
+from whoplays.stream.subscriber import Notice, Subscriber
 
 WHOPLAYS = (sys.executable, "-m", "whoplays")
 

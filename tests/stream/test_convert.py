@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import SourceError
-from stream.convert import Converter
-from stream.ring import Audio
+from whoplays.models.errors import SourceError
+from whoplays.stream.convert import Converter
+from whoplays.stream.ring import Audio
 
 
 def convert(frames: Audio, rate_hz: int, block: int) -> Audio:

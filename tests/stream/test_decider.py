@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.card import Hysteresis
-from stream.decider import Change, Decider
-from stream.windower import Span
+from whoplays.models.card import Hysteresis
+from whoplays.stream.decider import Change, Decider
+from whoplays.stream.windower import Span
 
 
 def follow(decider: Decider, values: list[float | None]) -> list[Change]:

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 import whoplays
-from models.errors import EndpointError
-from stream.demo import demo
 from tests.stream.conftest import make_concert
+from whoplays.models.errors import EndpointError
+from whoplays.stream.demo import demo
 
 
 @pytest.fixture
@@ -49,6 +49,6 @@ def test_ctrl_c_ends_it_in_both_processes(concert: Path, model: Path) -> None:
 
 def test_it_fails_without_its_subscriber(clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "false")
-    monkeypatch.setattr("stream.demo.JOIN_S", 0.2)
+    monkeypatch.setattr("whoplays.stream.demo.JOIN_S", 0.2)
     with pytest.raises(EndpointError, match="did not reach"):
         demo(clip, model=str(model))

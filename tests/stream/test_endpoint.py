@@ -1,8 +1,8 @@
 import pytest
 import zmq
 
-from models.errors import EndpointError
-from stream.endpoint import check_bind, speak_ipv6
+from whoplays.models.errors import EndpointError
+from whoplays.stream.endpoint import check_bind, speak_ipv6
 
 
 @pytest.mark.parametrize(

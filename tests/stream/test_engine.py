@@ -7,19 +7,19 @@ from typing import NoReturn, TypeVar
 import numpy as np
 import pytest
 
-from models.errors import SourceError
-from models.signal import WINDOW_SAMPLES
-from stream.engine import Engine
-from stream.file_source import FileSource
-from stream.habits import Habits
-from stream.hearing import Hearing
-from stream.messages import KINDS, End, Event, Gap, Message, Status, Window, kind_of
-from stream.opening import once
-from stream.publisher import Publisher
-from stream.recognizer import Recognizer, Windows
-from stream.ring import Audio
-from stream.source import Block, Cause, ClockKind
 from tests.stream.listening import engine_for, heard
+from whoplays.models.errors import SourceError
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.stream.engine import Engine
+from whoplays.stream.file_source import FileSource
+from whoplays.stream.habits import Habits
+from whoplays.stream.hearing import Hearing
+from whoplays.stream.messages import KINDS, End, Event, Gap, Message, Status, Window, kind_of
+from whoplays.stream.opening import once
+from whoplays.stream.publisher import Publisher
+from whoplays.stream.recognizer import Recognizer, Windows
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block, Cause, ClockKind
 
 SECOND = 44_100
 M = TypeVar("M", Status, Window, Event, Gap, End)
@@ -229,8 +229,8 @@ def test_audio_that_fills_no_window_is_an_error(recognizer: Recognizer) -> None:
 def test_a_source_that_says_nothing_is_stalled_not_silent(
     recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.stream.STALLED_NS", 0)
-    monkeypatch.setattr("stream.stream.HEARTBEAT_NS", 50_000_000)
+    monkeypatch.setattr("whoplays.stream.stream.STALLED_NS", 0)
+    monkeypatch.setattr("whoplays.stream.stream.HEARTBEAT_NS", 50_000_000)
     engine = engine_for(FakeSource([noise(3.5)], endless=True), recognizer)
     for message in engine.run():
         if isinstance(message, Status) and message.state == "stalled":

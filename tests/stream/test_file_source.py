@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from models.errors import SourceError
-from stream.file_source import FileSource, Speed
-from stream.sources import from_uri
 from tests.stream.conftest import make_concert
+from whoplays.models.errors import SourceError
+from whoplays.stream.file_source import FileSource, Speed
+from whoplays.stream.sources import from_uri
 
 
 def hear(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -6,11 +6,11 @@ import time
 import numpy as np
 import pytest
 
-from stream.habits import Habits
-from stream.hearing import Hearing
-from stream.recognizer import Recognizer
-from stream.source import Block
 from tests.stream.made_source import SAMPLES, MadeSource
+from whoplays.stream.habits import Habits
+from whoplays.stream.hearing import Hearing
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.source import Block
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_a_source_is_there_once_it_is_known_since_when(hearing: Hearing, monkeyp
         seen.append(hearing.source)
         return 5
 
-    monkeypatch.setattr("stream.hearing.time.monotonic_ns", monotonic_ns)
+    monkeypatch.setattr("whoplays.stream.hearing.time.monotonic_ns", monotonic_ns)
     source = MadeSource([])
     hearing.adopt(source)
     assert seen

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from models.errors import OptionError, SourceError
-from stream.convert import Converter
-from stream.intake import Intake
+from whoplays.models.errors import OptionError, SourceError
+from whoplays.stream.convert import Converter
+from whoplays.stream.intake import Intake
 
 
 def test_chosen_channels_and_gain_are_what_comes_out() -> None:

@@ -1,4 +1,4 @@
-from stream.lately import LATELY_NS, Lately
+from whoplays.stream.lately import LATELY_NS, Lately
 
 
 class Clock:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stream.level import FLOOR_DBFS, measure
+from whoplays.stream.level import FLOOR_DBFS, measure
 
 
 def test_a_full_scale_sine_has_minus_three() -> None:

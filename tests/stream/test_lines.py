@@ -6,16 +6,16 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from stream.display import Display
-from stream.file_source import FileSource
-from stream.lines import JsonLines, PlainLines, note
-from stream.live_view import LiveView
-from stream.messages import Event, Message, decode
-from stream.recognizer import Recognizer
-from stream.subscriber import Notice
-from stream.view import View
 from tests.stream.listening import heard
 from tests.stream.make_messages import make_gap, make_status
+from whoplays.stream.display import Display
+from whoplays.stream.file_source import FileSource
+from whoplays.stream.lines import JsonLines, PlainLines, note
+from whoplays.stream.live_view import LiveView
+from whoplays.stream.messages import Event, Message, decode
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.subscriber import Notice
+from whoplays.stream.view import View
 
 LOST = Notice(what="lost", text="lost 3 messages of hall", stream="hall", count=3)
 
@@ -133,7 +133,7 @@ def end(messages: list[Message]) -> Message:
 
 @pytest.mark.timeout(30)
 def test_a_view_that_dies_while_the_queue_is_full_delays_nothing(end: Message, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.display.QUEUE_MESSAGES", 3)
+    monkeypatch.setattr("whoplays.stream.display.QUEUE_MESSAGES", 3)
     with pytest.raises(BrokenPipeError):
         end_while_full(HeldView(BlockedView()), end)
 
@@ -142,7 +142,7 @@ def test_a_view_that_dies_while_the_queue_is_full_delays_nothing(end: Message, m
 def test_the_end_is_shown_although_messages_were_skipped(
     end: Message, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.display.QUEUE_MESSAGES", 3)
+    monkeypatch.setattr("whoplays.stream.display.QUEUE_MESSAGES", 3)
     end_while_full(HeldView(PlainLines()), end, skipped=1)
     *_, skipped, last = capsys.readouterr().out.splitlines()
     assert skipped == "! nobody read fast enough: 1 messages were not shown"
@@ -152,7 +152,7 @@ def test_the_end_is_shown_although_messages_were_skipped(
 def test_a_display_that_falls_behind_says_how_much_it_skipped(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.display.QUEUE_MESSAGES", 3)
+    monkeypatch.setattr("whoplays.stream.display.QUEUE_MESSAGES", 3)
     display = Display(PlainLines())
     for seq in range(5):
         display.show(make_gap(seq))

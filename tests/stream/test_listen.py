@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 import whoplays
-from models.errors import EndpointError, OptionError, SourceError
-from stream.file_source import FileSource
-from stream.listen import listen
-from stream.messages import End, Window
-from stream.recognizer import Recognizer
+from whoplays.models.errors import EndpointError, OptionError, SourceError
+from whoplays.stream.file_source import FileSource
+from whoplays.stream.listen import listen
+from whoplays.stream.messages import End, Window
+from whoplays.stream.recognizer import Recognizer
 
 HEAVY = {"av", "onnxruntime", "prometheus_client", "sounddevice", "sqlite3", "structlog", "torch"}
 
@@ -23,10 +23,10 @@ def test_the_front_door_has_it() -> None:
     ("modules", "unwanted"),
     [
         ("whoplays", {"numpy", "zmq", "cyclopts", *HEAVY}),
-        ("stream.commands, stream.demo", HEAVY),
-        ("stream.remote.commands, stream.device.commands, stream.security.commands", HEAVY),
-        ("stream.history.commands", HEAVY - {"sqlite3"}),
-        ("stream.serve.commands", HEAVY - {"sqlite3", "structlog", "prometheus_client"}),
+        ("whoplays.stream.commands, whoplays.stream.demo", HEAVY),
+        ("whoplays.stream.remote.commands, whoplays.stream.device.commands, whoplays.stream.security.commands", HEAVY),
+        ("whoplays.stream.history.commands", HEAVY - {"sqlite3"}),
+        ("whoplays.stream.serve.commands", HEAVY - {"sqlite3", "structlog", "prometheus_client"}),
     ],
 )
 def test_nothing_is_loaded_before_it_is_needed(modules: str, unwanted: set[str]) -> None:

@@ -12,7 +12,7 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.logs import clean, configure, log
+from whoplays.stream.logs import clean, configure, log
 
 SECRET = "S3cret"
 

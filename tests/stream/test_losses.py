@@ -1,5 +1,5 @@
-from stream.losses import Losses
 from tests.stream.make_messages import make_gap, make_status
+from whoplays.stream.losses import Losses
 
 
 def test_steps_of_one_are_no_loss() -> None:

@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from stream.engine import Engine
-from stream.habits import Habits
-from stream.messages import Gap, Message, Status, Window
-from stream.recognizer import Recognizer, Windows
 from tests.stream.made_source import live, opening
+from whoplays.stream.engine import Engine
+from whoplays.stream.habits import Habits
+from whoplays.stream.messages import Gap, Message, Status, Window
+from whoplays.stream.recognizer import Recognizer, Windows
 
 SECOND = 44_100
 LAG_S = 2.0

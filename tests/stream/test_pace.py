@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.pace import GRID_SAMPLES, in_real_time
-from stream.ring import Audio
+from whoplays.stream.pace import GRID_SAMPLES, in_real_time
+from whoplays.stream.ring import Audio
 
 
 @settings(max_examples=5, deadline=None)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from models.errors import OptionError
-from stream.pcm import Encoding, ExactEncoding, NetworkEncoding, PcmFormat, decode, encode
-from stream.ring import Audio
+from whoplays.models.errors import OptionError
+from whoplays.stream.pcm import Encoding, ExactEncoding, NetworkEncoding, PcmFormat, decode, encode
+from whoplays.stream.ring import Audio
 
 VALUES = np.array([[0.5, -0.25], [-1.0, 0.0], [2**-15, -(2**-15)]], np.float32)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import SourceError
-from stream.pcm import PcmFormat, encode
-from stream.pcm_source import PcmSource
-from stream.ring import Audio
+from whoplays.models.errors import SourceError
+from whoplays.stream.pcm import PcmFormat, encode
+from whoplays.stream.pcm_source import PcmSource
+from whoplays.stream.ring import Audio
 
 
 def hear(data: bytes, pcm: PcmFormat, piece: int = 1000) -> Audio:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import OptionError
-from stream.places import allowed_folder, expanded, history_file, keys_folder
+from whoplays.models.errors import OptionError
+from whoplays.stream.places import allowed_folder, expanded, history_file, keys_folder
 
 
 @pytest.mark.parametrize(

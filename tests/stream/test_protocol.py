@@ -9,9 +9,9 @@ import jsonschema
 import msgspec
 import pytest
 
-from stream.messages import KINDS, Message, decode, encode, kind_of, topic_of
-from stream.schema import SCHEMA_PATH, schema
 from tests.stream.make_messages import make_gap, make_status
+from whoplays.stream.messages import KINDS, Message, decode, encode, kind_of, topic_of
+from whoplays.stream.schema import SCHEMA_PATH, schema
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
 EXAMPLES = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)

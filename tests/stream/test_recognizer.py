@@ -6,13 +6,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from models.card import ModelCard, graph_digest, write_card
-from models.errors import ModelError, OptionError, ProviderError, SourceError
-from models.signal import WINDOW_SAMPLES
-from stream.provider import open_session
-from stream.recognizer import Recognizer
 from tests.stream.conftest import make_concert
 from tests.stream.tiny_model import write_tiny_model
+from whoplays.models.card import ModelCard, graph_digest, write_card
+from whoplays.models.errors import ModelError, OptionError, ProviderError, SourceError
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.stream.provider import open_session
+from whoplays.stream.recognizer import Recognizer
 
 
 def test_it_says_what_it_is(recognizer: Recognizer) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.ring import Audio, RingBuffer
+from whoplays.stream.ring import Audio, RingBuffer
 
 block_sizes = st.lists(st.integers(0, 50), max_size=30)
 

@@ -3,11 +3,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream.file_source import FileSource
-from stream.messages import End, Event, Message, Status, Window
-from stream.recognizer import Recognizer
-from stream.scene import Scene
 from tests.stream.listening import heard
+from whoplays.stream.file_source import FileSource
+from whoplays.stream.messages import End, Event, Message, Status, Window
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.scene import Scene
 
 SECOND = 44_100
 HOP = 3 * SECOND

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import OptionError, SourceError
-from stream.pcm import PcmFormat
-from stream.sources import from_uri
+from whoplays.models.errors import OptionError, SourceError
+from whoplays.stream.pcm import PcmFormat
+from whoplays.stream.sources import from_uri
 
 
 def test_a_path_and_a_file_address_are_the_same(concert: Path) -> None:

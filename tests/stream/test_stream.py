@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import pytest
 
-from models.errors import SourceError
-from stream.engine import Engine, Wanted
-from stream.habits import Habits
-from stream.messages import End, Gap, Message, Status, Window
-from stream.opening import Opening
-from stream.recognizer import Recognizer
-from stream.source import Block
 from tests.stream.made_source import MadeSource, begins_anew, fails, hole, live, nothing, opening, sound, then
+from whoplays.models.errors import SourceError
+from whoplays.stream.engine import Engine, Wanted
+from whoplays.stream.habits import Habits
+from whoplays.stream.messages import End, Gap, Message, Status, Window
+from whoplays.stream.opening import Opening
+from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.source import Block
 
 SECOND = 44_100
 PATIENCE_S = 60.0
@@ -22,10 +22,10 @@ PATIENCE_S = 60.0
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.stream.HEARTBEAT_NS", 100_000_000)
-    monkeypatch.setattr("stream.stream.STALLED_NS", 500_000_000)
-    monkeypatch.setattr("stream.stream.LOST_NS", 1_500_000_000)
-    monkeypatch.setattr("stream.backoff.FIRST_PAUSE_S", 0.4)
+    monkeypatch.setattr("whoplays.stream.stream.HEARTBEAT_NS", 100_000_000)
+    monkeypatch.setattr("whoplays.stream.stream.STALLED_NS", 500_000_000)
+    monkeypatch.setattr("whoplays.stream.stream.LOST_NS", 1_500_000_000)
+    monkeypatch.setattr("whoplays.stream.backoff.FIRST_PAUSE_S", 0.4)
 
 
 def listen_until(
@@ -118,7 +118,7 @@ def test_a_lost_source_is_opened_again_and_the_time_between_is_a_gap(recognizer:
 def test_a_loss_is_told_at_once_however_soon_the_source_is_back(
     recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.stream.HEARTBEAT_NS", 60_000_000_000)
+    monkeypatch.setattr("whoplays.stream.stream.HEARTBEAT_NS", 60_000_000_000)
     opened = opening([then(sound(3.5), fails)], [sound(4.0)])
     first, _ = sessions(listen_until(windows(1, session=2), opened, recognizer))
     assert changes(first) == ["connecting", "lost"]
@@ -197,8 +197,8 @@ def test_what_nobody_has_foreseen_is_told_and_costs_no_other_stream_anything(rec
 @pytest.fixture
 def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[MadeSource], Iterator[Block]]]:
     """A source that neither gives a block nor leaves until the test has ended; nobody waits for it long."""
-    monkeypatch.setattr("stream.stream.DRAIN_NS", 500_000_000)
-    monkeypatch.setattr("stream.supervisor.JOIN_S", 0.5)
+    monkeypatch.setattr("whoplays.stream.stream.DRAIN_NS", 500_000_000)
+    monkeypatch.setattr("whoplays.stream.supervisor.JOIN_S", 0.5)
     freed = threading.Event()
 
     def never(source: MadeSource) -> Iterator[Block]:

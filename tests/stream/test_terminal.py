@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from stream.terminal import stopping
+from whoplays.stream.terminal import stopping
 
 PATIENCE_S = 5
 

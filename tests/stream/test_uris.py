@@ -1,7 +1,7 @@
 import pytest
 
-from models.errors import SourceError
-from stream.uris import take_apart, without_secrets
+from whoplays.models.errors import SourceError
+from whoplays.stream.uris import take_apart, without_secrets
 
 
 def test_an_address_is_taken_apart() -> None:

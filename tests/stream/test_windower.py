@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.ring import RingBuffer
-from stream.windower import Missed, Span, Windower
 from tests.stream.test_ring import block_sizes, ramp
+from whoplays.stream.ring import RingBuffer
+from whoplays.stream.windower import Missed, Span, Windower
 
 WINDOW = 8
 

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 import zmq
 
-from models.errors import EndpointError
-from stream.messages import Gap, Message
-from stream.publisher import Publisher
-from stream.subscriber import Notice, Subscriber
 from tests.stream.make_messages import make_gap, make_status
+from whoplays.models.errors import EndpointError
+from whoplays.stream.messages import Gap, Message
+from whoplays.stream.publisher import Publisher
+from whoplays.stream.subscriber import Notice, Subscriber
 
 ANY_PORT = "tcp://127.0.0.1:*"
 JOIN_S = 20
@@ -76,8 +76,8 @@ def test_who_comes_late_has_lost_nothing_and_then_sees_losses() -> None:
 
 
 def test_a_slow_subscriber_delays_nobody_and_sees_its_losses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.publisher.HIGH_WATER_MESSAGES", 10)
-    monkeypatch.setattr("stream.subscriber.HIGH_WATER_MESSAGES", 10)
+    monkeypatch.setattr("whoplays.stream.publisher.HIGH_WATER_MESSAGES", 10)
+    monkeypatch.setattr("whoplays.stream.subscriber.HIGH_WATER_MESSAGES", 10)
     # Long names make few messages overflow the buffers of the operating system.
     sent, long = 6000, 500 * "hall"
     with Publisher(ANY_PORT) as publisher, Subscriber(publisher.endpoint, long) as slow:

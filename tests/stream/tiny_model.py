@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from models.card import ModelCard, graph_digest, write_card
-from models.signal import CHANNELS, WINDOW_SAMPLES
+from whoplays.models.card import ModelCard, graph_digest, write_card
+from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
 
 LABELS = ("pia", "vio")
 LOUD = 0.3

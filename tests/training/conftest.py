@@ -8,13 +8,13 @@ import torch
 
 import whoplays
 from tests.training.tiny_corpus import write_corpus
-from training.banks import soundscapes
-from training.judging import exam
-from training.learning import batches
-from training.recordings.clip import Clip
-from training.recordings.labelled_folder import LabelledFolder
-from training.recordings.library import Library
-from training.run import RunFolder
+from whoplays.training.banks import soundscapes
+from whoplays.training.judging import exam
+from whoplays.training.learning import batches
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.labelled_folder import LabelledFolder
+from whoplays.training.recordings.library import Library
+from whoplays.training.run import RunFolder
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from models.labels import CORE
-from training.banks.bank import KINDS, Bank, Shard
-from training.networks.log_mel import FRAMES, MELS
+from whoplays.models.labels import CORE
+from whoplays.training.banks.bank import KINDS, Bank, Shard
+from whoplays.training.networks.log_mel import FRAMES, MELS
 
 QUIET = -18.0
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from models.labels import CORE, NAMES
-from training.judging.candidates import Candidate
-from training.recordings.clip import Clip
+from whoplays.models.labels import CORE, NAMES
+from whoplays.training.judging.candidates import Candidate
+from whoplays.training.recordings.clip import Clip
 
 
 class Constant:

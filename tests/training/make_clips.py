@@ -5,8 +5,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from models.labels import CORE
-from training.recordings.clip import Clip
+from whoplays.models.labels import CORE
+from whoplays.training.recordings.clip import Clip
 
 
 def clip(name: str, labels: Iterable[str] = (), *, group: str = "", source: str = "made", kind: str = "phrase") -> Clip:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import DataError
-from training.pages import accuracy as page
 from whoplays import command_line
+from whoplays.models.errors import DataError
+from whoplays.training.pages import accuracy as page
 
 PAGE = Path(__file__).parents[2] / "docs" / "accuracy.md"
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.learning.augmentation import as_another, decibels, played
-from training.networks.log_mel import FRAMES, MELS
+from whoplays.training.learning.augmentation import as_another, decibels, played
+from whoplays.training.networks.log_mel import FRAMES, MELS
 
 
 def tone(mel: int, stems: int = 64) -> NDArray[np.float32]:

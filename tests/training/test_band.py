@@ -1,11 +1,11 @@
 import numpy as np
 import torch
 
-from models.labels import CORE
 from tests.training.made_bank import made_bank
-from training.learning.band import BandBatch, Bands
-from training.learning.lessons import lessons_of
-from training.networks.log_mel import FRAMES, MELS
+from whoplays.models.labels import CORE
+from whoplays.training.learning.band import BandBatch, Bands
+from whoplays.training.learning.lessons import lessons_of
+from whoplays.training.networks.log_mel import FRAMES, MELS
 
 EVERYONE: list[str | None] = [*CORE, None]
 

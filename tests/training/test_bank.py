@@ -5,12 +5,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.errors import DataError
-from models.labels import CORE
 from tests.training.make_clips import clip
 from tests.training.tiny_corpus import write_sound
-from training.banks import bank, soundscapes
-from training.banks.bank import Shard
+from whoplays.models.errors import DataError
+from whoplays.models.labels import CORE
+from whoplays.training.banks import bank, soundscapes
+from whoplays.training.banks.bank import Shard
 
 CLIPS = [clip("a", ["pia"], group="near"), clip("b", ["vio"], group="far"), clip("c", group="off")]
 

@@ -4,15 +4,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.errors import DataError
-from models.labels import CORE
 from tests.training.made_bank import made_bank
-from training import recipe as recipes
-from training.learning.band import BandBatch
-from training.learning.batches import Batches
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.splits import Splits
+from whoplays.models.errors import DataError
+from whoplays.models.labels import CORE
+from whoplays.training import recipe as recipes
+from whoplays.training.learning.band import BandBatch
+from whoplays.training.learning.batches import Batches
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits
 
 
 @pytest.mark.parametrize("taught", [True, False])

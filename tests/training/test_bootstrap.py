@@ -1,7 +1,7 @@
 import numpy as np
 
-from training.judging.bootstrap import RESAMPLES, draw, interval, intervals
-from training.judging.scores import FIGURES
+from whoplays.training.judging.bootstrap import RESAMPLES, draw, interval, intervals
+from whoplays.training.judging.scores import FIGURES
 
 LABELS = ("gac", "pia", "vio")
 

@@ -9,10 +9,10 @@ import torch
 
 from tests.training.make_clips import clip
 from tests.training.tiny_corpus import write_sound
-from training import recipe as recipes
-from training.learning.cached import Heard, kept, key_of
-from training.recordings.clip import Stretch
-from training.recordings.splits import Splits
+from whoplays.training import recipe as recipes
+from whoplays.training.learning.cached import Heard, kept, key_of
+from whoplays.training.recordings.clip import Stretch
+from whoplays.training.recordings.splits import Splits
 
 HEARD = Heard(torch.ones(2, 3), torch.zeros(2, 4))
 

@@ -8,21 +8,21 @@ import pytest
 import torch
 
 import whoplays
-from models.errors import DataError
-from training import recipe as recipes
-from training.calibrating import answers, calibrated
-from training.calibrating.calibrate import Material, calibrate
-from training.calibrating.fitted import Ask, fit_all
-from training.judging import report
-from training.judging.evaluate import evaluate
-from training.judging.examine import Wishes, examine
-from training.judging.judges.of_run import of_runs
-from training.judging.lineup import Entries
-from training.learning.tagger import Tagger
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.splits import Splits
-from training.run import RunFolder, configure
+from whoplays.models.errors import DataError
+from whoplays.training import recipe as recipes
+from whoplays.training.calibrating import answers, calibrated
+from whoplays.training.calibrating.calibrate import Material, calibrate
+from whoplays.training.calibrating.fitted import Ask, fit_all
+from whoplays.training.judging import report
+from whoplays.training.judging.evaluate import evaluate
+from whoplays.training.judging.examine import Wishes, examine
+from whoplays.training.judging.judges.of_run import of_runs
+from whoplays.training.judging.lineup import Entries
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.run import RunFolder, configure
 
 ASK = Ask("platt", "exact", 1.0)
 LABELS = recipes.find("band-melcnn").labels

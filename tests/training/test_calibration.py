@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.special import expit
 
-from training.judging.calibration import Calibration, apply, fit, identity, log_loss, to_logits
-from training.judging.reliability import reliability
+from whoplays.training.judging.calibration import Calibration, apply, fit, identity, log_loss, to_logits
+from whoplays.training.judging.reliability import reliability
 
 
 def drawn(scale: float, bias: float, windows: int = 4000) -> tuple[np.ndarray, np.ndarray]:

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.errors import DataError
-from training import recipe as recipes
-from training.learning.checkpoints import keep_checkpoint, load
-from training.learning.tagger import Tagger
-from training.run import RunFolder
+from whoplays.models.errors import DataError
+from whoplays.training import recipe as recipes
+from whoplays.training.learning.checkpoints import keep_checkpoint, load
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.run import RunFolder
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint"])

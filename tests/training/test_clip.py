@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from tests.training.make_clips import clip
-from training.recordings.clip import Stretch
+from whoplays.training.recordings.clip import Stretch
 
 
 def stretch(start_s: float, end_s: float, *labels: str) -> Stretch:

@@ -7,16 +7,16 @@ import pytest
 import torch
 
 import whoplays
-from models.catalogue import CATALOGUE
 from tests.training.tiny_corpus import write_index, write_sound
-from training import recipe as recipes
-from training.judging import report
-from training.learning import learn as learning
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.reading import readable
-from training.recordings.splits import Splits
-from training.run import RunFolder, configure
+from whoplays.models.catalogue import CATALOGUE
+from whoplays.training import recipe as recipes
+from whoplays.training.judging import report
+from whoplays.training.learning import learn as learning
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.reading import readable
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.run import RunFolder, configure
 
 
 @pytest.fixture

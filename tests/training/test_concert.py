@@ -8,13 +8,13 @@ import pytest
 import soundfile
 
 import whoplays
-from models.errors import DataError
-from training.concerts.concert import Concert, Players, sounding
-from training.recipes.band_melcnn import RECIPE
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.splits import Splits
-from training.run import RunFolder, configure
+from whoplays.models.errors import DataError
+from whoplays.training.concerts.concert import Concert, Players, sounding
+from whoplays.training.recipes.band_melcnn import RECIPE
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.run import RunFolder, configure
 
 RATE_HZ = 44_100
 LABELS = ("gac", "pia", "tru", "vio")

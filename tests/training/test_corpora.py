@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import DataError, OptionError
 from tests.training.tiny_corpus import write_index
-from training.recordings.corpora import gather, open_corpora, open_material, open_materials
+from whoplays.models.errors import DataError, OptionError
+from whoplays.training.recordings.corpora import gather, open_corpora, open_material, open_materials
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tests.training.make_clips import clip
-from training.judging.bootstrap import intervals
-from training.judging.differences import differences
-from training.judging.exam import Place, Question
-from training.judging.findings import Difference
-from training.judging.marking import Marked
-from training.judging.sitting import Asked
+from whoplays.training.judging.bootstrap import intervals
+from whoplays.training.judging.differences import differences
+from whoplays.training.judging.exam import Place, Question
+from whoplays.training.judging.findings import Difference
+from whoplays.training.judging.marking import Marked
+from whoplays.training.judging.sitting import Asked
 
 SOURCES, EACH = 8, 20
 

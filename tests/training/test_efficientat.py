@@ -8,12 +8,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from models.labels import NAMES
-from training.judging.lineup import Entries, Peer, find_peer, line_up
-from training.judging.peers import efficientat as module
-from training.judging.peers.audioset import CLASSES
-from training.teachers.efficientat import EfficientAT
+from whoplays.models.errors import DataError
+from whoplays.models.labels import NAMES
+from whoplays.training.judging.lineup import Entries, Peer, find_peer, line_up
+from whoplays.training.judging.peers import efficientat as module
+from whoplays.training.judging.peers.audioset import CLASSES
+from whoplays.training.teachers.efficientat import EfficientAT
 
 
 class Tape:

@@ -10,24 +10,24 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import DataError
-from training import recipe as recipes
-from training.judging import report
-from training.judging.candidates import Candidate
-from training.judging.evaluate import evaluate
-from training.judging.examine import Wishes, examine
-from training.judging.findings import Report
-from training.judging.judges.of_run import of_runs
-from training.judging.lineup import Entries
-from training.learning.tagger import Tagger
-from training.pages import accuracy as page
-from training.pages import figures
-from training.pages import tables as report_tables
-from training.recipe import Recipe
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.splits import Splits
-from training.run import RunFolder, configure
+from whoplays.models.errors import DataError
+from whoplays.training import recipe as recipes
+from whoplays.training.judging import report
+from whoplays.training.judging.candidates import Candidate
+from whoplays.training.judging.evaluate import evaluate
+from whoplays.training.judging.examine import Wishes, examine
+from whoplays.training.judging.findings import Report
+from whoplays.training.judging.judges.of_run import of_runs
+from whoplays.training.judging.lineup import Entries
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.pages import accuracy as page
+from whoplays.training.pages import figures
+from whoplays.training.pages import tables as report_tables
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.run import RunFolder, configure
 
 HALF = np.full(11, 0.5)
 
@@ -209,7 +209,7 @@ def test_nothing_is_written_into_a_run_that_is_judged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It may be somebody else's, or on a disk that cannot be written to."""
-    monkeypatch.setattr("training.judging.examine.evaluate", lambda *_, **__: found)
+    monkeypatch.setattr("whoplays.training.judging.examine.evaluate", lambda *_, **__: found)
     log = runs[0].folder / "log" / "metrics.csv"
     log.parent.mkdir()
     log.write_text("epoch,step,train_loss\n0,1,0.5\n")

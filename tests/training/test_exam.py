@@ -4,14 +4,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.labels import CORE
-from models.signal import WINDOW_SAMPLES
 from tests.training.make_clips import clip
 from tests.training.tiny_corpus import SECONDS
-from training.judging.exam import Exam, Place, Question, places, set_exam
-from training.recordings.clip import Clip, Stretch
-from training.recordings.library import Library
-from training.recordings.mixing import rms
+from whoplays.models.labels import CORE
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.training.judging.exam import Exam, Place, Question, places, set_exam
+from whoplays.training.recordings.clip import Clip, Stretch
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.mixing import rms
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.labels import NAMES
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from tests.training.made_judges import Constant, constant
 from tests.training.tiny_corpus import write_sound
-from training.judging.candidates import Candidate
-from training.judging.evaluate import evaluate
-from training.judging.excerpts import sit_excerpts
-from training.recordings.clip import Clip
-from training.recordings.corpora import open_corpus
-from training.recordings.library import Library
+from whoplays.models.labels import NAMES
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.training.judging.candidates import Candidate
+from whoplays.training.judging.evaluate import evaluate
+from whoplays.training.judging.excerpts import sit_excerpts
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.corpora import open_corpus
+from whoplays.training.recordings.library import Library
 
 LABELS = tuple(NAMES)
 SECONDS = {"one-1": 7.0, "one-2": 2.0, "two-1": 3.0, "three-1": 4.5}

@@ -8,16 +8,16 @@ import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
 
-from models.signal import WINDOW_SAMPLES
-from training import recipe as recipes
-from training.learning.checkpoints import load
-from training.learning.grow import grow, nodes
-from training.networks.forest import Forest
-from training.networks.forest_features import MelStatistics, Samples
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.splits import by_group
-from training.run import RunFolder
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.training import recipe as recipes
+from whoplays.training.learning.checkpoints import load
+from whoplays.training.learning.grow import grow, nodes
+from whoplays.training.networks.forest import Forest
+from whoplays.training.networks.forest_features import MelStatistics, Samples
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import by_group
+from whoplays.training.run import RunFolder
 
 
 def test_the_network_walks_as_the_trees_do() -> None:

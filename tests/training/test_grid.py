@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from training.pages.grid import Grid
+from whoplays.training.pages.grid import Grid
 
 GRID = Grid(
     "how it went",

@@ -3,13 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import DataError
-from models.labels import NAMES
 from tests.training.tiny_corpus import write_sound
-from training.recordings.corpora import open_corpus
-from training.recordings.irmas import Irmas, IrmasTest, recording_number
-from training.recordings.library import Library
-from training.recordings.splits import by_group
+from whoplays.models.errors import DataError
+from whoplays.models.labels import NAMES
+from whoplays.training.recordings.corpora import open_corpus
+from whoplays.training.recordings.irmas import Irmas, IrmasTest, recording_number
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import by_group
 
 SOUND = 0.1 * np.ones(1000)
 EXCERPTS = (

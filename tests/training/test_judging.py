@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from training.judging.candidates import Own
-from training.judging.marking import by_f_measure, by_most_right, crosswise, marking
-from training.judging.sitting import Answers, Paper
+from whoplays.training.judging.candidates import Own
+from whoplays.training.judging.marking import by_f_measure, by_most_right, crosswise, marking
+from whoplays.training.judging.sitting import Answers, Paper
 
 
 def answers(given: list[float], truth: list[int]) -> Answers:

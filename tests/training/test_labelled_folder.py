@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import DataError
 from tests.training.tiny_corpus import write_index
-from training.recordings.clip import Clip, Stretch
-from training.recordings.labelled_folder import LabelledFolder
+from whoplays.models.errors import DataError
+from whoplays.training.recordings.clip import Clip, Stretch
+from whoplays.training.recordings.labelled_folder import LabelledFolder
 
 COLUMNS = ("path", "labels", "group")
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from models.labels import CORE
 from tests.training.made_bank import made_bank
-from training.banks.bank import Bank
-from training.learning.lessons import lessons_of, relevance
+from whoplays.models.labels import CORE
+from whoplays.training.banks.bank import Bank
+from whoplays.training.learning.lessons import lessons_of, relevance
 
 EVERYONE: list[str | None] = [*CORE, None]
 

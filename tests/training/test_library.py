@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from models.errors import DataError
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from tests.training.make_clips import clip
 from tests.training.tiny_corpus import write_piped, write_sound
-from training.recordings import library as module
-from training.recordings.clip import Clip, Stretch
-from training.recordings.library import Library, cut, decode
-from training.recordings.mixing import random_window
+from whoplays.models.errors import DataError
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.training.recordings import library as module
+from whoplays.training.recordings.clip import Clip, Stretch
+from whoplays.training.recordings.library import Library, cut, decode
+from whoplays.training.recordings.mixing import random_window
 
 FULL = np.iinfo(np.int16).max
 

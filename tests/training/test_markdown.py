@@ -1,4 +1,4 @@
-from training.pages.markdown import table
+from whoplays.training.pages.markdown import table
 
 
 def test_a_table_has_a_rule_under_its_headings() -> None:

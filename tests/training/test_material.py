@@ -8,20 +8,20 @@ import soundfile
 from numpy.typing import NDArray
 
 import whoplays
-from models.errors import DataError
-from models.labels import CORE, NAMES
 from tests.training.tiny_corpus import write_piped
-from training import recipe as recipes
-from training.banks import bank, material, soundscapes
-from training.banks.bank import KINDS
-from training.banks.equipment import reproduced
-from training.banks.soundscapes import shard
-from training.banks.stems import Stems
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.music import Music, licences
-from training.recordings.splits import Splits
-from training.run import RunFolder, configure
+from whoplays.models.errors import DataError
+from whoplays.models.labels import CORE, NAMES
+from whoplays.training import recipe as recipes
+from whoplays.training.banks import bank, material, soundscapes
+from whoplays.training.banks.bank import KINDS
+from whoplays.training.banks.equipment import reproduced
+from whoplays.training.banks.soundscapes import shard
+from whoplays.training.banks.stems import Stems
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.music import Music, licences
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.run import RunFolder, configure
 
 LABELS = tuple(NAMES)
 

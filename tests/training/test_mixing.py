@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import DataError
 from tests.training.make_clips import clip
-from training.recordings.mixing import Take, balanced, draw_pair, pair, peak_normalised, solos
+from whoplays.models.errors import DataError
+from whoplays.training.recordings.mixing import Take, balanced, draw_pair, pair, peak_normalised, solos
 
 seeds = st.integers(0, 1000)
 

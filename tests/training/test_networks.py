@@ -3,13 +3,13 @@ import pytest
 import torch
 from torch import nn
 
-from export.graph import count_macs
-from models.signal import WINDOW_SAMPLES
-from training import recipe as recipes
-from training.learning.tagger import Tagger
-from training.networks.log_mel import FFT, FRAMES, HOP, MELS, MelPower, RealFourier
-from training.networks.mel_cnn import DEEPENS, MelCNN
-from training.networks.raw_cnn import RawCNN
+from whoplays.export.graph import count_macs
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.training import recipe as recipes
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.networks.log_mel import FFT, FRAMES, HOP, MELS, MelPower, RealFourier
+from whoplays.training.networks.mel_cnn import DEEPENS, MelCNN
+from whoplays.training.networks.raw_cnn import RawCNN
 
 HOP_AT_44100_HZ = 2 * HOP
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.banks.placement import placed
+from whoplays.training.banks.placement import placed
 
 SEEDS = range(200)
 CLICK = np.zeros(132_300, np.float32)

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 import torch
 
-from training import recipe as recipes
-from training.learning.progress import note_unfinished, training_length
-from training.recordings.splits import Splits
-from training.run import RunFolder, configure
+from whoplays.training import recipe as recipes
+from whoplays.training.learning.progress import note_unfinished, training_length
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.run import RunFolder, configure
 
 
 def written(folder: Path, learnt: int | None, *, base: Path | None = None, **changes: int | str) -> RunFolder:

@@ -5,10 +5,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.labels import CORE
 from tests.training.made_bank import made_bank
-from training.banks.bank import Bank
-from training.learning.pseudo_labels import pseudo_labels
+from whoplays.models.labels import CORE
+from whoplays.training.banks.bank import Bank
+from whoplays.training.learning.pseudo_labels import pseudo_labels
 
 EACH = 800
 KNOWN = 600

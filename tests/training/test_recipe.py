@@ -1,8 +1,8 @@
 import pytest
 
-from models.errors import DataError
-from models.labels import CORE, NAMES
-from training import recipe as recipes
+from whoplays.models.errors import DataError
+from whoplays.models.labels import CORE, NAMES
+from whoplays.training import recipe as recipes
 
 
 def test_the_seeds_best_settings_are_kept() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.judging.reliability import pooled, reliability
+from whoplays.training.judging.reliability import pooled, reliability
 
 
 def test_bins_and_error_are_those_worked_out_by_hand() -> None:

@@ -4,12 +4,12 @@ import msgspec
 import pytest
 
 from tests.training.made_judges import constant
-from training.judging.evaluate import evaluate
-from training.judging.findings import Report
-from training.pages import accuracy as page
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.run import groups
+from whoplays.training.judging.evaluate import evaluate
+from whoplays.training.judging.findings import Report
+from whoplays.training.pages import accuracy as page
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.run import groups
 
 pytestmark = pytest.mark.usefixtures("few")
 

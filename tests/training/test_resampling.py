@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.networks.resampling import Resampled
+from whoplays.training.networks.resampling import Resampled
 
 SECONDS = np.arange(132_300) / 44_100
 LATER_S = np.arange(96_000) / 32_000

@@ -6,24 +6,24 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.errors import DataError, OptionError
-from models.labels import CORE
-from models.signal import SAMPLE_RATE_HZ
 from tests.training.made_judges import Constant, constant, spectral
 from tests.training.tiny_corpus import write_index, write_sound
-from training.concerts.figures import read_concerts
-from training.judging import report
-from training.judging.conditions import conditions
-from training.judging.evaluate import evaluate
-from training.judging.findings import Report
-from training.judging.lineup import find_peer, runs_of
-from training.pages import accuracy as page
-from training.pages import figures
-from training.pages import tables as report_tables
-from training.pages.typed import evaluate_command
-from training.recordings.clip import Clip
-from training.recordings.labelled_folder import LabelledFolder
-from training.recordings.library import Library
+from whoplays.models.errors import DataError, OptionError
+from whoplays.models.labels import CORE
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.concerts.figures import read_concerts
+from whoplays.training.judging import report
+from whoplays.training.judging.conditions import conditions
+from whoplays.training.judging.evaluate import evaluate
+from whoplays.training.judging.findings import Report
+from whoplays.training.judging.lineup import find_peer, runs_of
+from whoplays.training.pages import accuracy as page
+from whoplays.training.pages import figures
+from whoplays.training.pages import tables as report_tables
+from whoplays.training.pages.typed import evaluate_command
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.labelled_folder import LabelledFolder
+from whoplays.training.recordings.library import Library
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from models.errors import DataError
 from tests.training.tiny_corpus import write_sound
-from training.recordings.rooms import read_response, read_rooms
+from whoplays.models.errors import DataError
+from whoplays.training.recordings.rooms import read_response, read_rooms
 
 
 def test_rooms_begin_with_the_direct_sound(tmp_path: Path) -> None:

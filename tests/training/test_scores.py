@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score, f1_score
 
-from training.judging.scores import FIGURES, score, single_label_active
+from whoplays.training.judging.scores import FIGURES, score, single_label_active
 
 LABELS = ("gac", "pia", "vio")
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from models.errors import DataError
-from models.labels import CORE
 from tests.training.made_judges import Constant, constant
 from tests.training.make_clips import clip
-from training.judging.candidates import Candidate
-from training.judging.shares import divide, halved
+from whoplays.models.errors import DataError
+from whoplays.models.labels import CORE
+from whoplays.training.judging.candidates import Candidate
+from whoplays.training.judging.shares import divide, halved
 
 CLIPS = [clip(f"{k}", ["pia"], group=f"g{k}", source=f"s{k % 3}") for k in range(6)]
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training.make_clips import clip, many_clips
-from training.recordings.clip import Clip
-from training.recordings.splits import Splits, by_group, holding_out
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.splits import Splits, by_group, holding_out
 
 seeds = st.integers(0, 1000)
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import DataError
-from models.labels import CORE, NAMES
 from tests.training.make_clips import clip
-from training.banks.stems import OTHER, Stem, Stems, shares
-from training.networks.log_mel import MelPower
-from training.recordings.clip import Clip
-from training.recordings.library import Library
+from whoplays.models.errors import DataError
+from whoplays.models.labels import CORE, NAMES
+from whoplays.training.banks.stems import OTHER, Stem, Stems, shares
+from whoplays.training.networks.log_mel import MelPower
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
 
 LABELS = tuple(NAMES)
 

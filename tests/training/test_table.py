@@ -10,21 +10,21 @@ import pytest
 import torch
 
 import whoplays
-from models.errors import DataError
-from training import recipe as recipes
-from training.learning.grow import grow
-from training.networks.efficientat import EfficientATNetwork
-from training.pages.typed import table_command
-from training.recipe import EFFICIENTAT
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.splits import Splits, by_group
-from training.run import RunFolder, configure
-from training.table import commands as table_commands
-from training.table import table
-from training.table.page import page
-from training.table.rows import ROWS, Row
-from training.table.table import Questions, make_table
+from whoplays.models.errors import DataError
+from whoplays.training import recipe as recipes
+from whoplays.training.learning.grow import grow
+from whoplays.training.networks.efficientat import EfficientATNetwork
+from whoplays.training.pages.typed import table_command
+from whoplays.training.recipe import EFFICIENTAT
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits, by_group
+from whoplays.training.run import RunFolder, configure
+from whoplays.training.table import commands as table_commands
+from whoplays.training.table import table
+from whoplays.training.table.page import page
+from whoplays.training.table.rows import ROWS, Row
+from whoplays.training.table.table import Questions, make_table
 
 ROW = Row("forest-mel-3", "forest-mel", MappingProxyType({"trees": 3}), None, "38 %")
 

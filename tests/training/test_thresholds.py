@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from training.judging.thresholds import GRID, fit_evenly, fit_jointly, fit_thresholds, kind_weights, most_right
+from whoplays.training.judging.thresholds import GRID, fit_evenly, fit_jointly, fit_thresholds, kind_weights, most_right
 
 ALL = np.ones(2, bool)
 shares = arrays.arrays(np.float32, (12, 3), elements=st.floats(0, 1, width=32))

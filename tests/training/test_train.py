@@ -13,24 +13,24 @@ import pytest
 import torch
 
 import whoplays
-from models.errors import DataError
-from models.labels import CORE, NAMES
-from models.signal import WINDOW_SAMPLES
 from tests.training.conftest import little
-from training import recipe as recipes
-from training.banks.material import open_bank
-from training.judging import report
-from training.judging.findings import Report
-from training.learning.checkpoints import load
-from training.learning.fit import callbacks, fit
-from training.learning.tagger import Tagger
-from training.learning.timing import timing_of
-from training.pages import figures
-from training.recipe import Recipe
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.splits import Splits, by_group
-from training.run import RunFolder, configure
+from whoplays.models.errors import DataError
+from whoplays.models.labels import CORE, NAMES
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.training import recipe as recipes
+from whoplays.training.banks.material import open_bank
+from whoplays.training.judging import report
+from whoplays.training.judging.findings import Report
+from whoplays.training.learning.checkpoints import load
+from whoplays.training.learning.fit import callbacks, fit
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.learning.timing import timing_of
+from whoplays.training.pages import figures
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits, by_group
+from whoplays.training.run import RunFolder, configure
 
 
 def weights(tagger: Tagger) -> list[torch.Tensor]:

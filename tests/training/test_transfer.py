@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import DataError, OptionError, WhoplaysError
 from tests.training.test_evaluate import untrained
-from training import recipe as recipes
-from training.learning import bases, cached
-from training.learning.checkpoints import load
-from training.learning.learn import learn
-from training.networks.efficientat import EfficientATFeatures, EfficientATNetwork
-from training.networks.transfer import Transfer
-from training.recipe import Recipe
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.splits import Splits, by_group
-from training.run import RunFolder, configure
-from training.teachers.efficientat import EfficientAT
+from whoplays.models.errors import DataError, OptionError, WhoplaysError
+from whoplays.training import recipe as recipes
+from whoplays.training.learning import bases, cached
+from whoplays.training.learning.checkpoints import load
+from whoplays.training.learning.learn import learn
+from whoplays.training.networks.efficientat import EfficientATFeatures, EfficientATNetwork
+from whoplays.training.networks.transfer import Transfer
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits, by_group
+from whoplays.training.run import RunFolder, configure
+from whoplays.training.teachers.efficientat import EfficientAT
 
 
 @pytest.fixture(scope="module")

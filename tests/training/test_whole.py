@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from training.whole import whole
+from whoplays.training.whole import whole
 
 
 def test_a_file_appears_once_it_is_whole(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from models.labels import CORE
-from training.learning.windows import Example, PairWindows, SoloWindows
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.mixing import Take, solos
+from whoplays.models.labels import CORE
+from whoplays.training.learning.windows import Example, PairWindows, SoloWindows
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.mixing import Take, solos
 
 Make = Callable[[tuple[int, ...]], Dataset[Example]]
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.errors import DataError
-from models.labels import NAMES
-from training import yamnet as file
-from training.judging.peers import yamnet as module
-from training.judging.peers.audioset import CLASSES
-from training.teachers.yamnet import YamnetTeacher
+from whoplays.models.errors import DataError
+from whoplays.models.labels import NAMES
+from whoplays.training import yamnet as file
+from whoplays.training.judging.peers import yamnet as module
+from whoplays.training.judging.peers.audioset import CLASSES
+from whoplays.training.teachers.yamnet import YamnetTeacher
 
 LIST = ["Speech", *(name for names in CLASSES.values() for name in names)]
 

@@ -15,13 +15,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from training.banks import soundscapes
-from training.networks.log_mel import FRAMES, MELS
-from training.recordings.clip import Clip
-from training.recordings.music import licences
-from training.run import write_json
-from training.whole import whole
+from whoplays.models.errors import DataError
+from whoplays.training.banks import soundscapes
+from whoplays.training.networks.log_mel import FRAMES, MELS
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.music import licences
+from whoplays.training.run import write_json
+from whoplays.training.whole import whole
 
 KINDS: Final = ("solo", "mix", "music")
 _GENERATION: Final = 2

@@ -5,13 +5,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from models.errors import OptionError
-from models.labels import NAMES
-from training.console import NOTES, counting
-from training.options import refuse_less
-from training.recordings.corpora import open_corpora
-from training.recordings.library import Library
-from training.recordings.reading import needed
+from whoplays.models.errors import OptionError
+from whoplays.models.labels import NAMES
+from whoplays.training.console import NOTES, counting
+from whoplays.training.options import refuse_less
+from whoplays.training.recordings.corpora import open_corpora
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.reading import needed
 
 
 def material(
@@ -41,7 +41,7 @@ def material(
         workers: Processes to work in.
         cache: Where decoded audio is kept.
     """
-    from training.banks.material import Material, fill  # noqa: PLC0415  torch takes seconds to load; a mistake should not
+    from whoplays.training.banks.material import Material, fill  # noqa: PLC0415  torch takes seconds to load; a mistake should not
 
     refuse_less("windows", windows, 1)
     refuse_less("workers", workers, 1)

@@ -8,8 +8,8 @@ import soundfile
 from numpy.typing import NDArray
 from scipy import signal
 
-from models.signal import SAMPLE_RATE_HZ
-from training.banks.stems import levelled
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.banks.stems import levelled
 
 Mono = NDArray[np.float32]
 Rng = np.random.Generator

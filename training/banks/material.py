@@ -13,22 +13,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from training.banks import bank, soundscapes
-from training.banks.bank import KINDS, Bank, Manifest, Shard
-from training.banks.soundscapes import Soundscape, as_heard, shard
-from training.banks.stems import Stems
-from training.console import counting
-from training.networks.log_mel import FLOOR, MelPower
-from training.recipe import Recipe
-from training.recordings.clip import Clip
-from training.recordings.corpora import folder_and_share
-from training.recordings.library import Library
-from training.recordings.music import Music
-from training.recordings.rooms import read_rooms
-from training.run import Config, RunFolder
-from training.teachers.efficientat import EfficientAT
-from training.teachers.yamnet import YamnetTeacher
+from whoplays.models.errors import DataError
+from whoplays.training.banks import bank, soundscapes
+from whoplays.training.banks.bank import KINDS, Bank, Manifest, Shard
+from whoplays.training.banks.soundscapes import Soundscape, as_heard, shard
+from whoplays.training.banks.stems import Stems
+from whoplays.training.console import counting
+from whoplays.training.networks.log_mel import FLOOR, MelPower
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.corpora import folder_and_share
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.music import Music
+from whoplays.training.recordings.rooms import read_rooms
+from whoplays.training.run import Config, RunFolder
+from whoplays.training.teachers.efficientat import EfficientAT
+from whoplays.training.teachers.yamnet import YamnetTeacher
 
 _YAMNET: Final = "yamnet.tflite"
 _EFFICIENTAT: Final = "efficientat_mn04_as.pt"

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.signal import SAMPLE_RATE_HZ
+from whoplays.models.signal import SAMPLE_RATE_HZ
 
 _SPACED: Final = 0.5
 """How often microphones stand apart."""

@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from training.banks.equipment import reproduced
-from training.banks.placement import placed
-from training.banks.stems import OTHER, Mono, Stem, Stems, levelled
-from training.recordings.music import Music
+from whoplays.models.errors import DataError
+from whoplays.training.banks.equipment import reproduced
+from whoplays.training.banks.placement import placed
+from whoplays.training.banks.stems import OTHER, Mono, Stem, Stems, levelled
+from whoplays.training.recordings.music import Music
 
 SHARD_WINDOWS: int = 256
 """Windows made together; a quarter of them mixes of the others, and a quarter music where there is some.

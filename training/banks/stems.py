@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from models.errors import DataError
-from models.labels import CORE
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from training.recordings.clip import Clip
-from training.recordings.library import Library
+from whoplays.models.errors import DataError
+from whoplays.models.labels import CORE
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
 
 OTHER: Final = ""
 """The label of sounds that are none of the instruments."""

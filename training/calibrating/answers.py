@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from training.judging.exam import Question, set_exam
-from training.judging.judges.of_run import of_runs, shared_recipe
-from training.judging.scores import Probabilities, Truths
-from training.judging.shares import divide
-from training.learning.checkpoints import load
-from training.recipe import Recipe
-from training.recordings.clip import Clip
-from training.recordings.library import Library, keep_array, read_array
-from training.run import RunFolder
+from whoplays.models.errors import DataError
+from whoplays.training.judging.exam import Question, set_exam
+from whoplays.training.judging.judges.of_run import of_runs, shared_recipe
+from whoplays.training.judging.scores import Probabilities, Truths
+from whoplays.training.judging.shares import divide
+from whoplays.training.learning.checkpoints import load
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library, keep_array, read_array
+from whoplays.training.run import RunFolder
 
 SEED: Final = 7
 _BATCH: Final = 16

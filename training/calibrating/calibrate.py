@@ -6,19 +6,19 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from models.errors import DataError
-from training.calibrating import calibrated
-from training.calibrating.answers import Sheet, answer, common_recipe, held_out
-from training.calibrating.calibrated import Calibrated, Marked, Sitting
-from training.calibrating.fitted import Ask, Fitted, fit_all, fit_others
-from training.calibrating.tables import tables
-from training.judging.calibration import apply
-from training.judging.exam import scopes_of
-from training.judging.scores import score
-from training.recipe import Recipe
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.run import RunFolder
+from whoplays.models.errors import DataError
+from whoplays.training.calibrating import calibrated
+from whoplays.training.calibrating.answers import Sheet, answer, common_recipe, held_out
+from whoplays.training.calibrating.calibrated import Calibrated, Marked, Sitting
+from whoplays.training.calibrating.fitted import Ask, Fitted, fit_all, fit_others
+from whoplays.training.calibrating.tables import tables
+from whoplays.training.judging.calibration import apply
+from whoplays.training.judging.exam import scopes_of
+from whoplays.training.judging.scores import score
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.run import RunFolder
 
 
 class Material(NamedTuple):

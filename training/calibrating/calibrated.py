@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from models.errors import DataError
-from training.judging.calibration import Calibration, Method
-from training.judging.scores import Scores
-from training.run import RunFolder, write_json
+from whoplays.models.errors import DataError
+from whoplays.training.judging.calibration import Calibration, Method
+from whoplays.training.judging.scores import Scores
+from whoplays.training.run import RunFolder, write_json
 
 
 class Marked(msgspec.Struct, frozen=True, kw_only=True):

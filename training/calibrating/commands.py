@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from models.errors import OptionError
-from training.options import refuse_less
-from training.recordings.clip import Clip
-from training.recordings.corpora import open_corpora, open_corpus
-from training.recordings.library import Library
-from training.recordings.reading import needed
-from training.run import RunFolder
+from whoplays.models.errors import OptionError
+from whoplays.training.options import refuse_less
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.corpora import open_corpora, open_corpus
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.reading import needed
+from whoplays.training.run import RunFolder
 
 
 def calibrate(
@@ -58,8 +58,8 @@ def calibrate(
     library = Library(cache)
     _refuse_fitted(data, judge or [])
     fitting = _material(data, library)
-    from training.calibrating import calibrate as fitted  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
-    from training.calibrating.fitted import Ask  # noqa: PLC0415
+    from whoplays.training.calibrating import calibrate as fitted  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+    from whoplays.training.calibrating.fitted import Ask  # noqa: PLC0415
 
     judging = [fitted.Material(*_material([folder], library)) for folder in judge or ()]
     ask = Ask(method, rule, cost)

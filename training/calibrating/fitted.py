@@ -5,11 +5,11 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.calibrating.answers import Sheet
-from training.judging import exam
-from training.judging.calibration import Calibration, Method, apply, fit
-from training.judging.scores import Probabilities, Thresholds, Truths
-from training.judging.thresholds import fit_evenly, fit_jointly, fit_thresholds, kind_weights
+from whoplays.training.calibrating.answers import Sheet
+from whoplays.training.judging import exam
+from whoplays.training.judging.calibration import Calibration, Method, apply, fit
+from whoplays.training.judging.scores import Probabilities, Thresholds, Truths
+from whoplays.training.judging.thresholds import fit_evenly, fit_jointly, fit_thresholds, kind_weights
 
 Rule = Literal["f-measure", "even", "exact"]
 

@@ -6,12 +6,12 @@ from typing import Final
 import numpy as np
 from rich.table import Table
 
-from training.calibrating.answers import Sheet
-from training.calibrating.calibrated import Sitting
-from training.calibrating.fitted import OTHERS, Ask, Fitted, fit_others
-from training.judging.calibration import apply, log_loss
-from training.judging.reliability import reliability
-from training.judging.thresholds import kind_weights
+from whoplays.training.calibrating.answers import Sheet
+from whoplays.training.calibrating.calibrated import Sitting
+from whoplays.training.calibrating.fitted import OTHERS, Ask, Fitted, fit_others
+from whoplays.training.judging.calibration import apply, log_loss
+from whoplays.training.judging.reliability import reliability
+from whoplays.training.judging.thresholds import kind_weights
 
 _TRIED: Final = (
     Ask("platt", "f-measure", 1.0),

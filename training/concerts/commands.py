@@ -9,18 +9,18 @@ import numpy as np
 import soundfile
 from cyclopts import Parameter
 
-from models.errors import DataError, OptionError
-from models.labels import NAMES
-from models.signal import SAMPLE_RATE_HZ
-from training.concerts.concert import Concert, Players
-from training.console import NOTES
-from training.options import refuse_less
-from training.recordings.clip import Clip
-from training.recordings.corpora import open_corpora
-from training.recordings.library import Library
-from training.recordings.reading import readable
-from training.run import RunFolder
-from training.whole import whole
+from whoplays.models.errors import DataError, OptionError
+from whoplays.models.labels import NAMES
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.concerts.concert import Concert, Players
+from whoplays.training.console import NOTES
+from whoplays.training.options import refuse_less
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.corpora import open_corpora
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.reading import readable
+from whoplays.training.run import RunFolder
+from whoplays.training.whole import whole
 
 _COLUMNS: Final = ("path", "labels", "group", "source", "licence", "start_s", "end_s")
 _NAME: Final = re.compile(r"concert\d+\.flac")

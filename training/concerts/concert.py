@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from models.signal import CHANNELS, SAMPLE_RATE_HZ
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.recordings.mixing import by_label, solos
+from whoplays.models.errors import DataError
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.mixing import by_label, solos
 
 Audio = NDArray[np.float32]
 """`float32 [2, samples]` in [-1, 1]."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from models.errors import DataError
+from whoplays.models.errors import DataError
 
 
 class EventFigures(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from training.judging.scores import FIGURES, Figures, Probabilities, Truths, Weights
+from whoplays.training.judging.scores import FIGURES, Figures, Probabilities, Truths, Weights
 
 RESAMPLES: Final = 1000
 _SEED: Final = 11
@@ -37,7 +37,7 @@ def draw(groups: Sequence[tuple[str, ...]]) -> Weights | None:
 def intervals(
     probabilities: Probabilities, active: Truths, truths: Truths, groups: Sequence[tuple[str, ...]]
 ) -> dict[str, tuple[float, float]]:
-    """The 95 % interval of each figure of `training.judging.scores.Scores` that can be told, by its name there."""
+    """The 95 % interval of each figure of `scores.Scores` that can be told, by its name there."""
     weights = draw(groups)
     if weights is None:
         return {}

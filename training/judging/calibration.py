@@ -2,7 +2,7 @@
 
 logit' = scale * logit + bias, label by label. Sources: Platt, "Probabilistic Outputs for Support Vector Machines"
 (1999), for a scale and a bias each and for the smoothed targets; Guo et al., "On Calibration of Modern Neural Networks"
-(ICML 2017), for one temperature (1 / scale). How well it did, `training.judging.reliability` tells.
+(ICML 2017), for one temperature (1 / scale). How well it did, `whoplays.training.judging.reliability` tells.
 """
 
 from typing import Final, Literal, NamedTuple
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from training.judging.scores import Probabilities, Truths
+from whoplays.training.judging.scores import Probabilities, Truths
 
 Method = Literal["none", "temperature", "platt"]
 Floats = NDArray[np.float64]

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from models.card import Task
-from training.judging.calibration import Calibration, apply
-from training.judging.scores import Probabilities, Thresholds
-from training.recordings.clip import Clip
-from training.recordings.mixing import Windows
+from whoplays.models.card import Task
+from whoplays.training.judging.calibration import Calibration, apply
+from whoplays.training.judging.scores import Probabilities, Thresholds
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.mixing import Windows
 
 
 class Own(NamedTuple):

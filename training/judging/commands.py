@@ -5,15 +5,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from models.errors import OptionError
-from training.options import refuse_less
-from training.pages.generated import refuse_another
-from training.pages.typed import evaluate_command
-from training.recordings.clip import Clip
-from training.recordings.corpora import open_corpora, open_material
-from training.recordings.library import Library
-from training.recordings.reading import needed
-from training.run import RunFolder
+from whoplays.models.errors import OptionError
+from whoplays.training.options import refuse_less
+from whoplays.training.pages.generated import refuse_another
+from whoplays.training.pages.typed import evaluate_command
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.corpora import open_corpora, open_material
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.reading import needed
+from whoplays.training.run import RunFolder
 
 
 def evaluate(
@@ -50,8 +50,8 @@ def evaluate(
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
-    from training.judging.lineup import Entries, find_peer, runs_of  # noqa: PLC0415
-    from training.pages.accuracy import MARK  # noqa: PLC0415  scikit-learn takes its time to load
+    from whoplays.training.judging.lineup import Entries, find_peer, runs_of  # noqa: PLC0415
+    from whoplays.training.pages.accuracy import MARK  # noqa: PLC0415  scikit-learn takes its time to load
 
     refuse_less("threads", threads, 1)
     if impulse and not robustness:
@@ -59,9 +59,9 @@ def evaluate(
     if report:
         refuse_another(report, MARK)
     entries = Entries(tuple(candidates), tuple(against or ()), tuple(find_peer(text) for text in peer or ()))
-    from training.judging.conditions import conditions  # noqa: PLC0415
-    from training.judging.examine import Wishes, examine  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
-    from training.learning.progress import note_unfinished  # noqa: PLC0415
+    from whoplays.training.judging.conditions import conditions  # noqa: PLC0415
+    from whoplays.training.judging.examine import Wishes, examine  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
+    from whoplays.training.learning.progress import note_unfinished  # noqa: PLC0415
 
     runs = runs_of(entries.judged)
     if not runs and not (data and out):

@@ -15,10 +15,10 @@ import soxr
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve, firwin
 
-from models.errors import DataError
-from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from training.recordings.mixing import Window, rms
-from training.recordings.rooms import read_response
+from whoplays.models.errors import DataError
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.training.recordings.mixing import Window, rms
+from whoplays.training.recordings.rooms import read_response
 
 LEVELS_DB: Final = (-24, -12, 6)
 NOISES_DB: Final = (20, 10)

@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from training.judging.bootstrap import draw, interval
-from training.judging.exam import OTHERS
-from training.judging.findings import Difference, Interval
-from training.judging.marking import Marked
-from training.judging.scores import FIGURES, Figures, Weights
+from whoplays.training.judging.bootstrap import draw, interval
+from whoplays.training.judging.exam import OTHERS
+from whoplays.training.judging.findings import Difference, Interval
+from whoplays.training.judging.marking import Marked
+from whoplays.training.judging.scores import FIGURES, Figures, Weights
 
 MAIN: Final = MappingProxyType(
     {

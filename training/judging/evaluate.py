@@ -5,22 +5,32 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from models.errors import DataError
-from training.console import counted
-from training.judging import excerpts
-from training.judging.candidates import Candidate, Own
-from training.judging.conditions import Condition
-from training.judging.differences import differences
-from training.judging.exam import OTHERS
-from training.judging.examination import Examination, Sheets, able, ask, prepare
-from training.judging.findings import Excerpts, Hearing, Report
-from training.judging.marking import Marked, Marking, Marks, by_f_measure, crosswise, figures, judge, mark, marking
-from training.judging.remarks import remarks
-from training.judging.scores import Thresholds
-from training.judging.sitting import Paper
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.run import groups
+from whoplays.models.errors import DataError
+from whoplays.training.console import counted
+from whoplays.training.judging import excerpts
+from whoplays.training.judging.candidates import Candidate, Own
+from whoplays.training.judging.conditions import Condition
+from whoplays.training.judging.differences import differences
+from whoplays.training.judging.exam import OTHERS
+from whoplays.training.judging.examination import Examination, Sheets, able, ask, prepare
+from whoplays.training.judging.findings import Excerpts, Hearing, Report
+from whoplays.training.judging.marking import (
+    Marked,
+    Marking,
+    Marks,
+    by_f_measure,
+    crosswise,
+    figures,
+    judge,
+    mark,
+    marking,
+)
+from whoplays.training.judging.remarks import remarks
+from whoplays.training.judging.scores import Thresholds
+from whoplays.training.judging.sitting import Paper
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.run import groups
 
 _UNDER_CONDITIONS: Final = ("solos", "pairs", OTHERS)
 

@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.labels import CORE
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from training.recordings.clip import Clip
-from training.recordings.library import Library, cut
-from training.recordings.mixing import Window, peak_normalised, rms, solos
+from whoplays.models.labels import CORE
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library, cut
+from whoplays.training.recordings.mixing import Window, peak_normalised, rms, solos
 
 OTHERS: Final = "other sounds"
 """The set of which nothing should be named."""

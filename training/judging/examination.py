@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from models.errors import DataError
-from training.judging.candidates import Candidate, Judge
-from training.judging.conditions import Condition
-from training.judging.exam import scopes_of, set_exam
-from training.judging.shares import Share, divide, halved
-from training.judging.silence import silences
-from training.judging.sitting import Asked, Paper, sit
-from training.recordings.clip import Clip
-from training.recordings.library import Library
+from whoplays.models.errors import DataError
+from whoplays.training.judging.candidates import Candidate, Judge
+from whoplays.training.judging.conditions import Condition
+from whoplays.training.judging.exam import scopes_of, set_exam
+from whoplays.training.judging.shares import Share, divide, halved
+from whoplays.training.judging.silence import silences
+from whoplays.training.judging.sitting import Asked, Paper, sit
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
 
 _SEED: Final = 7
 

@@ -8,23 +8,23 @@ import msgspec
 import torch
 from rich.console import Console
 
-from models.errors import DataError
-from training.calibrating import calibrated
-from training.concerts.figures import read_concerts
-from training.console import NOTES, counted
-from training.judging import report
-from training.judging.conditions import Condition
-from training.judging.evaluate import evaluate
-from training.judging.findings import Report
-from training.judging.lineup import Entries, line_up, runs_of
-from training.judging.scores import Thresholds
-from training.learning.memory import keep_freed_memory
-from training.pages import accuracy as page
-from training.pages import figures
-from training.pages import tables as report_tables
-from training.recordings.clip import Clip
-from training.recordings.library import Library
-from training.run import RunFolder
+from whoplays.models.errors import DataError
+from whoplays.training.calibrating import calibrated
+from whoplays.training.concerts.figures import read_concerts
+from whoplays.training.console import NOTES, counted
+from whoplays.training.judging import report
+from whoplays.training.judging.conditions import Condition
+from whoplays.training.judging.evaluate import evaluate
+from whoplays.training.judging.findings import Report
+from whoplays.training.judging.lineup import Entries, line_up, runs_of
+from whoplays.training.judging.scores import Thresholds
+from whoplays.training.learning.memory import keep_freed_memory
+from whoplays.training.pages import accuracy as page
+from whoplays.training.pages import figures
+from whoplays.training.pages import tables as report_tables
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
+from whoplays.training.run import RunFolder
 
 _WIDTH: Final = 160
 

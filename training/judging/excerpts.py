@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from models.labels import NAMES
-from models.signal import WINDOW_SAMPLES
-from training.judging.bootstrap import intervals
-from training.judging.calibration import to_logits
-from training.judging.candidates import Candidate, Judge
-from training.judging.exam import Place, Question
-from training.judging.findings import Excerpts
-from training.judging.marking import Marked, figures
-from training.judging.scores import Probabilities, f1_by_label
-from training.judging.sitting import Answers, Paper
-from training.recordings.clip import Clip
-from training.recordings.irmas import IRMAS_TEST_PART
-from training.recordings.library import Library
+from whoplays.models.labels import NAMES
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.training.judging.bootstrap import intervals
+from whoplays.training.judging.calibration import to_logits
+from whoplays.training.judging.candidates import Candidate, Judge
+from whoplays.training.judging.exam import Place, Question
+from whoplays.training.judging.findings import Excerpts
+from whoplays.training.judging.marking import Marked, figures
+from whoplays.training.judging.scores import Probabilities, f1_by_label
+from whoplays.training.judging.sitting import Answers, Paper
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.irmas import IRMAS_TEST_PART
+from whoplays.training.recordings.library import Library
 
 SET: Final = "excerpts"
 LABELS: Final = tuple(NAMES)

@@ -4,8 +4,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from training.judging.reliability import Reliability
-from training.judging.scores import Scores
+from whoplays.training.judging.reliability import Reliability
+from whoplays.training.judging.scores import Scores
 
 Interval = tuple[float, float]
 """Where a figure lies in 95 of 100 resamples of the recordings' groups."""

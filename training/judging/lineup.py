@@ -5,15 +5,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from models import catalogue
-from models.errors import DataError, ModelError, OptionError
-from training.calibrating import calibrated
-from training.judging import report
-from training.judging.candidates import Candidate
-from training.judging.scores import Thresholds
-from training.recipe import EFFICIENTAT
-from training.recordings.clip import Clip
-from training.run import RunFolder
+from whoplays.models import catalogue
+from whoplays.models.errors import DataError, ModelError, OptionError
+from whoplays.training.calibrating import calibrated
+from whoplays.training.judging import report
+from whoplays.training.judging.candidates import Candidate
+from whoplays.training.judging.scores import Thresholds
+from whoplays.training.recipe import EFFICIENTAT
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.run import RunFolder
 
 JOINT: Final = "+"
 """Between the runs of one candidate where several candidates are named."""
@@ -89,10 +89,10 @@ def _candidate(
 ) -> Candidate:
     runs = runs_of(names)
     if not runs:
-        from training.judging.judges.of_model import of_model  # noqa: PLC0415  onnxruntime is not needed to judge runs
+        from whoplays.training.judging.judges.of_model import of_model  # noqa: PLC0415  onnxruntime is not needed to judge runs
 
         return of_model(names[0], threads)
-    from training.judging.judges.of_run import of_runs  # noqa: PLC0415  torch is not needed to judge models
+    from whoplays.training.judging.judges.of_run import of_runs  # noqa: PLC0415  torch is not needed to judge models
 
     if thresholds is None:
         kept = report.read(runs[0].folder / "metrics.json")
@@ -109,13 +109,13 @@ def _refuse_nobody(name: str) -> None:
 
 
 def _yamnet(path: Path, threads: int) -> Candidate:
-    from training.judging.peers.yamnet import yamnet  # noqa: PLC0415  an extra that few will have
+    from whoplays.training.judging.peers.yamnet import yamnet  # noqa: PLC0415  an extra that few will have
 
     return yamnet(path, threads)
 
 
 def _efficientat(path: Path, _threads: int) -> Candidate:
-    from training.judging.peers.efficientat import efficientat  # noqa: PLC0415  torch is not needed to judge models
+    from whoplays.training.judging.peers.efficientat import efficientat  # noqa: PLC0415  torch is not needed to judge models
 
     return efficientat(path)
 

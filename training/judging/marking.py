@@ -7,14 +7,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.judging.bootstrap import intervals
-from training.judging.candidates import Candidate, Own
-from training.judging.exam import OTHERS
-from training.judging.findings import Judgement
-from training.judging.reliability import reliability
-from training.judging.scores import Probabilities, Scores, Thresholds, Truths, score, single_label_active
-from training.judging.sitting import Answers, Asked, Paper
-from training.judging.thresholds import GRID, fit_thresholds, most_right
+from whoplays.training.judging.bootstrap import intervals
+from whoplays.training.judging.candidates import Candidate, Own
+from whoplays.training.judging.exam import OTHERS
+from whoplays.training.judging.findings import Judgement
+from whoplays.training.judging.reliability import reliability
+from whoplays.training.judging.scores import Probabilities, Scores, Thresholds, Truths, score, single_label_active
+from whoplays.training.judging.sitting import Answers, Asked, Paper
+from whoplays.training.judging.thresholds import GRID, fit_thresholds, most_right
 
 _NOBODY: Final = "silence"
 _FINE: Final = np.geomspace(0.0005, 0.05, 40)

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from training.judging.scores import Probabilities, Truths
+from whoplays.training.judging.scores import Probabilities, Truths
 
 BINS: Final = 10
 

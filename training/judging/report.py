@@ -7,12 +7,12 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from models.errors import DataError, OptionError
-from training.judging.findings import Hearing, Interval, Judgement, Report
-from training.judging.scores import Thresholds
-from training.recipe import Recipe
-from training.recordings.clip import Clip
-from training.run import RunFolder, write_json
+from whoplays.models.errors import DataError, OptionError
+from whoplays.training.judging.findings import Hearing, Interval, Judgement, Report
+from whoplays.training.judging.scores import Thresholds
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.run import RunFolder, write_json
 
 _FIGURES: Final = {
     "top1": "top-1",

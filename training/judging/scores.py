@@ -1,7 +1,7 @@
 """Figures of merit, all from probabilities `[windows, labels]` and truths of the same shape.
 
 Each is told of windows that count as often as their weights say, so that figures and their intervals
-(`training.judging.bootstrap`) are of one kind.
+(`whoplays.training.judging.bootstrap`) are of one kind.
 """
 
 from collections.abc import Callable

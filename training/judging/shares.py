@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from models.errors import DataError
-from training.judging.candidates import Candidate, Judge
-from training.recordings.clip import Clip
-from training.recordings.splits import holding_out
+from whoplays.models.errors import DataError
+from whoplays.training.judging.candidates import Candidate, Judge
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.splits import holding_out
 
 
 class Share(NamedTuple):

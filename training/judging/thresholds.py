@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from training.judging.scores import Probabilities, Thresholds, Truths
+from whoplays.training.judging.scores import Probabilities, Thresholds, Truths
 
 GRID: Final = np.linspace(0.05, 0.95, 91)
 """Thresholds that are tried."""

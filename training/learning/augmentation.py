@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.networks.log_mel import FRAMES, MELS, band_widths
+from whoplays.training.networks.log_mel import FRAMES, MELS, band_widths
 
 _LEAST_LOUDNESS: Final = 1e-3
 _SHORTEST_FRAMES: Final = 45

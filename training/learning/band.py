@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from training.banks.bank import KINDS, Bank
-from training.banks.stems import shares
-from training.learning.augmentation import as_another, decibels, played
-from training.learning.lessons import Lessons, lessons_of
-from training.networks.log_mel import FRAMES, MELS
+from whoplays.training.banks.bank import KINDS, Bank
+from whoplays.training.banks.stems import shares
+from whoplays.training.learning.augmentation import as_another, decibels, played
+from whoplays.training.learning.lessons import Lessons, lessons_of
+from whoplays.training.networks.log_mel import FRAMES, MELS
 
 # How often none, one, two, three and four instruments play.
 _BAND_SIZES: Final = (0.18, 0.30, 0.32, 0.16, 0.04)

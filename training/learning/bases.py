@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from models.errors import DataError, OptionError
-from training.recipe import EFFICIENTAT, Recipe
-from training.run import RunFolder
+from whoplays.models.errors import DataError, OptionError
+from whoplays.training.recipe import EFFICIENTAT, Recipe
+from whoplays.training.run import RunFolder
 
 
 def needed(recipe: Recipe, base: Path | None) -> Path:
@@ -36,7 +36,7 @@ def check(recipe: Recipe, base: Path | None) -> None:
     if (base / "card.json").is_file():
         raise DataError(f"{base} is an exported model, of which only the graph is kept; --base takes a run folder")
     if recipe.base == EFFICIENTAT:
-        from training.teachers.efficientat import load_tagger  # noqa: PLC0415  torch takes seconds to load
+        from whoplays.training.teachers.efficientat import load_tagger  # noqa: PLC0415  torch takes seconds to load
 
         load_tagger(base)
     else:

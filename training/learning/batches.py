@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from models.errors import DataError
-from training.banks.bank import Bank
-from training.learning.band import BandBatch, Bands
-from training.learning.lessons import Lessons, lessons_of
-from training.learning.pseudo_labels import pseudo_labels
-from training.learning.windows import Example, draw_windows
-from training.recipe import Recipe
-from training.recordings.library import Library
-from training.recordings.mixing import Take, balanced, solos
-from training.recordings.splits import Splits
+from whoplays.models.errors import DataError
+from whoplays.training.banks.bank import Bank
+from whoplays.training.learning.band import BandBatch, Bands
+from whoplays.training.learning.lessons import Lessons, lessons_of
+from whoplays.training.learning.pseudo_labels import pseudo_labels
+from whoplays.training.learning.windows import Example, draw_windows
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.mixing import Take, balanced, solos
+from whoplays.training.recordings.splits import Splits
 
 VALIDATION_WINDOWS: Final = 256
 _VALIDATION_DRAW: Final = 1_000_000

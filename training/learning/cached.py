@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from models.errors import DataError
-from training.damaged import DAMAGED
-from training.learning.saving import save
-from training.learning.windows import Example, draw_windows
-from training.recipe import Recipe
-from training.recordings.library import Library, stamp
-from training.recordings.mixing import balanced, solos
-from training.recordings.splits import Splits
-from training.whole import whole
+from whoplays.models.errors import DataError
+from whoplays.training.damaged import DAMAGED
+from whoplays.training.learning.saving import save
+from whoplays.training.learning.windows import Example, draw_windows
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.library import Library, stamp
+from whoplays.training.recordings.mixing import balanced, solos
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.whole import whole
 
 _BATCH: Final = 16
 

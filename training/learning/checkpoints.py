@@ -6,14 +6,14 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from models.errors import DataError
-from training.damaged import DAMAGED, reason
-from training.learning.saving import save
-from training.learning.tagger import Tagger
-from training.networks.mel_cnn import DEEPENS
-from training.recipe import Recipe
-from training.run import Config, RunFolder
-from training.whole import whole
+from whoplays.models.errors import DataError
+from whoplays.training.damaged import DAMAGED, reason
+from whoplays.training.learning.saving import save
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.networks.mel_cnn import DEEPENS
+from whoplays.training.recipe import Recipe
+from whoplays.training.run import Config, RunFolder
+from whoplays.training.whole import whole
 
 _PUPIL: Final = "pupil."
 

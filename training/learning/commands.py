@@ -8,17 +8,17 @@ from typing import Annotated, Final, Literal
 import msgspec
 from cyclopts import Parameter
 
-from models.errors import OptionError
-from training import recipe as recipes
-from training.console import NOTES
-from training.learning import bases
-from training.options import refuse_less
-from training.recipe import Recipe
-from training.recordings.corpora import Material, gather, open_materials
-from training.recordings.library import Library
-from training.recordings.reading import needed, readable
-from training.recordings.splits import Splits
-from training.run import Config, RunFolder, configure
+from whoplays.models.errors import OptionError
+from whoplays.training import recipe as recipes
+from whoplays.training.console import NOTES
+from whoplays.training.learning import bases
+from whoplays.training.options import refuse_less
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.corpora import Material, gather, open_materials
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.reading import needed, readable
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.run import Config, RunFolder, configure
 
 _LARGEST_SEED: Final = 2**32 - 1
 
@@ -84,12 +84,12 @@ def _train(
     banks: list[Path],
 ) -> None:
     train, *others = gather(materials, recipe.seed)
-    from training.banks.material import open_bank, refuse_unheard, with_banks  # noqa: PLC0415
-    from training.judging.report import refuse_judged  # noqa: PLC0415
-    from training.learning.checkpoints import has_ended  # noqa: PLC0415
-    from training.learning.fit import check_accelerator, fit  # noqa: PLC0415
-    from training.learning.learn import learn  # noqa: PLC0415
-    from training.pages.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
+    from whoplays.training.banks.material import open_bank, refuse_unheard, with_banks  # noqa: PLC0415
+    from whoplays.training.judging.report import refuse_judged  # noqa: PLC0415
+    from whoplays.training.learning.checkpoints import has_ended  # noqa: PLC0415
+    from whoplays.training.learning.fit import check_accelerator, fit  # noqa: PLC0415
+    from whoplays.training.learning.learn import learn  # noqa: PLC0415
+    from whoplays.training.pages.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
 
     check_accelerator(accelerator)
     if banks:

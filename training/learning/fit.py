@@ -13,19 +13,19 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, Timer
 from lightning.pytorch.loggers import CSVLogger
 
-from models.errors import DataError, OptionError
-from training.banks.bank import Bank
-from training.console import NOTES
-from training.learning.batches import Batches
-from training.learning.checkpoints import load, nothing_left, take_over
-from training.learning.memory import keep_freed_memory
-from training.learning.progress_bar import progress_bar
-from training.learning.tagger import Tagger
-from training.learning.timing import Timing, keep_timing
-from training.recipe import Recipe
-from training.recordings.library import Library
-from training.recordings.splits import Splits, refuse_heard
-from training.run import RunFolder
+from whoplays.models.errors import DataError, OptionError
+from whoplays.training.banks.bank import Bank
+from whoplays.training.console import NOTES
+from whoplays.training.learning.batches import Batches
+from whoplays.training.learning.checkpoints import load, nothing_left, take_over
+from whoplays.training.learning.memory import keep_freed_memory
+from whoplays.training.learning.progress_bar import progress_bar
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.learning.timing import Timing, keep_timing
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits, refuse_heard
+from whoplays.training.run import RunFolder
 
 # What Lightning and torchmetrics say of things that are meant to be as they are.
 _REMARKS: Final = (

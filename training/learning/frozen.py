@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from models.errors import DataError
-from training.learning.checkpoints import load
-from training.learning.tagger import Tagger
-from training.networks.efficientat import EfficientATFeatures
-from training.networks.transfer import Transfer
-from training.recipe import Recipe
-from training.recordings.splits import Splits, refuse_heard
-from training.run import RunFolder
-from training.teachers.efficientat import load_tagger
+from whoplays.models.errors import DataError
+from whoplays.training.learning.checkpoints import load
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.networks.efficientat import EfficientATFeatures
+from whoplays.training.networks.transfer import Transfer
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.splits import Splits, refuse_heard
+from whoplays.training.run import RunFolder
+from whoplays.training.teachers.efficientat import load_tagger
 
 
 class Frozen(NamedTuple):

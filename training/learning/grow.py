@@ -8,16 +8,16 @@ import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
-from models.errors import DataError
-from training.learning.cached import hear
-from training.learning.checkpoints import keep_checkpoint
-from training.learning.tagger import Tagger
-from training.learning.timing import Timing, keep_timing
-from training.networks.forest import Forest, Nodes
-from training.recipe import Recipe
-from training.recordings.library import Library
-from training.recordings.splits import Splits
-from training.run import RunFolder
+from whoplays.models.errors import DataError
+from whoplays.training.learning.cached import hear
+from whoplays.training.learning.checkpoints import keep_checkpoint
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.learning.timing import Timing, keep_timing
+from whoplays.training.networks.forest import Forest, Nodes
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.run import RunFolder
 
 _LEAF: Final = -1
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from training.learning.bases import needed
-from training.learning.grow import grow
-from training.learning.tagger import Tagger
-from training.learning.teach import teach
-from training.recipe import Recipe
-from training.recordings.library import Library
-from training.recordings.splits import Splits
-from training.run import RunFolder
+from whoplays.training.learning.bases import needed
+from whoplays.training.learning.grow import grow
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.learning.teach import teach
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.run import RunFolder
 
 
 def learn(

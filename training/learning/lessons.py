@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.banks.bank import Bank
+from whoplays.training.banks.bank import Bank
 
 _ENOUGH: Final = 4096
 

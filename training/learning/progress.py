@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from models.errors import DataError
-from training.console import NOTES
-from training.damaged import DAMAGED
-from training.learning.checkpoints import is_finished
-from training.run import Config, RunFolder
+from whoplays.models.errors import DataError
+from whoplays.training.console import NOTES
+from whoplays.training.damaged import DAMAGED
+from whoplays.training.learning.checkpoints import is_finished
+from whoplays.training.run import Config, RunFolder
 
 
 def note_unfinished(run: RunFolder) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar, TQDMProgressBar
 
-from training.console import NOTES
+from whoplays.training.console import NOTES
 
 
 def progress_bar() -> ProgressBar:

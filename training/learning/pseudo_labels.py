@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.banks.bank import KINDS, Bank, Shard
-from training.learning.lessons import thinned
+from whoplays.training.banks.bank import KINDS, Bank, Shard
+from whoplays.training.learning.lessons import thinned
 
 _EPOCHS: Final = 8
 _BATCH: Final = 256

@@ -6,10 +6,10 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics.classification import MultilabelAveragePrecision
 
-from training.learning.band import BandBatch
-from training.networks.choice import Network, build, to_probabilities
-from training.networks.mel_cnn import FEATURES, MelClassifier, MelCNN
-from training.recipe import Recipe
+from whoplays.training.learning.band import BandBatch
+from whoplays.training.networks.choice import Network, build, to_probabilities
+from whoplays.training.networks.mel_cnn import FEATURES, MelClassifier, MelCNN
+from whoplays.training.recipe import Recipe
 
 
 class Tagger(lightning.LightningModule):

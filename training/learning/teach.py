@@ -9,17 +9,17 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from training.learning.cached import Heard, hear, kept, key_of
-from training.learning.checkpoints import keep_checkpoint
-from training.learning.frozen import frozen
-from training.learning.memory import keep_freed_memory
-from training.learning.tagger import Tagger
-from training.learning.timing import Timing, keep_timing
-from training.recipe import Recipe
-from training.recordings.library import Library
-from training.recordings.splits import Splits
-from training.run import RunFolder
-from training.whole import whole
+from whoplays.training.learning.cached import Heard, hear, kept, key_of
+from whoplays.training.learning.checkpoints import keep_checkpoint
+from whoplays.training.learning.frozen import frozen
+from whoplays.training.learning.memory import keep_freed_memory
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.learning.timing import Timing, keep_timing
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.splits import Splits
+from whoplays.training.run import RunFolder
+from whoplays.training.whole import whole
 
 _FEATURES: Final = "features.pt"
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from models.errors import DataError
-from training.run import RunFolder, write_json
+from whoplays.models.errors import DataError
+from whoplays.training.run import RunFolder, write_json
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):

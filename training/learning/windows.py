@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset
 
-from models.errors import DataError
-from training.recordings.library import Library
-from training.recordings.mixing import Take, Window, by_label, draw_pair, pair, peak_normalised, random_window
+from whoplays.models.errors import DataError
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.mixing import Take, Window, by_label, draw_pair, pair, peak_normalised, random_window
 
 
 class Example(NamedTuple):

@@ -5,15 +5,15 @@ from typing import Final
 
 from torch import nn
 
-from models.card import Task
-from models.errors import DataError
-from training.networks.efficientat import EfficientATFeatures
-from training.networks.forest import Forest
-from training.networks.forest_features import MelStatistics, Samples
-from training.networks.mel_cnn import MelCNN
-from training.networks.mel_crnn import MelCRNN
-from training.networks.raw_cnn import RawCNN
-from training.networks.transfer import Transfer
+from whoplays.models.card import Task
+from whoplays.models.errors import DataError
+from whoplays.training.networks.efficientat import EfficientATFeatures
+from whoplays.training.networks.forest import Forest
+from whoplays.training.networks.forest_features import MelStatistics, Samples
+from whoplays.training.networks.mel_cnn import MelCNN
+from whoplays.training.networks.mel_crnn import MelCRNN
+from whoplays.training.networks.raw_cnn import RawCNN
+from whoplays.training.networks.transfer import Transfer
 
 Network = RawCNN | MelCNN | MelCRNN | Transfer | Forest
 

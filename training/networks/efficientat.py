@@ -10,7 +10,7 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
-from training.networks.resampling import Resampled
+from whoplays.training.networks.resampling import Resampled
 
 CLASSES: Final = 527
 RATE_HZ: Final = 32_000

@@ -5,8 +5,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from training.networks.level import peak_normalised
-from training.networks.log_mel import LogMel, MelPower
+from whoplays.training.networks.level import peak_normalised
+from whoplays.training.networks.log_mel import LogMel, MelPower
 
 _DECIMATION: Final = 20
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.signal import firwin
 from torch import Tensor, nn
 
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 
 MELS: Final = 64
 FFT: Final = 1024

@@ -7,7 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from training.networks.log_mel import LogMel, MelPower
+from whoplays.training.networks.log_mel import LogMel, MelPower
 
 FEATURES: Final = 2 * 320
 _DEEPER: Final = {10: (80, 1), 11: (144, 4)}

@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from training.networks.log_mel import LogMel, MelPower
+from whoplays.training.networks.log_mel import LogMel, MelPower
 
 _WIDTHS: Final = (32, 64, 64)
 _UNITS: Final = 64

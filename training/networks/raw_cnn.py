@@ -4,7 +4,7 @@ from typing import Final
 
 from torch import Tensor, nn
 
-from training.networks.level import peak_normalised
+from whoplays.training.networks.level import peak_normalised
 
 # (channels, kernel, pool) of each layer.
 _LAYERS: Final = ((64, 11, 2), (64, 9, 2), (64, 7, 4), (32, 5, 4), (16, 5, 4), (2, 5, 4))

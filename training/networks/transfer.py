@@ -4,9 +4,9 @@ from typing import Final
 
 from torch import Tensor, nn
 
-from training.networks.efficientat import EfficientATFeatures
-from training.networks.mel_cnn import MelCNN
-from training.networks.raw_cnn import RawCNN
+from whoplays.training.networks.efficientat import EfficientATFeatures
+from whoplays.training.networks.mel_cnn import MelCNN
+from whoplays.training.networks.raw_cnn import RawCNN
 
 _INNER: Final = (100, 50)
 _DROPOUT: Final = 0.2

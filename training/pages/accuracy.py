@@ -5,16 +5,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from models.errors import DataError
-from models.labels import CORE, NAMES
-from training.concerts.figures import Concerts, EventFigures
-from training.console import counted
-from training.judging.bootstrap import RESAMPLES
-from training.judging.findings import ANCHORS, Interval, Judgement, Report
-from training.judging.report import answered, differences, everybody, robustness, share
-from training.judging.scores import Scores
-from training.pages import figures
-from training.pages.markdown import table
+from whoplays.models.errors import DataError
+from whoplays.models.labels import CORE, NAMES
+from whoplays.training.concerts.figures import Concerts, EventFigures
+from whoplays.training.console import counted
+from whoplays.training.judging.bootstrap import RESAMPLES
+from whoplays.training.judging.findings import ANCHORS, Interval, Judgement, Report
+from whoplays.training.judging.report import answered, differences, everybody, robustness, share
+from whoplays.training.judging.scores import Scores
+from whoplays.training.pages import figures
+from whoplays.training.pages.markdown import table
 
 MARK: Final = "<!-- Made by whoplays evaluate --report; do not edit. -->"
 _WEAKEST: Final = 10

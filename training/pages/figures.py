@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from training.judging.findings import Judgement, Report
-from training.judging.reliability import pooled
-from training.judging.report import everybody, robustness
-from training.run import RunFolder
+from whoplays.training.judging.findings import Judgement, Report
+from whoplays.training.judging.reliability import pooled
+from whoplays.training.judging.report import everybody, robustness
+from whoplays.training.run import RunFolder
 
 _MOST_COLUMNS: Final = 16
 

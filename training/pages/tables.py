@@ -5,10 +5,10 @@ from typing import Final
 
 import numpy as np
 
-from training.console import counted
-from training.judging.findings import ANCHORS, Excerpts, Judgement, Report
-from training.judging.report import answered, differences, everybody, robustness, share
-from training.pages.grid import Grid
+from whoplays.training.console import counted
+from whoplays.training.judging.findings import ANCHORS, Excerpts, Judgement, Report
+from whoplays.training.judging.report import answered, differences, everybody, robustness, share
+from whoplays.training.pages.grid import Grid
 
 LEGEND: Final = (
     "right: labels, one by one; exact: windows with every label right; alarm: a label named where none plays; "

@@ -1,7 +1,7 @@
 """The default: which of eleven instruments play, among whatever else is heard."""
 
-from models.labels import NAMES
-from training.recipe import Recipe
+from whoplays.models.labels import NAMES
+from whoplays.training.recipe import Recipe
 
 RECIPE = Recipe(
     name="band-melcnn",

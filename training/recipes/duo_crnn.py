@@ -1,7 +1,7 @@
 """The seed's wish for a recurrent network: stage 2 with a GRU over log-mel frames."""
 
-from models.labels import CORE
-from training.recipe import Recipe
+from whoplays.models.labels import CORE
+from whoplays.training.recipe import Recipe
 
 RECIPE = Recipe(
     name="duo-crnn",

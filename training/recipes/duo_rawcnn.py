@@ -1,7 +1,7 @@
 """Stage 2 of the seed: which two of four instruments play together."""
 
-from models.labels import CORE
-from training.recipe import Recipe
+from whoplays.models.labels import CORE
+from whoplays.training.recipe import Recipe
 
 RECIPE = Recipe(
     name="duo-rawcnn",

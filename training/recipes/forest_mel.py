@@ -2,7 +2,7 @@
 
 import msgspec
 
-from training.recipes.forest_raw import RECIPE as _RAW
+from whoplays.training.recipes.forest_raw import RECIPE as _RAW
 
 RECIPE = msgspec.structs.replace(
     _RAW,

@@ -1,7 +1,7 @@
 """The seed's baseline: a random forest over the raw waveform."""
 
-from models.labels import CORE
-from training.recipe import Recipe
+from whoplays.models.labels import CORE
+from whoplays.training.recipe import Recipe
 
 RECIPE = Recipe(
     name="forest-raw",

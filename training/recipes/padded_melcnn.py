@@ -2,7 +2,7 @@
 
 import msgspec
 
-from training.recipes.band_melcnn import RECIPE as _BAND
+from whoplays.training.recipes.band_melcnn import RECIPE as _BAND
 
 RECIPE = msgspec.structs.replace(
     _BAND,

@@ -1,7 +1,7 @@
 """Stage 1 of the seed: which one of four instruments plays."""
 
-from models.labels import CORE
-from training.recipe import Recipe
+from whoplays.models.labels import CORE
+from whoplays.training.recipe import Recipe
 
 RECIPE = Recipe(
     name="solo-rawcnn",

@@ -1,7 +1,7 @@
 """Other embeddings: what EfficientAT mn04 has learnt of AudioSet, kept as it is, and the seed's new head for pairs."""
 
-from models.labels import CORE
-from training.recipe import EFFICIENTAT, Recipe
+from whoplays.models.labels import CORE
+from whoplays.training.recipe import EFFICIENTAT, Recipe
 
 RECIPE = Recipe(
     name="transfer-efficientat",

@@ -1,7 +1,7 @@
 """A better model to transfer from: what the default has learnt, kept as it is, and the seed's new head for pairs."""
 
-from models.labels import CORE
-from training.recipe import Recipe
+from whoplays.models.labels import CORE
+from whoplays.training.recipe import Recipe
 
 RECIPE = Recipe(
     name="transfer-melcnn",

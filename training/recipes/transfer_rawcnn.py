@@ -1,7 +1,7 @@
 """The seed's transfer: what stage 1 has learnt from solos, kept as it is, and a new head for pairs."""
 
-from models.labels import CORE
-from training.recipe import Recipe
+from whoplays.models.labels import CORE
+from whoplays.training.recipe import Recipe
 
 RECIPE = Recipe(
     name="transfer-rawcnn",

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from models.errors import DataError, OptionError
-from training.recordings.clip import Clip, Corpus
-from training.recordings.irmas import IRMAS_TEST_PART, TRAINING, Irmas, IrmasTest
-from training.recordings.labelled_folder import LabelledFolder
-from training.recordings.splits import Splits, by_group, holding_out
+from whoplays.models.errors import DataError, OptionError
+from whoplays.training.recordings.clip import Clip, Corpus
+from whoplays.training.recordings.irmas import IRMAS_TEST_PART, TRAINING, Irmas, IrmasTest
+from whoplays.training.recordings.labelled_folder import LabelledFolder
+from whoplays.training.recordings.splits import Splits, by_group, holding_out
 
 _SHARE: Final = re.compile(r"^(.+)(@(?:\d+/\d+|all))$")
 

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Final
 
-from models.errors import DataError
-from models.labels import NAMES
-from training.recordings.clip import Clip
+from whoplays.models.errors import DataError
+from whoplays.models.labels import NAMES
+from whoplays.training.recordings.clip import Clip
 
 _LICENCE: Final = "CC BY-NC-SA 3.0 (IRMAS)"
 TRAINING: Final = "IRMAS-TrainingData"

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from models.errors import DataError
-from models.labels import to_code
-from training.recordings.clip import Clip, Stretch
-from training.recordings.columns import read_rows
+from whoplays.models.errors import DataError
+from whoplays.models.labels import to_code
+from whoplays.training.recordings.clip import Clip, Stretch
+from whoplays.training.recordings.columns import read_rows
 
 _REQUIRED: Final = ("path", "labels", "group")
 

@@ -13,10 +13,10 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from training.recordings.clip import Clip
-from training.whole import whole
+from whoplays.models.errors import DataError
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.whole import whole
 
 _UNKNOWN_LENGTH: Final = 1 << 62
 _ROUNDED_S: Final = 1.0

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from models.signal import WINDOW_SAMPLES
-from training.recordings.clip import Clip
-from training.recordings.library import Library, cut
+from whoplays.models.errors import DataError
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library, cut
 
 PEAK: Final = 0.5
 

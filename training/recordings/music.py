@@ -8,10 +8,10 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from training.recordings.columns import read_rows
-from training.recordings.library import seconds
+from whoplays.models.errors import DataError
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.training.recordings.columns import read_rows
+from whoplays.training.recordings.library import seconds
 
 _SUFFIXES: Final = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 _TRIES: Final = 20

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from models.errors import DataError
-from training.console import NOTES
-from training.recordings.clip import Clip
-from training.recordings.library import Library
+from whoplays.models.errors import DataError
+from whoplays.training.console import NOTES
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library
 
 
 def readable(clips: Iterable[Clip], library: Library) -> list[Clip]:

@@ -7,8 +7,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from training.recordings.library import decode
+from whoplays.models.errors import DataError
+from whoplays.training.recordings.library import decode
 
 _SUFFIXES: Final = frozenset({".wav", ".mp3", ".flac", ".ogg"})
 

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.errors import DataError
-from training.recordings.clip import Clip
+from whoplays.models.errors import DataError
+from whoplays.training.recordings.clip import Clip
 
 TEST_SHARE: Final = 0.2
 VALIDATION_SHARE: Final = 0.2

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from models.signal import SAMPLE_RATE_HZ
+from whoplays.models.signal import SAMPLE_RATE_HZ
 
 # How many clips: those left alone, and of the others those with each effect.
 _AS_IT_IS: Final = 0.3

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.errors import DataError, OptionError
-from training.render.instruments import BY_NAME, DRUMS, LABELLED, OTHERS, Instrument, Program, Weighted
-from training.render.notes import Range
-from training.render.samples import Library
+from whoplays.models.errors import DataError, OptionError
+from whoplays.training.render.instruments import BY_NAME, DRUMS, LABELLED, OTHERS, Instrument, Program, Weighted
+from whoplays.training.render.notes import Range
+from whoplays.training.render.samples import Library
 
 _OTHER: Final = "other"
 _DRUMS: Final = "drums"

@@ -4,13 +4,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from training.render.cast import Cast, Voice, draw_kit
-from training.render.drums import drum_part
-from training.render.excerpt import draw_excerpt
-from training.render.instruments import DRUMS
-from training.render.notes import Note
-from training.render.performance import Performance, perform
-from training.render.scores import Song
+from whoplays.training.render.cast import Cast, Voice, draw_kit
+from whoplays.training.render.drums import drum_part
+from whoplays.training.render.excerpt import draw_excerpt
+from whoplays.training.render.instruments import DRUMS
+from whoplays.training.render.notes import Note
+from whoplays.training.render.performance import Performance, perform
+from whoplays.training.render.scores import Song
 
 _SHORTEST_S: Final = 6.0
 _LONGEST_S: Final = 8.0

@@ -8,15 +8,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from models.errors import OptionError
-from training.console import NOTES
-from training.options import refuse_less
-from training.render.cast import Cast, Soundfont
-from training.render.folder import Manifest, RenderedFolder
-from training.render.samples import Library, read_libraries
-from training.render.scores import read_scores
-from training.render.soundfont import check
-from training.render.studio import Studio
+from whoplays.models.errors import OptionError
+from whoplays.training.console import NOTES
+from whoplays.training.options import refuse_less
+from whoplays.training.render.cast import Cast, Soundfont
+from whoplays.training.render.folder import Manifest, RenderedFolder
+from whoplays.training.render.samples import Library, read_libraries
+from whoplays.training.render.scores import read_scores
+from whoplays.training.render.soundfont import check
+from whoplays.training.render.studio import Studio
 
 
 def render(

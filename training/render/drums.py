@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from training.render.notes import Note
+from whoplays.training.render.notes import Note
 
 _KICK, _SNARE, _RIM, _CLAP = 36, 38, 37, 39
 _CLOSED, _OPEN, _RIDE, _CRASH = 42, 46, 51, 49

@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from training.render.notes import Note, transposed
-from training.render.scores import Song
+from whoplays.training.render.notes import Note, transposed
+from whoplays.training.render.scores import Song
 
 _TRIES: Final = 12
 _LEAST_SOUNDING: Final = 0.55

@@ -10,11 +10,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from models.errors import DataError, OptionError
-from models.signal import SAMPLE_RATE_HZ
-from training.render.clips import Plan
-from training.run import write_json
-from training.whole import whole
+from whoplays.models.errors import DataError, OptionError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.render.clips import Plan
+from whoplays.training.run import write_json
+from whoplays.training.whole import whole
 
 _COLUMNS: Final = ("path", "labels", "corpus", "source", "group", "kind", "licence", "seconds", "instrument")
 

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from training.render.excerpt import Chord, Excerpt, chords
-from training.render.notes import Note, Range, fold, monophonic, transposed
+from whoplays.training.render.excerpt import Chord, Excerpt, chords
+from whoplays.training.render.notes import Note, Range, fold, monophonic, transposed
 
 Idiom = Callable[[Excerpt, Range, np.random.Generator], list[Note]]
 

@@ -6,9 +6,9 @@ Ranges are those in which players are mostly heard, not the extremes. Programs a
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from training.render import idioms
-from training.render.idioms import Idiom
-from training.render.notes import Range
+from whoplays.training.render import idioms
+from whoplays.training.render.idioms import Idiom
+from whoplays.training.render.notes import Range
 
 Weighted = tuple[tuple[Idiom, float], ...]
 

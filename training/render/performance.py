@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.render.instruments import Instrument
-from training.render.notes import Note
+from whoplays.training.render.instruments import Instrument
+from whoplays.training.render.notes import Note
 
 STEP_S: Final = 0.02
 """How far apart the points of the curves are."""

@@ -5,10 +5,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.signal import SAMPLE_RATE_HZ
-from training.render.notes import Note
-from training.render.performance import STEP_S, Performance
-from training.render.samples import Sample, Sampled
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.render.notes import Note
+from whoplays.training.render.performance import STEP_S, Performance
+from whoplays.training.render.samples import Sample, Sampled
 
 _SOFTEST_DB: Final = -26.0
 _ATTACK_S: Final = 0.003

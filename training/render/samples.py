@@ -7,13 +7,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from models.signal import SAMPLE_RATE_HZ
-from training.recordings.columns import read_rows
-from training.recordings.library import decode
-from training.render.instruments import BY_NAME, Instrument
-from training.render.notes import Range
-from training.render.pitch_names import dynamic_in, key_in
+from whoplays.models.errors import DataError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.recordings.columns import read_rows
+from whoplays.training.recordings.library import decode
+from whoplays.training.render.instruments import BY_NAME, Instrument
+from whoplays.training.render.notes import Range
+from whoplays.training.render.pitch_names import dynamic_in, key_in
 
 _COLUMNS: Final = ("name", "folder", "instrument", "licence")
 _SUFFIXES: Final = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"}

@@ -8,9 +8,9 @@ import mido
 import numpy as np
 from mido.midifiles.meta import KeySignatureError
 
-from models.errors import DataError
-from training.damaged import reason
-from training.render.notes import Note
+from whoplays.models.errors import DataError
+from whoplays.training.damaged import reason
+from whoplays.training.render.notes import Note
 
 _SUFFIXES: Final = frozenset({".mid", ".midi"})
 _DRUM_CHANNEL: Final = 9

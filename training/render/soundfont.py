@@ -11,9 +11,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from models.errors import DataError, OptionError
-from models.signal import SAMPLE_RATE_HZ
-from training.render.performance import STEP_S, Performance
+from whoplays.models.errors import DataError, OptionError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.render.performance import STEP_S, Performance
 
 # Every clip has a slot of 10 s; FluidSynth works in blocks of 64 samples.
 _SLOT_SAMPLES: Final = 64 * 6_891

@@ -8,15 +8,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.render.amplifier import amplified
-from training.render.cast import Cast, Soundfont
-from training.render.clips import Plan, part, plan
-from training.render.folder import RenderedFolder
-from training.render.master import master
-from training.render.sampler import play_samples
-from training.render.samples import Library, Sampled
-from training.render.scores import Song
-from training.render.soundfont import Order, play
+from whoplays.training.render.amplifier import amplified
+from whoplays.training.render.cast import Cast, Soundfont
+from whoplays.training.render.clips import Plan, part, plan
+from whoplays.training.render.folder import RenderedFolder
+from whoplays.training.render.master import master
+from whoplays.training.render.sampler import play_samples
+from whoplays.training.render.samples import Library, Sampled
+from whoplays.training.render.scores import Song
+from whoplays.training.render.soundfont import Order, play
 
 _BLOCK: Final = 384
 _PLAYERS: Final = 2

@@ -5,21 +5,21 @@ from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
-from models.errors import OptionError
-from training import recipe as recipes
-from training.console import NOTES
-from training.learning import bases
-from training.learning.commands import train
-from training.options import refuse_less
-from training.pages.generated import refuse_another
-from training.pages.typed import table_command
-from training.recipe import EFFICIENTAT
-from training.recordings.corpora import gather, open_corpus, open_materials
-from training.recordings.library import Library
-from training.recordings.reading import needed
-from training.run import RunFolder
-from training.table.rows import ROWS, Row
-from training.whole import whole
+from whoplays.models.errors import OptionError
+from whoplays.training import recipe as recipes
+from whoplays.training.console import NOTES
+from whoplays.training.learning import bases
+from whoplays.training.learning.commands import train
+from whoplays.training.options import refuse_less
+from whoplays.training.pages.generated import refuse_another
+from whoplays.training.pages.typed import table_command
+from whoplays.training.recipe import EFFICIENTAT
+from whoplays.training.recordings.corpora import gather, open_corpus, open_materials
+from whoplays.training.recordings.library import Library
+from whoplays.training.recordings.reading import needed
+from whoplays.training.run import RunFolder
+from whoplays.training.table.rows import ROWS, Row
+from whoplays.training.whole import whole
 
 
 def table(
@@ -48,7 +48,7 @@ def table(
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
-    from training.table.page import MARK, page  # noqa: PLC0415  torch takes seconds to load
+    from whoplays.training.table.page import MARK, page  # noqa: PLC0415  torch takes seconds to load
 
     refuse_less("threads", threads, 1)
     if efficientat:
@@ -59,7 +59,7 @@ def table(
     library = Library(cache)
     splits = gather(open_materials(data), recipes.find(ROWS[0].recipe).seed)
     judged = [("test split", splits.test), *((path.resolve().name, open_corpus(path).clips()) for path in judge or ())]
-    from training.table.table import Made, Questions, make_table  # noqa: PLC0415  torch takes seconds to load
+    from whoplays.training.table.table import Made, Questions, make_table  # noqa: PLC0415  torch takes seconds to load
 
     materials = [Questions(name, needed(clips, library, "to judge on", [name])) for name, clips in judged]
     training = _Training(data, runs, efficientat, threads, cache)

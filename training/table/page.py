@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
-from training.judging.findings import Judgement, Report
-from training.judging.scores import Scores
-from training.pages.markdown import table
-from training.table.table import Made
+from whoplays.training.judging.findings import Judgement, Report
+from whoplays.training.judging.scores import Scores
+from whoplays.training.pages.markdown import table
+from whoplays.training.table.table import Made
 
 MARK: Final = "<!-- Made by whoplays table --report; do not edit. -->"
 _HEAD: Final = f"""{MARK}

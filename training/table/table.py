@@ -9,20 +9,20 @@ import msgspec
 import numpy as np
 import torch
 
-from models.errors import DataError
-from training.damaged import DAMAGED
-from training.judging.evaluate import evaluate
-from training.judging.findings import Report
-from training.judging.judges.of_run import of_runs
-from training.learning.checkpoints import is_finished, load
-from training.learning.memory import keep_freed_memory
-from training.learning.timing import Timing, timing_of
-from training.pages.figures import draw_confusions
-from training.recipe import Recipe
-from training.recordings.clip import Clip
-from training.recordings.library import Library, stamp
-from training.run import RunFolder, write_json
-from training.table.rows import Row
+from whoplays.models.errors import DataError
+from whoplays.training.damaged import DAMAGED
+from whoplays.training.judging.evaluate import evaluate
+from whoplays.training.judging.findings import Report
+from whoplays.training.judging.judges.of_run import of_runs
+from whoplays.training.learning.checkpoints import is_finished, load
+from whoplays.training.learning.memory import keep_freed_memory
+from whoplays.training.learning.timing import Timing, timing_of
+from whoplays.training.pages.figures import draw_confusions
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.library import Library, stamp
+from whoplays.training.run import RunFolder, write_json
+from whoplays.training.table.rows import Row
 
 _FAIR: Final = 0.5
 

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.errors import DataError
-from models.signal import SAMPLE_RATE_HZ
-from training.damaged import DAMAGED, reason
-from training.networks.efficientat import CLASSES, RATE_HZ, EfficientATNetwork, KaldiLogMel
-from training.recipe import EFFICIENTAT
+from whoplays.models.errors import DataError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.damaged import DAMAGED, reason
+from whoplays.training.networks.efficientat import CLASSES, RATE_HZ, EfficientATNetwork, KaldiLogMel
+from whoplays.training.recipe import EFFICIENTAT
 
 
 def load_tagger(path: Path) -> EfficientATNetwork:

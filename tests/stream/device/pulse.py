@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from stream.device.probe import list_inputs
+from whoplays.stream.device.probe import list_inputs
 
 CARD: Final = "concert"
 """The input, as ALSA and PortAudio call it."""

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from stream.device.adc_clock import AdcClock
+from whoplays.stream.device.adc_clock import AdcClock
 
 NOW_NS = 5_000_000_000_000
 NOW_S = 1_800_000_000.0

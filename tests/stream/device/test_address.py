@@ -1,8 +1,8 @@
 import pytest
 
-from models.errors import OptionError, SourceError
-from stream.device.address import Wish, read_address
-from stream.intake import Intake
+from whoplays.models.errors import OptionError, SourceError
+from whoplays.stream.device.address import Wish, read_address
+from whoplays.stream.intake import Intake
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from stream.device.adc_clock import AdcClock
-from stream.device.callback import Callback
-from stream.device.capture_queue import CaptureQueue
-from stream.ring import Audio
+from whoplays.stream.device.adc_clock import AdcClock
+from whoplays.stream.device.callback import Callback
+from whoplays.stream.device.capture_queue import CaptureQueue
+from whoplays.stream.ring import Audio
 
 FINE = SimpleNamespace(input_overflow=False)
 OVERFLOW = SimpleNamespace(input_overflow=True)

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from models.errors import SourceError
-from stream.device.adc_clock import AdcClock
-from stream.device.capture import POLL_S, follow
-from stream.device.capture_queue import Captured, CaptureQueue
-from stream.device.inputs import Input
-from stream.device.portaudio import Stream
+from whoplays.models.errors import SourceError
+from whoplays.stream.device.adc_clock import AdcClock
+from whoplays.stream.device.capture import POLL_S, follow
+from whoplays.stream.device.capture_queue import Captured, CaptureQueue
+from whoplays.stream.device.inputs import Input
+from whoplays.stream.device.portaudio import Stream
 
 MIC = Input(hostapi="ALSA", name="Mic", channels=2, rate_hz=44_100, default=True)
 

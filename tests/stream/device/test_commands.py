@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import whoplays
-from stream.device import commands
-from stream.device.inputs import Input
-from stream.device.probe import list_inputs
 from tests.stream.device.pulse import CARD, RATE_HZ, Pulse
+from whoplays.stream.device import commands
+from whoplays.stream.device.inputs import Input
+from whoplays.stream.device.probe import list_inputs
 
 
 def shown(capfd: pytest.CaptureFixture[str], *options: str) -> str:

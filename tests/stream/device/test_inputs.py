@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import SourceError
-from stream.device.inputs import SCHEME, Input, resolve, selector_of, uri_of
+from whoplays.models.errors import SourceError
+from whoplays.stream.device.inputs import SCHEME, Input, resolve, selector_of, uri_of
 
 
 def make(hostapi: str, name: str, *, default: bool = False) -> Input:

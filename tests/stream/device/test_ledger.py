@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.device.capture_queue import Captured
-from stream.device.ledger import Ledger
-from stream.intake import Intake
-from stream.source import Block
+from whoplays.stream.device.capture_queue import Captured
+from whoplays.stream.device.ledger import Ledger
+from whoplays.stream.intake import Intake
+from whoplays.stream.source import Block
 
 START_NS = 7_000_000_000_000
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from models.errors import SourceError
-from stream.device import portaudio
-from stream.device.address import read_address
-from stream.device.inputs import Input
-from stream.intake import Intake
+from whoplays.models.errors import SourceError
+from whoplays.stream.device import portaudio
+from whoplays.stream.device.address import read_address
+from whoplays.stream.device.inputs import Input
+from whoplays.stream.intake import Intake
 
 HOSTAPIS = [{"name": "Core Audio"}, {"name": "JACK"}]
 DEVICES = [

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import SourceError
-from stream.child import ChildSource
-from stream.convert import WHOLE
-from stream.intake import Intake
-from stream.ring import Audio
-from stream.source import Block
-from stream.sources import from_uri
 from tests.stream.device.pulse import CARD, RATE_HZ, Pcm, Pulse, running, skip_without_card, skip_without_sound, until
+from whoplays.models.errors import SourceError
+from whoplays.stream.child import ChildSource
+from whoplays.stream.convert import WHOLE
+from whoplays.stream.intake import Intake
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block
+from whoplays.stream.sources import from_uri
 
 
 def noise(channels: int = 2) -> Pcm:
@@ -132,7 +132,7 @@ def test_a_sound_server_that_dies_takes_the_input_with_it(tmp_path: Path, monkey
 def test_an_input_that_delivers_nothing_is_given_up(card: Pulse) -> None:
     arguments = {"selector": CARD, "channels": [], "gain_db": 0.0, "rate_hz": None, "quiet_s": 1.0}
     source = ChildSource(
-        "stream.device.capture:capture", arguments, name="", uri="", clock="arrival", outage="device_lost"
+        "whoplays.stream.device.capture:capture", arguments, name="", uri="", clock="arrival", outage="device_lost"
     )
     with pytest.raises(SourceError, match=f"{CARD} has delivered nothing for 1 s; see whether it is connected"):
         list(source.blocks())

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from bench.conditions import load_now, observe
-from bench.tables import describe
-from models.card import read_card
-from stream.messages import ModelInfo
 from tests.stream.faults.page import MODULES, PAGE, declared, render
 from tests.stream.faults.times import Times
 from tests.stream.tiny_model import write_tiny_model
+from whoplays.bench.conditions import load_now, observe
+from whoplays.bench.tables import describe
+from whoplays.models.card import read_card
+from whoplays.stream.messages import ModelInfo
 
 
 class Recorder:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
-from stream.messages import Gap, Message, Status, Window
 from tests.stream.faults.seen import SECOND, Seen
+from whoplays.stream.messages import Gap, Message, Status, Window
 
 BETWEEN_S = 1.5
 KEPT_S = 5.0

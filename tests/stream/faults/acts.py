@@ -5,10 +5,10 @@ from collections.abc import Callable, Generator, Sequence
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar
 
-from stream.subscriber import Subscriber
 from tests.stream.faults.account import check_account
 from tests.stream.faults.seen import Seen
 from tests.stream.faults.times import Times
+from whoplays.stream.subscriber import Subscriber
 
 PATIENCE_S: Final = 60.0
 

@@ -11,8 +11,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from models.card import graph_digest, read_card, write_card
 from tests.stream.tiny_model import write_tiny_model
+from whoplays.models.card import graph_digest, read_card, write_card
 
 TRIAL: Final = 20_000
 TRIALS: Final = 5

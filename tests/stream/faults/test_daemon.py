@@ -10,9 +10,6 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from stream.history.reader import Query, appearances
-from stream.messages import Event, Window
-from stream.subscriber import Subscriber
 from tests.stream.conftest import make_concert
 from tests.stream.faults import on_daemon
 from tests.stream.faults.acts import Act, Part, perform
@@ -22,6 +19,9 @@ from tests.stream.faults.slow_model import write_slow_model
 from tests.stream.media.servers import free_port
 from tests.stream.serve.daemon import Running, serving, stream, write
 from tests.stream.serve.feeding import Feed
+from whoplays.stream.history.reader import Query, appearances
+from whoplays.stream.messages import Event, Window
+from whoplays.stream.subscriber import Subscriber
 
 Record = Callable[[str, object], None]
 

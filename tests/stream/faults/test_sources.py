@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from stream.subscriber import Subscriber
 from tests.stream.conftest import make_concert
 from tests.stream.faults import on_network, on_rtp
 from tests.stream.faults.acts import Act, perform
@@ -18,6 +17,7 @@ from tests.stream.faults.seen import SECOND
 from tests.stream.media.servers import free_port
 from tests.stream.serve.daemon import serving, stream, write
 from tests.stream.serve.feeding import Feed
+from whoplays.stream.subscriber import Subscriber
 
 Evening = dict[str, Act]
 Record = Callable[[str, object], None]

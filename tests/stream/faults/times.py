@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stream.messages import Message, Window
 from tests.stream.faults.seen import Seen
+from whoplays.stream.messages import Message, Window
 
 
 class Times(NamedTuple):

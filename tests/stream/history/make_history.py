@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from stream.history.keeper import Keeper
-from stream.messages import (
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.history.keeper import Keeper
+from whoplays.stream.messages import (
     Counters,
     End,
     Event,

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import whoplays
-from stream.history.commands import history
-from stream.history.moments import parse_moment
-from stream.messages import Message
 from tests.stream.history.make_history import BEGAN_NS, keep_all, make_concert, make_event, make_window
+from whoplays.stream.history.commands import history
+from whoplays.stream.history.moments import parse_moment
+from whoplays.stream.messages import Message
 
 
 @pytest.fixture

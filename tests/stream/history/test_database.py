@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import DataError
-from stream.history.database import APPLICATION_ID, MIGRATIONS, open_to_read, open_to_write
+from whoplays.models.errors import DataError
+from whoplays.stream.history.database import APPLICATION_ID, MIGRATIONS, open_to_read, open_to_write
 
 
 def test_a_new_database_survives_a_power_cut_and_can_shrink(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_an_older_version_is_brought_up_to_date(tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "history.db"
     open_to_write(path).close()
     newer = (*MIGRATIONS, "ALTER TABLE sessions ADD COLUMN venue TEXT")
-    monkeypatch.setattr("stream.history.database.MIGRATIONS", newer)
+    monkeypatch.setattr("whoplays.stream.history.database.MIGRATIONS", newer)
     with pytest.raises(DataError, match="older history"):
         open_to_read(path)
     with closing(open_to_write(path)) as connection:
@@ -62,7 +62,7 @@ def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     open_to_write(path).close()
     broken = (*MIGRATIONS, "CREATE TABLE venues (name TEXT); CREATE TABLE nonsense")
     with monkeypatch.context() as patched:
-        patched.setattr("stream.history.database.MIGRATIONS", broken)
+        patched.setattr("whoplays.stream.history.database.MIGRATIONS", broken)
         with pytest.raises(DataError, match="cannot keep a history"):
             open_to_write(path)
     with closing(open_to_write(path)) as connection:

@@ -5,10 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import DataError, OptionError
-from stream.history.database import open_to_read
-from stream.history.keeper import Keeper
-from stream.history.reader import Query, appearances
 from tests.stream.history.make_history import (
     failures_of,
     keep_all,
@@ -18,6 +14,10 @@ from tests.stream.history.make_history import (
     make_window,
     wait_for,
 )
+from whoplays.models.errors import DataError, OptionError
+from whoplays.stream.history.database import open_to_read
+from whoplays.stream.history.keeper import Keeper
+from whoplays.stream.history.reader import Query, appearances
 
 
 def count(path: Path, table: str = "windows") -> int:
@@ -67,9 +67,9 @@ def test_a_second_keeper_goes_on_where_the_first_left(tmp_path: Path) -> None:
 
 
 def test_a_locked_database_delays_nobody_and_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.history.keeper.QUEUE_MESSAGES", 50)
-    monkeypatch.setattr("stream.history.keeper.RETRY_S", 0.05)
-    monkeypatch.setattr("stream.history.database.BUSY_S", 0.05)
+    monkeypatch.setattr("whoplays.stream.history.keeper.QUEUE_MESSAGES", 50)
+    monkeypatch.setattr("whoplays.stream.history.keeper.RETRY_S", 0.05)
+    monkeypatch.setattr("whoplays.stream.history.database.BUSY_S", 0.05)
     path, sent, told = tmp_path / "history.db", 5_000, list[str]()
     with Keeper(path, keep_windows=True, max_age_days=None, max_bytes=None, tell=told.append) as keeper:
         failures = failures_of(keeper)

@@ -3,9 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import DataError
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from stream.history.reader import STILL_NS, Appearance, Query, appearances, newest_session
 from tests.stream.history.make_history import (
     BEGAN_NS,
     SECOND_NS,
@@ -16,6 +13,9 @@ from tests.stream.history.make_history import (
     make_status,
     make_window,
 )
+from whoplays.models.errors import DataError
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.history.reader import STILL_NS, Appearance, Query, appearances, newest_session
 
 
 @pytest.fixture

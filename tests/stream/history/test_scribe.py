@@ -9,10 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from stream.history.database import MIGRATIONS, open_to_write
-from stream.history.scribe import Scribe
-from stream.messages import Message
 from tests.stream.history.make_history import (
     BEGAN_NS,
     SECOND_NS,
@@ -22,6 +18,10 @@ from tests.stream.history.make_history import (
     make_status,
     make_window,
 )
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.history.database import MIGRATIONS, open_to_write
+from whoplays.stream.history.scribe import Scribe
+from whoplays.stream.messages import Message
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.signal import SAMPLE_RATE_HZ
-from stream.history.wall import WallClock
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.history.wall import WallClock
 
 SECOND_NS = 1_000_000_000
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from av.audio.frame import AudioFrame
 
-from models.errors import SourceError
-from stream.intake import Intake
-from stream.media.decode import Decoder, Piece, to_float
-from stream.media.spot import Spot
-from stream.ring import Audio
-from stream.source import SessionOverError
+from whoplays.models.errors import SourceError
+from whoplays.stream.intake import Intake
+from whoplays.stream.media.decode import Decoder, Piece, to_float
+from whoplays.stream.media.spot import Spot
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import SessionOverError
 
 RATE_HZ = 44_100
 FRAME = 1024

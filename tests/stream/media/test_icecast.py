@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import SourceError
-from stream.intake import Intake
-from stream.media.source import open_media
 from tests.stream.media.servers import free_port
+from whoplays.models.errors import SourceError
+from whoplays.stream.intake import Intake
+from whoplays.stream.media.source import open_media
 
 CONFIG = """
 <icecast>

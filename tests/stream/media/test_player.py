@@ -2,9 +2,9 @@ import time
 
 import numpy as np
 
-from stream.media.decode import Piece
-from stream.media.player import Player
-from stream.source import Block, Cause
+from whoplays.stream.media.decode import Piece
+from whoplays.stream.media.player import Player
+from whoplays.stream.source import Block, Cause
 
 SAMPLES = 2205
 NS = 50_000_000

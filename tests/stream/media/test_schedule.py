@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.media.schedule import CUSHION_NS, MOST_LATE_NS, Schedule
+from whoplays.stream.media.schedule import CUSHION_NS, MOST_LATE_NS, Schedule
 
 PIECE = 4410
 PIECE_NS = 100_000_000

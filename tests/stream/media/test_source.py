@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import SourceError
-from stream.child import ChildSource
-from stream.intake import Intake
-from stream.media.source import open_media
-from stream.ring import Audio
-from stream.source import Block
-from stream.sources import from_uri
 from tests.stream.conftest import make_concert
 from tests.stream.media.conftest import CLIP_SAMPLES
 from tests.stream.media.servers import free_port, serve_rtsp
+from whoplays.models.errors import SourceError
+from whoplays.stream.child import ChildSource
+from whoplays.stream.intake import Intake
+from whoplays.stream.media.source import open_media
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block
+from whoplays.stream.sources import from_uri
 
 WHOLE = Intake()
 

@@ -1,7 +1,7 @@
 """Metrics of streams alone."""
 
-from stream.metrics.metrics import Metrics
-from stream.metrics.probes import Probes
+from whoplays.stream.metrics.metrics import Metrics
+from whoplays.stream.metrics.probes import Probes
 
 
 def make_metrics() -> Metrics:

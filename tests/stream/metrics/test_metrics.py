@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from stream.messages import Gap, State
-from stream.metrics.metrics import Metrics
-from stream.metrics.probes import Probes
-from stream.source import Cause
 from tests.stream.history.make_history import make_concert, make_end, make_event, make_status, make_window
 from tests.stream.metrics.make_metrics import make_metrics
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.messages import Gap, State
+from whoplays.stream.metrics.metrics import Metrics
+from whoplays.stream.metrics.probes import Probes
+from whoplays.stream.source import Cause
 
 Labels = dict[str, str]
 

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from models.errors import SourceError
-from stream.intake import Intake
-from stream.remote.source import RemoteSource, open_remote
-from stream.ring import Audio
-from stream.source import Block, SessionOverError
 from tests.stream.remote.make_packets import joined
+from whoplays.models.errors import SourceError
+from whoplays.stream.intake import Intake
+from whoplays.stream.remote.source import RemoteSource, open_remote
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block, SessionOverError
 
 PATIENCE_S = 20
 ANY_PORT = "zmq://127.0.0.1:0"

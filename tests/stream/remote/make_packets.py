@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from models.signal import SAMPLE_RATE_HZ
-from stream.pcm import WIDTH_BYTES, encode
-from stream.remote.packet import Header, Packet, WireFormat, pack
-from stream.ring import Audio
-from stream.source import Block, Cause
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.pcm import WIDTH_BYTES, encode
+from whoplays.stream.remote.packet import Header, Packet, WireFormat, pack
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block, Cause
 
 
 def make_header(

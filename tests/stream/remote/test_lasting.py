@@ -2,16 +2,16 @@ from collections.abc import Callable
 
 import pytest
 
-from models.errors import SourceError
-from stream.opening import Opening
-from stream.remote.lasting import Lasting
-from stream.source import Source
 from tests.stream.made_source import MadeSource
+from whoplays.models.errors import SourceError
+from whoplays.stream.opening import Opening
+from whoplays.stream.remote.lasting import Lasting
+from whoplays.stream.source import Source
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.backoff.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("whoplays.stream.backoff.FIRST_PAUSE_S", 0.01)
 
 
 def opens(*outcomes: MadeSource | SourceError, lasting: bool = True) -> Lasting:

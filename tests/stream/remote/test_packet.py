@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.remote.packet import MOST_HEADER_BYTES, Header, PacketError, WireFormat, in_order, unpack
 from tests.stream.remote.make_packets import make_header, make_message, make_noise, make_packet
+from whoplays.stream.remote.packet import MOST_HEADER_BYTES, Header, PacketError, WireFormat, in_order, unpack
 
 
 @pytest.mark.parametrize(("encoding", "bits"), [("s16le", 15), ("s24le", 23), ("f32le", 23)])

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 import zmq
 
-from models.errors import EndpointError, SourceError
-from stream.intake import Intake
-from stream.remote.outbox import CAPACITY
-from stream.remote.packer import PACKET_SAMPLES, Outgoing, Packer
-from stream.remote.packet import WireFormat
-from stream.remote.sender import Sender
-from stream.remote.source import open_remote
-from stream.ring import Audio
-from stream.source import Block
 from tests.stream.remote.listening import ANY_PORT, listening, wait_until
 from tests.stream.remote.make_packets import joined, lost_samples, make_header, make_message, make_noise
 from tests.stream.remote.relay import Relay
 from tests.stream.security.make_keys import make_keyring
+from whoplays.models.errors import EndpointError, SourceError
+from whoplays.stream.intake import Intake
+from whoplays.stream.remote.outbox import CAPACITY
+from whoplays.stream.remote.packer import PACKET_SAMPLES, Outgoing, Packer
+from whoplays.stream.remote.packet import WireFormat
+from whoplays.stream.remote.sender import Sender
+from whoplays.stream.remote.source import open_remote
+from whoplays.stream.ring import Audio
+from whoplays.stream.source import Block
 
 
 def cut(packer: Packer, audio: Audio) -> list[Outgoing]:
@@ -172,7 +172,7 @@ def test_nonsense_is_counted_and_what_makes_sense_is_heard() -> None:
 
 
 def test_what_is_refused_or_ignored_is_told_until_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.lately.LATELY_NS", 500_000_000)
+    monkeypatch.setattr("whoplays.stream.lately.LATELY_NS", 500_000_000)
     with listening() as heard, pushing(heard.bound()) as push, pushing(heard.bound()) as stranger:
         assert heard.source.remark == ""
         push.send_multipart([b"nonsense"])

@@ -13,8 +13,8 @@ import pytest
 import soundfile
 
 import whoplays
-from stream.ring import Audio
 from tests.stream.remote.listening import listening, wait_until
+from whoplays.stream.ring import Audio
 
 WHOPLAYS = (sys.executable, "-m", "whoplays")
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import SourceError
-from models.signal import SAMPLE_RATE_HZ
-from stream.axis import PIECE_SAMPLES
-from stream.intake import Intake
-from stream.remote.timeline import Timeline
-from stream.source import Block
 from tests.stream.remote.make_packets import joined, lost_samples, make_header, make_packet
+from whoplays.models.errors import SourceError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.axis import PIECE_SAMPLES
+from whoplays.stream.intake import Intake
+from whoplays.stream.remote.timeline import Timeline
+from whoplays.stream.source import Block
 
 
 def place(spans: list[tuple[int, int]], rate_hz: int = SAMPLE_RATE_HZ, lost: int = 0) -> list[Block]:

@@ -8,10 +8,10 @@ from typing import Final, Self
 
 import numpy as np
 
-from stream.intake import Intake
-from stream.ring import Audio
-from stream.rtp.source import open_rtp
-from stream.source import Block, SessionOverError
+from whoplays.stream.intake import Intake
+from whoplays.stream.ring import Audio
+from whoplays.stream.rtp.source import open_rtp
+from whoplays.stream.source import Block, SessionOverError
 
 DEADLINE_S: Final = 20
 

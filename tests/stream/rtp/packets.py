@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from stream.ring import Audio
+from whoplays.stream.ring import Audio
 
 FRAMES = 256
 

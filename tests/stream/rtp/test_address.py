@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import SourceError
-from stream.rtp.address import read_address
-from stream.rtp.formats import STATIC, Format
+from whoplays.models.errors import SourceError
+from whoplays.stream.rtp.address import read_address
+from whoplays.stream.rtp.formats import STATIC, Format
 
 
 def test_without_options_the_static_types_are_heard() -> None:

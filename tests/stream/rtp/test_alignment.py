@@ -1,4 +1,4 @@
-from stream.rtp.alignment import Alignment, loose_frames
+from whoplays.stream.rtp.alignment import Alignment, loose_frames
 
 RATE_HZ = 1000
 

@@ -4,10 +4,10 @@ from typing import Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.rtp.counts import Counts
-from stream.rtp.formats import Format
-from stream.rtp.jitter import MOST_FILLED_FRAMES, MOST_WAITING_BYTES, JitterBuffer, Piece
-from stream.rtp.line import Placed
+from whoplays.stream.rtp.counts import Counts
+from whoplays.stream.rtp.formats import Format
+from whoplays.stream.rtp.jitter import MOST_FILLED_FRAMES, MOST_WAITING_BYTES, JitterBuffer, Piece
+from whoplays.stream.rtp.line import Placed
 
 FORM: Final = Format(1000, 1, 16)
 """A frame is a millisecond."""

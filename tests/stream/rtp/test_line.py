@@ -2,10 +2,10 @@ from typing import Final
 
 import pytest
 
-from stream.rtp.formats import Format
-from stream.rtp.line import Line
-from stream.rtp.packet import Packet, parse
 from tests.stream.rtp.packets import FRAMES, make_packet
+from whoplays.stream.rtp.formats import Format
+from whoplays.stream.rtp.line import Line
+from whoplays.stream.rtp.packet import Packet, parse
 
 FORM: Final = Format()
 SECOND: Final = FORM.rate_hz

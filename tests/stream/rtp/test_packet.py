@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.rtp.counts import REFUSALS
-from stream.rtp.packet import Packet, parse
 from tests.stream.rtp.packets import make_packet
+from whoplays.stream.rtp.counts import REFUSALS
+from whoplays.stream.rtp.packet import Packet, parse
 
 
 def test_a_plain_packet_is_parsed() -> None:

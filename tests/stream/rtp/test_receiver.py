@@ -6,12 +6,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.pcm import decode
-from stream.ring import Audio
-from stream.rtp.formats import STATIC, Format, Formats, for_every_type
-from stream.rtp.receiver import QUIET_NS, Receiver
 from tests.stream.rtp.packets import FRAMES, make_audio, make_packet, packetize
 from tests.stream.rtp.relay import Weather, through
+from whoplays.stream.pcm import decode
+from whoplays.stream.ring import Audio
+from whoplays.stream.rtp.formats import STATIC, Format, Formats, for_every_type
+from whoplays.stream.rtp.receiver import QUIET_NS, Receiver
 
 PACKET_NS: Final = FRAMES * 1_000_000_000 // 44_100
 WAIT_NS: Final = 60_000_000

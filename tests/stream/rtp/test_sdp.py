@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import SourceError
-from stream.rtp.formats import Format
-from stream.rtp.sdp import Description, parse_sdp, read_sdp
+from whoplays.models.errors import SourceError
+from whoplays.stream.rtp.formats import Format
+from whoplays.stream.rtp.sdp import Description, parse_sdp, read_sdp
 
 AES67 = """v=0
 o=- 1 0 IN IP4 192.168.1.7

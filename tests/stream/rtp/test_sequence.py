@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.rtp.sequence import extend
+from whoplays.stream.rtp.sequence import extend
 
 
 @given(st.sampled_from([16, 32]), st.integers(-(2**40), 2**40), st.integers(0))

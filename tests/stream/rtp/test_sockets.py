@@ -3,9 +3,9 @@ import struct
 
 import pytest
 
-from models.errors import SourceError
-from stream.rtp.sockets import Inlet
 from tests.stream.rtp.relay import send
+from whoplays.models.errors import SourceError
+from whoplays.stream.rtp.sockets import Inlet
 
 
 def receive(inlet: Inlet, timeout_s: float = 10.0) -> list[bytes]:

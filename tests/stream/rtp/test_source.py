@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import SourceError
-from stream.intake import Intake
-from stream.rtp.source import open_rtp
-from stream.sources import from_uri
 from tests.stream.rtp.listening import Listening
 from tests.stream.rtp.packets import FRAMES, make_audio, make_packet, packetize
 from tests.stream.rtp.relay import Weather, send, through
+from whoplays.models.errors import SourceError
+from whoplays.stream.intake import Intake
+from whoplays.stream.rtp.source import open_rtp
+from whoplays.stream.sources import from_uri
 
 PACKET_S = FRAMES / 44_100
 
@@ -129,7 +129,7 @@ def test_garbage_is_refused_by_reason_and_the_music_goes_on() -> None:
 
 
 def test_what_is_refused_or_late_is_told_until_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.lately.LATELY_NS", 500_000_000)
+    monkeypatch.setattr("whoplays.stream.lately.LATELY_NS", 500_000_000)
     packets = packetize(make_audio(10 * FRAMES))
     with Listening("rtp://127.0.0.1:0?jitter_ms=0") as listening:
         assert listening.source.remark == ""

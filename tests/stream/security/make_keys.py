@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from stream.security.allow_list import AllowList
-from stream.security.keys import ClientKeys, ServerKeys
-from stream.security.make_keys import make_keys
+from whoplays.stream.security.allow_list import AllowList
+from whoplays.stream.security.keys import ClientKeys, ServerKeys
+from whoplays.stream.security.make_keys import make_keys
 
 
 class Keyring(NamedTuple):

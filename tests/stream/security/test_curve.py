@@ -9,13 +9,13 @@ from typing import NoReturn
 import pytest
 import zmq
 
-from models.errors import EndpointError
-from stream.publisher import Publisher
-from stream.security.handshakes import Handshakes
-from stream.security.keys import ClientKeys
-from stream.subscriber import Notice, Subscriber
 from tests.stream.make_messages import make_gap
 from tests.stream.security.make_keys import Keyring, make_keyring
+from whoplays.models.errors import EndpointError
+from whoplays.stream.publisher import Publisher
+from whoplays.stream.security.handshakes import Handshakes
+from whoplays.stream.security.keys import ClientKeys
+from whoplays.stream.subscriber import Notice, Subscriber
 
 ANY_PORT = "tcp://127.0.0.1:*"
 PATIENCE_S = 20
@@ -116,7 +116,7 @@ class Failing:
 def test_who_waits_for_room_hears_that_the_publisher_has_failed(
     keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.publisher.QUEUE_MESSAGES", 1)
+    monkeypatch.setattr("whoplays.stream.publisher.QUEUE_MESSAGES", 1)
 
     def publish() -> NoReturn:
         with (
@@ -169,7 +169,7 @@ def test_who_was_refused_is_admitted_when_allowed_later(keyring: Keyring) -> Non
 
 def test_refusals_that_nobody_reads_of_do_not_hang_the_subscriber(monkeypatch: pytest.MonkeyPatch) -> None:
     """Events of a socket that are not read make ZeroMQ wait for their reader, also when the socket is closed."""
-    monkeypatch.setattr("stream.security.handshakes._WATCHED", zmq.EVENT_ALL)
+    monkeypatch.setattr("whoplays.stream.security.handshakes._WATCHED", zmq.EVENT_ALL)
     context = zmq.Context()
     socket, handshakes = context.socket(zmq.SUB), Handshakes()
     socket.setsockopt(zmq.RECONNECT_IVL, 1)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stream.messages import Message, Window
-from stream.subscriber import Notice, Subscriber
+from whoplays.stream.messages import Message, Window
+from whoplays.stream.subscriber import Notice, Subscriber
 
 PATIENCE_S = 60.0
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import WhoplaysError
-from stream.logs import log
-from stream.publisher import Publisher
-from stream.serve.check import check
-from stream.serve.daemon import Daemon
 from tests.stream.serve.daemon import stream, write
+from whoplays.models.errors import WhoplaysError
+from whoplays.stream.logs import log
+from whoplays.stream.publisher import Publisher
+from whoplays.stream.serve.check import check
+from whoplays.stream.serve.daemon import Daemon
 
 HALL = stream("hall", "device:")
 PUBLISH = "tcp://127.0.0.1:9460"

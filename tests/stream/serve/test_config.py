@@ -7,10 +7,10 @@ import jsonschema
 import msgspec
 import pytest
 
-from models.errors import OptionError, WhoplaysError
-from stream.security.settings import Security
-from stream.serve.config import Config, HistoryConfig, MetricsConfig, StreamConfig, read_config
-from stream.serve.schema import SCHEMA_PATH, schema
+from whoplays.models.errors import OptionError, WhoplaysError
+from whoplays.stream.security.settings import Security
+from whoplays.stream.serve.config import Config, HistoryConfig, MetricsConfig, StreamConfig, read_config
+from whoplays.stream.serve.schema import SCHEMA_PATH, schema
 
 WHOLE = """
 publish = "tcp://127.0.0.1:9999"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from stream.messages import End, Status
-from stream.subscriber import Subscriber
 from tests.stream.serve.daemon import receive, serving, stream, told, write
 from tests.stream.serve.feeding import Feed
+from whoplays.stream.messages import End, Status
+from whoplays.stream.subscriber import Subscriber
 
 
 def test_two_streams_are_served_and_sigterm_ends_them_with_a_word(tmp_path: Path, model: Path) -> None:

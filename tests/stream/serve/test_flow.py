@@ -1,8 +1,8 @@
 import msgspec
 
-from stream.messages import Counters, End, State, Status
-from stream.serve.flow import Flow
 from tests.stream.make_messages import make_status
+from whoplays.stream.messages import Counters, End, State, Status
+from whoplays.stream.serve.flow import Flow
 
 SECOND = 44_100
 

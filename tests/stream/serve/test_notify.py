@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.serve.notify import Notifier
+from whoplays.stream.serve.notify import Notifier
 
 
 def test_the_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

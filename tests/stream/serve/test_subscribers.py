@@ -12,14 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.account import Account
-from bench.footprint import look
-from stream.messages import Message, Window
-from stream.publisher import HIGH_WATER_MESSAGES, Publisher
-from stream.subscriber import Notice, Subscriber
 from tests.stream.make_messages import make_status
 from tests.stream.serve.daemon import serving, stream, write
 from tests.stream.serve.feeding import Feed
+from whoplays.bench.account import Account
+from whoplays.bench.footprint import look
+from whoplays.stream.messages import Message, Window
+from whoplays.stream.publisher import HIGH_WATER_MESSAGES, Publisher
+from whoplays.stream.subscriber import Notice, Subscriber
 
 PATIENCE_S = 60.0
 HOP_S = 0.05

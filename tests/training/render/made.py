@@ -7,7 +7,7 @@ import mido
 import numpy as np
 import soundfile
 
-from models.signal import SAMPLE_RATE_HZ
+from whoplays.models.signal import SAMPLE_RATE_HZ
 
 MELODY = ("MELODY", [(beat, 1.0, 60 + step) for beat, step in enumerate((0, 4, 7, 12, 7, 4, 0, 2) * 4)])
 PIANO = (

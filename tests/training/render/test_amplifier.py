@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.signal import SAMPLE_RATE_HZ
-from training.render.amplifier import amplified
-from training.render.instruments import BY_NAME
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.render.amplifier import amplified
+from whoplays.training.render.instruments import BY_NAME
 
 DRAWS = 40
 

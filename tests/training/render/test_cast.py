@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import DataError, OptionError
-from models.labels import CODES
 from tests.training.render.made import write_libraries
-from training.render.cast import Cast, Soundfont, Voice
-from training.render.instruments import LABELLED, OTHERS
-from training.render.samples import read_libraries
+from whoplays.models.errors import DataError, OptionError
+from whoplays.models.labels import CODES
+from whoplays.training.render.cast import Cast, Soundfont, Voice
+from whoplays.training.render.instruments import LABELLED, OTHERS
+from whoplays.training.render.samples import read_libraries
 
 FONTS = [Soundfont(Path("One GM.sf2"), "MIT"), Soundfont(Path("two.sf2"), "MIT")]
 

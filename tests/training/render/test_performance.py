@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from training.render.instruments import BY_NAME
-from training.render.notes import Note
-from training.render.performance import STEP_S, Performance, perform
+from whoplays.training.render.instruments import BY_NAME
+from whoplays.training.render.notes import Note
+from whoplays.training.render.performance import STEP_S, Performance, perform
 
 SECONDS = 6.0
 SCALE = [Note(index * 0.5, 0.45, 60 + index) for index in range(12)]

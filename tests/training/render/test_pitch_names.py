@@ -2,8 +2,8 @@ import doctest
 
 import pytest
 
-from training.render import pitch_names
-from training.render.pitch_names import dynamic_in, key_in
+from whoplays.training.render import pitch_names
+from whoplays.training.render.pitch_names import dynamic_in, key_in
 
 
 def test_the_examples_hold() -> None:

@@ -8,9 +8,9 @@ import soundfile
 
 import whoplays
 from tests.training.render.made import write_libraries, write_scores
-from training.recordings.labelled_folder import LabelledFolder
-from training.render import studio
-from training.render.clips import Plan
+from whoplays.training.recordings.labelled_folder import LabelledFolder
+from whoplays.training.render import studio
+from whoplays.training.render.clips import Plan
 
 
 @pytest.fixture(scope="session")

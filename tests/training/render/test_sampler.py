@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import DataError
-from models.signal import SAMPLE_RATE_HZ
 from tests.training.render.made import write_libraries, write_samples
-from training.render.instruments import BY_NAME
-from training.render.notes import Note, Range
-from training.render.performance import STEP_S, Performance
-from training.render.sampler import play_samples
-from training.render.samples import Library, Sampled, read_libraries
+from whoplays.models.errors import DataError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.render.instruments import BY_NAME
+from whoplays.training.render.notes import Note, Range
+from whoplays.training.render.performance import STEP_S, Performance
+from whoplays.training.render.sampler import play_samples
+from whoplays.training.render.samples import Library, Sampled, read_libraries
 
 SECONDS = 2.0
 POINTS = round(SECONDS / STEP_S) + 1

@@ -3,10 +3,10 @@ from pathlib import Path
 import mido
 import pytest
 
-from models.errors import DataError
 from tests.training.render.made import MELODY, PIANO, write_midi, write_scores
-from training.render.notes import Note
-from training.render.scores import read_scores, read_song
+from whoplays.models.errors import DataError
+from whoplays.training.render.notes import Note
+from whoplays.training.render.scores import read_scores, read_song
 
 
 def test_a_melody_is_a_line_and_chords_are_the_accompaniment(tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import DataError, OptionError
-from models.signal import SAMPLE_RATE_HZ
-from training.render.drums import drum_part
-from training.render.instruments import BY_NAME
-from training.render.notes import Note
-from training.render.performance import STEP_S, Performance, perform
-from training.render.soundfont import Order, play
+from whoplays.models.errors import DataError, OptionError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.render.drums import drum_part
+from whoplays.training.render.instruments import BY_NAME
+from whoplays.training.render.notes import Note
+from whoplays.training.render.performance import STEP_S, Performance, perform
+from whoplays.training.render.soundfont import Order, play
 
 SOUNDFONTS = [Path("/usr/share/sounds/sf2", name) for name in ("TimGM6mb.sf2", "FluidR3_GM.sf2")]
 SECONDS = 2.0

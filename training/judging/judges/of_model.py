@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from models import catalogue
-from models.card import ModelCard
-from models.errors import ModelError
-from training.judging.candidates import Candidate
-from training.judging.scores import Probabilities
-from training.recordings.clip import Clip
-from training.recordings.mixing import Windows
+from whoplays.models import catalogue
+from whoplays.models.card import ModelCard
+from whoplays.models.errors import ModelError
+from whoplays.training.judging.candidates import Candidate
+from whoplays.training.judging.scores import Probabilities
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.mixing import Windows
 
 _SILENT = 4
 

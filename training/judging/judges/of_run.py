@@ -6,16 +6,16 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from models.errors import DataError
-from training.calibrating.calibrated import Calibrated
-from training.judging.candidates import Candidate, Own
-from training.judging.scores import Probabilities, Thresholds
-from training.learning.checkpoints import load
-from training.learning.tagger import Tagger
-from training.recipe import Recipe
-from training.recordings.clip import Clip
-from training.recordings.mixing import Windows
-from training.run import RunFolder
+from whoplays.models.errors import DataError
+from whoplays.training.calibrating.calibrated import Calibrated
+from whoplays.training.judging.candidates import Candidate, Own
+from whoplays.training.judging.scores import Probabilities, Thresholds
+from whoplays.training.learning.checkpoints import load
+from whoplays.training.learning.tagger import Tagger
+from whoplays.training.recipe import Recipe
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.mixing import Windows
+from whoplays.training.run import RunFolder
 
 
 class RunJudge:

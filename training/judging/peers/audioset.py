@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.judging.candidates import Candidate
-from training.judging.scores import Probabilities
-from training.recordings.clip import Clip
-from training.recordings.mixing import Windows
+from whoplays.training.judging.candidates import Candidate
+from whoplays.training.judging.scores import Probabilities
+from whoplays.training.recordings.clip import Clip
+from whoplays.training.recordings.mixing import Windows
 
 CLASSES: Final = MappingProxyType(
     {
@@ -33,7 +33,7 @@ CLASSES: Final = MappingProxyType(
         "voi": ("Singing", "Choir", "Chant", "Child singing", "Vocal music", "A capella"),
     }
 )
-"""By our codes, in the order of `models.labels.NAMES`."""
+"""By our codes, in the order of `whoplays.models.labels.NAMES`."""
 
 Columns = list[list[int]]
 """For each of our labels, where its classes are among a tagger's."""

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from training.judging.candidates import Candidate
-from training.judging.peers.audioset import CLASSES, AudioSetJudge, peer
-from training.teachers.efficientat import EfficientAT
+from whoplays.training.judging.candidates import Candidate
+from whoplays.training.judging.peers.audioset import CLASSES, AudioSetJudge, peer
+from whoplays.training.teachers.efficientat import EfficientAT
 
 _PLACES: Final = MappingProxyType(
     {

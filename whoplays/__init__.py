@@ -8,7 +8,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Final
 
-from models.errors import (
+from whoplays.models.errors import (
     DataError,
     EndpointError,
     ModelError,
@@ -17,14 +17,14 @@ from models.errors import (
     SourceError,
     WhoplaysError,
 )
-from models.extras import INSTALL, ONE_OF
+from whoplays.models.extras import INSTALL, ONE_OF
 
 if TYPE_CHECKING:
     from cyclopts import App
 
-    from stream.listen import listen
-    from stream.recognizer import Recognizer
-    from stream.subscriber import Notice, Subscriber
+    from whoplays.stream.listen import listen
+    from whoplays.stream.recognizer import Recognizer
+    from whoplays.stream.subscriber import Notice, Subscriber
 
 __version__ = "0.1.0"
 __all__ = [
@@ -42,10 +42,10 @@ __all__ = [
 ]
 
 _LAZY: Final = {
-    "Notice": "stream.subscriber",
-    "Recognizer": "stream.recognizer",
-    "Subscriber": "stream.subscriber",
-    "listen": "stream.listen",
+    "Notice": "whoplays.stream.subscriber",
+    "Recognizer": "whoplays.stream.recognizer",
+    "Subscriber": "whoplays.stream.subscriber",
+    "listen": "whoplays.stream.listen",
 }
 
 
@@ -90,7 +90,7 @@ def command_line() -> "App":
         suppress_keyboard_interrupt=False,
     )
     for verb, (place, summary) in _VERBS.items():
-        app.command(place, name=verb, help=summary)
+        app.command(f"whoplays.{place}", name=verb, help=summary)
     return app
 
 
@@ -100,16 +100,25 @@ _VERBS: Final = {
     "devices": ("stream.device.commands:devices", "List the sound inputs, and the address of each."),
     "send": ("stream.remote.commands:send", "Send a source to another machine that listens."),
     "keys": ("stream.security.commands:app", "Make key pairs, and say whose keys are allowed."),
-    "serve": ("stream.serve.commands:serve", "Listen to many streams, as a configuration says, until told to end."),
+    "serve": (
+        "stream.serve.commands:serve",
+        "Listen to many streams, as a configuration says, until told to end.",
+    ),
     "demo": ("stream.demo:demo", "Play a bundled concert through the whole path."),
     "history": ("stream.history.commands:history", "Show who played when, as whoplays serve has kept it."),
     "models": ("models.commands:models", "List the models that ship, and how good they are."),
     "material": ("training.banks.commands:material", "Prepare windows to train on."),
     "render": ("training.render.commands:render", "Play MIDI scores into a labelled folder to train on."),
     "train": ("training.learning.commands:train", "Train a recipe on recordings."),
-    "table": ("training.table.commands:table", "Make the seed's whole table: train, judge and compare its rows."),
+    "table": (
+        "training.table.commands:table",
+        "Make the seed's whole table: train, judge and compare its rows.",
+    ),
     "evaluate": ("training.judging.commands:evaluate", "Judge runs on recordings they have not heard."),
-    "calibrate": ("training.calibrating.commands:calibrate", "Fit calibration and thresholds to runs' answers."),
+    "calibrate": (
+        "training.calibrating.commands:calibrate",
+        "Fit calibration and thresholds to runs' answers.",
+    ),
     "concerts": ("training.concerts.commands:concerts", "Make concerts of recordings, with who plays when."),
     "export": ("export.commands:export", "Make a model from a run."),
     "bench": ("bench.commands:app", "Measure latency, throughput and endurance."),
@@ -147,7 +156,3 @@ def _stopped(arguments: list[str]) -> str:
 def _complain(message: str, code: int) -> int:
     print(f"whoplays: {message}", file=sys.stderr)
     return code
-
-
-if __name__ == "__main__":
-    main()

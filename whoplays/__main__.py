@@ -1,0 +1,5 @@
+"""`python -m whoplays` is the `whoplays` command."""
+
+from whoplays import main
+
+main()
