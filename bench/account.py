@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
-from whoplays.stream.messages import End, Gap, Message, Status, Window
+from whoplays.stream.pubsub.messages import End, Gap, Message, Status, Window
 
 
 class Account:

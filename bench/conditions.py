@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from whoplays.models.card import ModelCard
-from whoplays.stream.messages import ModelInfo
+from whoplays.stream.pubsub.messages import ModelInfo
 
 PACKAGES: Final = ("whoplays", "onnxruntime", "onnxruntime-gpu", "numpy", "pyzmq")
 

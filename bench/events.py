@@ -13,13 +13,13 @@ from whoplays.bench.event_scores import EventScores, Played, Told, score_events
 from whoplays.bench.results import EventsResult, EventsRow
 from whoplays.models.card import Hysteresis
 from whoplays.models.errors import DataError, OptionError
+from whoplays.models.events import Change, Decider
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.stream.decider import Change, Decider
-from whoplays.stream.level import SILENCE_DBFS, measure
-from whoplays.stream.lines import note
-from whoplays.stream.messages import ModelInfo
-from whoplays.stream.recognizer import Recognizer
-from whoplays.stream.windower import Span
+from whoplays.stream.audio.level import SILENCE_DBFS, measure
+from whoplays.stream.common.console import note
+from whoplays.stream.pipeline.recognizer import Recognizer
+from whoplays.stream.pipeline.windower import Span
+from whoplays.stream.pubsub.messages import ModelInfo
 
 HOPS_S: Final = (1, 3)
 ENTRIES: Final = tuple(round(0.1 * step, 1) for step in range(10))

@@ -13,8 +13,8 @@ from whoplays.bench.sender import send
 from whoplays.bench.summary import Summary, summarize
 from whoplays.models.errors import EndpointError, OptionError
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.lines import note
-from whoplays.stream.messages import Status
+from whoplays.stream.common.console import note
+from whoplays.stream.pubsub.messages import Status
 
 CUTOFF_S: Final = 10.0
 STAGES: Final = ("send", "hear", "queue", "infer", "publish")

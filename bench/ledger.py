@@ -6,8 +6,8 @@ from itertools import chain
 from typing import Final
 
 from whoplays.bench.account import Account
-from whoplays.stream.messages import Message, Status
-from whoplays.stream.subscriber import Subscriber
+from whoplays.stream.pubsub.messages import Message, Status
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 Due = Callable[[int], int]
 """How many samples of each stream are due by a monotonic time."""

@@ -15,9 +15,9 @@ from whoplays.bench.summary import Summary, summarize
 from whoplays.bench.verdict import accounting, ending, frugality, punctuality
 from whoplays.models.errors import OptionError, WhoplaysError
 from whoplays.models.signal import WINDOW_SAMPLES
-from whoplays.stream.lines import note
-from whoplays.stream.messages import Status
-from whoplays.stream.subscriber import Subscriber
+from whoplays.stream.common.console import note
+from whoplays.stream.pubsub.messages import Status
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 MOST_STREAMS: Final = 1000
 SILENCE_S: Final = 30.0

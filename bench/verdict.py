@@ -9,8 +9,8 @@ from whoplays.bench.results import Point
 from whoplays.bench.rtp_sender import PACKET_SAMPLES, RtpSender
 from whoplays.bench.served import stream_name
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.serve.config import StreamConfig
-from whoplays.stream.subscriber import Subscriber
+from whoplays.stream.daemon.config import StreamConfig
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 OFF_S: Final = 2.0
 """So far may a stream be off the sender's schedule, on a busy machine, beside what the sender itself is late."""

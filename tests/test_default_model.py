@@ -6,8 +6,8 @@ import pytest
 
 import whoplays
 from whoplays.models import catalogue
-from whoplays.stream.demo import CLIP
-from whoplays.stream.messages import Window
+from whoplays.stream.cli.demo import CLIP
+from whoplays.stream.pubsub.messages import Window
 
 DATA = Path(__file__).parent / "data"
 

@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 
 from whoplays import command_line
-from whoplays.stream.serve.check import check
-from whoplays.stream.serve.config import read_config
-from whoplays.stream.serve.schema import SCHEMA_PATH
+from whoplays.stream.daemon.check import check
+from whoplays.stream.daemon.config import read_config
+from whoplays.stream.daemon.schema import SCHEMA_PATH
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "docs" / "deploy"
@@ -83,9 +83,9 @@ def test_the_image_copies_what_there_is_and_all_that_is_installed() -> None:
     copied = {source for rest in of("COPY") if not rest.startswith("--from") for source in rest.split()[:-1]}
     assert all((ROOT / source).exists() for source in copied)
     packages = {pattern.rstrip("*") for pattern in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]}
-    modules = {f"{module}.py" for module in PROJECT["tool"]["setuptools"]["py-modules"]}
+    linked = {link.name for link in (ROOT / "whoplays").iterdir() if link.is_symlink()}
     files = {PROJECT["project"]["readme"], *PROJECT["project"]["license-files"], "pyproject.toml", "constraints.txt"}
-    assert copied == packages | modules | files
+    assert copied == packages | linked | files
 
 
 def test_the_image_runs_the_console_script_with_a_command_that_there_is() -> None:

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from tests.stream.make_messages import make_gap, make_status
-from whoplays.stream.messages import End, Event, Message, encode
-from whoplays.stream.publisher import Publisher
+from whoplays.stream.pubsub.messages import End, Event, Message, encode
+from whoplays.stream.pubsub.publisher import Publisher
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "docs" / "examples" / "subscriber.c"

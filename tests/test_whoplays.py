@@ -41,7 +41,7 @@ def test_the_recognizer_loads_the_runtime_only_with_a_model() -> None:
 
 
 def test_listening_loads_nothing_that_trains() -> None:
-    loaded = loaded_by("import whoplays, stream.commands; whoplays.listen, whoplays.Subscriber")
+    loaded = loaded_by("import whoplays, whoplays.stream.cli.listen; whoplays.listen, whoplays.Subscriber")
     assert not loaded & {"torch", "lightning", "sklearn", "onnxruntime"}
 
 

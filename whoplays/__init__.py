@@ -22,9 +22,9 @@ from whoplays.models.extras import INSTALL, ONE_OF
 if TYPE_CHECKING:
     from cyclopts import App
 
-    from whoplays.stream.listen import listen
-    from whoplays.stream.recognizer import Recognizer
-    from whoplays.stream.subscriber import Notice, Subscriber
+    from whoplays.stream.api import listen
+    from whoplays.stream.pipeline.recognizer import Recognizer
+    from whoplays.stream.pubsub.subscriber import Notice, Subscriber
 
 __version__ = "0.1.0"
 __all__ = [
@@ -42,10 +42,10 @@ __all__ = [
 ]
 
 _LAZY: Final = {
-    "Notice": "whoplays.stream.subscriber",
-    "Recognizer": "whoplays.stream.recognizer",
-    "Subscriber": "whoplays.stream.subscriber",
-    "listen": "whoplays.stream.listen",
+    "Notice": "whoplays.stream.pubsub.subscriber",
+    "Recognizer": "whoplays.stream.pipeline.recognizer",
+    "Subscriber": "whoplays.stream.pubsub.subscriber",
+    "listen": "whoplays.stream.api",
 }
 
 
@@ -95,18 +95,18 @@ def command_line() -> "App":
 
 
 _VERBS: Final = {
-    "listen": ("stream.commands:listen", "Listen to a source, and publish and show who plays."),
-    "watch": ("stream.commands:watch", "Show what a publisher says, and what of it was lost."),
-    "devices": ("stream.device.commands:devices", "List the sound inputs, and the address of each."),
-    "send": ("stream.remote.commands:send", "Send a source to another machine that listens."),
-    "keys": ("stream.security.commands:app", "Make key pairs, and say whose keys are allowed."),
+    "listen": ("stream.cli.listen:listen", "Listen to a source, and publish and show who plays."),
+    "watch": ("stream.cli.listen:watch", "Show what a publisher says, and what of it was lost."),
+    "devices": ("stream.cli.devices:devices", "List the sound inputs, and the address of each."),
+    "send": ("stream.cli.send:send", "Send a source to another machine that listens."),
+    "keys": ("stream.cli.keys:app", "Make key pairs, and say whose keys are allowed."),
     "serve": (
-        "stream.serve.commands:serve",
+        "stream.cli.serve:serve",
         "Listen to many streams, as a configuration says, until told to end.",
     ),
-    "demo": ("stream.demo:demo", "Play a bundled concert through the whole path."),
-    "history": ("stream.history.commands:history", "Show who played when, as whoplays serve has kept it."),
-    "models": ("models.commands:models", "List the models that ship, and how good they are."),
+    "demo": ("stream.cli.demo:demo", "Play a bundled concert through the whole path."),
+    "history": ("stream.cli.history:history", "Show who played when, as whoplays serve has kept it."),
+    "models": ("stream.cli.models:models", "List the models that ship, and how good they are."),
     "material": ("training.banks.commands:material", "Prepare windows to train on."),
     "render": ("training.render.commands:render", "Play MIDI scores into a labelled folder to train on."),
     "train": ("training.learning.commands:train", "Train a recipe on recordings."),

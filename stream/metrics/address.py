@@ -5,7 +5,7 @@ import re
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import EndpointError
-from whoplays.stream.uris import host_and_port
+from whoplays.stream.common.uri import host_and_port
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:9464"
 

@@ -4,8 +4,8 @@ from typing import Final, NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 
-from whoplays.stream.messages import State
-from whoplays.stream.source import Cause
+from whoplays.stream.audio.block import Cause
+from whoplays.stream.pubsub.messages import State
 
 CAUSES: Final[tuple[str, ...]] = get_args(Cause)
 STATES: Final[tuple[str, ...]] = get_args(State)

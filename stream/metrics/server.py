@@ -12,8 +12,8 @@ from typing import Any, Final, Self
 
 from whoplays.models.errors import EndpointError
 from whoplays.stream.metrics.address import Place, parse_place
+from whoplays.stream.metrics.collectors import Metrics
 from whoplays.stream.metrics.handler import Handler
-from whoplays.stream.metrics.metrics import Metrics
 
 MOST_CLIENTS: Final = 16
 POLL_S: Final = 0.1

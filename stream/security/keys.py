@@ -7,7 +7,7 @@ from typing import Self
 import zmq
 
 from whoplays.models.errors import OptionError
-from whoplays.stream.places import allowed_folder
+from whoplays.stream.common.paths import allowed_folder
 from whoplays.stream.security.allow_list import AllowList
 from whoplays.stream.security.key_files import read_public, read_secret
 

@@ -8,7 +8,7 @@ from tests.stream.tiny_model import write_tiny_model
 from whoplays.bench.conditions import Conditions, Hardware
 from whoplays.bench.results import Cell, LatencyResult, Rates, ThroughputResult
 from whoplays.bench.summary import Summary
-from whoplays.stream.messages import ModelInfo
+from whoplays.stream.pubsub.messages import ModelInfo
 
 CONDITIONS = Conditions(
     measured_at="2026-01-02T03:04:05+00:00",

@@ -15,7 +15,7 @@ from whoplays.bench.event_scores import Played, Told
 from whoplays.bench.events import Audience, Heard, best, measure_events, tell
 from whoplays.models.card import Hysteresis
 from whoplays.models.errors import DataError, OptionError
-from whoplays.stream.messages import ModelInfo
+from whoplays.stream.pubsub.messages import ModelInfo
 from whoplays.training.concerts.figures import read_concerts as read_figures
 
 RATE_HZ = 44_100

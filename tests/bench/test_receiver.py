@@ -5,8 +5,8 @@ import pytest
 from tests.stream.make_messages import make_gap, make_status
 from whoplays.bench.receiver import Receiver
 from whoplays.models.errors import EndpointError
-from whoplays.stream.messages import End
-from whoplays.stream.publisher import Publisher
+from whoplays.stream.pubsub.messages import End
+from whoplays.stream.pubsub.publisher import Publisher
 
 JOIN_S = 30
 

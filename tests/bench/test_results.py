@@ -5,7 +5,7 @@ import pytest
 from whoplays.bench.conditions import load_now, observe
 from whoplays.bench.results import LatencyResult, ThroughputResult, check_writable, read_result, write_result
 from whoplays.models.errors import DataError, OptionError
-from whoplays.stream.messages import ModelInfo
+from whoplays.stream.pubsub.messages import ModelInfo
 
 
 def test_results_come_back_from_their_files(

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from tests.stream.make_messages import make_status
 from whoplays.bench.account import Account
-from whoplays.stream.messages import Counters, End, Gap, Message, Quality, Status, Timing, Window
-from whoplays.stream.source import Cause
+from whoplays.stream.audio.block import Cause
+from whoplays.stream.pubsub.messages import Counters, End, Gap, Message, Quality, Status, Timing, Window
 
 HOP = 132_300
 

@@ -12,7 +12,7 @@ from whoplays.bench.results import Rates
 from whoplays.bench.tables import lay_out
 from whoplays.bench.throughput import REFERENCE, ROUNDS, Setting, judge, measure_throughput
 from whoplays.models.errors import DataError, ModelError, OptionError
-from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.pipeline.recognizer import Recognizer
 
 Floats = npt.NDArray[np.float32]
 PAIR = Setting(batch=2, threads=1)

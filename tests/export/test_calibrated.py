@@ -14,7 +14,7 @@ from whoplays.export import package
 from whoplays.models.card import MAX_DIFFERENCE, Hysteresis
 from whoplays.models.errors import DataError
 from whoplays.models.labels import NAMES
-from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.training.calibrating import calibrated
 from whoplays.training.calibrating.calibrated import Calibrated, Marked, Sitting
 from whoplays.training.judging import report

@@ -17,7 +17,7 @@ from whoplays.export.parity import prove
 from whoplays.models.card import MAX_DIFFERENCE, Corpus, read_card
 from whoplays.models.errors import DataError, ModelError, SourceError
 from whoplays.models.labels import CORE, NAMES
-from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.training import recipe as recipes
 from whoplays.training.recordings.corpora import open_corpus
 from whoplays.training.recordings.library import Library

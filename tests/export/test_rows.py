@@ -12,7 +12,7 @@ import torch
 from tests.export.conftest import Exported, export, made_windows, write_run
 from whoplays.models.card import MAX_DIFFERENCE
 from whoplays.models.labels import CORE
-from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.training import recipe as recipes
 from whoplays.training.learning.grow import grow
 from whoplays.training.recordings.corpora import gather, open_material

@@ -8,7 +8,7 @@ from tests.stream.tiny_model import write_tiny_model
 from whoplays.models import catalogue
 from whoplays.models.card import Corpus, Hysteresis, Measurement, read_card, write_card
 from whoplays.models.errors import ModelError
-from whoplays.stream.recognizer import Recognizer
+from whoplays.stream.pipeline.recognizer import Recognizer
 
 SHIPPED = catalogue.names()
 if_any_ships = pytest.mark.skipif(not SHIPPED, reason="no model ships yet")

@@ -1,15 +1,17 @@
 """Real parts to test with: a tiny model, and recordings of sines."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from tests.stream.sources.device.pulse import Pulse, running, skip_without_card, skip_without_sound
 from tests.stream.tiny_model import LOUD, write_tiny_model
-from whoplays.stream.recognizer import Recognizer
-from whoplays.stream.ring import Audio
+from whoplays.stream.audio.block import Audio
+from whoplays.stream.pipeline.recognizer import Recognizer
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +41,29 @@ def ipv6() -> str:
     except OSError:
         pytest.skip("this machine has no IPv6")
     return "[::1]"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pulse]:
+    """A sound server, for all tests that do not end it."""
+    skip_without_sound()
+    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("pulse"), patch.setenv) as server:
+        yield server
+
+
+@pytest.fixture
+def pulse(server: Pulse) -> Iterator[Pulse]:
+    """A sound server without any input, to plug one in."""
+    yield server
+    server.unplug()
+
+
+@pytest.fixture
+def card(pulse: Pulse) -> Pulse:
+    """A sound server with a fresh input."""
+    pulse.plug_in()
+    skip_without_card()
+    return pulse
 
 
 def make_concert(rate_hz: int) -> Audio:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from whoplays.models.signal import WINDOW_SAMPLES
-from whoplays.stream.engine import Engine
-from whoplays.stream.habits import Habits
-from whoplays.stream.messages import Message
-from whoplays.stream.opening import once
-from whoplays.stream.recognizer import Recognizer
-from whoplays.stream.source import Source
+from whoplays.stream.pipeline.engine import Engine
+from whoplays.stream.pipeline.options import Habits
+from whoplays.stream.pipeline.recognizer import Recognizer
+from whoplays.stream.pubsub.messages import Message
+from whoplays.stream.sources.base import Source
+from whoplays.stream.sources.opening import once
 
 
 def engine_for(source: Source, recognizer: Recognizer, *, hop_samples: int = WINDOW_SAMPLES) -> Engine:

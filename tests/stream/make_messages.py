@@ -1,6 +1,6 @@
 """Messages to test with."""
 
-from whoplays.stream.messages import Counters, Gap, ModelInfo, SourceInfo, Status
+from whoplays.stream.pubsub.messages import Counters, Gap, ModelInfo, SourceInfo, Status
 
 
 def make_gap(seq: int, *, session: str = "one", stream: str = "hall") -> Gap:

@@ -13,7 +13,7 @@ from tests.stream.tiny_model import write_tiny_model
 from whoplays.bench.conditions import load_now, observe
 from whoplays.bench.tables import describe
 from whoplays.models.card import read_card
-from whoplays.stream.messages import ModelInfo
+from whoplays.stream.pubsub.messages import ModelInfo
 
 
 class Recorder:

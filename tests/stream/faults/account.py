@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from tests.stream.faults.seen import SECOND, Seen
-from whoplays.stream.messages import Gap, Message, Status, Window
+from whoplays.stream.pubsub.messages import Gap, Message, Status, Window
 
 BETWEEN_S = 1.5
 KEPT_S = 5.0

@@ -8,7 +8,7 @@ from typing import Final, Protocol, Self, TypeVar
 from tests.stream.faults.account import check_account
 from tests.stream.faults.seen import Seen
 from tests.stream.faults.times import Times
-from whoplays.stream.subscriber import Subscriber
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 PATIENCE_S: Final = 60.0
 

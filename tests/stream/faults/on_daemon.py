@@ -7,13 +7,13 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from tests.stream.daemon.daemon import Running, serving
+from tests.stream.daemon.feeding import Feed
 from tests.stream.faults.acts import Script, until, wait
 from tests.stream.faults.broadcast import Broadcast
 from tests.stream.faults.seen import Seen, is_state
 from tests.stream.faults.times import Times, measure
-from tests.stream.serve.daemon import Running, serving
-from tests.stream.serve.feeding import Feed
-from whoplays.stream.messages import Gap, Window
+from whoplays.stream.pubsub.messages import Gap, Window
 
 MAX_LAG_S = 2.0
 

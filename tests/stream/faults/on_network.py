@@ -10,13 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.stream.daemon.feeding import Feed
 from tests.stream.faults.acts import Script, until, wait
 from tests.stream.faults.broadcast import Broadcast
 from tests.stream.faults.seen import Seen, is_state
 from tests.stream.faults.times import Times, measure
-from tests.stream.media.servers import free_port
-from tests.stream.serve.feeding import Feed
-from whoplays.stream.messages import Gap, Window
+from tests.stream.sources.ffmpeg.servers import free_port
+from whoplays.stream.pubsub.messages import Gap, Window
 
 
 @contextmanager

@@ -5,12 +5,12 @@ import socket
 import time
 from typing import Final
 
+from tests.stream.daemon.feeding import FRAMES, SEED, Feed
 from tests.stream.faults.acts import Script, until, wait
 from tests.stream.faults.seen import Seen, is_state
 from tests.stream.faults.times import Times, measure
-from tests.stream.rtp.relay import Weather, through
-from tests.stream.serve.feeding import FRAMES, SEED, Feed
-from whoplays.stream.messages import Gap, Status, Window
+from tests.stream.sources.rtp.relay import Weather, through
+from whoplays.stream.pubsub.messages import Gap, Status, Window
 
 BAD: Final = Weather(loss=0.02, duplication=0.02, delay=0.05, most_delay=4)
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
-from whoplays.stream.messages import Gap, Message, State, Status, Window
-from whoplays.stream.subscriber import Notice
+from whoplays.stream.pubsub.messages import Gap, Message, State, Status, Window
+from whoplays.stream.pubsub.subscriber import Notice
 
 SECOND: Final = 44_100
 Kind = TypeVar("Kind", bound=Message)

@@ -11,17 +11,17 @@ import pytest
 import soundfile
 
 from tests.stream.conftest import make_concert
+from tests.stream.daemon.daemon import Running, serving, stream, write
+from tests.stream.daemon.feeding import Feed
 from tests.stream.faults import on_daemon
 from tests.stream.faults.acts import Act, Part, perform
 from tests.stream.faults.broadcast import Broadcast
 from tests.stream.faults.seen import SECOND
 from tests.stream.faults.slow_model import write_slow_model
-from tests.stream.media.servers import free_port
-from tests.stream.serve.daemon import Running, serving, stream, write
-from tests.stream.serve.feeding import Feed
-from whoplays.stream.history.reader import Query, appearances
-from whoplays.stream.messages import Event, Window
-from whoplays.stream.subscriber import Subscriber
+from tests.stream.sources.ffmpeg.servers import free_port
+from whoplays.stream.history.query import Query, appearances
+from whoplays.stream.pubsub.messages import Event, Window
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 Record = Callable[[str, object], None]
 

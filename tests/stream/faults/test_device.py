@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from tests.stream.conftest import make_concert
-from tests.stream.device.pulse import CARD, RATE_HZ, Pulse, running, skip_without_card, skip_without_sound
+from tests.stream.daemon.daemon import serving, stream, write
 from tests.stream.faults.acts import Act, Script, perform, until, wait
 from tests.stream.faults.seen import Seen, is_state
 from tests.stream.faults.times import measure
-from tests.stream.serve.daemon import serving, stream, write
-from whoplays.stream.subscriber import Subscriber
+from tests.stream.sources.device.pulse import CARD, RATE_HZ, Pulse, running, skip_without_card, skip_without_sound
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 
 class Card:

@@ -10,14 +10,14 @@ import pytest
 import soundfile
 
 from tests.stream.conftest import make_concert
+from tests.stream.daemon.daemon import serving, stream, write
+from tests.stream.daemon.feeding import Feed
 from tests.stream.faults import on_network, on_rtp
 from tests.stream.faults.acts import Act, perform
 from tests.stream.faults.broadcast import Broadcast
 from tests.stream.faults.seen import SECOND
-from tests.stream.media.servers import free_port
-from tests.stream.serve.daemon import serving, stream, write
-from tests.stream.serve.feeding import Feed
-from whoplays.stream.subscriber import Subscriber
+from tests.stream.sources.ffmpeg.servers import free_port
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 Evening = dict[str, Act]
 Record = Callable[[str, object], None]

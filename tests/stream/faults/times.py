@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tests.stream.faults.seen import Seen
-from whoplays.stream.messages import Message, Window
+from whoplays.stream.pubsub.messages import Message, Window
 
 
 class Times(NamedTuple):

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.stream.history.keeper import Keeper
-from whoplays.stream.messages import (
+from whoplays.stream.history.worker import Keeper
+from whoplays.stream.pubsub.messages import (
     Counters,
     End,
     Event,

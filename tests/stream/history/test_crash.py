@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.stream.history.make_history import failures_of, make_event, make_window
-from whoplays.stream.history.database import open_to_read, open_to_write
-from whoplays.stream.history.keeper import Keeper
-from whoplays.stream.history.reader import Query, appearances
-from whoplays.stream.history.scribe import Scribe
+from whoplays.stream.history.query import Query, appearances
+from whoplays.stream.history.schema import open_to_read, open_to_write
+from whoplays.stream.history.worker import Keeper
+from whoplays.stream.history.writer import Scribe
 
 LOST_S = 2.0
 """One second, and one more for a machine with much else to do."""
@@ -37,7 +37,7 @@ with keeping(Path(sys.argv[1])) as keeper:
 DISK_FULL = """
 import resource, sys, time
 from pathlib import Path
-from whoplays.stream.history.keeper import Keeper
+from whoplays.stream.history.worker import Keeper
 from tests.stream.history.make_history import failures_of, make_window, wait_for
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
@@ -122,7 +122,7 @@ def test_a_full_disk_is_told_once_and_gotten_over(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_damaged_meanwhile_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoplays.stream.history.keeper.RETRY_S", 0.05)
+    monkeypatch.setattr("whoplays.stream.history.worker.RETRY_S", 0.05)
     path, told = tmp_path / "history.db", list[str]()
     with Keeper(path, keep_windows=True, max_age_days=None, max_bytes=None, tell=told.append) as keeper:
         failures = failures_of(keeper)

@@ -16,10 +16,10 @@ from tests.stream.history.make_history import (
     wait_for,
 )
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.history.database import open_to_write
 from whoplays.stream.history.retention import DAY_NS, SMALLEST_BYTES, Retention
-from whoplays.stream.history.scribe import Scribe
-from whoplays.stream.messages import Message
+from whoplays.stream.history.schema import open_to_write
+from whoplays.stream.history.writer import Scribe
+from whoplays.stream.pubsub.messages import Message
 
 MIB = 1 << 20
 
@@ -110,7 +110,7 @@ def test_wrong_clocks_do_not_keep_it_from_shrinking(connection: sqlite3.Connecti
 
 
 def test_the_keeper_keeps_to_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoplays.stream.history.keeper.RETENTION_S", 0.0)
+    monkeypatch.setattr("whoplays.stream.history.worker.RETENTION_S", 0.0)
     path = tmp_path / "history.db"
     with closing(open_to_write(path)) as connection:
         write_days(connection, [5, 0])

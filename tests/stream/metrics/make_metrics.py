@@ -1,6 +1,6 @@
 """Metrics of streams alone."""
 
-from whoplays.stream.metrics.metrics import Metrics
+from whoplays.stream.metrics.collectors import Metrics
 from whoplays.stream.metrics.probes import Probes
 
 

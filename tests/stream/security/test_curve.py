@@ -12,10 +12,10 @@ import zmq
 from tests.stream.make_messages import make_gap
 from tests.stream.security.make_keys import Keyring, make_keyring
 from whoplays.models.errors import EndpointError
-from whoplays.stream.publisher import Publisher
+from whoplays.stream.pubsub.publisher import Publisher
+from whoplays.stream.pubsub.subscriber import Notice, Subscriber
 from whoplays.stream.security.handshakes import Handshakes
 from whoplays.stream.security.keys import ClientKeys
-from whoplays.stream.subscriber import Notice, Subscriber
 
 ANY_PORT = "tcp://127.0.0.1:*"
 PATIENCE_S = 20
@@ -116,7 +116,7 @@ class Failing:
 def test_who_waits_for_room_hears_that_the_publisher_has_failed(
     keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whoplays.stream.publisher.QUEUE_MESSAGES", 1)
+    monkeypatch.setattr("whoplays.stream.pubsub.publisher.QUEUE_MESSAGES", 1)
 
     def publish() -> NoReturn:
         with (

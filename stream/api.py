@@ -1,0 +1,83 @@
+"""Listening to a source, in one call."""
+
+from collections.abc import Generator
+from contextlib import nullcontext
+from pathlib import Path
+
+from whoplays.stream.audio.level import SILENCE_DBFS
+from whoplays.stream.pipeline.engine import Engine
+from whoplays.stream.pipeline.options import WINDOW_S, Habits, hop_samples
+from whoplays.stream.pipeline.recognizer import Recognizer
+from whoplays.stream.pubsub.messages import Message
+from whoplays.stream.pubsub.publisher import Publisher
+from whoplays.stream.sources.base import Source
+from whoplays.stream.sources.file import Speed
+from whoplays.stream.sources.opening import Opening, once, open_source
+
+
+def listen(
+    source: str | Path | Source,
+    *,
+    stream: str = "main",
+    model: str | Path | Recognizer = "default",
+    hop_s: float = WINDOW_S,
+    speed: Speed = "realtime",
+    publish: str | None = None,
+    silence_dbfs: float = SILENCE_DBFS,
+    provider: str | None = None,
+) -> Generator[Message]:
+    """Listen to a source and iterate over who plays.
+
+    Args:
+        source: an audio file, an address such as `device:` or `rtp://:5004`, `-` for raw PCM on standard input, or a
+            source of your own.
+        stream: the stable id of the stream.
+        model: a name from the catalogue, a folder with an exported model, or a loaded recogniser.
+        hop_s: seconds from the start of one window to the next, over 0 and up to 3.
+        speed: play a file in `realtime`, or at `max` speed without losing anything.
+        publish: a ZeroMQ address on which the messages are published as well.
+        silence_dbfs: below this level a window is silence.
+        provider: the onnxruntime provider, such as `cpu` or `cuda`.
+
+    Returns:
+        The messages, as they would go over the wire; closing the iterator ends the listening.
+
+    Raises:
+        WhoplaysError: the source, the model, the provider or an option is of no use; see its subclasses.
+    """
+    opening = open_source(str(source), speed) if isinstance(source, str | Path) else once(source)
+    publisher = Publisher(publish) if publish else None
+    engine = open_engine(
+        opening,
+        stream=stream,
+        model=model,
+        hop_s=hop_s,
+        silence_dbfs=silence_dbfs,
+        provider=provider,
+        publisher=publisher,
+    )
+    return _run(engine, publisher)
+
+
+def open_engine(
+    opening: Opening,
+    *,
+    stream: str,
+    model: str | Path | Recognizer,
+    hop_s: float,
+    silence_dbfs: float,
+    provider: str | None,
+    publisher: Publisher | None,
+) -> Engine:
+    """An engine for a source, its options checked and its model loaded; see `listen`."""
+    habits = Habits(stream=stream, hop_samples=hop_samples(hop_s), silence_dbfs=silence_dbfs)
+    recognizer = model if isinstance(model, Recognizer) else Recognizer.load(model, provider)
+    engine = Engine(publisher)
+    engine.add(opening, recognizer, habits)
+    return engine
+
+
+def _run(engine: Engine, publisher: Publisher | None) -> Generator[Message]:
+    with publisher or nullcontext():
+        yield from engine.run()
+    engine.check()

@@ -1,0 +1,90 @@
+"""From any rate and channel count to what models hear: stereo at 44.1 kHz."""
+
+from typing import Final
+
+import numpy as np
+import soxr
+
+from whoplays.models.errors import SourceError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.audio.block import Audio
+from whoplays.stream.audio.intake import Intake
+
+RATES_HZ: Final = range(1_000, 1_000_001)
+"""The rates that audio can have."""
+WHOLE: Final = Intake()
+
+
+class Converter:
+    """Makes stereo at 44 100 Hz of audio at any rate, block by block.
+
+    One channel is doubled; of more than two the first two are taken, unless others are chosen. Resampling is soxr's;
+    it removes its own delay, so that output sample n lies at time n / 44 100 s of the input (it comes out later, but
+    not displaced).
+
+    Args:
+        rate_hz: of what comes in.
+        channels: of what comes in.
+        intake: which channels are taken, and how loud.
+
+    Raises:
+        SourceError: the rate or the channel count is not one that audio can have, or a chosen channel is not there.
+    """
+
+    def __init__(self, rate_hz: int, channels: int, intake: Intake = WHOLE) -> None:
+        if rate_hz not in RATES_HZ:
+            lowest, highest = RATES_HZ[0], RATES_HZ[-1]
+            raise SourceError(f"cannot listen at {rate_hz} Hz; give a rate from {lowest} to {highest} Hz")
+        if channels < 1:
+            raise SourceError(f"cannot listen to {channels} channels; give 1 or more")
+        if max(intake.channels, default=1) > channels:
+            raise SourceError(f"there is no channel {max(intake.channels)}; there are {channels}")
+        taken = intake.channels or tuple(range(1, min(channels, 2) + 1))
+        # The same one twice if there is only one.
+        self._taken: Final = [taken[0] - 1, taken[-1] - 1]
+        self._gain: Final = np.float32(intake.gain)
+        self._as_it_is: Final = self._taken == list(range(channels)) and intake.gain == 1.0
+        self._rate_hz: Final = rate_hz
+        self._resampler = None if rate_hz == SAMPLE_RATE_HZ else soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 2)
+        self._frames_in = 0
+        self._samples_out = 0
+
+    @property
+    def pending_ns(self) -> int:
+        """How much audio went in and has not come out yet."""
+        fed_ns = self._frames_in * 1_000_000_000 // self._rate_hz
+        return fed_ns - self._samples_out * 1_000_000_000 // SAMPLE_RATE_HZ
+
+    def convert(self, frames: Audio, *, last: bool = False) -> Audio:
+        """Convert the next frames.
+
+        Args:
+            frames: `[n, channels]` float32, nominally in [-1, 1].
+            last: nothing follows; what is pending comes out.
+
+        Returns:
+            `[2, m]` float32; m varies and can be 0.
+
+        Raises:
+            SourceError: a sample is NaN or infinite.
+        """
+        self._refuse_non_finite(frames)
+        self._frames_in += len(frames)
+        stereo = frames if self._as_it_is else frames[:, self._taken] * self._gain
+        if self._resampler is not None:
+            stereo = self._resampler.resample_chunk(np.ascontiguousarray(stereo), last=last)
+        self._samples_out += len(stereo)
+        return stereo.T
+
+    def _refuse_non_finite(self, frames: Audio) -> None:
+        with np.errstate(all="ignore"):
+            total = np.add.reduce(frames, axis=None)
+        if np.isfinite(total):
+            return
+        # Or numbers so large that their sum is none.
+        finite = np.isfinite(frames).all(axis=1)
+        if not finite.all():
+            at_s = (self._frames_in + int(finite.argmin())) / self._rate_hz
+            raise SourceError(
+                f"the audio holds a sample that is no number (NaN or infinite) at {at_s:.3f} s; repair it"
+            )

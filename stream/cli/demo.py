@@ -1,0 +1,65 @@
+"""`whoplays demo`: a short concert through the whole path, shown by a subscriber in another process."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from whoplays.models.errors import EndpointError
+from whoplays.stream.common.terminal import leaving, stopping
+from whoplays.stream.pipeline.engine import Engine
+from whoplays.stream.pipeline.options import Habits
+from whoplays.stream.pipeline.recognizer import Recognizer
+from whoplays.stream.pubsub.publisher import Publisher
+from whoplays.stream.sources.file import FileSource
+from whoplays.stream.sources.opening import once
+
+CLIP: Final = Path(__file__).parents[1] / "demo" / "concert.ogg"
+ENDPOINT: Final = "tcp://127.0.0.1:*"
+JOIN_S: Final = 20.0
+LEAVE_S: Final = 20.0
+
+
+def demo(clip: Path = CLIP, /, *, model: str = "default") -> None:
+    """Play a bundled concert in real time, and show what a subscriber in another process receives.
+
+    It fails unless the subscriber got every message, up to the end of the stream. Ctrl-C ends the stream early.
+
+    Args:
+        clip: Another recording to play.
+        model: Another model to listen with.
+    """
+    source, recognizer = FileSource(clip), Recognizer.load(model)
+    with leaving(), Publisher(ENDPOINT) as publisher, _subscriber(publisher.endpoint) as watcher:
+        if not publisher.wait_for_subscriber(JOIN_S):
+            raise EndpointError(f"the subscriber did not reach {publisher.endpoint} within {JOIN_S:.0f} s")
+        engine = Engine(publisher)
+        engine.add(once(source), recognizer, Habits(stream="demo"))
+        with stopping(engine.stop):
+            for _ in engine.run():
+                pass
+        engine.check()
+        _check(watcher)
+
+
+@contextmanager
+def _subscriber(endpoint: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "whoplays", "watch", endpoint, "--until-end"]
+    # In a session of its own Ctrl-C does not reach it, so that it still receives how the stream ends.
+    watcher = subprocess.Popen(command, start_new_session=True)  # noqa: S603  our own interpreter and module
+    try:
+        yield watcher
+    finally:
+        watcher.terminate()
+        watcher.wait()
+
+
+def _check(watcher: subprocess.Popen[bytes]) -> None:
+    try:
+        code = watcher.wait(LEAVE_S)
+    except subprocess.TimeoutExpired as error:
+        raise EndpointError(f"the subscriber did not leave within {LEAVE_S:.0f} s") from error
+    if code:
+        raise EndpointError("the subscriber did not receive the whole stream")

@@ -1,0 +1,160 @@
+"""`whoplays listen` and `whoplays watch`."""
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import CycloptsError, Parameter
+
+from whoplays.models.errors import EndpointError, OptionError, SourceError
+from whoplays.stream.api import open_engine
+from whoplays.stream.audio.level import SILENCE_DBFS
+from whoplays.stream.audio.pcm import Encoding, PcmFormat
+from whoplays.stream.cli.display import Display
+from whoplays.stream.cli.view import View, choose_view
+from whoplays.stream.common.console import note
+from whoplays.stream.common.terminal import leaving, reader_may_leave, stopping
+from whoplays.stream.pipeline.engine import Engine
+from whoplays.stream.pipeline.options import WINDOW_S
+from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
+from whoplays.stream.pubsub.messages import End
+from whoplays.stream.pubsub.publisher import Publisher
+from whoplays.stream.pubsub.subscriber import Subscriber
+from whoplays.stream.security.keys import client_keys, server_keys
+from whoplays.stream.sources.file import Speed
+from whoplays.stream.sources.opening import open_source
+from whoplays.stream.sources.registry import CHOICES
+
+LONGEST_WAIT_S: Final = 86_400.0
+
+
+def listen(
+    source: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    /,
+    *,
+    stream: str = "main",
+    model: str = "default",
+    hop: float = WINDOW_S,
+    publish: str = DEFAULT_ENDPOINT,
+    no_publish: Annotated[bool, Parameter(negative=())] = False,
+    wait: float = 0.0,
+    insecure: Annotated[bool, Parameter(negative=())] = False,
+    keys: Path | None = None,
+    allowed: Path | None = None,
+    speed: Speed = "realtime",
+    json: Annotated[bool, Parameter(negative=())] = False,
+    silence_dbfs: Annotated[float, Parameter(allow_leading_hyphen=True)] = SILENCE_DBFS,
+    provider: str | None = None,
+    encoding: Annotated[Encoding | None, Parameter(name="--format")] = None,
+    rate: int | None = None,
+    channels: int | None = None,
+) -> None:
+    """Listen to a source, and publish and show who plays.
+
+    Args:
+        source: An audio file, an address such as device: or rtp://:5004, or - for raw PCM on standard input.
+        stream: The stable id of the stream.
+        model: A name from `whoplays models`, or a folder with an exported model.
+        hop: Seconds from the start of one window to the next, up to 3.
+        publish: The ZeroMQ address to publish on; port * takes any free one.
+        no_publish: Publish nothing.
+        wait: Seconds to wait for a first subscriber before the source begins, up to a day.
+        insecure: Allow an address that is open to the network without encryption.
+        keys: Encrypt: the secret key file of this end, as whoplays keys makes it.
+        allowed: The folder with the public keys of those who may connect; that of whoplays keys allow unless given.
+        speed: Play a file in real time, or as fast as it can be heard without losing anything.
+        json: Print the messages as they go over the wire, one a line.
+        silence_dbfs: Below this level a window is silence.
+        provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
+        encoding: How raw PCM is encoded; s16le unless given.
+        rate: Sample rate of raw PCM, in Hz; 44100 unless given.
+        channels: Channels of raw PCM; 2 unless given.
+    """
+    if source is None:
+        raise SourceError(f"say what to listen to: {CHOICES}")
+    _refuse_option(source)
+    if not 0 <= wait <= LONGEST_WAIT_S:
+        raise OptionError(f"waiting {wait} s makes no sense; give 0 to {LONGEST_WAIT_S:.0f} s, which is a day")
+    pcm = _pcm(encoding, rate, channels)
+    own = server_keys(keys, allowed)
+    publisher = None if no_publish else Publisher(publish, insecure=insecure, keys=own, on_handshake_failed=note)
+    opening = open_source(source, speed, pcm)
+    engine = open_engine(
+        opening,
+        stream=stream,
+        model=model,
+        hop_s=hop,
+        silence_dbfs=silence_dbfs,
+        provider=provider,
+        publisher=publisher,
+    )
+    with ExitStack() as stack:
+        if publisher:
+            stack.enter_context(publisher)
+            note(f"publishing on {publisher.endpoint}")
+            publisher.wait_for_subscriber(wait)
+        view = choose_view(json=json)
+        _show(engine, Display(view) if opening.live else view)
+
+
+def watch(
+    endpoint: str = DEFAULT_ENDPOINT,
+    /,
+    *,
+    stream: str | None = None,
+    until_end: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    keys: Path | None = None,
+    server_key: Path | None = None,
+) -> None:
+    """Show what a publisher says, here or on another machine, and what of it was lost.
+
+    Args:
+        endpoint: The publisher's ZeroMQ address.
+        stream: The one stream to show; all of them unless given.
+        until_end: Leave when a stream has ended; fail if any message was lost before.
+        json: Print the messages as they come over the wire, one a line.
+        keys: One's own secret key file, for a publisher that encrypts.
+        server_key: The publisher's public key file.
+    """
+    ended = False
+    own = client_keys(keys, server_key)
+    with (
+        reader_may_leave(),
+        Subscriber(endpoint, stream, keys=own) as subscriber,
+        choose_view(json=json) as view,
+        leaving(),
+    ):
+        for item in subscriber:
+            view.show(item)
+            ended = until_end and isinstance(item, End)
+            if ended:
+                break
+    if until_end and not (ended and subscriber.lost == 0):
+        missed = f"{subscriber.lost} messages were lost" if ended else "left before the stream had ended"
+        raise EndpointError(f"{endpoint}: {missed}")
+
+
+def _refuse_option(source: str) -> None:
+    """Refuse a mistyped option: as - is a source, whatever begins with it is taken for one at first."""
+    if source.startswith("-") and source != "-":
+        raise CycloptsError(msg=f"Unknown option: {source}. A file of that name is ./{source}")
+
+
+def _pcm(encoding: Encoding | None, rate_hz: int | None, channels: int | None) -> PcmFormat | None:
+    """How raw PCM is to be read, if anything is said of it."""
+    if encoding is None and rate_hz is None and channels is None:
+        return None
+    usual = PcmFormat()
+    return PcmFormat(
+        encoding=usual.encoding if encoding is None else encoding,
+        rate_hz=usual.rate_hz if rate_hz is None else rate_hz,
+        channels=usual.channels if channels is None else channels,
+    )
+
+
+def _show(engine: Engine, view: View) -> None:
+    with reader_may_leave(), view, stopping(engine.stop), closing(engine.run()) as messages:
+        for message in messages:
+            view.show(message)
+    engine.check()

@@ -1,0 +1,99 @@
+"""What the daemon writes about itself: lines for people on a terminal, lines of JSON for programs; never a secret."""
+
+import io
+import logging
+import re
+import sys
+from contextlib import suppress
+from typing import Final, TextIO, cast
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from whoplays.stream.common.uri import without_secrets
+
+# A quotation mark ends an address if nothing more of it follows.
+_URI: Final = re.compile(r"""[A-Za-z][A-Za-z0-9+.-]*://(?:[^\s'"<>]|['"](?=[^\s'",.:;)\]}]))+""")
+# A slash or a blank in a password makes no valid address, but it is a secret all the same. A port is no password.
+_SPLIT_PASSWORD: Final = re.compile(r"(://)[^\s@/:]*:(?!\d{1,5}(?:[\s/?#.,;)]|$))[^@\n]*@")
+
+
+def configure(json: bool | None = None) -> None:
+    """Set up how this process logs, on standard error.
+
+    Args:
+        json: lines of JSON, or coloured ones for people; None: for people if standard error is a terminal.
+    """
+    if json is None:
+        json = not sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # Before the secrets are removed: an exception may tell them as well.
+            structlog.processors.format_exc_info,
+            remove_secrets,
+            _renderer(json=json),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Sink())),
+        cache_logger_on_first_use=False,
+    )
+
+
+class _Sink(io.TextIOBase):
+    """Standard error, but for lines that cannot be written: a full disk or a reader that left ends no concert."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
+def log(**context: object) -> FilteringBoundLogger:
+    """A logger whose every line carries a context, such as `stream="hall"`."""
+    logger: FilteringBoundLogger = structlog.get_logger(**context)
+    return logger
+
+
+def remove_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Remove user, password and other secrets from every address in a line, however deep, and from exceptions."""
+    return {name: _clean(value) for name, value in line.items()}
+
+
+def clean(text: str) -> str:
+    """A text without the secrets of the addresses in it.
+
+    >>> clean("lost http://me:secret@radio.example/live?token=abc: timed out")
+    'lost http://radio.example/live?token=…: timed out'
+    """
+    return _URI.sub(_shown, _SPLIT_PASSWORD.sub(r"\1…@", text))
+
+
+def _shown(found: re.Match[str]) -> str:
+    # What ends a sentence is not part of the address.
+    uri = found[0].rstrip(".,:;!)]}")
+    return without_secrets(uri) + found[0][len(uri) :]
+
+
+def _clean(value: object) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case dict():
+            return {clean(str(name)): _clean(each) for name, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_clean(each) for each in value]
+        case _:
+            return clean(str(value))
+
+
+def _renderer(*, json: bool) -> Processor:
+    if json:
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)

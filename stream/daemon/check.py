@@ -1,0 +1,68 @@
+"""Whether a configuration makes sense, without serving it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from whoplays.stream.common.error_context import naming
+from whoplays.stream.daemon.clashes import Bound, refuse_clashes
+from whoplays.stream.daemon.config import Config, StreamConfig, read_config
+from whoplays.stream.daemon.reload import load
+from whoplays.stream.history.schema import check_to_write
+from whoplays.stream.metrics.address import parse_place
+from whoplays.stream.sources.opening import later
+from whoplays.stream.sources.registry import is_lasting, scheme_of
+from whoplays.stream.sources.remote.address import parse
+from whoplays.stream.sources.rtp.address import is_group, read_address
+
+
+def check(path: Path) -> None:
+    """Say what a configuration does; nothing is bound, no live source opened and no file made.
+
+    Raises:
+        WhoplaysError: it makes no sense, a model does not load, keys are of no use, a file cannot be listened to, the
+            history cannot be written, or two addresses are one.
+    """
+    config = read_config(path)
+    with naming(str(path)):
+        config.security.keys_for(config.publish)
+        if config.history:
+            with naming("history.path"):
+                check_to_write(config.history.file)
+        load(config.stream, {})
+        refuse_clashes([*_bound(config)])
+    names = ", ".join(stream.name for stream in config.stream)
+    count = "1 stream" if len(config.stream) == 1 else f"{len(config.stream)} streams"
+    print(f"{path}: {count} ({names}), published on {config.publish}; it makes sense")
+
+
+def _bound(config: Config) -> Iterator[Bound]:
+    """What is to be bound; and what can be told of each source without listening to it."""
+    yield from _bound_tcp("publish", config.publish)
+    if config.metrics:
+        place = parse_place(config.metrics.address, insecure=config.metrics.insecure)
+        yield Bound("metrics.address", "tcp", place.host, place.port)
+    for stream in config.stream:
+        with naming(f"stream {stream.name}", "source"):
+            found = [*_bound_by(stream)]
+        yield from found
+
+
+def _bound_by(stream: StreamConfig) -> Iterator[Bound]:
+    key = f"stream {stream.name}: source"
+    match scheme_of(stream.source):
+        case "zmq":
+            yield from _bound_tcp(key, parse(stream.source).endpoint)
+        case "rtp":
+            address = read_address(stream.source)
+            # Many may listen to a group.
+            if not is_group(address.host):
+                yield Bound(key, "udp", address.host, address.port)
+        case _ if not is_lasting(stream.source):
+            later(stream.source, stream.intake).open()
+
+
+def _bound_tcp(key: str, endpoint: str) -> Iterator[Bound]:
+    scheme, _, rest = endpoint.partition("://")
+    host, _, port = rest.rpartition(":")
+    if scheme == "tcp":
+        yield Bound(key, "tcp", host.strip("[]"), 0 if port == "*" else int(port))

@@ -1,0 +1,64 @@
+"""What of the messages is worth a line in the log."""
+
+import time
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.pubsub.messages import End, Event, Message, Status
+
+_TROUBLED: Final = frozenset({"stalled", "lost"})
+LOSSES_EVERY_S: Final = 10.0
+
+
+class Logbook:
+    """Logs who enters and leaves, how each stream fares, and, of what was lost, a sum every ten seconds.
+
+    Args:
+        log: where the lines go.
+    """
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log: Final = log
+        self._statuses: Final[dict[str, Status]] = {}
+        self._lost: Final[dict[str, int]] = {}
+        self._due_s: Final[dict[str, float]] = {}
+
+    def follow(self, message: Message) -> None:
+        """Log a message, if it is news."""
+        match message:
+            case Status():
+                self._status(message)
+            case Event():
+                verb = "enters" if message.phase == "start" else "leaves"
+                self._log.info(f"{message.label} {verb}", stream=message.stream, at_s=_seconds(message.at))
+            case End():
+                self._log.info("ended", stream=message.stream, reason=message.reason, detail=message.detail)
+                for known in (self._statuses, self._lost, self._due_s):
+                    known.pop(message.stream, None)
+
+    def _status(self, status: Status) -> None:
+        before = self._statuses.get(status.stream)
+        self._statuses[status.stream] = status
+        begun = before is None or before.session != status.session
+        if begun:
+            self._lost[status.stream] = 0
+            self._log.info("session", stream=status.stream, session=status.session, source=status.source.uri)
+        news = begun or before is None or (status.state, status.detail) != (before.state, before.detail)
+        if news and status.state != "ended":
+            tell = self._log.warning if status.state in _TROUBLED or status.detail else self._log.info
+            tell(status.state, stream=status.stream, **({"detail": status.detail} if status.detail else {}))
+        self._losses(status)
+
+    def _losses(self, status: Status) -> None:
+        lost, now_s = status.counters.lost_samples, time.monotonic()
+        more = lost - self._lost[status.stream]
+        if more and status.state != "lost" and now_s >= self._due_s.get(status.stream, 0.0):
+            self._lost[status.stream] = lost
+            self._due_s[status.stream] = now_s + LOSSES_EVERY_S
+            self._log.warning("lost audio", stream=status.stream, lost_s=_seconds(more), in_all_s=_seconds(lost))
+
+
+def _seconds(samples: int) -> float:
+    return round(samples / SAMPLE_RATE_HZ, 3)

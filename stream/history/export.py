@@ -1,0 +1,96 @@
+"""Appearances for people, spreadsheets, programs and Audacity."""
+
+import csv
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.history.moments import show_local, show_moment
+from whoplays.stream.history.query import Appearance
+
+DATE: Final = len("2026-01-01 ")
+Format = Literal["table", "csv", "json", "audacity"]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """An appearance as programs get it: a line of JSON, or of CSV, where None is an empty field."""
+
+    stream: str
+    session: str
+    label: str
+    start: str | None
+    """ISO 8601, UTC; None if the message about it was lost."""
+    end: str | None
+    """ISO 8601, UTC; None while it plays."""
+    start_sample: int | None
+    end_sample: int | None
+    peak: float
+
+
+def write(appearances: Sequence[Appearance], form: Format) -> None:
+    """Print appearances on standard output."""
+    _WRITERS[form](appearances)
+
+
+def _row(each: Appearance) -> Row:
+    return Row(
+        stream=each.stream,
+        session=each.session,
+        label=each.label,
+        start=None if each.start_ns is None else show_moment(each.start_ns),
+        end=None if each.playing else show_moment(each.end_ns),
+        start_sample=each.start_sample,
+        end_sample=None if each.playing else each.end_sample,
+        peak=each.peak,
+    )
+
+
+def _table(appearances: Iterable[Appearance]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("stream", "from", "to", "for", "who", "surely"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "for" else "left")
+    for each in appearances:
+        start = "?" if each.start_ns is None else show_local(each.start_ns)
+        end = "plays on" if each.playing else show_local(each.end_ns)
+        end = end.removeprefix(start[:DATE])  # a day is said once
+        table.add_row(each.stream, start, end, _length(each), each.label, f"{each.peak:.0%}")
+    Console(markup=False).print(table if table.row_count else "nobody played")
+
+
+def _length(each: Appearance) -> str:
+    if each.start_sample is None:
+        return "?"
+    minutes, seconds = divmod((each.end_sample - each.start_sample) / SAMPLE_RATE_HZ, 60)
+    return f"{minutes:.0f}:{seconds:04.1f}"
+
+
+def _csv(appearances: Iterable[Appearance]) -> None:
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(Row.__struct_fields__)
+    for each in appearances:
+        out.writerow(msgspec.structs.astuple(_row(each)))
+
+
+def _json(appearances: Iterable[Appearance]) -> None:
+    for each in appearances:
+        print(msgspec.json.encode(_row(each)).decode())
+
+
+def _audacity(appearances: Iterable[Appearance]) -> None:
+    """One label a line: start, end, who; in seconds since the session began. A start that is unknown is the end."""
+    for each in appearances:
+        start = each.end_sample if each.start_sample is None else each.start_sample
+        print(f"{start / SAMPLE_RATE_HZ:.6f}\t{each.end_sample / SAMPLE_RATE_HZ:.6f}\t{each.label}")
+
+
+_WRITERS: Final[dict[Format, Callable[[Sequence[Appearance]], None]]] = {
+    "table": _table,
+    "csv": _csv,
+    "json": _json,
+    "audacity": _audacity,
+}

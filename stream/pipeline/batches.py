@@ -1,0 +1,82 @@
+"""Gathering windows that are inferred together, of all streams."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from whoplays.stream.audio.block import Audio
+from whoplays.stream.pipeline.session import Hearing
+from whoplays.stream.pipeline.windower import Missed, Span
+
+
+class Piece(NamedTuple):
+    """A window in a batch."""
+
+    hearing: Hearing
+    span: Span
+    closed_ns: int
+    """Monotonic time at which its last sample was heard."""
+
+
+class Loss(NamedTuple):
+    """What was missed of a stream, after its windows in the batch."""
+
+    hearing: Hearing
+    missed: Missed
+
+
+class Batch(NamedTuple):
+    """Windows to be inferred together, of each stream in the order in which they were heard."""
+
+    audio: Audio
+    """`[n, channels, samples]`, valid until the next batch is gathered."""
+    pieces: tuple[Piece, ...]
+    losses: tuple[Loss, ...]
+    ready_ns: int
+    """Monotonic time at which the gathering was done."""
+
+
+class Batcher:
+    """Gathers what is ready and never waits for more, into rows that are allocated once.
+
+    Streams take turns, a window each, and who was first is last the next time: so no stream, however fast its hop or
+    far behind, keeps another waiting.
+
+    Args:
+        channels: of a window.
+        window_samples: of a window.
+        sizes: the batch sizes that the recogniser has warmed, ascending, from 1.
+    """
+
+    def __init__(self, channels: int, window_samples: int, sizes: tuple[int, ...]) -> None:
+        self._sizes: Final = sizes
+        self._rows: Final = np.empty((sizes[-1], channels, window_samples), np.float32)
+        self._turn = 0
+
+    def gather(self, hearings: Sequence[Hearing]) -> Batch:
+        """Take the largest warmed batch that is ready; of a stream that missed something, only what came before."""
+        turns = list(self._turns(hearings))
+        pieces: list[Piece] = []
+        losses: list[Loss] = []
+        for hearing in turns[: self._size(len(turns))]:
+            if any(loss.hearing is hearing for loss in losses):
+                continue
+            taken = hearing.take(self._rows[len(pieces)])
+            if isinstance(taken, Span):
+                pieces.append(Piece(hearing, taken, hearing.clock.heard_ns(taken.end)))
+            elif taken:
+                losses.append(Loss(hearing, taken))
+        return Batch(self._rows[: len(pieces)], tuple(pieces), tuple(losses), time.monotonic_ns())
+
+    def _turns(self, hearings: Sequence[Hearing]) -> Iterator[Hearing]:
+        """Whose window is next, until all that are ready have had their turn or the largest batch is full."""
+        self._turn += 1
+        first = self._turn % max(1, len(hearings))
+        waiting = [(hearing, hearing.windower.ready) for hearing in (*hearings[first:], *hearings[:first])]
+        for turn in range(min(self._sizes[-1], max((ready for _, ready in waiting), default=0))):
+            yield from (hearing for hearing, ready in waiting if ready > turn)
+
+    def _size(self, ready: int) -> int:
+        return max((size for size in self._sizes if size <= ready), default=0)

@@ -1,0 +1,144 @@
+"""The thread that brings a source's audio in, and opens the source again when it is lost."""
+
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from whoplays.models.errors import SourceError, WhoplaysError
+from whoplays.stream.pipeline.backoff import Backoff
+from whoplays.stream.pipeline.session import Hearing
+from whoplays.stream.sources.base import SessionOverError, Source
+from whoplays.stream.sources.opening import Opening
+
+MOST_HEARINGS: Final = 4
+WAIT_S: Final = 0.02
+JOIN_S: Final = 5.0
+
+
+class Supervisor:
+    """Opens a source, feeds hearings from it, and begins a new hearing with each opening or session that brings audio.
+
+    Args:
+        opening: what is opened.
+        begin: makes a hearing.
+        bell: rung when something has changed.
+    """
+
+    def __init__(self, opening: Opening, begin: Callable[[], Hearing], bell: threading.Event) -> None:
+        self.hearings: Final = deque([begin()])
+        """From the one that is read, which the reader removes when it has read it, to the one that is written."""
+        self.over = False
+        """Whether nothing more will come."""
+        self.failure: WhoplaysError | None = None
+        """What went wrong, once it is over for that reason."""
+        self._opening: Final = opening
+        self._begin: Final = begin
+        self._bell: Final = bell
+        self._source: Source | None = None
+        self._given_up = ""
+        self._backoff: Final = Backoff()
+        self._stopped: Final = threading.Event()
+        # A daemon: what hangs in a driver for ever must not keep the process from ending.
+        self._thread: Final = threading.Thread(target=self._run, name=f"whoplays-source {opening.name}", daemon=True)
+
+    @property
+    def trouble(self) -> str:
+        """Why the session that is read was lost, or why no other can begin, in one line; empty while all is well."""
+        return self.hearings[-1].trouble or self.hearings[0].trouble
+
+    def start(self) -> None:
+        """Begin to open."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Make an end soon; what was written can still be read."""
+        self._stopped.set()
+        self._leave()
+        self.hearings[-1].ring.close()
+
+    def give_up(self, reason: str) -> None:
+        """Leave the source, from which nothing comes, and open it again."""
+        self._given_up = reason
+        self._leave()
+
+    def join(self) -> None:
+        """Wait for the end, but not for ever."""
+        if self._thread.ident is not None:
+            self._thread.join(JOIN_S)
+
+    def _leave(self) -> None:
+        source = self._source
+        if source is not None:
+            source.stop()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.is_set() and self._attempt():
+                self._stopped.wait(0.0 if self._given_up else self._backoff.pause_s())
+        except Exception as error:  # noqa: BLE001  one source's mistake is told, and costs no other stream anything
+            self.failure = SourceError(f"{self._opening.name} failed as nobody has foreseen: {_where(error)}")
+        finally:
+            self.hearings[-1].ring.close()
+            self.over = True
+            self._bell.set()
+
+    def _attempt(self) -> bool:
+        """Listen until the source is lost or ends; whether to try again."""
+        self._backoff.begin()
+        try:
+            self._given_up = ""
+            self._source = self._opening.open()
+            self._listen(self._source)
+        except WhoplaysError as error:
+            self.hearings[-1].trouble = str(error)
+            if not self._opening.lasting:
+                self.failure = error
+                return False
+        else:
+            return False
+        finally:
+            self._close_heard()
+            self._leave()
+            self.hearings[-1].source = None
+        return True
+
+    def _listen(self, source: Source) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._feed(source)
+            except SessionOverError:
+                self._close_heard()
+                continue
+            if self._given_up:
+                raise SourceError(self._given_up)
+            return
+
+    def _feed(self, source: Source) -> None:
+        hearing = self._next_hearing()
+        hearing.adopt(source)
+        for block in source.blocks():
+            if not hearing.write(block):
+                return
+            hearing.trouble = ""
+
+    def _next_hearing(self) -> Hearing:
+        """The one that has heard nothing yet, or a new one."""
+        if self.hearings[-1].ring.closed:
+            while len(self.hearings) >= MOST_HEARINGS and not self._stopped.wait(WAIT_S):
+                pass
+            self.hearings.append(self._begin())
+        return self.hearings[-1]
+
+    def _close_heard(self) -> None:
+        """End the hearing, if it has heard anything."""
+        if self.hearings[-1].ring.written:
+            self.hearings[-1].ring.close()
+
+
+def _where(error: Exception) -> str:
+    """What was raised, and where, in one line."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{' '.join(repr(error).split())} in {Path(place.filename).name}, line {place.lineno}"

@@ -1,0 +1,106 @@
+"""Running a model's graph on windows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from whoplays.models import catalogue
+from whoplays.models.card import GraphFacts, ModelCard, check_graph
+from whoplays.models.errors import OptionError, SourceError
+from whoplays.models.session import one_line, open_session
+
+LARGEST_BATCH: Final = 16
+
+Windows = npt.NDArray[np.float32]
+
+
+class Recognizer:
+    """A loaded model: windows of audio in, probabilities out. Make one with `Recognizer.load`."""
+
+    def __init__(self, session: Any, card: ModelCard, provider: str) -> None:
+        self.card: Final = card
+        self.provider: Final = provider
+        """The provider that really runs: `cpu` or `cuda`."""
+        self.labels: Final = card.names
+        """English names, in output order."""
+        self.thresholds: Final = card.thresholds
+        """Per label, in output order: at or above it the label is active."""
+        self.warmed: tuple[int, ...] = ()
+        """The batch sizes that have run already, ascending."""
+        self._session = session
+
+    @classmethod
+    def load(
+        cls,
+        name_or_path: str | Path = "default",
+        provider: str | None = None,
+        *,
+        batches: Sequence[int] | None = None,
+        threads: int = 1,
+    ) -> Self:
+        """Load a model and run it once at each batch size, so that the first real window is not the slowest.
+
+        Args:
+            name_or_path: `default`, a name from the catalogue, or a folder with `model.onnx` and `card.json`.
+            provider: `cpu` or `cuda`, and no other; unless given, CUDA if it is installed and runs, else the CPU.
+            batches: batch sizes to warm; unless given, 1 on the CPU, and powers of two up to 16 elsewhere.
+            threads: threads within one operation.
+
+        Raises:
+            ModelError: there is no such model, its card and graph disagree, or its graph does not run.
+            ProviderError: onnxruntime is not installed, or the provider cannot run here.
+            OptionError: a batch size or the number of threads is less than 1.
+        """
+        if threads < 1 or min(batches or (1,)) < 1:
+            raise OptionError("threads and batch sizes must be 1 or more")
+        graph, card = catalogue.find(str(name_or_path))
+        session, running = open_session(graph, provider, threads)
+        check_graph(card, _facts(session))
+        recognizer = cls(session, card, running)
+        recognizer._warm(batches or _default_batches(running))
+        return recognizer
+
+    def recognize(self, windows: Windows) -> npt.NDArray[np.float32]:
+        """The probability of each label in each window.
+
+        Args:
+            windows: `[n, 2, 132300]` float32 in [-1, 1], any n from 1.
+
+        Returns:
+            `[n, labels]` float32 in [0, 1].
+
+        Raises:
+            SourceError: the windows have another shape or type.
+            ModelError: the graph fails on them.
+            ProviderError: the provider fails.
+        """
+        wanted = (self.card.channels, self.card.window_samples)
+        if windows.ndim != 3 or windows.shape[1:] != wanted or windows.dtype != np.float32 or not len(windows):
+            found = f"{windows.dtype} {list(windows.shape)}"
+            raise SourceError(f"windows must be float32 [n, {wanted[0]}, {wanted[1]}] with n from 1, not {found}")
+        with one_line(f"model {self.card.name}", self.provider):
+            probabilities: npt.NDArray[np.float32] = self._session.run(["probabilities"], {"audio": windows})[0]
+        return probabilities
+
+    def _warm(self, batches: Sequence[int]) -> None:
+        for batch in sorted(set(batches)):
+            self.recognize(np.zeros((batch, self.card.channels, self.card.window_samples), np.float32))
+        self.warmed = tuple(sorted(set(batches)))
+
+
+def _default_batches(provider: str) -> Sequence[int]:
+    if provider == "cpu":
+        return (1,)
+    return tuple(2**power for power in range(LARGEST_BATCH.bit_length()))
+
+
+def _facts(session: Any) -> GraphFacts:
+    return GraphFacts(
+        inputs={value.name: tuple(value.shape) for value in session.get_inputs()},
+        outputs={value.name: tuple(value.shape) for value in session.get_outputs()},
+        types={value.name: value.type for value in (*session.get_inputs(), *session.get_outputs())},
+        labels=tuple(session.get_modelmeta().custom_metadata_map.get("labels", "").split()),
+    )

@@ -1,0 +1,221 @@
+"""The messages on the wire, version 1: one struct for each kind, as docs/protocol.md describes them.
+
+Readers ignore fields and kinds that they do not know. All times in ns are whole nanoseconds; all sample indices count
+from the start of the session at 44 100 Hz.
+"""
+
+from typing import Final, Literal, TypedDict, get_args
+
+import msgspec
+
+from whoplays.stream.audio.block import Cause, ClockKind
+
+VERSION: Final = 1
+State = Literal["connecting", "listening", "silent", "stalled", "lost", "ended"]
+Reason = Literal["finished", "stopped", "failed"]
+
+
+class Head(TypedDict):
+    """What every message begins with."""
+
+    stream: str
+    session: str
+    seq: int
+    published_ns: int
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What every message begins with."""
+
+    stream: str
+    """Stable id of the stream."""
+    session: str
+    """New at every start, restart and reconnection."""
+    seq: int
+    """Counts this kind of message in this session, from 0: a step of more than one is a loss."""
+    published_ns: int
+    """Wall time, Unix epoch."""
+
+
+class SourceInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What is listened to."""
+
+    name: str
+    uri: str
+    """Without any secret."""
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What listens."""
+
+    name: str
+    version: str
+    sha256: str
+    """The first 12 hexadecimal digits of the graph's."""
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts since the session began."""
+
+    elapsed_samples: int
+    """Where the stream is now: all samples, heard or lost."""
+    heard_samples: int
+    """Of these, how many have arrived and were not given up."""
+    lost_samples: int
+    """Of these, how many are in gaps."""
+    windows: int
+    """Windows judged."""
+    gaps: int
+    dropped_windows: int
+    """Windows given up, because inference could not keep up."""
+    dropped_messages: int
+    """Messages of all streams given up before they were sent, because the publisher could not keep up."""
+    sessions: int = 1
+    """Sessions of the stream, this one included: one more than it was lost and found again."""
+
+
+class Status(Envelope, frozen=True, kw_only=True, tag="status"):
+    """Hello and heartbeat: at the start, then every second, and once more at the end."""
+
+    source: SourceInfo
+    state: State
+    detail: str = ""
+    """What is wrong, in one line; empty if nothing is."""
+    sample_rate_hz: int
+    window_samples: int
+    hop_samples: int
+    model: ModelInfo
+    labels: tuple[str, ...]
+    """English names, in the model's output order."""
+    thresholds: tuple[float, ...]
+    """In the same order."""
+    entry: float = 0.0
+    """How far from the threshold towards 1 a probability must come for an instrument to enter."""
+    release: float = 0.8
+    """Who plays is taken to play on down to this share of the threshold."""
+    provider: str
+    """The onnxruntime provider that really runs, such as `cpu`."""
+    counters: Counters
+    lag_ns: int
+    """From the close of the newest judged window to the end of its inference."""
+    drift_ppm: float | None = None
+    """How much faster than its nominal rate the source runs, in millionths; null while that is not known."""
+    last_seq: dict[str, int]
+    """The newest seq of each other kind that was published."""
+
+
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """How good a window's audio is."""
+
+    dbfs: float
+    """RMS level of all channels, relative to full scale; -120 or more."""
+    clipped: int
+    """Samples at full scale."""
+    silent: bool
+    """Below the silence gate: then nobody plays: every probability is 0."""
+    lost_samples: int
+    """Samples of the window that were invented to fill a gap."""
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """When a window went through, in ns after its close; and in what company."""
+
+    ready_ns: int
+    """It was complete and taken from the ring."""
+    infer_start_ns: int
+    infer_end_ns: int
+    batch: int
+    """Windows inferred together."""
+    queue: int
+    """Windows that still waited then."""
+
+
+class Window(Envelope, frozen=True, kw_only=True, tag="window"):
+    """What was heard in one window."""
+
+    start: int
+    """Index of the first sample."""
+    end: int
+    """Index after the last sample."""
+    closed_ns: int
+    """Wall time at which the last sample was heard."""
+    clock: ClockKind
+    """What `closed_ns` is made of."""
+    probabilities: dict[str, float]
+    """By English name; all 0 in silence."""
+    active: dict[str, bool]
+    """By English name: whether it is at or above its threshold."""
+    quality: Quality
+    timing: Timing
+
+
+class Event(Envelope, frozen=True, kw_only=True, tag="event"):
+    """An instrument enters or leaves, after thresholds and hysteresis."""
+
+    id: int
+    """The same for the start and the end of one appearance; counts in this session."""
+    label: str
+    phase: Literal["start", "end"]
+    at: int
+    """At the start: first sample of the window that showed it; at the end: index after the last one's last sample."""
+    peak: float
+    """The highest probability so far."""
+
+
+class Gap(Envelope, frozen=True, kw_only=True, tag="gap"):
+    """Samples that no window covers, or that were invented."""
+
+    start: int = msgspec.field(name="from")
+    """Index of the first."""
+    end: int = msgspec.field(name="to")
+    """Index after the last."""
+    cause: Cause
+
+
+class End(Envelope, frozen=True, kw_only=True, tag="end"):
+    """The stream is over. Its last samples, when they do not fill a window, are in no window."""
+
+    reason: Reason
+    """The source ended; somebody ended the listening; or something went wrong."""
+    detail: str
+    """What went wrong; empty otherwise."""
+    final: int
+    """Where the stream ended: samples heard and lost in all."""
+
+
+Message = Status | Window | Event | Gap | End
+KINDS: Final = {str(kind.__struct_config__.tag): kind for kind in get_args(Message)}
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
+
+
+def kind_of(message: type[Envelope] | Envelope) -> str:
+    """The kind of a message, as topics and the field `kind` carry it."""
+    return str(message.__struct_config__.tag)
+
+
+def topic_of(stream: str, kind: str = "") -> str:
+    """The topic of a kind of message, or what all topics of a stream begin with.
+
+    >>> topic_of("hall", "window")
+    'whoplays/1/hall/window/'
+    """
+    return f"whoplays/{VERSION}/{stream}/{kind}/" if kind else f"whoplays/{VERSION}/{stream}/"
+
+
+def encode(message: Message) -> bytes:
+    """A message as one line of JSON."""
+    return _encoder.encode(message)
+
+
+def decode(data: bytes) -> Message:
+    """A message from its JSON.
+
+    Raises:
+        msgspec.DecodeError: it is no JSON, no UTF-8, no message, or of an unknown kind.
+    """
+    try:
+        return _decoder.decode(data)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from error

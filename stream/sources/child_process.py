@@ -1,0 +1,152 @@
+"""A child process that hears, as its parent holds it."""
+
+import contextlib
+import fcntl
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from whoplays.models.errors import SourceError
+from whoplays.stream.common.uri import without_secrets
+from whoplays.stream.sources.child_main import Task
+
+PIPE_BYTES: Final = 1 << 20
+"""Three seconds of audio, where the system grants it."""
+PATIENCE_S: Final = 1.0
+"""How long a child that was asked to end may take."""
+_LAST_WORDS_BYTES: Final = 4096
+
+
+class ChildProcess:
+    """A fresh interpreter (not a fork: that cannot be done safely beside threads) that does a task.
+
+    Its standard error is kept from ours, but for the last line, which tells what happened when it dies.
+
+    Raises:
+        SourceError: the system lets no process be started.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._errors = b""
+        try:
+            self._pipe, theirs = os.pipe()
+        except OSError as error:
+            raise _unstarted(error) from error
+        try:
+            self._process = _start(theirs)
+        except OSError as error:
+            os.close(self._pipe)
+            raise _unstarted(error) from error
+        finally:
+            os.close(theirs)
+        if self._process.stdin is None or self._process.stderr is None:
+            raise AssertionError("it was started with both")
+        self._stdin: Final = self._process.stdin
+        self._stderr: Final = self._process.stderr
+        os.set_blocking(self._stderr.fileno(), False)
+        self._poll: Final = select.poll()
+        self._poll.register(self._pipe, select.POLLIN)
+        self._poll.register(self._stderr, select.POLLIN)
+        self._tell(task)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.terminate()
+        try:
+            self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._pipe)
+        self._stdin.close()
+        self._stderr.close()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    def terminate(self) -> None:
+        """Ask it to end; may be called from any thread, also when it has ended."""
+        self._process.terminate()
+
+    def read(self, timeout_s: float) -> bytes | None:
+        """What came through the pipe: None if nothing did in that time, nothing at all at its end."""
+        ready = {descriptor for descriptor, _ in self._poll.poll(timeout_s * 1000)}
+        if ready - {self._pipe} and self._keep_errors() == b"":
+            self._poll.unregister(self._stderr)
+        return os.read(self._pipe, PIPE_BYTES) if self._pipe in ready else None
+
+    def post_mortem(self) -> str:
+        """What became of a child that closed its pipe without a farewell."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE_S)
+        self._keep_errors()
+        code = self._process.returncode
+        if code is None:
+            fate = "went silent"
+        elif code < 0:
+            fate = f"was ended by {signal.Signals(-code).name}"
+        else:
+            fate = f"ended with status {code}"
+        words = last_line(self._errors)
+        return f"{fate}: {words}" if words else fate
+
+    def _keep_errors(self) -> bytes | None:
+        """Keep the end of what it said; returns what is new, None if nothing is, nothing at all at the end."""
+        data: bytes | None = self._stderr.read(PIPE_BYTES)
+        self._errors = (self._errors + (data or b""))[-_LAST_WORDS_BYTES:]
+        return data
+
+    def _tell(self, task: Task) -> None:
+        # A child that is dead already is found out by whoever reads.
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.write(msgspec.json.encode(task) + b"\n")
+
+
+def command(module: str, argument: str) -> list[str]:
+    """What starts a module in a fresh interpreter, with `environment`."""
+    return [sys.executable, "-P", "-m", module, argument]
+
+
+def environment() -> dict[str, str]:
+    """Ours, and that modules are where we find them, not in whatever folder a child is started in (`-P`)."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
+
+
+def _start(pipe: int) -> subprocess.Popen[bytes]:
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return subprocess.Popen(  # noqa: S603
+        command("whoplays.stream.sources.child_main", str(pipe)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        pass_fds=(pipe,),
+        env=environment(),
+    )
+
+
+def _unstarted(error: OSError) -> SourceError:
+    return SourceError(f"no process can be started to listen with: {error.strerror}; close others, or raise the limits")
+
+
+def last_line(errors: bytes) -> str:
+    """The last line of what a process said on standard error, without any address's secrets."""
+    lines = errors.decode(errors="replace").split("\n")
+    line = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return re.sub(r"\w+://[^\s'\"]+", lambda found: without_secrets(found[0]), line)

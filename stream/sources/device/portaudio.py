@@ -1,0 +1,147 @@
+"""PortAudio, as we use it. Its list of devices is that of when it was loaded, so only children load it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from typing import Any, Final, NamedTuple
+
+from whoplays.models.errors import SourceError
+from whoplays.stream.sources.device.adc_clock import AdcClock
+from whoplays.stream.sources.device.address import Wish
+from whoplays.stream.sources.device.callback import Callback
+from whoplays.stream.sources.device.capture_queue import Captured, CaptureQueue
+from whoplays.stream.sources.device.names import Input, resolve
+
+LATENCY_S: Final = 0.2
+"""What the system is asked to buffer: enough for a busy machine, and nothing beside a window of seconds."""
+QUEUE_S: Final = 5
+PATIENCE_S: Final = 1.0
+
+
+class Stream(NamedTuple):
+    """An input that is being listened to."""
+
+    input: Input
+    rate_hz: int
+    channels: int
+    clock: AdcClock
+    queue: CaptureQueue
+    native: Any
+    """sounddevice's."""
+
+    def take(self, timeout_s: float) -> Captured | None:
+        """What was captured next; None if nothing was in that time.
+
+        Raises:
+            SourceError: nothing follows, because the device went away.
+        """
+        captured = self.queue.take(timeout_s)
+        if captured is None and not self._active():
+            raise SourceError(f"{self.input.name} went away; connect it again")
+        return captured
+
+    def _active(self) -> bool:
+        with _refusals(self.input):
+            return bool(self.native.active)
+
+
+def inputs() -> dict[int, Input]:
+    """Every input there was when PortAudio was loaded, by PortAudio's number for it.
+
+    Raises:
+        SourceError: PortAudio is not installed.
+    """
+    sounddevice = _load()
+    default = None
+    with suppress(sounddevice.PortAudioError):
+        default = sounddevice.query_devices(kind="input")["index"]
+    hostapis = [each["name"] for each in sounddevice.query_hostapis()]
+    return {
+        each["index"]: Input(
+            hostapi=hostapis[each["hostapi"]],
+            name=each["name"],
+            channels=each["max_input_channels"],
+            rate_hz=round(each["default_samplerate"]),
+            default=each["index"] == default,
+        )
+        for each in sounddevice.query_devices()
+        if each["max_input_channels"] > 0
+    }
+
+
+@contextmanager
+def listening(wish: Wish) -> Iterator[Stream]:
+    """Listen to an input.
+
+    Raises:
+        SourceError: there is no such input, it has no such channel, or it cannot be opened.
+    """
+    known = inputs()
+    found = resolve(wish.selector, list(known.values()))
+    index = next(index for index, each in known.items() if each == found)
+    stream = _open(index, found, wish)
+    try:
+        with _refusals(found):
+            stream.native.start()
+        yield stream
+    finally:
+        _close(stream.native)
+
+
+def _open(index: int, found: Input, wish: Wish) -> Stream:
+    needed = max(wish.intake.channels, default=min(2, found.channels))
+    if needed > found.channels:
+        raise SourceError(f"{found.name} has no channel {needed}; it has {found.channels}")
+    sounddevice = _load()
+    with _refusals(found):
+        try:
+            # Sound servers claim dozens of channels, so no more are opened than are needed.
+            return _open_channels(index, found, wish, needed)
+        except sounddevice.PortAudioError:
+            # Some devices give all of them or none.
+            with suppress(sounddevice.PortAudioError):
+                return _open_channels(index, found, wish, found.channels)
+            raise
+
+
+def _open_channels(index: int, found: Input, wish: Wish, channels: int) -> Stream:
+    rate_hz = wish.rate_hz or found.rate_hz
+    clock, queue = AdcClock(rate_hz), CaptureQueue(QUEUE_S * rate_hz)
+    native = _load().InputStream(
+        device=index,
+        channels=channels,
+        samplerate=rate_hz,
+        dtype="float32",
+        latency=LATENCY_S,
+        callback=Callback(clock, queue),
+    )
+    return Stream(found, rate_hz, channels, clock, queue, native)
+
+
+@contextmanager
+def _refusals(found: Input) -> Iterator[None]:
+    try:
+        yield
+    except _load().PortAudioError as error:
+        why = " ".join(str(error).split())
+        raise SourceError(f"{found.name} cannot be listened to: {why}; see what it offers: whoplays devices") from error
+
+
+def _close(native: Any) -> None:
+    """Close a stream, but wait no longer than is decent: without audio, some drivers never come back from it.
+
+    A thread that does not come back also keeps the stream in memory, to which its driver still writes.
+    """
+    closing = threading.Thread(target=native.close, name="whoplays-close", daemon=True)
+    closing.start()
+    closing.join(PATIENCE_S)
+
+
+def _load() -> ModuleType:
+    try:
+        import sounddevice  # noqa: PLC0415  it loads PortAudio, which may be missing
+    except OSError as error:
+        raise SourceError("there is no sound without PortAudio; install libportaudio2") from error
+    module: ModuleType = sounddevice
+    return module

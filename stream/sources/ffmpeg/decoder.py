@@ -1,0 +1,128 @@
+"""From packets to stereo at 44.1 kHz, with what is missing between them."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.packet import Packet
+
+from whoplays.models.errors import SourceError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.audio.block import Audio, Cause
+from whoplays.stream.audio.resample import Converter
+from whoplays.stream.sources.base import SessionOverError
+from whoplays.stream.sources.ffmpeg.spot import Spot
+
+HOLE_S: Final = 0.05
+"""Timestamps that jump by less are only inexact: some containers round them, some senders take them from a clock."""
+MOST_HOLE_S: Final = 10.0
+"""A broadcast whose timestamps jump further ahead has begun anew."""
+PIECE_SAMPLES: Final = SAMPLE_RATE_HZ // 20
+
+
+class Piece(NamedTuple):
+    """Consecutive samples, 50 ms or less."""
+
+    audio: Audio
+    """`[2, n]` float32 at 44 100 Hz."""
+    lost: Cause | None = None
+    """Why these samples, all zero, stand for what was lost."""
+
+
+class Decoder:
+    """Decodes a stream's packets, in order.
+
+    What a broadcast lost, because packets are damaged or timestamps jump ahead, is made up for with zeros that say so;
+    where a file's timestamps jump ahead, nothing was recorded: that is silence. Timestamps that jump back mean that
+    the sender counts anew (so does each title of an Ogg broadcast); the samples follow one another all the same.
+    """
+
+    def __init__(self, spot: Spot, stream: AudioStream) -> None:
+        self._spot: Final = spot
+        self._lost: Final[Cause | None] = "network" if spot.network else None
+        self._time_base: Final = float(stream.time_base or 0)
+        self._converter: Converter | None = None
+        self._kind = (0, 0)
+        self._end_s: float | None = None
+
+    def decode(self, packet: "Packet[AudioStream]") -> Iterator[Piece]:
+        """What a packet brings.
+
+        Raises:
+            SourceError: a file is damaged; or it does not have the channels that were chosen.
+            SessionOverError: a broadcast's timestamps jump far ahead.
+        """
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError as error:
+            yield from self._miss(packet, error)
+            return
+        for frame in frames:
+            yield from self._take(frame)
+
+    def finish(self) -> Iterator[Piece]:
+        """What is still in the resampler."""
+        if self._converter:
+            yield from _cut(self._converter.convert(np.zeros((0, self._kind[1]), np.float32), last=True))
+            self._converter = None
+
+    def _miss(self, packet: "Packet[AudioStream]", error: av.error.InvalidDataError) -> Iterator[Piece]:
+        # Who joins a broadcast in the middle cannot decode its first packets: nothing was heard yet, nothing is lost.
+        if self._end_s is None:
+            return
+        if not self._spot.network:
+            raise SourceError(f"{self._spot.name} is damaged after {self._end_s:.1f} s; repair it") from error
+        duration_s = (packet.duration or 0) * self._time_base
+        self._end_s += duration_s
+        yield from self._hole(duration_s)
+
+    def _take(self, frame: AudioFrame) -> Iterator[Piece]:
+        yield from self._hole(self._ahead_s(frame))
+        samples = to_float(frame)
+        if self._converter is None or self._kind != (frame.sample_rate, samples.shape[1]):
+            yield from self.finish()
+            self._kind = (frame.sample_rate, samples.shape[1])
+            self._converter = Converter(*self._kind, self._spot.intake)
+        yield from _cut(self._converter.convert(samples))
+
+    def _ahead_s(self, frame: AudioFrame) -> float:
+        """How much is missing before a frame."""
+        expected_s = self._end_s or 0.0
+        start_s = expected_s if frame.time is None else frame.time
+        ahead_s = 0.0 if self._end_s is None else start_s - expected_s
+        if self._spot.network and ahead_s > MOST_HOLE_S:
+            raise SessionOverError(f"{self._spot.name} began anew: its time jumped ahead by {ahead_s:.0f} s")
+        self._end_s = start_s + frame.samples / frame.sample_rate
+        return ahead_s if ahead_s > HOLE_S else 0.0
+
+    def _hole(self, duration_s: float) -> Iterator[Piece]:
+        samples = round(duration_s * SAMPLE_RATE_HZ)
+        if samples:
+            # The resampler must not blur the edges of what was heard.
+            yield from self.finish()
+            yield from silence(samples, self._lost)
+
+
+def silence(samples: int, lost: Cause | None) -> Iterator[Piece]:
+    """Zeros of any length, piece by piece."""
+    for start in range(0, samples, PIECE_SAMPLES):
+        yield Piece(np.zeros((2, min(PIECE_SAMPLES, samples - start)), np.float32), lost)
+
+
+def to_float(frame: AudioFrame) -> Audio:
+    """A frame's samples: `[n, channels]` float32, nominally in [-1, 1], whatever they are made of."""
+    values = frame.to_ndarray()
+    interleaved = values.T if frame.format.is_planar else values.reshape(frame.samples, -1)
+    if values.dtype.kind == "f":
+        return interleaved.astype(np.float32)
+    full_scale = 2.0 ** (8 * values.dtype.itemsize - 1)
+    middle = full_scale if values.dtype.kind == "u" else 0.0
+    return ((interleaved - middle) / full_scale).astype(np.float32)
+
+
+def _cut(audio: Audio) -> Iterator[Piece]:
+    for start in range(0, audio.shape[1], PIECE_SAMPLES):
+        yield Piece(audio[:, start : start + PIECE_SAMPLES])

@@ -1,0 +1,135 @@
+"""A recording as a source."""
+
+import os
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+import soundfile
+
+from whoplays.models.errors import SourceError
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.audio.block import Audio, Block, Cause, ClockKind
+from whoplays.stream.audio.intake import Intake
+from whoplays.stream.audio.resample import WHOLE, Converter
+from whoplays.stream.sources.pace import in_real_time
+
+Speed = Literal["realtime", "max"]
+
+UNKNOWN_FRAMES: Final = 2**63 - 1
+"""What libsndfile says of a length that the file does not tell (`SF_COUNT_MAX`)."""
+
+
+class FileSource:
+    """A file in any format that libsndfile reads, of any rate and channel count.
+
+    In real time it plays as if it were live, and does not wait for a listener that is too slow; at `max` speed it
+    waits, and nothing is lost. A FLAC whose writer could not tell its length, because it wrote into a pipe, is heard to
+    its end.
+
+    Raises:
+        SourceError: it is missing, empty, no audio, or known to be shorter than a window.
+    """
+
+    def __init__(self, path: Path, speed: Speed = "realtime", intake: Intake = WHOLE) -> None:
+        self.name = _shown(Path(path.name))
+        self.uri = path.absolute().as_uri()
+        self.clock: ClockKind = "file"
+        self.outage: Cause = "device_lost"
+        self.remark = ""
+        self.live = speed == "realtime"
+        self._stopped = threading.Event()
+        self._path = path
+        self._intake = intake
+        self._frames, self._rate_hz, self._channels = _inspect(path)
+
+    def blocks(self) -> Iterator[Block]:
+        """The recording from first to last sample; see `Source`."""
+        if self.live:
+            return in_real_time(self._pieces(self._rate_hz // 10), self._stopped)
+        return (Block(piece, time.monotonic_ns()) for piece in self._pieces(self._rate_hz))
+
+    def stop(self) -> None:
+        """Make `blocks` end soon; see `Source`."""
+        self._stopped.set()
+
+    def _pieces(self, frames: int) -> Iterator[Audio]:
+        converter = Converter(self._rate_hz, self._channels, self._intake)
+        read = 0
+        try:
+            with _Forward(os.fsencode(self._path)) as file:
+                last = False
+                while not self._stopped.is_set() and not last:
+                    chunk = file.read(frames, dtype="float32", always_2d=True)
+                    read += len(chunk)
+                    last = self._is_last(len(chunk), read)
+                    yield converter.convert(chunk, last=last)
+        except (soundfile.LibsndfileError, OSError) as error:
+            heard_s = read / self._rate_hz
+            raise SourceError(f"{_shown(self._path)} is damaged after {heard_s:.1f} s: {_reason(error)}") from error
+
+    def _is_last(self, chunk: int, read: int) -> bool:
+        if self._frames is None:
+            return chunk == 0
+        if chunk == 0:
+            heard_s, promised_s = read / self._rate_hz, self._frames / self._rate_hz
+            raise SourceError(
+                f"{_shown(self._path)} ends after {heard_s:.1f} s of {promised_s:.1f} s; it is cut off or damaged"
+            )
+        return read == self._frames
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
+    """A file that is read from first to last: after each read soundfile would seek, which fails if no end is known."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _inspect(path: Path) -> tuple[int | None, int, int]:
+    """Frames, if their number is known, sample rate, and channels."""
+    _refuse_other(path)
+    try:
+        info = soundfile.info(os.fsencode(path))
+    except (soundfile.LibsndfileError, OSError) as error:
+        what = "is empty" if path.stat().st_size == 0 else f"is no audio that can be read ({_reason(error)})"
+        raise SourceError(f"{_shown(path)} {what}; give a WAV, FLAC, Ogg, MP3 or other recording") from error
+    if info.frames == UNKNOWN_FRAMES:
+        return None, info.samplerate, info.channels
+    _refuse_short(path, info.frames / info.samplerate)
+    return info.frames, info.samplerate, info.channels
+
+
+def _refuse_other(path: Path) -> None:
+    """Refuse what is no file; a pipe would be waited at for ever."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise SourceError(f"there is no file {_shown(path)}") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{_shown(path)} cannot be read: {_reason(error)}") from error
+    if stat.S_ISDIR(mode):
+        raise SourceError(f"{_shown(path)} is a folder; give one audio file")
+    if not stat.S_ISREG(mode):
+        raise SourceError(f"{_shown(path)} is no file; pipe PCM into whoplays listen -")
+
+
+def _refuse_short(path: Path, duration_s: float) -> None:
+    window_s = WINDOW_SAMPLES / SAMPLE_RATE_HZ
+    if duration_s == 0:
+        raise SourceError(f"{_shown(path)} holds no samples; give a recording of {window_s:.0f} s or more")
+    if duration_s < window_s:
+        raise SourceError(f"{_shown(path)} lasts {duration_s:.2f} s; a window needs {window_s:.0f} s of audio")
+
+
+def _shown(path: Path) -> str:
+    """A path as it can be printed and published: whatever of it is not UTF-8 is replaced."""
+    return os.fsencode(path).decode(errors="replace")
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without the path, which is said already."""
+    return str(error.strerror if isinstance(error, OSError) else getattr(error, "error_string", error))

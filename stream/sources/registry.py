@@ -1,0 +1,94 @@
+"""Every source there is, by what the user calls it."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from whoplays.models.errors import OptionError, SourceError
+from whoplays.stream.audio.intake import Intake
+from whoplays.stream.audio.pcm import PcmFormat
+from whoplays.stream.audio.resample import WHOLE
+from whoplays.stream.common.uri import without_secrets
+from whoplays.stream.sources.base import Source
+from whoplays.stream.sources.file import FileSource, Speed
+from whoplays.stream.sources.stdin import PcmSource
+
+CHOICES = "an audio file, - for raw PCM on standard input, or an address: device:, rtp://, zmq://, http://, rtsp://"
+
+# Where each scheme's opener is: called with the whole address and the intake, loaded when it is used.
+_OPENERS: Final = {
+    "device": "whoplays.stream.sources.device.source:open_device",
+    "rtp": "whoplays.stream.sources.rtp.source:open_rtp",
+    "zmq": "whoplays.stream.sources.remote.source:open_remote",
+    **dict.fromkeys(
+        ("http", "https", "rtsp", "rtsps", "hls", "media"), "whoplays.stream.sources.ffmpeg.source:open_media"
+    ),
+}
+
+
+def from_uri(uri: str, *, speed: Speed = "realtime", pcm: PcmFormat | None = None, intake: Intake = WHOLE) -> Source:
+    """Open a source.
+
+    Args:
+        uri: a file's path, `file://` and a path, `-` for raw PCM on standard input, or an address of a live source.
+        speed: how fast a file is played.
+        pcm: how raw PCM is to be read, if it is that.
+        intake: which channels are taken, and how loud.
+
+    Raises:
+        SourceError: there is no such source, or it cannot be listened to.
+        OptionError: the speed is neither `realtime` nor `max`, or it is no raw PCM and said how to be read.
+    """
+    if speed not in ("realtime", "max"):
+        raise OptionError(f"unknown speed {speed!r}; give realtime or max")
+    if uri == "-":
+        return PcmSource(pcm or PcmFormat(), intake=intake)
+    if pcm is not None:
+        raise OptionError(
+            f"{without_secrets(uri)} says itself what its format, rate and channels are; "
+            "leave out what is for raw PCM, whose address is -"
+        )
+    scheme = scheme_of(uri)
+    if scheme in _OPENERS:
+        return _opener(_OPENERS[scheme])(uri, intake)
+    if scheme == "file":
+        return FileSource(_path(uri), speed, intake)
+    if scheme:
+        raise SourceError(f"cannot listen to {scheme}: addresses; give {CHOICES}")
+    return FileSource(Path(uri), speed, intake)
+
+
+def scheme_of(uri: str) -> str:
+    """What an address begins with, such as `rtp`; empty for a file's path."""
+    scheme, separator, rest = uri.partition(":")
+    scheme = scheme.lower()
+    if separator and (scheme in _OPENERS or rest.startswith("//")):
+        return scheme
+    return ""
+
+
+def is_lasting(uri: str) -> bool:
+    """Whether an address is that of a live source, which is opened again when it is lost."""
+    scheme = scheme_of(uri)
+    return scheme in _OPENERS and scheme != "media"
+
+
+def is_known(uri: str) -> bool:
+    """Whether an address is one that a daemon can listen to, as far as can be told without opening it."""
+    return uri != "-" and scheme_of(uri) in {"", "file", *_OPENERS}
+
+
+def _path(uri: str) -> Path:
+    try:
+        # Whatever is not UTF-8 stays as it is, as in every other path.
+        return Path(unquote(urlsplit(uri).path, errors="surrogateescape"))
+    except ValueError as error:
+        raise SourceError(f"{uri!r} is no address of a file: {error}; give its path") from error
+
+
+def _opener(place: str) -> Callable[[str, Intake], Source]:
+    module, _, name = place.partition(":")
+    opener: Callable[[str, Intake], Source] = getattr(importlib.import_module(module), name)
+    return opener

@@ -1,0 +1,199 @@
+"""A remote sender of PCM as a source."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from whoplays.models.errors import SourceError
+from whoplays.stream.audio.block import Block, Cause, ClockKind
+from whoplays.stream.audio.intake import Intake
+from whoplays.stream.common.recent import Lately
+from whoplays.stream.security.handshakes import Handshakes
+from whoplays.stream.security.keys import ServerKeys
+from whoplays.stream.sources.base import SessionOverError
+from whoplays.stream.sources.remote.address import parse
+from whoplays.stream.sources.remote.floor import Floor
+from whoplays.stream.sources.remote.protocol import Packet, PacketError, in_order, unpack
+from whoplays.stream.sources.remote.receiver import Inlet
+from whoplays.stream.sources.remote.timeline import Timeline
+
+POLL_S: Final = 0.1
+
+
+class Counts(msgspec.Struct):
+    """Messages that were not heard, since the source was opened."""
+
+    refused: int = 0
+    """No message, of another version, or no audio."""
+    repeated: int = 0
+    """They came already, or out of order."""
+    strangers: int = 0
+    """Of another sender, while one was alive."""
+    reason: str = ""
+    """Why the newest one was refused."""
+
+
+class Arrival(NamedTuple):
+    """A packet, and when it came on the monotonic clock."""
+
+    packet: Packet
+    arrived_ns: int
+
+
+class RemoteSource:
+    """Whoever sends with `whoplays send`, one sender at a time; this end binds, so that senders come and go.
+
+    The address is bound from the first block to the end of `blocks`; if that is a new session, then on, until `blocks`
+    is called again or `stop` is.
+
+    Args:
+        endpoint: a ZeroMQ address.
+        uri: how it is shown.
+        intake: which channels are taken, and how loud.
+        keys: encrypt, and admit those alone whose keys are allowed.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        uri: str,
+        intake: Intake,
+        keys: ServerKeys | None = None,
+    ) -> None:
+        self.name = uri
+        self.uri = uri
+        self.clock: ClockKind = "arrival"
+        self.outage: Cause = "network"
+        self.live = True
+        self.counts: Final = Counts()
+        self.endpoint = endpoint
+        """Once bound, the address as it is bound."""
+        self.handshakes: Final = Handshakes()
+        """How many senders were admitted and refused."""
+        self._lately: Final = Lately()
+        self._intake: Final = intake
+        self._keys: Final = keys
+        self._stopped: Final = threading.Event()
+        self._in_use: Final = threading.Lock()
+        self._inlet: Inlet | None = None
+        self._arrived: Final = deque[Arrival]()
+
+    @property
+    def remark(self) -> str:
+        """That a sender or its messages are refused, and why; see `Source`."""
+        risen = self._lately.risen()
+        if "handshakes" in risen and self.handshakes.reason:
+            return f"a sender is refused: {self.handshakes.reason}"
+        if "refused" in risen:
+            return f"messages are refused: {self.counts.reason}"
+        return "another sender is ignored" if "strangers" in risen else ""
+
+    def blocks(self) -> Iterator[Block]:
+        """What is sent, up to the end of the session; see `Source`."""
+        try:
+            with self._in_use:
+                yield from self._kept_open()
+        finally:
+            if self._stopped.is_set():
+                self.stop()
+
+    def stop(self) -> None:
+        """Make `blocks` end soon; see `Source`."""
+        self._stopped.set()
+        if self._in_use.acquire(blocking=False):
+            self._close()
+            self._in_use.release()
+
+    def _kept_open(self) -> Iterator[Block]:
+        """A session; the address stays bound if another one follows it."""
+        over = False
+        try:
+            yield from self._session()
+        except SessionOverError:
+            over = True
+            raise
+        finally:
+            if not over:
+                self._close()
+
+    def _session(self) -> Iterator[Block]:
+        first = self._first()
+        if first is None:
+            return
+        self.name = first.packet.header.name
+        timeline = Timeline(first.packet.header, self._intake)
+        floor = Floor(first.packet.header)
+        yield from timeline.place(*first)
+        while (arrival := self._next()) is not None:
+            if self._is_heard(floor, arrival):
+                yield from timeline.place(*arrival)
+                self._check_end(arrival)
+
+    def _first(self) -> Arrival | None:
+        arrival = self._next()
+        while arrival and arrival.packet.header.kind == "end":
+            arrival = self._next()
+        return arrival
+
+    def _is_heard(self, floor: Floor, arrival: Arrival) -> bool:
+        verdict = floor.judge(arrival.packet.header, alone=self.handshakes.connections <= 1)
+        match verdict:
+            case "repeated":
+                self.counts.repeated += 1
+            case "stranger":
+                self.counts.strangers += 1
+            case "anew":
+                self._arrived.appendleft(arrival)
+                raise SessionOverError(f"{arrival.packet.header.name} sends from a new beginning")
+        return verdict == "next"
+
+    def _check_end(self, arrival: Arrival) -> None:
+        if arrival.packet.header.kind == "end":
+            raise SourceError(f"the sender of {self.name} left; start whoplays send there again")
+
+    def _next(self) -> Arrival | None:
+        """The next packet; None once stopped."""
+        while not self._stopped.is_set():
+            if self._arrived:
+                return self._arrived.popleft()
+            messages = self._bound().receive(POLL_S)
+            arrived_ns = time.monotonic_ns()
+            self._arrived.extend(Arrival(packet, arrived_ns) for packet in in_order(self._unpack(messages)))
+            self._lately.look(
+                handshakes=self.handshakes.failed, refused=self.counts.refused, strangers=self.counts.strangers
+            )
+        return None
+
+    def _unpack(self, messages: Iterable[Sequence[bytes]]) -> Iterator[Packet]:
+        for frames in messages:
+            try:
+                yield unpack(frames)
+            except PacketError as error:
+                self.counts.refused += 1
+                self.counts.reason = str(error)
+
+    def _bound(self) -> Inlet:
+        if self._inlet is None:
+            self._inlet = Inlet(self.endpoint, self._keys, self.handshakes)
+            self.endpoint = self._inlet.endpoint
+        return self._inlet
+
+    def _close(self) -> None:
+        if self._inlet is not None:
+            self._inlet.close()
+            self._inlet = None
+            self._arrived.clear()
+
+
+def open_remote(uri: str, intake: Intake) -> RemoteSource:
+    """A source at an address such as `zmq://127.0.0.1:9461`; see `parse`.
+
+    Raises:
+        SourceError: the address is none, or is open to the network; keys are of no use.
+    """
+    place = parse(uri)
+    return RemoteSource(place.endpoint, place.shown, intake, place.keys)

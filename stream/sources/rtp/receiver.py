@@ -1,0 +1,106 @@
+"""From datagrams to pieces of one sender's audio. Without sockets or clocks: the time is told."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from whoplays.stream.sources.rtp.counts import Counts
+from whoplays.stream.sources.rtp.formats import Formats
+from whoplays.stream.sources.rtp.jitter import JitterBuffer, Piece
+from whoplays.stream.sources.rtp.line import Line
+from whoplays.stream.sources.rtp.packet import Packet, parse
+from whoplays.stream.sources.rtp.probation import Candidate, Probation
+
+QUIET_NS: Final = 200_000_000
+"""So long must a sender be quiet before another one is listened to instead."""
+
+
+class _Hearing:
+    """The sender that is listened to."""
+
+    def __init__(self, line: Line, buffer: JitterBuffer, newest_ns: int) -> None:
+        self.line: Final = line
+        self.buffer: Final = buffer
+        self.newest_ns = newest_ns
+
+    def take(self, packet: Packet, arrived_ns: int) -> bool:
+        placed = self.line.place(packet, arrived_ns)
+        if placed and self.buffer.push(placed):
+            self.newest_ns = arrived_ns
+        return placed is not None
+
+
+class Receiver:
+    """Listens to one sender at a time: to the first that sends two packets in order.
+
+    When that one is quiet and another one sends (a new SSRC), or the same one at quite another sequence number or
+    timestamp, the receiver is `over`: then `flush`, and `proceed` with the new one.
+
+    Args:
+        formats: what is heard, by payload type.
+        wait_ns: how long a packet waits for those before it.
+    """
+
+    def __init__(self, formats: Formats, wait_ns: int) -> None:
+        self.counts: Final = Counts()
+        self._formats: Final = formats
+        self._wait_ns: Final = wait_ns
+        self._probation: Final = Probation(self.counts)
+        self._hearing: _Hearing | None = None
+        self._successor: Candidate | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether another sender takes over."""
+        return self._successor is not None
+
+    @property
+    def deadline_ns(self) -> int | None:
+        """When `pull` has something even if no datagram arrives; None if never."""
+        return self._hearing.buffer.deadline_ns if self._hearing else None
+
+    def push(self, data: bytes, arrived_ns: int) -> None:
+        """Take a datagram, whatever it holds."""
+        packet = parse(data)
+        if isinstance(packet, str):
+            self.counts.refuse(packet)
+            return
+        form = self._formats.get(packet.payload_type)
+        if form is None:
+            self.counts.refuse("payload_type")
+        elif not packet.payload or len(packet.payload) % form.frame_bytes:
+            self.counts.refuse("payload_length")
+        elif not (self._hearing and self._hearing.take(packet, arrived_ns)):
+            self._probation.take(packet, form, arrived_ns)
+
+    def pull(self, now_ns: int) -> Iterator[Piece]:
+        """The pieces that are ready."""
+        self._look_for_successor(now_ns)
+        return self._hearing.buffer.pull(now_ns) if self._hearing else iter(())
+
+    def flush(self) -> Iterator[Piece]:
+        """The last pieces of the sender that is over."""
+        return self._hearing.buffer.flush() if self._hearing else iter(())
+
+    def proceed(self) -> None:
+        """Go on with the sender that takes over, if one does; nothing that it has sent is lost."""
+        if self._successor:
+            self._begin(self._successor)
+            self._successor = None
+
+    def _look_for_successor(self, now_ns: int) -> None:
+        if self._hearing is None:
+            first = self._probation.newest_confirmed(0)
+            if first:
+                self._begin(first)
+        elif now_ns - self._hearing.newest_ns >= QUIET_NS:
+            self._successor = self._probation.newest_confirmed(self._hearing.newest_ns)
+
+    def _begin(self, candidate: Candidate) -> None:
+        # What came while the other one was still sending is not heard twice over.
+        since_ns = self._hearing.newest_ns - self._wait_ns if self._hearing else 0
+        newest_ns = candidate.newest_ns
+        packets = self._probation.release(candidate, since_ns)
+        buffer = JitterBuffer(packets[0], candidate.line.form, self._wait_ns, self.counts)
+        self._hearing = _Hearing(candidate.line, buffer, newest_ns)
+        for packet in packets:
+            buffer.push(packet)

@@ -1,0 +1,168 @@
+"""`whoplays history`, as it is called and as programs read what it prints."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import whoplays
+from tests.stream.history.make_history import BEGAN_NS, keep_all, make_concert, make_event, make_window
+from whoplays.stream.cli.history import history
+from whoplays.stream.history.moments import parse_moment
+from whoplays.stream.pubsub.messages import Message
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A history at the default place: the concert, and after it a session that was cut off."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    path = tmp_path / "whoplays" / "history.db"
+    keep_all(path, make_concert())
+    began_ns = BEGAN_NS + 3600 * 1_000_000_000
+    cut_off = make_event(0, "start", 0, "pipe organ", session="two"), make_event(1, "end", 3, session="two")
+    keep_all(path, [make_window(0, session="two", began_ns=began_ns), *cut_off])
+    return path
+
+
+def test_a_table_for_people(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    history()
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["stream", "from", "to", "for", "who", "surely"]
+    assert [line.split()[-2:] for line in lines] == [
+        ["piano", "95%"],
+        ["violin", "80%"],
+        ["organ", "90%"],
+        ["piano", "90%"],
+    ]
+    assert "0:06.0" in lines[0]
+    history(stream="hall", since="1s")
+    assert capsys.readouterr().out == "nobody played\n"
+
+
+def test_csv_for_spreadsheets(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history(path, form="csv")
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert rows[0] == {
+        "stream": "hall",
+        "session": "one",
+        "label": "piano",
+        "start": "2026-01-01T00:00:00.000Z",
+        "end": "2026-01-01T00:00:06.000Z",
+        "start_sample": "0",
+        "end_sample": "264600",
+        "peak": "0.95",
+    }
+    assert [(row["label"], row["start"][11:19], row["end"][11:19]) for row in rows[1:]] == [
+        ("violin", "00:00:03", "00:00:12"),
+        ("pipe organ", "01:00:00", "01:00:03"),
+        ("piano", "", "01:00:03"),
+    ]
+
+
+def test_json_for_programs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history(form="json", session="one", until="2026-01-01T00:00:02Z")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {
+        "stream": "hall",
+        "session": "one",
+        "label": "piano",
+        "start": "2026-01-01T00:00:00.000Z",
+        "end": "2026-01-01T00:00:06.000Z",
+        "start_sample": 0,
+        "end_sample": 264600,
+        "peak": 0.95,
+    }
+
+
+def test_labels_for_audacity_are_of_one_session(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history(form="audacity", session="one")
+    assert capsys.readouterr().out == "0.000000\t6.000000\tpiano\n3.000000\t12.000000\tviolin\n"
+    history(form="audacity")
+    assert capsys.readouterr().out == "0.000000\t3.000000\tpipe organ\n3.000000\t3.000000\tpiano\n"
+
+
+def test_a_reader_may_leave(path: Path) -> None:
+    many: list[Message] = [
+        make_window(0, session="three"),
+        *(make_event(number, "end", 3, session="three") for number in range(9000)),
+    ]
+    keep_all(path, many)
+    command = [sys.executable, "-m", "whoplays", "history", str(path), "--format", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert json.loads(process.stdout.readline())["label"] == "piano"
+        process.stdout.close()
+        assert process.wait(30) == 0
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("missing.db", "there is no history in missing.db"),
+        ("--stream cellar", "knows no stream cellar; its streams are: hall"),
+        ("--stream cellar --session one", "knows no stream cellar; its streams are: hall"),
+        ("--stream cellar --format audacity", "knows no stream cellar; its streams are: hall"),
+        ("--session three", "knows no session three; its newest sessions are: two, one"),
+        ("--session three --stream hall", "knows no session three of hall; its newest sessions are: two, one"),
+        ("--session three --format audacity", "knows no session three"),
+        ("--since yesterday", "'yesterday' is no moment; give one such as 2026-05-01"),
+        ("--until 99999999h", "is no moment"),
+        ("--since 999999d", "is no moment"),
+        ("--format xml", "xml"),
+    ],
+)
+def test_each_mistake_gives_one_clear_line(
+    path: Path, capfd: pytest.CaptureFixture[str], arguments: str, message: str
+) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        whoplays.main(["history", *arguments.split()])
+    assert leaving.value.code
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("whoplays: ")
+    assert message in line
+
+
+@pytest.mark.parametrize("form", ["table", "audacity"])
+def test_a_damaged_history_is_one_clear_line(path: Path, capfd: pytest.CaptureFixture[str], form: str) -> None:
+    whole = path.read_bytes()
+    page = 4096  # the first one says what tables there are
+    path.write_bytes(whole[:page] + b"\xff" * (len(whole) - page))
+    with pytest.raises(SystemExit):
+        whoplays.main(["history", "--format", form])
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line == f"whoplays: cannot read the history in {path}: database disk image is malformed"
+
+
+def test_moments_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    now = datetime(2026, 7, 1, 22, 0, tzinfo=UTC)  # the 2nd of July in Berlin, at midnight
+    utc = {
+        "2026-01-15": "2026-01-14T23:00",
+        "2026-07-01T20:15": "2026-07-01T18:15",
+        "2026-07-01 20:15:30": "2026-07-01T18:15:30",
+        "2026-07-01T20:15Z": "2026-07-01T20:15",
+        "20:15": "2026-07-02T18:15",
+        "9:05": "2026-07-02T07:05",
+        "90m": "2026-07-01T20:30",
+        "1.5h": "2026-07-01T20:30",
+        "2d": "2026-06-29T22:00",
+    }
+    try:
+        found = {text: parse_moment(text, now) for text in utc}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert found == {
+        text: round(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp() * 1e9)
+        for text, moment in utc.items()
+    }

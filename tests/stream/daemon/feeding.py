@@ -1,0 +1,81 @@
+"""RTP in real time, for daemons under test."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from tests.stream.conftest import make_concert
+from tests.stream.sources.rtp.relay import Weather, through
+
+FRAMES = 441
+HEADER = np.dtype([("flags", "u1"), ("type", "u1"), ("seq", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")])
+CALM = Weather()
+SEED = 1
+
+
+class Feed:
+    """Sends a piano, a violin, both, and silence over and over to a port of its own, 441 frames a packet.
+
+    Args:
+        ssrc: whose packets they are said to be.
+        pace_hz: how many frames a second go out; they are said to be of 44 100 Hz.
+        weather: what the network does to the packets, in the same way for the same `SEED`.
+    """
+
+    def __init__(self, ssrc: int = 1, *, pace_hz: int = 44_100, weather: Weather = CALM) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.uri = f"rtp://127.0.0.1:{self.port}"
+        self.unsent = 0
+        """Packets that would have been sent while it was paused."""
+        self._ssrc, self._pace_hz, self._weather = ssrc, pace_hz, weather
+        self._leaving, self._paused = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leaving.set()
+        self._thread.join()
+
+    def pause(self) -> None:
+        """Send nothing more."""
+        self._paused.set()
+
+    def resume(self, ssrc: int | None = None) -> None:
+        """Go on where it would be by now, as the same sender or as another one."""
+        self._ssrc = ssrc or self._ssrc
+        self._paused.clear()
+
+    def _run(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for packet in through(self._packets(), self._weather, SEED):
+                sender.sendto(packet, ("127.0.0.1", self.port))
+
+    def _packets(self) -> Iterator[bytes]:
+        """Each packet when it is due."""
+        pcm = (make_concert(44_100) * 32767).astype(">i2").reshape(-1, FRAMES, 2)
+        start_s, count = time.monotonic(), 0
+        while not self._leaving.is_set():
+            if self._paused.is_set():
+                self.unsent += 1
+            else:
+                yield self._packet(count, pcm[count % len(pcm)].tobytes())
+            count += 1
+            self._leaving.wait(max(0.0, start_s + count * FRAMES / self._pace_hz - time.monotonic()))
+
+    def _packet(self, count: int, payload: bytes) -> bytes:
+        header = np.zeros(1, HEADER)
+        header["flags"], header["type"], header["ssrc"] = 0x80, 10, self._ssrc
+        header["seq"], header["timestamp"] = count % 2**16, count * FRAMES % 2**32
+        return header.tobytes() + payload

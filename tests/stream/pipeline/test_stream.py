@@ -1,0 +1,264 @@
+"""What a subscriber is told of a source that is lost, stalls, begins anew, and comes back."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import pytest
+
+from tests.stream.sources.made_source import MadeSource, begins_anew, fails, hole, live, nothing, opening, sound, then
+from whoplays.models.errors import SourceError
+from whoplays.stream.audio.block import Block
+from whoplays.stream.pipeline.engine import Engine, Wanted
+from whoplays.stream.pipeline.options import Habits
+from whoplays.stream.pipeline.recognizer import Recognizer
+from whoplays.stream.pubsub.messages import End, Gap, Message, Status, Window
+from whoplays.stream.sources.opening import Opening
+
+SECOND = 44_100
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whoplays.stream.pipeline.stream.HEARTBEAT_NS", 100_000_000)
+    monkeypatch.setattr("whoplays.stream.pipeline.stream.STALLED_NS", 500_000_000)
+    monkeypatch.setattr("whoplays.stream.pipeline.stream.LOST_NS", 1_500_000_000)
+    monkeypatch.setattr("whoplays.stream.pipeline.backoff.FIRST_PAUSE_S", 0.4)
+
+
+def listen_until(
+    enough: Callable[[list[Message]], bool], opened: Opening, recognizer: Recognizer, hop_s: float = 1.0
+) -> list[Message]:
+    """Everything said until there is enough of it, and the farewell."""
+    engine = Engine()
+    engine.add(opened, recognizer, Habits(hop_samples=round(hop_s * SECOND)))
+    messages: list[Message] = []
+    deadline_s = time.monotonic() + PATIENCE_S
+    for message in engine.run():
+        messages.append(message)
+        if enough(messages) or time.monotonic() > deadline_s:
+            engine.stop()
+    assert time.monotonic() < deadline_s, [status.state for status in statuses(messages)]
+    return messages
+
+
+def statuses(messages: list[Message]) -> list[Status]:
+    return [message for message in messages if isinstance(message, Status)]
+
+
+def gaps(messages: list[Message]) -> list[Gap]:
+    return [message for message in messages if isinstance(message, Gap)]
+
+
+def changes(messages: list[Message]) -> list[str]:
+    """The states that were told, each once in a row."""
+    states = [status.state for status in statuses(messages)]
+    return [state for k, state in enumerate(states) if not k or states[k - 1] != state]
+
+
+def sessions(messages: list[Message]) -> Iterator[list[Message]]:
+    for session in dict.fromkeys(message.session for message in messages):
+        yield [message for message in messages if message.session == session]
+
+
+def windows(count: int, session: int = 1) -> Callable[[list[Message]], bool]:
+    """Whether so many windows were told in that session, or a later one."""
+
+    def enough(messages: list[Message]) -> bool:
+        last = list(sessions(messages))
+        told = sum(isinstance(message, Window) for message in last[-1])
+        return len(last) >= session and told >= count
+
+    return enough
+
+
+def check_accounts(messages: list[Message]) -> None:
+    """At any moment, and told by every status: samples heard and samples in gaps are all that elapsed."""
+    for status in statuses(messages):
+        counters = status.counters
+        assert counters.heard_samples + counters.lost_samples == counters.elapsed_samples
+        assert 0 <= counters.lost_samples <= counters.elapsed_samples
+    for session in sessions(messages):
+        lost = sum(gap.end - gap.start for gap in gaps(session))
+        assert statuses(session)[-1].counters.lost_samples == lost
+
+
+def test_a_loss_within_a_session_is_a_gap_and_the_index_stays_true(recognizer: Recognizer) -> None:
+    acts = [then(sound(2.0), hole(1.5), sound(2.0))]
+    messages = listen_until(windows(3), opening(acts), recognizer)
+    told = gaps(messages)
+    assert [(told[0].start, told[-1].end)] == [(2 * SECOND, round(3.5 * SECOND))]
+    assert {gap.cause for gap in told} == {"network"}
+    lost = {m.start // SECOND: m.quality.lost_samples for m in messages if isinstance(m, Window)}
+    assert lost == {0: SECOND, 1: round(1.5 * SECOND), 2: round(1.5 * SECOND)}
+    check_accounts(messages)
+
+
+def test_a_lost_source_is_opened_again_and_the_time_between_is_a_gap(recognizer: Recognizer) -> None:
+    opened = opening([then(sound(3.5), fails)], [sound(4.0)])
+    messages = listen_until(windows(1, session=2), opened, recognizer)
+    first, second = sessions(messages)
+    assert changes(first)[0] == "connecting"
+    assert changes(first)[-2:] == ["silent", "lost"] or changes(first)[-2:] == ["listening", "lost"]
+    assert "the cable was pulled" in {status.detail for status in statuses(first)}
+    told = gaps(first)
+    assert told[0].start == round(3.5 * SECOND)
+    assert all(before.end == after.start for before, after in pairwise(told))
+    assert {gap.cause for gap in told} == {"device_lost"}
+    # The pause, a fifth more or less, and the first tenth of a second, which is heard when it is over.
+    assert 0.25 * SECOND < told[-1].end - told[0].start < 10 * SECOND
+    assert not any(isinstance(message, End) for message in first)
+    assert statuses(second)[0].counters.sessions == 2
+    assert statuses(second)[-1].state == "ended"
+    check_accounts(messages)
+
+
+def test_a_loss_is_told_at_once_however_soon_the_source_is_back(
+    recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whoplays.stream.pipeline.stream.HEARTBEAT_NS", 60_000_000_000)
+    opened = opening([then(sound(3.5), fails)], [sound(4.0)])
+    first, _ = sessions(listen_until(windows(1, session=2), opened, recognizer))
+    assert changes(first) == ["connecting", "lost"]
+    assert statuses(first)[-1].detail == "the cable was pulled"
+
+
+def test_time_is_whole_across_sessions(recognizer: Recognizer) -> None:
+    opened = opening([then(live(3.2), fails)], [then(live(3.2), begins_anew), live(4.0)])
+    messages = listen_until(windows(1, session=3), opened, recognizer)
+    told = list(sessions(messages))
+    wall_s = (statuses(told[2])[-1].published_ns - statuses(told[0])[0].published_ns) / 1e9
+    elapsed_s = sum(statuses(session)[-1].counters.elapsed_samples for session in told) / SECOND
+    # What is not accounted for: the time before the first block, and after the last.
+    assert elapsed_s == pytest.approx(wall_s, abs=1.0)
+    check_accounts(messages)
+
+
+def test_a_sender_that_begins_anew_opens_a_session(recognizer: Recognizer) -> None:
+    opened = opening([then(sound(3.2), begins_anew), sound(4.0)])
+    first, second = sessions(listen_until(windows(1, session=2), opened, recognizer))
+    assert [m.start for m in first if isinstance(m, Window)] == [0]
+    assert next(m.start for m in second if isinstance(m, Window)) == 0
+    assert sum(gap.end - gap.start for gap in gaps(first)) < SECOND
+
+
+def test_a_source_that_says_nothing_any_more_is_stalled_then_lost_then_opened_again(recognizer: Recognizer) -> None:
+    opened = opening([then(sound(3.2), nothing)], [sound(4.0)])
+    messages = listen_until(windows(1, session=2), opened, recognizer)
+    first, second = sessions(messages)
+    assert changes(first)[-2:] == ["stalled", "lost"]
+    assert "no audio came for" in statuses(first)[-1].detail
+    # All the time of silence is in the gap: what was noticed late is not lost from the account.
+    lost = sum(gap.end - gap.start for gap in gaps(first))
+    assert lost > 1.5 * SECOND
+    assert statuses(second)[-1].detail == ""
+    check_accounts(messages)
+
+
+def test_a_device_that_is_not_there_yet_is_waited_for(recognizer: Recognizer) -> None:
+    messages = listen_until(windows(1), opening([sound(4.0)], absent=2), recognizer)
+    assert changes(messages)[:2] in (["connecting", "lost"], ["lost", "listening"])
+    assert "there is no such device" in {status.detail for status in statuses(messages)}
+    assert len({message.session for message in messages}) == 1
+    check_accounts(messages)
+
+
+def test_nothing_is_left_running(recognizer: Recognizer) -> None:
+    engine = Engine()
+    engine.add(opening([nothing]), recognizer, Habits())
+    run = engine.run()
+    next(run)
+    run.close()
+    assert all(stream.over for stream in engine._streams.values())
+
+
+def test_what_nobody_has_foreseen_is_told_and_costs_no_other_stream_anything(recognizer: Recognizer) -> None:
+    def broken(source: MadeSource) -> Iterator[Block]:
+        yield from ()
+        raise ZeroDivisionError("a mistake in the source")
+
+    engine = Engine()
+    engine.add(opening([broken]), recognizer, Habits(stream="broken"))
+    engine.add(opening([sound(6.0)]), recognizer, Habits(stream="hall"))
+    messages: list[Message] = []
+    for message in engine.run():
+        messages.append(message)
+        if isinstance(message, Window):
+            engine.stop()
+    ends = {message.stream: message for message in messages if isinstance(message, End)}
+    assert (ends["broken"].reason, ends["hall"].reason) == ("failed", "stopped")
+    assert "ZeroDivisionError('a mistake in the source') in test_stream.py" in ends["broken"].detail
+    with pytest.raises(SourceError, match="as nobody has foreseen"):
+        engine.check()
+
+
+@pytest.fixture
+def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[MadeSource], Iterator[Block]]]:
+    """A source that neither gives a block nor leaves until the test has ended; nobody waits for it long."""
+    monkeypatch.setattr("whoplays.stream.pipeline.stream.DRAIN_NS", 500_000_000)
+    monkeypatch.setattr("whoplays.stream.pipeline.ingest.JOIN_S", 0.5)
+    freed = threading.Event()
+
+    def never(source: MadeSource) -> Iterator[Block]:
+        freed.wait()
+        yield from ()
+
+    yield never
+    freed.set()
+
+
+def test_a_source_that_hangs_keeps_nobody_from_ending(
+    recognizer: Recognizer, hangs: Callable[[MadeSource], Iterator[Block]]
+) -> None:
+    engine = Engine()
+    engine.add(opening([hangs]), recognizer, Habits())
+    messages: list[Message] = []
+    for message in engine.run():
+        messages.append(message)
+        engine.stop()
+    assert [message.reason for message in messages if isinstance(message, End)] == ["stopped"]
+
+
+def test_a_stop_is_no_outage(recognizer: Recognizer) -> None:
+    """A source that takes its time to leave has not gone away."""
+
+    def slow_to_leave(source: MadeSource) -> Iterator[Block]:
+        yield from sound(4.0)(source)
+        source.stopped.wait()
+        time.sleep(0.5)
+
+    messages = listen_until(windows(1), opening([slow_to_leave]), recognizer)
+    assert gaps(messages) == []
+    assert "lost" not in changes(messages)
+
+
+def test_a_stream_takes_the_place_of_another_when_that_has_left(recognizer: Recognizer) -> None:
+    engine = Engine()
+    engine.add(opening([sound(30.0)]), recognizer, Habits(stream="old"))
+    messages: list[Message] = []
+    for message in engine.run():
+        messages.append(message)
+        if isinstance(message, Window) and message.stream == "old" and message.seq == 0:
+            engine.change([Wanted(opening([sound(4.0)]), recognizer, Habits(stream="new"))], ["old"])
+        if isinstance(message, Window) and message.stream == "new":
+            engine.stop()
+    streams = [message.stream for message in messages]
+    assert streams == sorted(streams, reverse=True)
+    assert [message.stream for message in messages if isinstance(message, End)] == ["old", "new"]
+
+
+def test_a_source_that_hangs_keeps_nobody_from_taking_its_place(
+    recognizer: Recognizer, hangs: Callable[[MadeSource], Iterator[Block]]
+) -> None:
+    engine = Engine()
+    engine.add(opening([hangs]), recognizer, Habits(stream="old"))
+    messages: list[Message] = []
+    for message in engine.run():
+        if not messages:
+            engine.change([Wanted(opening([sound(4.0)]), recognizer, Habits(stream="new"))], ["old"])
+        messages.append(message)
+        if isinstance(message, Window):
+            engine.stop()
+    assert [message.stream for message in messages if isinstance(message, End)] == ["old", "new"]

@@ -1,0 +1,66 @@
+"""What the children of `test_child.py` do."""
+
+import os
+import signal
+import sys
+import time
+from typing import NoReturn
+
+import numpy as np
+
+from whoplays.models.errors import SourceError
+from whoplays.stream.audio.block import Block
+from whoplays.stream.sources.base import SessionOverError
+from whoplays.stream.sources.child import Send
+
+
+def count(send: Send, blocks: int, samples: int) -> None:
+    """Blocks that hold a ramp over all of them; one that was lost at the end."""
+    for block in range(blocks):
+        ramp = np.arange(block * samples, (block + 1) * samples, dtype=np.float32)
+        send(Block(np.stack([ramp, -ramp]), time.monotonic_ns()))
+    send(Block(np.zeros((2, samples), np.float32), time.monotonic_ns(), "overflow"))
+
+
+def fail(send: Send, message: str) -> NoReturn:
+    raise SourceError(message)
+
+
+def begin_anew(send: Send) -> NoReturn:
+    count(send, 1, 10)
+    raise SessionOverError("the sender began anew")
+
+
+def crash(send: Send, noise: int) -> NoReturn:
+    count(send, 1, 10)
+    sys.stderr.write("noise\n" * noise)
+    raise RuntimeError("lost http://me:secret@hall.example/live?token=abc")
+
+
+def kill(send: Send) -> None:
+    count(send, 1, 10)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fall_silent(send: Send) -> None:
+    """Standard error is at its end well before the child is."""
+    os.write(2, b"good night\n")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    for _ in range(5):
+        time.sleep(0.1)
+        count(send, 1, 10)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hang(send: Send) -> None:
+    """Deaf to everything that can be ignored."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    count(send, 1, 10)
+    while True:
+        time.sleep(60)
+
+
+def flood(send: Send) -> NoReturn:
+    block = np.zeros((2, 44_100), np.float32)
+    while True:
+        send(Block(block, time.monotonic_ns()))

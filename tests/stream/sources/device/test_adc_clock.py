@@ -1,0 +1,83 @@
+import math
+
+import pytest
+
+from whoplays.stream.sources.device.adc_clock import AdcClock
+
+NOW_NS = 5_000_000_000_000
+NOW_S = 1_800_000_000.0
+"""PortAudio's clock has another beginning."""
+FRAMES = 4_410
+TENTH_NS = 100_000_000
+
+
+def hear(clock: AdcClock, calls: int, pace: float = 1.0, age_s: float = 0.12) -> list[int]:
+    """What a clock says of calls every 0.1 s, whose converter's time moves on at a pace: how long ago each was."""
+    heard = []
+    for call in range(calls):
+        now_s = NOW_S + call * 0.1
+        adc_s = NOW_S - age_s + call * 0.1 * pace
+        now_ns = NOW_NS + call * TENTH_NS
+        heard.append(now_ns - clock.heard_ns(FRAMES, now_ns, adc_s, now_s))
+    return heard
+
+
+def test_frames_were_heard_when_the_converter_says() -> None:
+    clock = AdcClock(44_100)
+    assert hear(clock, 10) == pytest.approx([20_000_000] * 10, abs=1000)
+    assert clock.proven
+
+
+def test_the_last_frame_is_never_heard_in_the_future() -> None:
+    assert hear(AdcClock(44_100), 3, age_s=0.0) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("adc_s", [0.0, -1.0, NOW_S - 60, NOW_S + 60, math.nan, math.inf])
+def test_arrival_counts_where_the_converters_time_makes_no_sense(adc_s: float) -> None:
+    clock = AdcClock(44_100)
+    assert clock.heard_ns(FRAMES, NOW_NS, adc_s, NOW_S) == NOW_NS
+    assert not clock.proven
+
+
+def test_a_time_that_stands_still_is_not_believed() -> None:
+    clock = AdcClock(44_100)
+    ages_ns = hear(clock, 10, pace=0.0)
+    assert ages_ns[0] > 0
+    assert ages_ns[1:] == [0] * 9
+    assert not clock.proven
+
+
+@pytest.mark.parametrize("pace", [0.1, 0.5])
+def test_a_time_that_creeps_is_no_clock(pace: float) -> None:
+    clock = AdcClock(44_100)
+    hear(clock, 11, pace)
+    assert not clock.proven
+
+
+def test_a_clock_is_not_proven_by_too_little() -> None:
+    clock = AdcClock(44_100)
+    hear(clock, 5)
+    assert not clock.proven
+
+
+def test_an_estimate_that_steps_back_a_little_is_believed() -> None:
+    clock = AdcClock(44_100)
+    hear(clock, 3)
+    clock.heard_ns(FRAMES, NOW_NS, NOW_S + 0.05, NOW_S + 0.2)
+    hear(clock, 10)
+    assert clock.proven
+
+
+def test_what_came_no_later_than_ever_was_not_heard_long_before() -> None:
+    clock = AdcClock(44_100)
+    hear(clock, 10)
+    heard_ns = clock.heard_ns(FRAMES, NOW_NS + 10 * TENTH_NS, NOW_S + 1.0 - 0.7, NOW_S + 1.0)
+    assert heard_ns == NOW_NS + 10 * TENTH_NS - 300_000_000
+
+
+def test_what_came_late_was_heard_on_time() -> None:
+    clock = AdcClock(44_100)
+    hear(clock, 10)
+    late_ns, late_s = NOW_NS + 40 * TENTH_NS, NOW_S + 4.0
+    ages_ns = [late_ns - clock.heard_ns(FRAMES, late_ns, NOW_S - 0.12 + call * 0.1, late_s) for call in range(10, 40)]
+    assert ages_ns == pytest.approx([(4.02 - 0.1 * call) * 1e9 for call in range(10, 40)], abs=1000)

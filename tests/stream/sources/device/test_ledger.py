@@ -1,0 +1,104 @@
+"""Whatever is lost, blocks add up to the time that went by."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whoplays.stream.audio.block import Block
+from whoplays.stream.audio.intake import Intake
+from whoplays.stream.sources.device.capture_queue import Captured
+from whoplays.stream.sources.device.ledger import Ledger
+
+START_NS = 7_000_000_000_000
+
+
+class Device:
+    """A device of two channels and its clock, to lose frames on."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self.rate_hz = rate_hz
+        self.frames = 0
+        self.ledger = Ledger(rate_hz, 2, Intake())
+        self.blocks: list[Block] = []
+
+    def lose(self, frames: int) -> None:
+        self.frames += frames
+
+    def hear(self, frames: int, *, overflowed: bool = False, missed: int = 0, jitter_ns: int = 0) -> None:
+        self.frames += missed + frames
+        heard_ns = START_NS + self.frames * 1_000_000_000 // self.rate_hz + jitter_ns
+        captured = Captured(np.full((frames, 2), 0.5, np.float32), heard_ns, overflowed, missed)
+        self.blocks.extend(self.ledger.blocks(captured))
+
+    @property
+    def samples(self) -> int:
+        return sum(block.audio.shape[1] for block in self.blocks)
+
+    @property
+    def lost_samples(self) -> int:
+        return sum(block.audio.shape[1] for block in self.blocks if block.lost == "overflow")
+
+
+@pytest.mark.parametrize("rate_hz", [44_100, 48_000, 96_000])
+def test_an_overflow_is_as_long_as_the_clock_says(rate_hz: int) -> None:
+    device, noise = Device(rate_hz), np.random.default_rng(5)
+    for call in range(300):
+        if call == 200:
+            device.lose(rate_hz * 3 // 2)
+        device.hear(rate_hz // 100, overflowed=call == 200, jitter_ns=int(noise.integers(-2_000_000, 2_000_000)))
+    # To the jitter of the clock.
+    assert device.lost_samples == pytest.approx(1.5 * 44_100, abs=0.003 * 44_100)
+    assert device.samples == pytest.approx(device.frames * 44_100 / rate_hz, abs=0.003 * 44_100 + 1000)
+
+
+def test_what_was_lost_is_silence_in_pieces_with_the_times_of_their_ends() -> None:
+    device = Device(44_100)
+    device.hear(44_100)
+    device.hear(44_100, missed=100_000)
+    before, *lost, after = device.blocks
+    assert [block.lost for block in device.blocks] == [None, *["overflow"] * 5, None]
+    assert [block.audio.shape[1] for block in lost] == [22_050] * 4 + [11_800]
+    assert not any(block.audio.any() for block in lost)
+    assert before.audio.all()
+    assert after.audio.all()
+    ends = np.cumsum([block.audio.shape[1] for block in device.blocks])
+    expected_ns = START_NS + ends * (1_000_000_000 / 44_100)
+    np.testing.assert_allclose([block.heard_ns for block in device.blocks], expected_ns, rtol=0, atol=10)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 44_100, 48_000, 96_000, 176_400, 192_000, 384_000])
+def test_an_overflow_without_a_measurable_length_is_still_seen(rate_hz: int) -> None:
+    device = Device(rate_hz)
+    device.hear(1000)
+    for frames in range(1000, 1050):
+        before = device.lost_samples
+        device.hear(frames, overflowed=True)
+        assert 1 <= device.lost_samples - before <= max(4, 44_100 / rate_hz + 1)
+
+
+def test_an_overflow_before_anything_was_heard_loses_nothing() -> None:
+    device = Device(44_100)
+    device.hear(1000, overflowed=True)
+    assert device.lost_samples == 0
+    assert device.samples == 1000
+
+
+calls = st.tuples(st.integers(1, 5000), st.sampled_from([0, 0, 0, 1, 17, 4410, 100_000]))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.sampled_from([8_000, 44_100, 48_000, 192_000]), st.lists(calls, min_size=1, max_size=30))
+def test_heard_and_lost_add_up_to_what_went_by(rate_hz: int, happening: list[tuple[int, int]]) -> None:
+    device = Device(rate_hz)
+    for frames, missed in happening:
+        device.hear(frames, missed=missed)
+        if missed and device.blocks and device.blocks[-1].lost:
+            # Nothing of what was heard after it has come out yet.
+            went_by = (device.frames - frames) * 44_100 / rate_hz
+            assert device.samples == pytest.approx(went_by, abs=1)
+    # The resampler holds some back, the more the lower the rate.
+    pending = device.frames * 44_100 / rate_hz - device.samples
+    assert -1.5 <= pending <= 0.5 * 44_100
+    if rate_hz == 44_100:
+        assert pending == 0

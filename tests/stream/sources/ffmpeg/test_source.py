@@ -1,0 +1,256 @@
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.stream.conftest import make_concert
+from tests.stream.sources.ffmpeg.conftest import CLIP_SAMPLES
+from tests.stream.sources.ffmpeg.servers import free_port, serve_rtsp
+from whoplays.models.errors import SourceError
+from whoplays.stream.audio.block import Audio, Block
+from whoplays.stream.audio.intake import Intake
+from whoplays.stream.sources.child import ChildSource
+from whoplays.stream.sources.ffmpeg.source import open_media
+from whoplays.stream.sources.registry import from_uri
+
+WHOLE = Intake()
+
+
+def hear(uri: str) -> list[Block]:
+    return list(open_media(uri, WHOLE).blocks())
+
+
+def join(blocks: list[Block]) -> Audio:
+    return np.concatenate([block.audio for block in blocks], axis=1)
+
+
+def hear_seconds(source: ChildSource, seconds: float) -> list[Block]:
+    """As much, then stop it."""
+    blocks = source.blocks()
+    heard: list[Block] = []
+    while sum(block.audio.shape[1] for block in heard) < seconds * 44_100:
+        block = next(blocks)
+        assert block.heard_ns <= time.monotonic_ns()
+        heard.append(block)
+    source.stop()
+    list(blocks)
+    return heard
+
+
+def hear_until_lost(source: ChildSource) -> list[Block]:
+    """All of it; then the server has to close the connection."""
+    heard: list[Block] = []
+    with pytest.raises(SourceError, match=r"broke off: the server closed the connection$"):
+        deque(map(heard.append, source.blocks()))
+    return heard
+
+
+def open_child(uri: str, intake: Intake = WHOLE) -> ChildSource:
+    source = open_media(uri, intake)
+    assert isinstance(source, ChildSource)
+    return source
+
+
+def assert_is_the_clip(audio: Audio, atol: float) -> None:
+    assert audio.shape[1] == pytest.approx(CLIP_SAMPLES, abs=3000)
+    middle = np.abs(np.fft.rfft(audio[:, 11_025:55_125] * np.hanning(44_100)))
+    assert middle[0].argmax() == 440
+    assert middle[1].max() <= middle[0].max() * atol
+
+
+def test_an_http_recording_is_played_in_real_time_and_ends(http: str) -> None:
+    start = time.monotonic()
+    blocks = hear(f"{http}/clip.flac")
+    assert time.monotonic() - start >= 1.4
+    np.testing.assert_allclose(join(blocks), make_concert(44_100)[:CLIP_SAMPLES].T, atol=1e-4)
+    times = [block.heard_ns for block in blocks]
+    assert times[-1] - times[0] == pytest.approx(1.5e9 - 50e6, abs=1e6)
+    assert not any(block.lost for block in blocks)
+
+
+def test_the_intake_is_heeded(http: str) -> None:
+    source = open_child(f"{http}/clip.flac", Intake(channels=(2, 1), gain_db=-6.0205999))
+    audio = join(hear_seconds(source, 0.2))
+    expected = make_concert(44_100)[: audio.shape[1], ::-1].T / 2
+    np.testing.assert_allclose(audio, expected, atol=1e-4)
+
+
+def test_a_burst_at_the_beginning_is_handed_out_in_real_time(http: str) -> None:
+    """A second and a half comes at once."""
+    start = time.monotonic_ns()
+    blocks = hear_seconds(open_child(f"{http}/endless/clip.mp3"), 2)
+    assert time.monotonic_ns() - start >= 1_900_000_000
+    assert not any(block.lost for block in blocks)
+    times = [block.heard_ns for block in blocks]
+    heard_s = join(blocks[1:]).shape[1] / 44_100
+    assert (times[-1] - times[0]) / 1e9 == pytest.approx(heard_s, abs=1e-3)
+
+
+def test_a_stream_that_stalls_for_ever_can_be_stopped(http: str) -> None:
+    source = open_child(f"{http}/stall/clip.mp3")
+    stopped_s = []
+
+    def stop() -> None:
+        stopped_s.append(time.monotonic())
+        source.stop()
+
+    blocks = source.blocks()
+    heard = [next(blocks) for _ in range(5)]
+    # Well after the end of what is sent.
+    stopper = threading.Timer(2.5, stop)
+    stopper.start()
+    heard += blocks
+    assert time.monotonic() - stopped_s[0] < 5
+    assert join(heard).shape[1] == pytest.approx(CLIP_SAMPLES, abs=5000)
+    stopper.join()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("missing.mp3", r"/missing\.mp3 cannot be heard: Server returned 404 Not Found$"),
+        ("text.bin", r"/text\.bin cannot be heard: it is no audio that can be read$"),
+        ("drop/clip.wav", r"/drop/clip\.wav broke off: the server closed the connection$"),
+        ("hang_up/clip.mp3", r"/hang_up/clip\.mp3 broke off: the server closed the connection$"),
+    ],
+)
+def test_what_goes_wrong_at_the_server_is_said_without_secrets(http: str, path: str, message: str) -> None:
+    source = open_media(f"{http}/{path}?token=hidden", WHOLE)
+    with pytest.raises(SourceError, match=message) as raised:
+        list(source.blocks())
+    for text in (str(raised.value), source.name, source.uri):
+        assert not any(secret in text for secret in ("me:", "se%40cret", "se@cret", "hidden"))
+    assert "\n" not in str(raised.value)
+
+
+def test_what_cannot_be_reached_is_said() -> None:
+    with pytest.raises(SourceError, match=r"hall\.invalid/live cannot be heard: there is no host hall\.invalid"):
+        hear("http://me:secret@hall.invalid/live")
+    with pytest.raises(SourceError, match=r"cannot be heard: Connection refused"):
+        hear(f"rtsp://me:secret@127.0.0.1:{free_port()}/live")
+
+
+def test_a_killed_child_is_an_error(http: str) -> None:
+    source = open_child(f"{http}/endless/clip.mp3")
+    blocks = source.blocks()
+    next(blocks)
+    assert source.pid
+    os.kill(source.pid, signal.SIGKILL)
+    with pytest.raises(SourceError, match=r"is heard no more: .* was ended by SIGKILL$"):
+        list(blocks)
+
+
+def test_a_playlist_is_heard_to_its_end(http: str, playlist: str) -> None:
+    assert_is_the_clip(join(hear(f"{http}/{playlist}")), 0.01)
+
+
+@pytest.mark.parametrize("scheme", ["hls:http://", "hls://http://", "hls://"])
+def test_a_playlist_may_be_called_one(http: str, playlist: str, scheme: str) -> None:
+    place = http.removeprefix("http://")
+    source = open_child(f"{scheme}{place}/{playlist}")
+    assert source.uri == f"hls:http://{place.rpartition('@')[2]}/{playlist}"
+    assert join(hear_seconds(source, 0.3)).any()
+
+
+def test_what_an_rtsp_stream_loses_is_made_up_for() -> None:
+    with serve_rtsp() as port:
+        blocks = hear_until_lost(open_child(f"rtsp://me:secret@127.0.0.1:{port}/hall"))
+    lost = [block for block in blocks if block.lost]
+    assert {block.lost for block in lost} == {"network"}
+    assert join(lost).shape[1] == 44_100
+    np.testing.assert_allclose(join([block for block in blocks if not block.lost]), 0.5)
+
+
+def test_a_file_in_a_container_is_played(ffmpeg: str, clips: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a concert.mp4"
+    subprocess.run([ffmpeg, "-v", "error", "-i", str(clips / "clip.flac"), "-c:a", "aac", str(path)], check=True)
+    source = from_uri(f"media:{path}")
+    assert (source.name, source.uri, source.clock) == ("a concert.mp4", f"media:{path}", "file")
+    assert_is_the_clip(join(list(source.blocks())), 0.01)
+
+
+def test_a_file_without_audio_is_refused(ffmpeg: str, tmp_path: Path) -> None:
+    path = tmp_path / "silent.mkv"
+    subprocess.run([ffmpeg, "-v", "error", "-f", "lavfi", "-i", "testsrc=d=1:s=32x32", path], check=True)
+    with pytest.raises(SourceError, match=r"silent\.mkv holds no audio"):
+        hear(f"media:{path}")
+
+
+def test_a_file_that_is_no_media_is_refused(clips: Path) -> None:
+    with pytest.raises(SourceError, match=r"text\.bin cannot be heard: it is no audio that can be read"):
+        hear(f"media:{clips / 'text.bin'}")
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("media:/nowhere/a.mp4", "there is no file /nowhere/a.mp4"),
+        ("media:/", "/ is no file"),
+        ("media:caf\udce9.mp4", r"media: takes a name in UTF-8 only, not caf\?\.mp4; rename the file"),
+        ("media:http://me:secret@host/a.mp4", "media: takes a file's path"),
+        ("http:///live", "no host"),
+        ("http://me:se/cret@host/live", "no host"),
+        ("hls:", "no host"),
+    ],
+)
+def test_what_is_no_address_is_refused_without_secrets(uri: str, message: str) -> None:
+    with pytest.raises(SourceError, match=message) as raised:
+        open_media(uri, WHOLE)
+    assert not any(secret in str(raised.value) for secret in ("secret", "se/cret", "cret@"))
+
+
+def test_a_playlist_cannot_make_us_read_files(clips: Path, http: str) -> None:
+    text = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile://{clips / 'clip.mp3'}\n#EXT-X-ENDLIST\n"
+    (clips / "thief.m3u8").write_text(text)
+    with pytest.raises(SourceError, match=r"cannot be heard"):
+        hear(f"{http}/thief.m3u8")
+
+
+@pytest.fixture
+def https(clips: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server whose certificate only that file vouches for."""
+    openssl = shutil.which("openssl")
+    if not openssl:
+        pytest.skip("openssl is not installed")
+    options = "-newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    command = f"{openssl} req -x509 {options} -keyout key.pem -out cert.pem"
+    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=clips)  # type: ignore[arg-type]
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            pass
+
+    with Server(("127.0.0.1", 0), Quiet) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"https://127.0.0.1:{server.server_port}/clip.flac", tmp_path / "cert.pem"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_certificate_has_to_be_vouched_for(https: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    uri, certificate = https
+    with pytest.raises(SourceError, match=r"its certificate is not trusted \(self.signed certificate\)"):
+        hear(uri)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert join(hear_seconds(open_child(uri), 0.2)).any()

@@ -1,0 +1,85 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import whoplays
+from whoplays.models.errors import EndpointError, OptionError, SourceError
+from whoplays.stream.api import listen
+from whoplays.stream.pipeline.recognizer import Recognizer
+from whoplays.stream.pubsub.messages import End, Window
+from whoplays.stream.sources.file import FileSource
+
+HEAVY = {"av", "onnxruntime", "prometheus_client", "sounddevice", "sqlite3", "structlog", "torch"}
+
+
+def test_the_front_door_has_it() -> None:
+    assert whoplays.listen is listen
+    assert whoplays.Recognizer is Recognizer
+
+
+@pytest.mark.parametrize(
+    ("modules", "unwanted"),
+    [
+        ("whoplays", {"numpy", "zmq", "cyclopts", *HEAVY}),
+        ("whoplays.stream.cli.listen, whoplays.stream.demo", HEAVY),
+        ("whoplays.stream.cli.send, whoplays.stream.cli.devices, whoplays.stream.cli.keys", HEAVY),
+        ("whoplays.stream.cli.history", HEAVY - {"sqlite3"}),
+        ("whoplays.stream.cli.serve", HEAVY - {"sqlite3", "structlog", "prometheus_client"}),
+    ],
+)
+def test_nothing_is_loaded_before_it_is_needed(modules: str, unwanted: set[str]) -> None:
+    check = f"import sys, {modules}; sys.exit(', '.join({unwanted} & set(sys.modules)) or None)"
+    loaded = subprocess.run([sys.executable, "-c", check], check=False, capture_output=True, text=True)
+    assert (loaded.returncode, loaded.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("as_path", [True, False])
+def test_a_path_a_model_and_a_hop_are_enough(concert: Path, model: Path, as_path: bool) -> None:
+    source = concert if as_path else str(concert)
+    messages = list(listen(source, model=model, hop_s=1.5, speed="max", provider="cpu"))
+    assert [message.start for message in messages if isinstance(message, Window)] == list(range(0, 400_000, 66_150))
+    assert isinstance(messages[-1], End)
+
+
+def test_an_own_source_can_be_given(concert: Path, recognizer: Recognizer) -> None:
+    messages = list(listen(FileSource(concert, "max"), model=recognizer, stream="hall"))
+    assert {message.stream for message in messages} == {"hall"}
+
+
+def test_it_publishes_as_well(concert: Path, recognizer: Recognizer) -> None:
+    messages = listen(concert, model=recognizer, speed="max", publish="tcp://127.0.0.1:*")
+    assert isinstance(list(messages)[-1], End)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"hop_s": 0.0}, OptionError, "a hop of 0.0 s makes no sense"),
+        ({"hop_s": -1.0}, OptionError, "a hop of"),
+        ({"hop_s": 3.1}, OptionError, "at most 3 s"),
+        ({"hop_s": float("nan")}, OptionError, "a hop of nan"),
+        ({"stream": "a/b"}, OptionError, "stream name"),
+        ({"stream": ""}, OptionError, "stream name"),
+        ({"silence_dbfs": 1.0}, OptionError, "silence gate"),
+        ({"silence_dbfs": float("nan")}, OptionError, "silence gate"),
+        ({"publish": "tcp://0.0.0.0:9460"}, EndpointError, "open to the network"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_at_once(
+    concert: Path, recognizer: Recognizer, options: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        listen(concert, model=recognizer, **options)  # type: ignore[arg-type]
+
+
+def test_a_missing_file_is_refused_at_once(recognizer: Recognizer) -> None:
+    with pytest.raises(SourceError, match="there is no file"):
+        listen("missing.wav", model=recognizer)
+
+
+def test_two_hops_of_one_file_agree(concert: Path, recognizer: Recognizer) -> None:
+    runs = [listen(FileSource(concert, "max"), model=recognizer, hop_s=hop_s) for hop_s in (3.0, 1.0)]
+    coarse, fine = ({m.start: m.probabilities for m in run if isinstance(m, Window)} for run in runs)
+    assert coarse == {start: fine[start] for start in coarse}
