@@ -12,7 +12,7 @@ from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.base import Source
 from whoplays.stream.sources.file import Speed
-from whoplays.stream.sources.opening import Opening, once, open_source
+from whoplays.stream.sources.registry import Opening, once, open_source
 
 
 def listen(

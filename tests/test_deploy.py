@@ -14,8 +14,7 @@ import pytest
 
 from whoplays import command_line
 from whoplays.stream.daemon.check import check
-from whoplays.stream.daemon.config import read_config
-from whoplays.stream.daemon.schema import SCHEMA_PATH
+from whoplays.stream.daemon.config import SCHEMA_PATH, read_config
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "docs" / "deploy"

@@ -1,5 +1,6 @@
 """The front door: quick to open, and one line for whatever goes wrong behind it."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_who_stops_a_command_is_told_so(
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"{place}.{verb}", interrupted)
+    monkeypatch.setattr(importlib.import_module(place), verb, interrupted)
     with pytest.raises(SystemExit) as leaving:
         whoplays.main([verb])
     assert leaving.value.code == 130

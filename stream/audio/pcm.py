@@ -9,8 +9,7 @@ import numpy.typing as npt
 from whoplays.models.errors import OptionError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio
-from whoplays.stream.audio.intake import MOST_CHANNELS
-from whoplays.stream.audio.resample import RATES_HZ
+from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
 
 Encoding = Literal["s16le", "s24le", "s32le", "f32le"]
 ExactEncoding = Literal["s16le", "s24le", "f32le"]

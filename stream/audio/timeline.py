@@ -7,8 +7,7 @@ import numpy as np
 
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio, Block, Cause
-from whoplays.stream.audio.intake import Intake
-from whoplays.stream.audio.resample import Converter
+from whoplays.stream.audio.resample import Converter, Intake
 
 PIECE_SAMPLES: Final = SAMPLE_RATE_HZ // 2
 """The longest block of zeros."""

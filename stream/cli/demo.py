@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from whoplays.models.errors import EndpointError
-from whoplays.stream.common.terminal import leaving, stopping
+from whoplays.stream.common.signals import leaving, stopping
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import Habits
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.file import FileSource
-from whoplays.stream.sources.opening import once
+from whoplays.stream.sources.registry import once
 
 CLIP: Final = Path(__file__).parents[1] / "demo" / "concert.ogg"
 ENDPOINT: Final = "tcp://127.0.0.1:*"

@@ -10,10 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.intake import Intake
-from whoplays.stream.common.terminal import reader_may_leave
-from whoplays.stream.sources.device.address import Wish
-from whoplays.stream.sources.device.names import NONE, Input, selector_of, uri_of
+from whoplays.stream.audio.resample import Intake
+from whoplays.stream.common.signals import reader_may_leave
+from whoplays.stream.sources.device.names import NONE, Input, Wish, selector_of, uri_of
 from whoplays.stream.sources.device.probe import hear, list_inputs
 
 METER_S: Final = 1.0

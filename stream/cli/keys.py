@@ -8,8 +8,7 @@ from cyclopts import App, Parameter
 from whoplays.models.errors import OptionError
 from whoplays.stream.common.paths import allowed_folder, keys_folder
 from whoplays.stream.security.allow_list import AllowList
-from whoplays.stream.security.key_files import PUBLIC_SUFFIX, SECRET_SUFFIX, files_in, read_public, read_secret
-from whoplays.stream.security.make_keys import make_keys
+from whoplays.stream.security.keys import PUBLIC_SUFFIX, SECRET_SUFFIX, files_in, make_keys, read_public, read_secret
 
 Folder = Annotated[Path | None, Parameter(name="--folder")]
 Allowed = Annotated[Path | None, Parameter(name="--allowed")]

@@ -10,20 +10,19 @@ from whoplays.models.errors import EndpointError, OptionError, SourceError
 from whoplays.stream.api import open_engine
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.audio.pcm import Encoding, PcmFormat
-from whoplays.stream.cli.display import Display
-from whoplays.stream.cli.view import View, choose_view
+from whoplays.stream.cli.views import Display, View, choose_view
 from whoplays.stream.common.console import note
-from whoplays.stream.common.terminal import leaving, reader_may_leave, stopping
+from whoplays.stream.common.signals import leaving, reader_may_leave, stopping
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import WINDOW_S
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
 from whoplays.stream.pubsub.messages import End
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.pubsub.subscriber import Subscriber
-from whoplays.stream.security.keys import client_keys, server_keys
+from whoplays.stream.security.allow_list import server_keys
+from whoplays.stream.security.keys import client_keys
 from whoplays.stream.sources.file import Speed
-from whoplays.stream.sources.opening import open_source
-from whoplays.stream.sources.registry import CHOICES
+from whoplays.stream.sources.registry import CHOICES, open_source
 
 LONGEST_WAIT_S: Final = 86_400.0
 

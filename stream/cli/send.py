@@ -7,16 +7,14 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.audio.intake import Intake, read_channels
+from whoplays.stream.audio.resample import Intake, read_channels
 from whoplays.stream.common.console import note
-from whoplays.stream.common.terminal import stopping
+from whoplays.stream.common.signals import stopping
 from whoplays.stream.security.keys import client_keys
 from whoplays.stream.sources.base import SessionOverError, Source
-from whoplays.stream.sources.opening import open_source
-from whoplays.stream.sources.remote.lasting import Lasting
-from whoplays.stream.sources.remote.packer import Packer
+from whoplays.stream.sources.registry import open_source
 from whoplays.stream.sources.remote.protocol import WireFormat
-from whoplays.stream.sources.remote.sender import Sender
+from whoplays.stream.sources.remote.sender import Lasting, Packer, Sender
 
 REPORT_S: Final = 10.0
 

@@ -1,11 +1,15 @@
 """Messages as lines: for people when there is no terminal to draw on, and as JSON for programs."""
 
+import queue
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Final, Protocol, Self
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.cli.live_view import LiveView
 from whoplays.stream.cli.stream_state import describe, describe_end, describe_state, moment
 from whoplays.stream.common.console import note
 from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Status, Window, encode
@@ -109,3 +113,92 @@ class PlainLines(_Lines):
         sure = ", ".join(f"{label} {window.probabilities[label]:.0%}" for label in players)
         heard = "silence" if window.quality.silent else sure or "nobody for sure"
         return f"{moment(window.start):>7}-{moment(window.end):<7}  {heard}"
+
+
+class View(Protocol):
+    """Shows messages to somebody, between entering and leaving."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Leave the display as it should stay."""
+
+    def show(self, item: Message | Notice) -> None:
+        """Show a message or a notice."""
+
+
+def choose_view(*, json: bool) -> View:
+    """JSON if that is asked for; else the live view on a terminal, or lines where there is none."""
+    if json:
+        return JsonLines()
+    return LiveView() if sys.stdout.isatty() else PlainLines()
+
+
+QUEUE_MESSAGES: Final = 1000
+CHECK_S: Final = 0.1
+
+
+class Display:
+    """A view in a thread of its own: a full pipe or a paused terminal delays no listening and no publishing.
+
+    When the view falls too far behind, it skips messages and is told how many. It always gets the `end`.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view: Final = view
+        self._queue: Final = queue.Queue[Message | Notice | None](QUEUE_MESSAGES)
+        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="whoplays-display")
+        self._showing: Future[None] | None = None
+        self._skipped = 0
+
+    def __enter__(self) -> Self:
+        self._showing = self._thread.submit(self._run)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._put(None, wait=True)
+        self._thread.shutdown()
+        if error is None:
+            self._check()
+
+    def show(self, item: Message | Notice) -> None:
+        """Show a message or a notice soon; raises what the view raised, if it has failed."""
+        self._check()
+        wait = isinstance(item, End)
+        try:
+            self._tell_skipped(wait=wait)
+            self._put(item, wait=wait)
+        except queue.Full:
+            self._skipped += 1
+
+    def _tell_skipped(self, *, wait: bool) -> None:
+        if self._skipped:
+            text = f"nobody read fast enough: {self._skipped} messages were not shown"
+            self._put(Notice(what="lost", text=text, count=self._skipped), wait=wait)
+            self._skipped = 0
+
+    def _put(self, item: Message | Notice | None, *, wait: bool) -> None:
+        """Queue an item; wait for room if it must be shown, but not for a view that has failed."""
+        if not wait:
+            self._queue.put_nowait(item)
+        while wait and not self._failed():
+            with suppress(queue.Full):
+                self._queue.put(item, timeout=CHECK_S)
+                return
+
+    def _check(self) -> None:
+        if self._showing is not None and self._showing.done():
+            self._showing.result()
+
+    def _failed(self) -> bool:
+        return self._showing is not None and self._showing.done()
+
+    def _run(self) -> None:
+        with self._view as view:
+            while (item := self._queue.get()) is not None:
+                view.show(item)

@@ -1,18 +1,52 @@
 """Whether a configuration makes sense, without serving it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
+from typing import Final, Literal, NamedTuple
 
+from whoplays.models.errors import OptionError
 from whoplays.stream.common.error_context import naming
-from whoplays.stream.daemon.clashes import Bound, refuse_clashes
 from whoplays.stream.daemon.config import Config, StreamConfig, read_config
 from whoplays.stream.daemon.reload import load
 from whoplays.stream.history.schema import check_to_write
-from whoplays.stream.metrics.address import parse_place
-from whoplays.stream.sources.opening import later
-from whoplays.stream.sources.registry import is_lasting, scheme_of
-from whoplays.stream.sources.remote.address import parse
+from whoplays.stream.metrics.server import parse_place
+from whoplays.stream.sources.registry import is_lasting, later, scheme_of
+from whoplays.stream.sources.remote.source import parse
 from whoplays.stream.sources.rtp.address import is_group, read_address
+
+_EVERYWHERE: Final = {"": "both", "::": "both", "*": "IPv4", "0.0.0.0": "IPv4"}  # noqa: S104  they are given, not bound
+"""Hosts that stand for every address of this machine, and of which family."""
+
+
+class Bound(NamedTuple):
+    """An address that is to be bound."""
+
+    key: str
+    """Where the configuration says it, such as `publish` or `stream hall: source`."""
+    protocol: Literal["tcp", "udp"]
+    host: str
+    """A numeric address, without brackets, `localhost`, or one that stands for all."""
+    port: int
+    """0 for any free one."""
+
+
+def refuse_clashes(bound: Sequence[Bound]) -> None:
+    """Refuse addresses of which only one could be bound.
+
+    Raises:
+        OptionError: there are two of them.
+    """
+    for one, other in combinations(bound, 2):
+        if one.port and one[1::2] == other[1::2] and (_covers(one.host, other.host) or _covers(other.host, one.host)):
+            raise OptionError(f"{other.key}: port {other.port} is taken by {one.key.partition(':')[0]}; give another")
+
+
+def _covers(host: str, other: str) -> bool:
+    family = _EVERYWHERE.get(host)
+    if family is None:
+        return host.replace("localhost", "127.0.0.1") == other.replace("localhost", "127.0.0.1")
+    return family == "both" or ":" not in other
 
 
 def check(path: Path) -> None:

@@ -10,14 +10,14 @@ from typing import Any, Final
 import msgspec
 
 from whoplays.models.errors import OptionError
-from whoplays.stream.audio.intake import Intake
 from whoplays.stream.audio.level import SILENCE_DBFS
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.common.error_context import naming
 from whoplays.stream.common.paths import expanded, history_file
 from whoplays.stream.daemon.config_errors import NO_STREAM, Sections, explained, stream_place
 from whoplays.stream.daemon.security_policy import Security
 from whoplays.stream.history.retention import check_age, check_size
-from whoplays.stream.metrics.address import DEFAULT_ADDRESS, parse_place
+from whoplays.stream.metrics.server import DEFAULT_ADDRESS, parse_place
 from whoplays.stream.pipeline.options import WINDOW_S, Habits, hop_samples
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT, check_bind
 
@@ -179,3 +179,20 @@ _ATTEMPTS: Final[dict[str, Callable[[StreamConfig], object]]] = {
     "max_lag_s": lambda stream: Habits(max_lag_s=stream.max_lag_s),
 }
 """What refuses each key's value, tried with that alone, so that it is known which key is wrong."""
+
+SCHEMA_PATH: Final = Path(__file__).with_name("config.schema.json")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a daemon's configuration."""
+    made: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "whoplays serve, configuration",
+        **msgspec.json.schema(Config),
+    }
+    # As JSON has it: a default that is a tuple is an array.
+    return dict(msgspec.json.decode(msgspec.json.encode(made)))
+
+
+if __name__ == "__main__":
+    SCHEMA_PATH.write_bytes(msgspec.json.format(msgspec.json.encode(schema()), indent=2) + b"\n")

@@ -1,30 +1,70 @@
 """The daemon: engine, publisher, history and metrics under one configuration, until it is told to end."""
 
+import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from whoplays.models.errors import OptionError, WhoplaysError
 from whoplays.stream.common.error_context import naming
-from whoplays.stream.common.terminal import beside, stopping
+from whoplays.stream.common.signals import beside, stopping
 from whoplays.stream.daemon.config import Config, HistoryConfig, MetricsConfig, read_config
 from whoplays.stream.daemon.event_log import Logbook
 from whoplays.stream.daemon.health import Flow
-from whoplays.stream.daemon.notify import Notifier
 from whoplays.stream.daemon.reload import Roster
 from whoplays.stream.history.worker import Keeper
-from whoplays.stream.metrics.collectors import Metrics
-from whoplays.stream.metrics.probes import Probes
+from whoplays.stream.metrics.collectors import Metrics, Probes
 from whoplays.stream.metrics.server import MetricsServer
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pubsub.messages import End, Message
 from whoplays.stream.pubsub.publisher import Publisher
+
+
+class Notifier:
+    """Sends states to the service manager that started us; to nobody if none did."""
+
+    def __init__(self) -> None:
+        address = os.environ.get("NOTIFY_SOCKET", "")
+        # A leading @ stands for the zero byte of an abstract address.
+        self._address: Final = "\0" + address[1:] if address.startswith("@") else address
+        self._socket: Final = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self.watchdog_s: Final = _watchdog_s()
+        """How often at least the watchdog wants to be fed; 0 if there is none."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def tell(self, state: str) -> bool:
+        """Send a state such as `READY=1`; False if nobody could be told."""
+        if not self._address:
+            return False
+        try:
+            self._socket.sendto(state.encode(), socket.MSG_DONTWAIT, self._address)
+        except OSError:
+            # Whoever listens may be restarting; a watchdog that stays hungry says it loud enough.
+            return False
+        return True
+
+
+def _watchdog_s() -> float:
+    limit_us, owner = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
+    if not limit_us.isdecimal() or (owner and owner != str(os.getpid())):
+        return 0.0
+    return int(limit_us) / 1e6
+
 
 Follow = Callable[[Message], None]
 

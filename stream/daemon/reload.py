@@ -11,8 +11,7 @@ from whoplays.stream.common.uri import without_secrets
 from whoplays.stream.daemon.config import StreamConfig
 from whoplays.stream.pipeline.engine import Engine, Wanted
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.sources.opening import later
-from whoplays.stream.sources.registry import CHOICES, is_known
+from whoplays.stream.sources.registry import CHOICES, is_known, later
 
 _Key = tuple[str, str | None]
 

@@ -8,9 +8,8 @@ from whoplays.models.errors import OptionError
 from whoplays.stream.common.error_context import naming
 from whoplays.stream.common.paths import allowed_folder, expanded
 from whoplays.stream.pubsub.endpoint import is_open
-from whoplays.stream.security.allow_list import AllowList
-from whoplays.stream.security.key_files import read_secret
-from whoplays.stream.security.keys import ServerKeys
+from whoplays.stream.security.allow_list import AllowList, ServerKeys
+from whoplays.stream.security.keys import read_secret
 
 Mode = Literal["off", "auto", "required"]
 

@@ -1,6 +1,7 @@
 """From messages to rows."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,8 +9,39 @@ from typing import Final
 
 import msgspec
 
-from whoplays.stream.history.wall import WallClock
+from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Status, Window
+
+ANCHORS: Final = 4
+
+
+class WallClock:
+    """Tells when a sample was heard, from the newest windows' ends.
+
+    A few windows back it is exact; before and after them the nominal sample rate is taken for granted.
+    """
+
+    def __init__(self) -> None:
+        self._anchors: Final = deque[tuple[int, int]](maxlen=ANCHORS)
+
+    def mark(self, sample: int, heard_ns: int) -> None:
+        """The sample before index `sample` was heard at `heard_ns`, wall time."""
+        self._anchors.append((sample, heard_ns))
+
+    def heard_ns(self, sample: int, otherwise_ns: int) -> int:
+        """When the sample before index `sample` was heard; `otherwise_ns` if nothing was marked yet.
+
+        >>> clock = WallClock()
+        >>> clock.mark(44_100, 5_000_000_000)
+        >>> clock.heard_ns(22_050, 0)
+        4500000000
+        """
+        if not self._anchors:
+            return otherwise_ns
+        later = (anchor for anchor in self._anchors if anchor[0] >= sample)
+        marked, heard_ns = next(later, self._anchors[-1])
+        return heard_ns - (marked - sample) * 1_000_000_000 // SAMPLE_RATE_HZ
+
 
 _SESSION: Final = """
 INSERT INTO sessions (stream, session, source, uri, model, started_ns, known_sample, known_ns, spoke_ns)

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from whoplays.stream.audio.block import Audio
+from whoplays.stream.pipeline.recognizer import Recognizer
+from whoplays.stream.pipeline.results import Inferred
 from whoplays.stream.pipeline.session import Hearing
 from whoplays.stream.pipeline.windower import Missed, Span
 
@@ -80,3 +82,28 @@ class Batcher:
 
     def _size(self, ready: int) -> int:
         return max((size for size in self._sizes if size <= ready), default=0)
+
+
+def infer(batch: Batch, recognizer: Recognizer) -> Iterator[tuple[Hearing, Inferred]]:
+    """Each window of a batch with what the recogniser makes of it, and whose it is."""
+    if not batch.pieces:
+        return
+    start_ns = time.monotonic_ns()
+    probabilities = recognizer.recognize(batch.audio)
+    end_ns = time.monotonic_ns()
+    for (hearing, span, closed_ns), audio, row in zip(batch.pieces, batch.audio, probabilities, strict=True):
+        yield (
+            hearing,
+            Inferred(
+                span=span,
+                audio=audio,
+                probabilities=row,
+                closed_ns=closed_ns,
+                lost_samples=hearing.holes.within(span.start, span.end),
+                ready_ns=batch.ready_ns,
+                start_ns=start_ns,
+                end_ns=end_ns,
+                batch=len(batch.pieces),
+                queue=hearing.windower.ready,
+            ),
+        )

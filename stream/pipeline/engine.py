@@ -8,14 +8,13 @@ from typing import Final, Literal, NamedTuple
 
 from whoplays.models.errors import WhoplaysError
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
-from whoplays.stream.pipeline.batches import Batch, Batcher
-from whoplays.stream.pipeline.inference import infer
+from whoplays.stream.pipeline.batches import Batch, Batcher, infer
 from whoplays.stream.pipeline.options import Habits
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.stream import Stream
 from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.pubsub.publisher import Publisher
-from whoplays.stream.sources.opening import Opening
+from whoplays.stream.sources.registry import Opening
 
 WAKE_S: Final = 0.1
 

@@ -1,6 +1,8 @@
 """The thread that brings a source's audio in, and opens the source again when it is lost."""
 
+import random
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -8,10 +10,38 @@ from pathlib import Path
 from typing import Final
 
 from whoplays.models.errors import SourceError, WhoplaysError
-from whoplays.stream.pipeline.backoff import Backoff
 from whoplays.stream.pipeline.session import Hearing
 from whoplays.stream.sources.base import SessionOverError, Source
-from whoplays.stream.sources.opening import Opening
+from whoplays.stream.sources.registry import Opening
+
+FIRST_PAUSE_S: Final = 0.25
+LONGEST_PAUSE_S: Final = 30.0
+JITTER: Final = 0.2
+STEADY_S: Final = 10.0
+
+
+class Backoff:
+    """Pauses that double from a quarter of a second to half a minute, each a fifth more or less.
+
+    They begin anew after an attempt that lasted ten seconds.
+    """
+
+    def __init__(self) -> None:
+        self._pause_s = FIRST_PAUSE_S
+        self._begun_s = time.monotonic()
+
+    def begin(self) -> None:
+        """Note that an attempt begins."""
+        self._begun_s = time.monotonic()
+
+    def pause_s(self) -> float:
+        """How long to wait after the attempt."""
+        if time.monotonic() - self._begun_s > STEADY_S:
+            self._pause_s = FIRST_PAUSE_S
+        pause_s = self._pause_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  no secret
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        return pause_s
+
 
 MOST_HEARINGS: Final = 4
 WAIT_S: Final = 0.02

@@ -4,7 +4,8 @@ Readers ignore fields and kinds that they do not know. All times in ns are whole
 from the start of the session at 44 100 Hz.
 """
 
-from typing import Final, Literal, TypedDict, get_args
+from pathlib import Path
+from typing import Any, Final, Literal, TypedDict, get_args
 
 import msgspec
 
@@ -219,3 +220,19 @@ def decode(data: bytes) -> Message:
         return _decoder.decode(data)
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(str(error)) from error
+
+
+SCHEMA_PATH: Final = Path(__file__).with_name("protocol.schema.json")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of one message of any kind."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"whoplays results, protocol version {VERSION}",
+        **msgspec.json.schema(Message),
+    }
+
+
+if __name__ == "__main__":
+    SCHEMA_PATH.write_bytes(msgspec.json.format(msgspec.json.encode(schema()), indent=2) + b"\n")

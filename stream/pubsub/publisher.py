@@ -14,9 +14,8 @@ import zmq
 from whoplays.models.errors import EndpointError
 from whoplays.stream.pubsub.endpoint import check_bind, is_taken, keep_alive, speak_ipv6
 from whoplays.stream.pubsub.messages import Message, encode, kind_of, topic_of
-from whoplays.stream.security.gate import guarding
+from whoplays.stream.security.allow_list import ServerKeys, guarding
 from whoplays.stream.security.handshakes import Handshakes
-from whoplays.stream.security.keys import ServerKeys
 
 QUEUE_MESSAGES: Final = 10_000
 HIGH_WATER_MESSAGES: Final = 10_000

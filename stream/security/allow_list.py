@@ -2,12 +2,17 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
+
+import zmq
 
 from whoplays.models.errors import OptionError
-from whoplays.stream.security.key_files import PUBLIC_SUFFIX, files_in, read_public
-from whoplays.stream.security.make_keys import check_name
+from whoplays.stream.common.paths import allowed_folder
+from whoplays.stream.security.keys import PUBLIC_SUFFIX, ZAP_DOMAIN, check_name, files_in, read_public, read_secret
 
 
 class AllowList:
@@ -111,3 +116,79 @@ def _write_whole(path: Path, data: bytes) -> None:
         file.write(data)
     Path(partial).chmod(0o644)
     Path(partial).rename(path)
+
+
+@dataclass(frozen=True)
+class ServerKeys:
+    """For the end that binds: its own secret key, and who may connect."""
+
+    secret: bytes = field(repr=False)
+    """In Z85, as all keys."""
+    allowed: AllowList
+
+    @classmethod
+    def load(cls, keys: Path, allowed: Path) -> Self:
+        """Read them.
+
+        Args:
+            keys: the secret key file.
+            allowed: the folder with the public key files of those who may connect.
+
+        Raises:
+            OptionError: a file or the folder is missing, damaged, or readable by others.
+        """
+        _, secret = read_secret(keys)
+        clients = AllowList(allowed)
+        clients.check()
+        return cls(secret, clients)
+
+    def apply(self, socket: zmq.Socket[bytes]) -> None:
+        """Make a socket one that is to be bound with these keys, and that admits nobody if nobody decides."""
+        socket.setsockopt(zmq.CURVE_SERVER, 1)
+        socket.setsockopt(zmq.CURVE_SECRETKEY, self.secret)
+        socket.setsockopt_string(zmq.ZAP_DOMAIN, ZAP_DOMAIN)
+        # Otherwise, without an authenticator, the server's public key alone would admit.
+        socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+
+
+def server_keys(keys: Path | None, allowed: Path | None) -> ServerKeys | None:
+    """The keys by a command's options: none, a key file, or a key file and a folder of who may connect.
+
+    Raises:
+        OptionError: the folder is given without keys, or they are of no use.
+    """
+    if keys is None:
+        if allowed is not None:
+            raise OptionError(
+                f"whom {allowed} allows decides only with keys; give keys, the file with the secret key, as well"
+            )
+        return None
+    return ServerKeys.load(keys, allowed or allowed_folder())
+
+
+@contextmanager
+def guarding(context: zmq.Context[zmq.Socket[bytes]], keys: ServerKeys | None) -> Iterator[None]:
+    """Decide for the bound sockets of a context who may connect; without keys, nothing is decided.
+
+    It may be left in another thread than it was entered in, after those sockets were closed.
+    """
+    if keys is None:
+        yield
+        return
+    from zmq.auth.thread import ThreadAuthenticator  # noqa: PLC0415  it loads asyncio, which only this needs
+
+    authenticator = ThreadAuthenticator(context)
+    authenticator.configure_curve_callback(ZAP_DOMAIN, _Decision(keys.allowed))
+    authenticator.start()
+    try:
+        yield
+    finally:
+        authenticator.stop()
+
+
+class _Decision:
+    def __init__(self, allowed: AllowList) -> None:
+        self._allowed = allowed
+
+    def callback(self, _domain: str, key: bytes) -> bool:
+        return self._allowed.admits(key)

@@ -1,50 +1,150 @@
 """The keys that either end of a connection needs."""
 
+import os
+import re
+import stat
+import struct
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Final, NamedTuple, Self
 
 import zmq
+from zmq.auth import create_certificates, load_certificate
+from zmq.utils import z85
 
 from whoplays.models.errors import OptionError
-from whoplays.stream.common.paths import allowed_folder
-from whoplays.stream.security.allow_list import AllowList
-from whoplays.stream.security.key_files import read_public, read_secret
+
+PUBLIC_SUFFIX: Final = ".key"
+SECRET_SUFFIX: Final = ".key_secret"  # noqa: S105  it is no password
+KEY_CHARACTERS: Final = 40
+LONGEST_FILE_BYTES: Final = 65_536
+
+
+class Certificate(NamedTuple):
+    """What a key file holds; keys are in Z85, 40 characters each."""
+
+    public: bytes
+    secret: bytes | None
+
+
+def read_public(path: Path) -> bytes:
+    """The public key in a public key file.
+
+    Raises:
+        OptionError: there is none, it is no key file, or it holds a secret that does not belong there.
+    """
+    certificate = _read(path)
+    if certificate.secret is not None:
+        public = path.with_suffix(PUBLIC_SUFFIX).name
+        raise OptionError(f"{path} holds a secret key, which never leaves its machine; give the public one, {public}")
+    return certificate.public
+
+
+def read_secret(path: Path) -> tuple[bytes, bytes]:
+    """The public and the secret key in a secret key file.
+
+    Raises:
+        OptionError: there is none, it holds no secret key, or others can read it.
+    """
+    certificate = _read(path)
+    if certificate.secret is None:
+        raise OptionError(f"{path} holds no secret key; give the file that ends with {SECRET_SUFFIX}")
+    if zmq.curve_public(certificate.secret) != certificate.public:
+        raise OptionError(f"{path} is damaged: its public key is not that of its secret key; make another pair")
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise OptionError(f"{path} holds a secret key that others can read; run: chmod 600 {path}")
+    return certificate.public, certificate.secret
+
+
+def files_in(folder: Path, suffix: str) -> list[Path]:
+    """The key files in a folder, by name; none if there is no such folder.
+
+    Raises:
+        OptionError: it cannot be read.
+    """
+    try:
+        return sorted(path for path in folder.glob(f"*{suffix}") if not path.name.startswith("."))
+    except OSError as error:
+        raise OptionError(f"{folder} cannot be read: {error.strerror}") from error
+
+
+def _read(path: Path) -> Certificate:
+    try:
+        # load_certificate would read a file of any size to its end.
+        if path.stat().st_size > LONGEST_FILE_BYTES:
+            raise ValueError("it is too long")
+        certificate = Certificate(*load_certificate(path))
+    except OSError as error:
+        raise OptionError(f"the key file {path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, IndexError) as error:
+        raise OptionError(f"{path} is no key file: {error}; make one with whoplays keys make") from error
+    if not all(_is_key(key) for key in certificate if key is not None):
+        raise OptionError(f"{path} is damaged: its key is none; make another with whoplays keys make")
+    return certificate
+
+
+def _is_key(key: bytes) -> bool:
+    if len(key) != KEY_CHARACTERS:
+        return False
+    try:
+        return len(z85.decode(key)) == 32
+    except (KeyError, struct.error):
+        return False
+
+
+class PairFiles(NamedTuple):
+    """Where a key pair lies."""
+
+    public: Path
+    secret: Path
+
+
+def make_keys(name: str, folder: Path) -> PairFiles:
+    """Make a CURVE key pair: `NAME.key` and, readable by its owner alone, `NAME.key_secret`; never over another.
+
+    Args:
+        name: letters, digits, dots, dashes, underscores.
+        folder: made if it is not there, for its owner alone.
+
+    Raises:
+        OptionError: the name makes no sense, there is such a pair already, or the folder cannot be written.
+    """
+    check_name(name)
+    files = PairFiles(folder / f"{name}{PUBLIC_SUFFIX}", folder / f"{name}{SECRET_SUFFIX}")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(name, folder, files)
+    except OSError as error:
+        if isinstance(error, FileExistsError) and folder.is_dir():
+            raise OptionError(f"there is a key pair {name} in {folder} already; give another name") from error
+        raise OptionError(f"cannot write keys into {folder}: {error.strerror}") from error
+    return files
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a key's name.
+
+    Raises:
+        OptionError: it has other characters, or is too long for a file.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", name):
+        raise OptionError(f"key name {name!r} makes no sense; use letters, digits, dots, dashes, underscores")
+
+
+def _make(name: str, folder: Path, files: PairFiles) -> None:
+    # Made in a folder that is private from the start, and linked from there, which never replaces a file.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as private:
+        public, secret = map(Path, create_certificates(private, name))
+        secret.chmod(0o600)
+        public.chmod(0o644)
+        if files.public.exists():
+            raise FileExistsError(files.public)
+        os.link(secret, files.secret)
+        os.link(public, files.public)
+
 
 ZAP_DOMAIN = "whoplays"
-
-
-@dataclass(frozen=True)
-class ServerKeys:
-    """For the end that binds: its own secret key, and who may connect."""
-
-    secret: bytes = field(repr=False)
-    """In Z85, as all keys."""
-    allowed: AllowList
-
-    @classmethod
-    def load(cls, keys: Path, allowed: Path) -> Self:
-        """Read them.
-
-        Args:
-            keys: the secret key file.
-            allowed: the folder with the public key files of those who may connect.
-
-        Raises:
-            OptionError: a file or the folder is missing, damaged, or readable by others.
-        """
-        _, secret = read_secret(keys)
-        clients = AllowList(allowed)
-        clients.check()
-        return cls(secret, clients)
-
-    def apply(self, socket: zmq.Socket[bytes]) -> None:
-        """Make a socket one that is to be bound with these keys, and that admits nobody if nobody decides."""
-        socket.setsockopt(zmq.CURVE_SERVER, 1)
-        socket.setsockopt(zmq.CURVE_SECRETKEY, self.secret)
-        socket.setsockopt_string(zmq.ZAP_DOMAIN, ZAP_DOMAIN)
-        # Otherwise, without an authenticator, the server's public key alone would admit.
-        socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
 
 
 @dataclass(frozen=True)
@@ -75,21 +175,6 @@ class ClientKeys:
         socket.setsockopt(zmq.CURVE_PUBLICKEY, self.public)
         socket.setsockopt(zmq.CURVE_SECRETKEY, self.secret)
         socket.setsockopt(zmq.CURVE_SERVERKEY, self.server)
-
-
-def server_keys(keys: Path | None, allowed: Path | None) -> ServerKeys | None:
-    """The keys by a command's options: none, a key file, or a key file and a folder of who may connect.
-
-    Raises:
-        OptionError: the folder is given without keys, or they are of no use.
-    """
-    if keys is None:
-        if allowed is not None:
-            raise OptionError(
-                f"whom {allowed} allows decides only with keys; give keys, the file with the secret key, as well"
-            )
-        return None
-    return ServerKeys.load(keys, allowed or allowed_folder())
 
 
 def client_keys(keys: Path | None, server_key: Path | None) -> ClientKeys | None:

@@ -10,9 +10,8 @@ from typing import Final
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block, Cause, ClockKind
-from whoplays.stream.audio.intake import Intake
 from whoplays.stream.audio.pcm import PcmFormat, decode
-from whoplays.stream.audio.resample import WHOLE, Converter
+from whoplays.stream.audio.resample import WHOLE, Converter, Intake
 
 POLL_S: Final = 0.1
 PIPE: Final = "pipe PCM into it: ffmpeg … -f s16le - | whoplays listen -"

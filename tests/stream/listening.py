@@ -8,7 +8,7 @@ from whoplays.stream.pipeline.options import Habits
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.opening import once
+from whoplays.stream.sources.registry import once
 
 
 def engine_for(source: Source, recognizer: Recognizer, *, hop_samples: int = WINDOW_SAMPLES) -> Engine:

@@ -1,15 +1,87 @@
 """What the child process does that listens to a sound input."""
 
+import queue
+import time
 from collections.abc import Iterator
-from typing import Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.intake import Intake
-from whoplays.stream.sources.child import Send
-from whoplays.stream.sources.device.address import Wish
-from whoplays.stream.sources.device.capture_queue import Captured
-from whoplays.stream.sources.device.ledger import Ledger
-from whoplays.stream.sources.device.portaudio import Stream, listening
+from whoplays.stream.audio.block import Audio
+from whoplays.stream.audio.resample import Intake
+from whoplays.stream.sources.device.adc_clock import AdcClock
+from whoplays.stream.sources.device.names import Wish
+from whoplays.stream.sources.device.portaudio import Ledger, Stream, listening
+from whoplays.stream.sources.worker import Send
+
+
+class Captured(NamedTuple):
+    """What came in one call."""
+
+    frames: Audio
+    """`[n, channels]` float32 in [-1, 1]."""
+    heard_ns: int
+    """When the last of them was heard, on the monotonic clock."""
+    overflowed: bool
+    """Whether the device was not read in time just before, so that it lost frames."""
+    missed_frames: int
+    """Frames that came just before and found the queue full."""
+
+
+class CaptureQueue:
+    """A bounded queue between a callback that must never wait, and one reader.
+
+    Args:
+        most_frames: how many it holds; what comes when it is full is missed, and counted.
+    """
+
+    def __init__(self, most_frames: int) -> None:
+        self._most_frames: Final = most_frames
+        self._queue: Final = queue.SimpleQueue[Captured]()
+        # Each is written by one side only, so neither needs a lock.
+        self._put_frames = 0
+        self._taken_frames = 0
+        self._missed_frames = 0
+        self._overflowed = False
+
+    def put(self, frames: Audio, heard_ns: int, *, overflowed: bool) -> None:
+        """Copy what came; for the callback."""
+        self._overflowed |= overflowed
+        # Once it was full, half of it must be free again: better one long gap than many short ones.
+        most_frames = self._most_frames // 2 if self._missed_frames else self._most_frames
+        if self._put_frames - self._taken_frames + len(frames) > most_frames:
+            self._missed_frames += len(frames)
+            return
+        self._put_frames += len(frames)
+        self._queue.put(Captured(frames.copy(), heard_ns, self._overflowed, self._missed_frames))
+        self._missed_frames, self._overflowed = 0, False
+
+    def take(self, timeout_s: float) -> Captured | None:
+        """What came next; None if nothing did in that time."""
+        try:
+            captured = self._queue.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        self._taken_frames += len(captured.frames)
+        return captured
+
+
+class Callback:
+    """Copies what came, and when, into a queue; nothing else, because PortAudio waits for it.
+
+    Args:
+        clock: tells when frames were heard.
+        queue: takes them.
+    """
+
+    def __init__(self, clock: AdcClock, queue: CaptureQueue) -> None:
+        self._clock: Final = clock
+        self._queue: Final = queue
+
+    def __call__(self, frames: Audio, count: int, times: Any, status: Any) -> None:
+        """Take `[count, channels]` float32, PortAudio's times of them, and its flags."""
+        heard_ns = self._clock.heard_ns(count, time.monotonic_ns(), times.inputBufferAdcTime, times.currentTime)
+        self._queue.put(frames, heard_ns, overflowed=status.input_overflow)
+
 
 POLL_S: Final = 0.2
 QUIET_S: Final = 5.0

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from whoplays.models.errors import SourceError
+from whoplays.stream.audio.resample import RATES_HZ, Intake, read_channels
+from whoplays.stream.common.uri import take_apart
 
 SCHEME: Final = "device"
 MOST_SHOWN: Final = 10
@@ -90,3 +92,31 @@ def _listed(inputs: Sequence[Input]) -> str:
 def _escape(text: str) -> str:
     """What would end a name, or cannot be seen, percent-encoded; the rest stays as people know it."""
     return re.sub(r"[%?#\x00-\x1f\x7f]", lambda found: quote(found[0]), text)
+
+
+class Wish(NamedTuple):
+    """What is to be listened to, and how."""
+
+    selector: str
+    """Which input; see `whoplays.stream.sources.device.names.resolve`."""
+    intake: Intake
+    rate_hz: int | None
+    """At which rate it is opened; its own unless given."""
+
+
+def read_address(uri: str, intake: Intake) -> Wish:
+    """What an address such as `device:ALSA:Scarlett?channels=3,4&rate=48000` asks for.
+
+    Args:
+        uri: the address. A `?`, `#` or `%` in a name is percent-encoded.
+        intake: what is taken of it, where the address does not say.
+
+    Raises:
+        SourceError: an option is unknown or makes no sense.
+        OptionError: the channels make no sense.
+    """
+    selector, _, query = uri.partition(":")[2].partition("?")
+    address = take_apart(f"{SCHEME}:?{query}", frozenset({"rate", "channels"}))
+    if "channels" in address.options:
+        intake = msgspec.structs.replace(intake, channels=read_channels(address.options["channels"]))
+    return Wish(selector, intake, address.number("rate", RATES_HZ, 0) or None)

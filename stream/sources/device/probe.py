@@ -6,10 +6,9 @@ from typing import Final
 import msgspec
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.intake import Intake
-from whoplays.stream.sources.child_process import command, environment
-from whoplays.stream.sources.device.address import Wish
-from whoplays.stream.sources.device.names import Input
+from whoplays.stream.audio.resample import Intake
+from whoplays.stream.sources.device.names import Input, Wish
+from whoplays.stream.sources.worker import command, environment
 
 PATIENCE_S: Final = 20.0
 

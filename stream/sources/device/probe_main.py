@@ -12,7 +12,7 @@ from whoplays.models.errors import WhoplaysError
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.level import measure
 from whoplays.stream.audio.resample import Converter
-from whoplays.stream.sources.device.address import Wish
+from whoplays.stream.sources.device.names import Wish
 from whoplays.stream.sources.device.portaudio import Stream, inputs, listening
 from whoplays.stream.sources.device.probe import Answer, Heard, Question
 

@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from whoplays.stream.audio.intake import Intake
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.child import ChildSource
-from whoplays.stream.sources.device.address import Wish, read_address
-from whoplays.stream.sources.device.names import SCHEME, Input, selector_of
+from whoplays.stream.sources.device.names import SCHEME, Input, Wish, read_address, selector_of
 from whoplays.stream.sources.device.probe import hear
+from whoplays.stream.sources.worker import ChildSource
 
 PROBE_S: Final = 0.7
 

@@ -14,7 +14,7 @@ from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio, Cause
 from whoplays.stream.audio.resample import Converter
 from whoplays.stream.sources.base import SessionOverError
-from whoplays.stream.sources.ffmpeg.spot import Spot
+from whoplays.stream.sources.ffmpeg.demux import Spot
 
 HOLE_S: Final = 0.05
 """Timestamps that jump by less are only inexact: some containers round them, some senders take them from a clock."""

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.intake import Intake
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.common.uri import without_secrets
 from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.child import ChildSource
-from whoplays.stream.sources.ffmpeg.spot import Spot
+from whoplays.stream.sources.ffmpeg.demux import Spot
+from whoplays.stream.sources.worker import ChildSource
 
-_WORK: Final = "whoplays.stream.sources.ffmpeg.play:play"
+_WORK: Final = "whoplays.stream.sources.ffmpeg.player:play"
 
 
 def open_media(uri: str, intake: Intake) -> Source:

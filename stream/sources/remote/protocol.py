@@ -8,9 +8,8 @@ import numpy as np
 from msgspec import Meta
 
 from whoplays.stream.audio.block import Audio, Cause
-from whoplays.stream.audio.intake import MOST_CHANNELS
 from whoplays.stream.audio.pcm import PcmFormat, decode
-from whoplays.stream.audio.resample import RATES_HZ
+from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
 
 VERSION: Final = 1
 MOST_BYTES: Final = 1 << 20

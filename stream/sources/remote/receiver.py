@@ -1,17 +1,112 @@
 """The bound socket at which a sender's messages arrive."""
 
 import errno
+import time
+from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Final
+from typing import Final, Literal
 
 import zmq
 
 from whoplays.models.errors import SourceError
+from whoplays.stream.audio.block import Block
+from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.timeline import Axis
 from whoplays.stream.pubsub.endpoint import speak_ipv6
-from whoplays.stream.security.gate import guarding
+from whoplays.stream.security.allow_list import ServerKeys, guarding
 from whoplays.stream.security.handshakes import Handshakes
-from whoplays.stream.security.keys import ServerKeys
-from whoplays.stream.sources.remote.protocol import MOST_BYTES
+from whoplays.stream.sources.remote.protocol import MOST_BYTES, Header, Packet
+
+ALIVE_NS: Final = 2_000_000_000
+"""So long after its last message nobody else is heard in a sender's place,"""
+ALONE_NS: Final = 500_000_000
+"""or so long, if only one connection is left: more than none, because of what one that left had still sent."""
+LONGEST_HOLE_S: Final = 30.0
+"""A longer one is not made up for with zeros: it ends the session."""
+
+Verdict = Literal["next", "repeated", "stranger", "anew"]
+"""It follows; it came already or is out of order; it is somebody else's, while the sender is alive; or a new session
+begins with it."""
+
+
+class Floor:
+    """Judges each message after a session's first.
+
+    Args:
+        first: header of the session's first message.
+    """
+
+    def __init__(self, first: Header) -> None:
+        self._newest = first
+        self._heard_ns = time.monotonic_ns()
+
+    def judge(self, header: Header, *, alone: bool) -> Verdict:
+        """What to do with a message; one that follows is taken to be heard now.
+
+        Args:
+            header: of the message.
+            alone: nobody but its sender is connected.
+        """
+        if self._follows(header):
+            missing_s = (header.first - self._newest.end) / header.rate_hz
+            if missing_s > LONGEST_HOLE_S:
+                return "anew"
+            self._newest, self._heard_ns = header, time.monotonic_ns()
+            return "next"
+        # Whoever has the floor and still does not follow has lost count; that heals like the arrival of another.
+        known = header.session == self._newest.session
+        alive = time.monotonic_ns() - self._heard_ns < (ALONE_NS if alone and not known else ALIVE_NS)
+        if header.kind == "pcm" and not alive:
+            return "anew"
+        return "repeated" if known else "stranger"
+
+    def _follows(self, header: Header) -> bool:
+        newest = self._newest
+        return (
+            header.session == newest.session
+            and header.seq > newest.seq
+            and header.first >= newest.end
+            and header.pcm == newest.pcm
+        )
+
+
+class Timeline:
+    """Places packets by the index of their first frame; what is missing between them becomes zeros of its length.
+
+    Args:
+        header: of the session's first packet; the others agree with it, and follow each other.
+        intake: which channels are taken, and how loud.
+
+    Raises:
+        SourceError: a chosen channel is not there.
+    """
+
+    def __init__(self, header: Header, intake: Intake) -> None:
+        self._origin: Final = header.first
+        self._axis: Final = Axis(header.rate_hz, header.channels, intake)
+        self._newest_ns = 0
+
+    def place(self, packet: Packet, arrived_ns: int) -> Iterator[Block]:
+        """The packet's audio, and before it zeros for what is missing; time never runs backwards, nor ahead.
+
+        Args:
+            packet: one that does not begin before the end of those before it.
+            arrived_ns: on the monotonic clock.
+        """
+        for block in self._blocks(packet, arrived_ns):
+            self._newest_ns = min(max(self._newest_ns, block.heard_ns), time.monotonic_ns())
+            yield block._replace(heard_ns=self._newest_ns)
+
+    def _blocks(self, packet: Packet, arrived_ns: int) -> Iterator[Block]:
+        header, axis = packet.header, self._axis
+        missing = header.first - self._origin - axis.frames
+        if missing > 0:
+            yield from axis.lost(missing, "network", arrived_ns - axis.duration_ns(header.frames))
+        if header.lost:
+            yield from axis.lost(header.frames, header.lost, arrived_ns)
+        else:
+            yield from axis.heard(packet.audio, arrived_ns)
+
 
 HIGH_WATER_MESSAGES: Final = 128
 """Of each sender: 6 s as `whoplays send` cuts audio."""

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.intake import MOST_CHANNELS
-from whoplays.stream.audio.resample import RATES_HZ
+from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
 from whoplays.stream.common.uri import Address, take_apart, without_secrets
-from whoplays.stream.sources.rtp.formats import PAYLOAD_TYPES, STATIC, Format, Formats, checked, for_every_type
+from whoplays.stream.sources.rtp.packet import PAYLOAD_TYPES, STATIC, Format, Formats, checked, for_every_type
 from whoplays.stream.sources.rtp.sdp import Description, read_sdp
 
 OPTIONS: Final = frozenset({"rate", "channels", "bits", "pt", "sdp", "interface", "jitter_ms"})

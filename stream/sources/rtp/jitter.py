@@ -1,12 +1,147 @@
 """The jitter buffer: packets in any order become an unbroken axis of frames. Without sockets or clocks."""
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
-from whoplays.stream.sources.rtp.alignment import Alignment
-from whoplays.stream.sources.rtp.counts import Counts
-from whoplays.stream.sources.rtp.formats import Format
-from whoplays.stream.sources.rtp.line import Placed
+import msgspec
+
+from whoplays.stream.sources.rtp.packet import Damage, Format, Packet, extend
+
+LOOSE_S: Final = 0.04
+"""So far may a timestamp be off while no packet is missing; GStreamer's `alignment-threshold` is the same."""
+PATIENCE_S: Final = 1.0
+
+
+def loose_frames(rate_hz: int) -> int:
+    """How many frames a timestamp may be off."""
+    return int(LOOSE_S * rate_hz)
+
+
+class Alignment:
+    """Judges by how much a packet that follows the one before misses the place that its timestamp names.
+
+    Some senders stamp loosely: they round, or take over what a file says of itself (ffmpeg playing Vorbis is 10 ms off
+    now and then, and a moment later right again). Where no packet is missing, such a step is neither a loss nor heard
+    twice. It is real if it is large, or stays for a second.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._loose_frames: Final = loose_frames(rate_hz)
+        self._patience_frames: Final = int(PATIENCE_S * rate_hz)
+        self._sign = 0
+        self._since = 0
+
+    def is_real(self, deviation: int, at: int) -> bool:
+        """Whether a packet at frame `at`, so many frames off, belongs where its timestamp says."""
+        sign = (deviation > 0) - (deviation < 0)
+        if sign != self._sign:
+            self._sign, self._since = sign, at
+        return abs(deviation) > self._loose_frames or at - self._since >= self._patience_frames
+
+
+MOST_GAP_S: Final = 5
+"""What is missing is filled up to this length; a longer step of the sender's clock is a new beginning."""
+MOST_LATE_S: Final = 1
+"""A packet that lies further back is not late, but from a clock that was set back."""
+KEPT_BYTES: Final = 300
+"""What a packet takes in memory beside its payload, about."""
+
+
+class Placed(NamedTuple):
+    """A packet where it belongs."""
+
+    sequence: int
+    """Counts on where the packet's own number wraps."""
+    start: int
+    """The first frame's index on the sender's clock, which counts on likewise."""
+    frames: int
+    payload: bytes
+    arrived_ns: int
+    """On the monotonic clock."""
+
+    @property
+    def end(self) -> int:
+        """The index after the last frame."""
+        return self.start + self.frames
+
+    @property
+    def cost_bytes(self) -> int:
+        """What it takes in memory, about."""
+        return len(self.payload) + KEPT_BYTES
+
+
+class Line:
+    """Follows one sender, from any of its packets on.
+
+    A packet is in line if its sequence number and its timestamp agree on whether it comes before or after the newest
+    one, give or take what is loose, and neither is far away.
+    """
+
+    def __init__(self, packet: Packet, form: Format) -> None:
+        self.sender: Final = (packet.ssrc, packet.payload_type)
+        self.form: Final = form
+        # As if a packet had gone before.
+        self._newest = Placed(packet.sequence - 1, packet.timestamp, 0, b"", 0)
+
+    def place(self, packet: Packet, arrived_ns: int) -> Placed | None:
+        """A packet in its place, or None if it is not in line."""
+        if (packet.ssrc, packet.payload_type) != self.sender:
+            return None
+        placed = Placed(
+            extend(packet.sequence, self._newest.sequence, 16),
+            extend(packet.timestamp, self._newest.start, 32),
+            len(packet.payload) // self.form.frame_bytes,
+            packet.payload,
+            arrived_ns,
+        )
+        if not self._is_in_line(placed):
+            return None
+        if placed.sequence > self._newest.sequence:
+            self._newest = placed._replace(payload=b"")
+        return placed
+
+    def _is_in_line(self, placed: Placed) -> bool:
+        newest, rate_hz = self._newest, self.form.rate_hz
+        loose = loose_frames(rate_hz)
+        if placed.sequence > newest.sequence:
+            return -loose <= placed.start - newest.end <= MOST_GAP_S * rate_hz
+        if placed.sequence == newest.sequence:
+            return placed.start == newest.start
+        return -loose <= newest.start - placed.start <= MOST_LATE_S * rate_hz
+
+
+Refusal = Damage | Literal["payload_type", "payload_length", "foreign", "overlap"]
+"""Why a packet was not heard: it is none, or of a type nobody described; it holds no whole frames; it is not the
+sender's that is listened to, or nowhere near where that one is; its time was heard already."""
+
+REFUSALS: Final[tuple[Refusal, ...]] = (*get_args(Damage), "payload_type", "payload_length", "foreign", "overlap")
+
+
+def _none_refused() -> dict[Refusal, int]:
+    # Every reason from the start: a dictionary that does not grow can be read from any thread.
+    return dict.fromkeys(REFUSALS, 0)
+
+
+class Counts(msgspec.Struct):
+    """Packets since the source was opened; one thread counts, any may read.
+
+    Each one that came was received, late, a duplicate or refused: so it is seen that none goes astray.
+    """
+
+    received: int = 0
+    """Heard."""
+    lost: int = 0
+    """Given up: they did not come in time."""
+    late: int = 0
+    """Of the lost ones, those that came after all."""
+    duplicate: int = 0
+    """Came once more."""
+    refused: dict[Refusal, int] = msgspec.field(default_factory=_none_refused)
+
+    def refuse(self, why: Refusal, packets: int = 1) -> None:
+        """Count packets that are not heard."""
+        self.refused[why] += packets
+
 
 MOST_WAITING_BYTES: Final = 8 << 20
 MOST_FILLED_FRAMES: Final = 24_000

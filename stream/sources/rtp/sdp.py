@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.sources.rtp.formats import STATIC, Format, checked
+from whoplays.stream.sources.rtp.packet import STATIC, Format, checked
 
 MOST_BYTES: Final = 65_536
 ENCODINGS: Final = {"L16": 16, "L24": 24}

@@ -7,16 +7,14 @@ from itertools import groupby
 from typing import Final
 
 from whoplays.stream.audio.block import Block, Cause, ClockKind
-from whoplays.stream.audio.intake import Intake
 from whoplays.stream.audio.pcm import decode
-from whoplays.stream.audio.resample import Converter
+from whoplays.stream.audio.resample import Converter, Intake
 from whoplays.stream.audio.timeline import Axis
-from whoplays.stream.common.recent import Lately
+from whoplays.stream.common.clock import Lately
 from whoplays.stream.common.uri import without_secrets
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.rtp.address import RtpAddress, read_address
-from whoplays.stream.sources.rtp.counts import REFUSALS, Counts
-from whoplays.stream.sources.rtp.jitter import Piece
+from whoplays.stream.sources.rtp.jitter import REFUSALS, Counts, Piece
 from whoplays.stream.sources.rtp.receiver import Receiver
 from whoplays.stream.sources.rtp.socket import Inlet, label
 

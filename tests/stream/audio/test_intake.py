@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from whoplays.models.errors import OptionError, SourceError
-from whoplays.stream.audio.intake import Intake
-from whoplays.stream.audio.resample import Converter
+from whoplays.stream.audio.resample import Converter, Intake
 
 
 def test_chosen_channels_and_gain_are_what_comes_out() -> None:

@@ -9,8 +9,7 @@ from tests.stream.sources.rtp.packets import make_audio
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.intake import Intake
-from whoplays.stream.audio.resample import Converter
+from whoplays.stream.audio.resample import Converter, Intake
 from whoplays.stream.audio.timeline import PIECE_SAMPLES, Axis
 
 START_NS = 7_000_000_000_000

@@ -14,7 +14,7 @@ import pytest
 import whoplays
 from tests.stream.history.make_history import BEGAN_NS, keep_all, make_concert, make_event, make_window
 from whoplays.stream.cli.history import history
-from whoplays.stream.history.moments import parse_moment
+from whoplays.stream.history.export import parse_moment
 from whoplays.stream.pubsub.messages import Message
 
 

@@ -14,9 +14,8 @@ import pytest
 
 import whoplays
 from tests.stream.sources.test_file import write_bad_files
-from whoplays.stream.pubsub.messages import End, Window
+from whoplays.stream.pubsub.messages import End, Window, schema
 from whoplays.stream.pubsub.publisher import Publisher
-from whoplays.stream.pubsub.schema import schema
 from whoplays.stream.pubsub.subscriber import Notice, Subscriber
 
 WHOPLAYS = (sys.executable, "-m", "whoplays")

@@ -8,10 +8,8 @@ from rich.console import Console
 
 from tests.stream.listening import heard
 from tests.stream.make_messages import make_gap, make_status
-from whoplays.stream.cli.display import Display
 from whoplays.stream.cli.live_view import LiveView
-from whoplays.stream.cli.view import View
-from whoplays.stream.cli.views import JsonLines, PlainLines
+from whoplays.stream.cli.views import Display, JsonLines, PlainLines, View
 from whoplays.stream.common.console import note
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Event, Message, decode
@@ -134,7 +132,7 @@ def end(messages: list[Message]) -> Message:
 
 @pytest.mark.timeout(30)
 def test_a_view_that_dies_while_the_queue_is_full_delays_nothing(end: Message, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoplays.stream.cli.display.QUEUE_MESSAGES", 3)
+    monkeypatch.setattr("whoplays.stream.cli.views.QUEUE_MESSAGES", 3)
     with pytest.raises(BrokenPipeError):
         end_while_full(HeldView(BlockedView()), end)
 
@@ -143,7 +141,7 @@ def test_a_view_that_dies_while_the_queue_is_full_delays_nothing(end: Message, m
 def test_the_end_is_shown_although_messages_were_skipped(
     end: Message, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whoplays.stream.cli.display.QUEUE_MESSAGES", 3)
+    monkeypatch.setattr("whoplays.stream.cli.views.QUEUE_MESSAGES", 3)
     end_while_full(HeldView(PlainLines()), end, skipped=1)
     *_, skipped, last = capsys.readouterr().out.splitlines()
     assert skipped == "! nobody read fast enough: 1 messages were not shown"
@@ -153,7 +151,7 @@ def test_the_end_is_shown_although_messages_were_skipped(
 def test_a_display_that_falls_behind_says_how_much_it_skipped(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whoplays.stream.cli.display.QUEUE_MESSAGES", 3)
+    monkeypatch.setattr("whoplays.stream.cli.views.QUEUE_MESSAGES", 3)
     display = Display(PlainLines())
     for seq in range(5):
         display.show(make_gap(seq))

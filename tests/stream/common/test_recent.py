@@ -1,4 +1,4 @@
-from whoplays.stream.common.recent import LATELY_NS, Lately
+from whoplays.stream.common.clock import LATELY_NS, Lately
 
 
 class Clock:

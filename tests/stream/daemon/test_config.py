@@ -8,8 +8,15 @@ import msgspec
 import pytest
 
 from whoplays.models.errors import OptionError, WhoplaysError
-from whoplays.stream.daemon.config import Config, HistoryConfig, MetricsConfig, StreamConfig, read_config
-from whoplays.stream.daemon.schema import SCHEMA_PATH, schema
+from whoplays.stream.daemon.config import (
+    SCHEMA_PATH,
+    Config,
+    HistoryConfig,
+    MetricsConfig,
+    StreamConfig,
+    read_config,
+    schema,
+)
 from whoplays.stream.daemon.security_policy import Security
 
 WHOLE = """
@@ -123,7 +130,7 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
 
 
 def test_the_shipped_schema_is_that_of_the_code_and_knows_a_whole_configuration() -> None:
-    assert json.loads(SCHEMA_PATH.read_bytes()) == schema(), "run: python -m whoplays.stream.daemon.schema"
+    assert json.loads(SCHEMA_PATH.read_bytes()) == schema(), "run: python -m whoplays.stream.daemon.config"
     jsonschema.Draft202012Validator.check_schema(schema())
     jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(WHOLE))
     with pytest.raises(jsonschema.ValidationError):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from whoplays.stream.daemon.notify import Notifier
+from whoplays.stream.daemon.daemon import Notifier
 
 
 def test_the_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.history.wall import WallClock
+from whoplays.stream.history.writer import WallClock
 
 SECOND_NS = 1_000_000_000
 

@@ -1,7 +1,6 @@
 """Metrics of streams alone."""
 
-from whoplays.stream.metrics.collectors import Metrics
-from whoplays.stream.metrics.probes import Probes
+from whoplays.stream.metrics.collectors import Metrics, Probes
 
 
 def make_metrics() -> Metrics:

@@ -13,8 +13,7 @@ from tests.stream.history.make_history import make_concert, make_end, make_event
 from tests.stream.metrics.make_metrics import make_metrics
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.block import Cause
-from whoplays.stream.metrics.collectors import Metrics
-from whoplays.stream.metrics.probes import Probes
+from whoplays.stream.metrics.collectors import Metrics, Probes
 from whoplays.stream.pubsub.messages import Gap, State
 
 Labels = dict[str, str]

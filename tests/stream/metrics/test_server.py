@@ -101,7 +101,7 @@ def test_rubbish_is_hung_up_on(rubbish: bytes, capfd: pytest.CaptureFixture[str]
 
 def test_who_dawdles_is_hung_up_on_and_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte now and then, which would satisfy a limit for each byte."""
-    monkeypatch.setattr("whoplays.stream.metrics.handler.REQUEST_S", 1.0)
+    monkeypatch.setattr("whoplays.stream.metrics.server.REQUEST_S", 1.0)
     with serving() as address, ExitStack() as stack:
         began_s = time.monotonic()
         slow = [stack.enter_context(connect(address)) for _ in range(MOST_CLIENTS - 1)]
@@ -125,7 +125,7 @@ def drip(client: socket.socket) -> bool:
 
 
 def test_there_are_never_too_many_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoplays.stream.metrics.handler.REQUEST_S", 60.0)
+    monkeypatch.setattr("whoplays.stream.metrics.server.REQUEST_S", 60.0)
     before = threading.active_count()
     with serving() as address:
         with ExitStack() as stack:

@@ -18,7 +18,7 @@ from whoplays.stream.pipeline.session import Hearing
 from whoplays.stream.pubsub.messages import KINDS, End, Event, Gap, Message, Status, Window, kind_of
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.file import FileSource
-from whoplays.stream.sources.opening import once
+from whoplays.stream.sources.registry import once
 
 SECOND = 44_100
 M = TypeVar("M", Status, Window, Event, Gap, End)

@@ -14,7 +14,7 @@ from whoplays.stream.pipeline.engine import Engine, Wanted
 from whoplays.stream.pipeline.options import Habits
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import End, Gap, Message, Status, Window
-from whoplays.stream.sources.opening import Opening
+from whoplays.stream.sources.registry import Opening
 
 SECOND = 44_100
 PATIENCE_S = 60.0
@@ -25,7 +25,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("whoplays.stream.pipeline.stream.HEARTBEAT_NS", 100_000_000)
     monkeypatch.setattr("whoplays.stream.pipeline.stream.STALLED_NS", 500_000_000)
     monkeypatch.setattr("whoplays.stream.pipeline.stream.LOST_NS", 1_500_000_000)
-    monkeypatch.setattr("whoplays.stream.pipeline.backoff.FIRST_PAUSE_S", 0.4)
+    monkeypatch.setattr("whoplays.stream.pipeline.ingest.FIRST_PAUSE_S", 0.4)
 
 
 def listen_until(

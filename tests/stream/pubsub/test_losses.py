@@ -1,5 +1,5 @@
 from tests.stream.make_messages import make_gap, make_status
-from whoplays.stream.pubsub.losses import Losses
+from whoplays.stream.pubsub.subscriber import Losses
 
 
 def test_steps_of_one_are_no_loss() -> None:

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 
 from tests.stream.make_messages import make_gap, make_status
-from whoplays.stream.pubsub.messages import KINDS, Message, decode, encode, kind_of, topic_of
-from whoplays.stream.pubsub.schema import SCHEMA_PATH, schema
+from whoplays.stream.pubsub.messages import KINDS, SCHEMA_PATH, Message, decode, encode, kind_of, schema, topic_of
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "protocol.md"
 EXAMPLES = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
@@ -22,7 +21,7 @@ def validate(message: dict[str, Any]) -> None:
 
 
 def test_the_shipped_schema_is_that_of_the_code() -> None:
-    assert json.loads(SCHEMA_PATH.read_bytes()) == schema(), "run: python -m whoplays.stream.pubsub.schema"
+    assert json.loads(SCHEMA_PATH.read_bytes()) == schema(), "run: python -m whoplays.stream.pubsub.messages"
 
 
 def test_the_schema_is_one() -> None:

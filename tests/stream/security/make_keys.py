@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from whoplays.stream.security.allow_list import AllowList
-from whoplays.stream.security.keys import ClientKeys, ServerKeys
-from whoplays.stream.security.make_keys import make_keys
+from whoplays.stream.security.allow_list import AllowList, ServerKeys
+from whoplays.stream.security.keys import ClientKeys, make_keys
 
 
 class Keyring(NamedTuple):

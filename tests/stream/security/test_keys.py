@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from tests.stream.security.make_keys import Keyring, make_keyring
 from whoplays.models.errors import OptionError
 from whoplays.stream.daemon.security_policy import Mode, Security
-from whoplays.stream.security.allow_list import AllowList
-from whoplays.stream.security.key_files import read_public, read_secret
-from whoplays.stream.security.keys import ServerKeys, client_keys, server_keys
-from whoplays.stream.security.make_keys import make_keys
+from whoplays.stream.security.allow_list import AllowList, ServerKeys, server_keys
+from whoplays.stream.security.keys import client_keys, make_keys, read_public, read_secret
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block
 from whoplays.stream.sources.base import SessionOverError
-from whoplays.stream.sources.child import Send
+from whoplays.stream.sources.worker import Send
 
 
 def count(send: Send, blocks: int, samples: int) -> None:

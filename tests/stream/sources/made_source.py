@@ -9,7 +9,7 @@ import numpy as np
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block, Cause, ClockKind
 from whoplays.stream.sources.base import SessionOverError, Source
-from whoplays.stream.sources.opening import Opening
+from whoplays.stream.sources.registry import Opening
 
 SAMPLES = 4410
 

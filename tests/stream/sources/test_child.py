@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block
 from whoplays.stream.sources.base import SessionOverError
-from whoplays.stream.sources.child import ChildSource
-from whoplays.stream.sources.child_process import last_line
-from whoplays.stream.sources.child_wire import Farewell, Unpacker, pack
+from whoplays.stream.sources.worker import ChildSource, last_line
+from whoplays.stream.sources.worker_process import Farewell, Unpacker, pack
 
 WORKS = "tests.stream.sources.child_works"
 
@@ -140,7 +139,8 @@ def test_ctrl_c_is_left_to_the_parent() -> None:
 @pytest.mark.parametrize("work", ["hang", "flood"])
 def test_a_child_leaves_when_its_parent_is_killed(work: str) -> None:
     code = (
-        f"from tests.stream.sources.test_child import child; source = child('{work}'); blocks = source.blocks(); next(blocks); "
+        f"from tests.stream.sources.test_child import child; source = child('{work}'); "
+        "blocks = source.blocks(); next(blocks); "
         "print(source.pid, flush=True); input()"
     )
     command = [sys.executable, "-c", code]

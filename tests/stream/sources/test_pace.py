@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whoplays.stream.audio.block import Audio
-from whoplays.stream.sources.pace import GRID_SAMPLES, in_real_time
+from whoplays.stream.sources.file import GRID_SAMPLES, in_real_time
 
 
 @settings(max_examples=5, deadline=None)

@@ -1,8 +1,8 @@
 import pytest
 
 from whoplays.models.errors import OptionError, SourceError
-from whoplays.stream.audio.intake import Intake
-from whoplays.stream.sources.device.address import Wish, read_address
+from whoplays.stream.audio.resample import Intake
+from whoplays.stream.sources.device.names import Wish, read_address
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ import numpy as np
 
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.sources.device.adc_clock import AdcClock
-from whoplays.stream.sources.device.callback import Callback
-from whoplays.stream.sources.device.capture_queue import CaptureQueue
+from whoplays.stream.sources.device.capture import Callback, CaptureQueue
 
 FINE = SimpleNamespace(input_overflow=False)
 OVERFLOW = SimpleNamespace(input_overflow=True)

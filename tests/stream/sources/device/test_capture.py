@@ -3,8 +3,7 @@ import pytest
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.sources.device.adc_clock import AdcClock
-from whoplays.stream.sources.device.capture import POLL_S, follow
-from whoplays.stream.sources.device.capture_queue import Captured, CaptureQueue
+from whoplays.stream.sources.device.capture import POLL_S, Captured, CaptureQueue, follow
 from whoplays.stream.sources.device.names import Input
 from whoplays.stream.sources.device.portaudio import Stream
 

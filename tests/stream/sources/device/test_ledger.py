@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whoplays.stream.audio.block import Block
-from whoplays.stream.audio.intake import Intake
-from whoplays.stream.sources.device.capture_queue import Captured
-from whoplays.stream.sources.device.ledger import Ledger
+from whoplays.stream.audio.resample import Intake
+from whoplays.stream.sources.device.capture import Captured
+from whoplays.stream.sources.device.portaudio import Ledger
 
 START_NS = 7_000_000_000_000
 

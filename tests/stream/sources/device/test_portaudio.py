@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.intake import Intake
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.sources.device import portaudio
-from whoplays.stream.sources.device.address import read_address
-from whoplays.stream.sources.device.names import Input
+from whoplays.stream.sources.device.names import Input, read_address
 
 HOSTAPIS = [{"name": "Core Audio"}, {"name": "JACK"}]
 DEVICES = [

@@ -22,10 +22,9 @@ from tests.stream.sources.device.pulse import (
 )
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.intake import Intake
-from whoplays.stream.audio.resample import WHOLE
-from whoplays.stream.sources.child import ChildSource
+from whoplays.stream.audio.resample import WHOLE, Intake
 from whoplays.stream.sources.registry import from_uri
+from whoplays.stream.sources.worker import ChildSource
 
 
 def noise(channels: int = 2) -> Pcm:

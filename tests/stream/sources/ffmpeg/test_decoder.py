@@ -8,10 +8,10 @@ from av.audio.frame import AudioFrame
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio
-from whoplays.stream.audio.intake import Intake
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.ffmpeg.decoder import Decoder, Piece, to_float
-from whoplays.stream.sources.ffmpeg.spot import Spot
+from whoplays.stream.sources.ffmpeg.demux import Spot
 
 RATE_HZ = 44_100
 FRAME = 1024

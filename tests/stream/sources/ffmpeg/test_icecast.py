@@ -16,7 +16,7 @@ import pytest
 
 from tests.stream.sources.ffmpeg.servers import free_port
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.intake import Intake
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.sources.ffmpeg.source import open_media
 
 CONFIG = """

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whoplays.stream.sources.ffmpeg.schedule import CUSHION_NS, MOST_LATE_NS, Schedule
+from whoplays.stream.sources.ffmpeg.player import CUSHION_NS, MOST_LATE_NS, Schedule
 
 PIECE = 4410
 PIECE_NS = 100_000_000

@@ -18,10 +18,10 @@ from tests.stream.sources.ffmpeg.conftest import CLIP_SAMPLES
 from tests.stream.sources.ffmpeg.servers import free_port, serve_rtsp
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.intake import Intake
-from whoplays.stream.sources.child import ChildSource
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.sources.ffmpeg.source import open_media
 from whoplays.stream.sources.registry import from_uri
+from whoplays.stream.sources.worker import ChildSource
 
 WHOLE = Intake()
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from tests.stream.sources.remote.make_packets import joined
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.intake import Intake
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.remote.source import RemoteSource, open_remote
 

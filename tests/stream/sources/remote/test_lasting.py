@@ -5,13 +5,13 @@ import pytest
 from tests.stream.sources.made_source import MadeSource
 from whoplays.models.errors import SourceError
 from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.opening import Opening
-from whoplays.stream.sources.remote.lasting import Lasting
+from whoplays.stream.sources.registry import Opening
+from whoplays.stream.sources.remote.sender import Lasting
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoplays.stream.pipeline.backoff.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("whoplays.stream.pipeline.ingest.FIRST_PAUSE_S", 0.01)
 
 
 def opens(*outcomes: MadeSource | SourceError, lasting: bool = True) -> Lasting:

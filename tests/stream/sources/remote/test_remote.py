@@ -17,11 +17,9 @@ from tests.stream.sources.remote.make_packets import joined, lost_samples, make_
 from tests.stream.sources.remote.relay import Relay
 from whoplays.models.errors import EndpointError, SourceError
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.intake import Intake
-from whoplays.stream.sources.remote.outbox import CAPACITY
-from whoplays.stream.sources.remote.packer import PACKET_SAMPLES, Outgoing, Packer
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.sources.remote.protocol import WireFormat
-from whoplays.stream.sources.remote.sender import Sender
+from whoplays.stream.sources.remote.sender import CAPACITY, PACKET_SAMPLES, Outgoing, Packer, Sender
 from whoplays.stream.sources.remote.source import open_remote
 
 
@@ -171,7 +169,7 @@ def test_nonsense_is_counted_and_what_makes_sense_is_heard() -> None:
 
 
 def test_what_is_refused_or_ignored_is_told_until_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoplays.stream.common.recent.LATELY_NS", 500_000_000)
+    monkeypatch.setattr("whoplays.stream.common.clock.LATELY_NS", 500_000_000)
     with listening() as heard, pushing(heard.bound()) as push, pushing(heard.bound()) as stranger:
         assert heard.source.remark == ""
         push.send_multipart([b"nonsense"])

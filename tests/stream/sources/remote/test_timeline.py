@@ -12,9 +12,9 @@ from tests.stream.sources.remote.make_packets import joined, lost_samples, make_
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Block
-from whoplays.stream.audio.intake import Intake
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.audio.timeline import PIECE_SAMPLES
-from whoplays.stream.sources.remote.timeline import Timeline
+from whoplays.stream.sources.remote.receiver import Timeline
 
 
 def place(spans: list[tuple[int, int]], rate_hz: int = SAMPLE_RATE_HZ, lost: int = 0) -> list[Block]:

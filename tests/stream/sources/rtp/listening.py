@@ -9,7 +9,7 @@ from typing import Final, Self
 import numpy as np
 
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.intake import Intake
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.rtp.source import open_rtp
 

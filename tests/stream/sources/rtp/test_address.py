@@ -4,7 +4,7 @@ import pytest
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.sources.rtp.address import read_address
-from whoplays.stream.sources.rtp.formats import STATIC, Format
+from whoplays.stream.sources.rtp.packet import STATIC, Format
 
 
 def test_without_options_the_static_types_are_heard() -> None:

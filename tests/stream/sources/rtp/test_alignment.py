@@ -1,4 +1,4 @@
-from whoplays.stream.sources.rtp.alignment import Alignment, loose_frames
+from whoplays.stream.sources.rtp.jitter import Alignment, loose_frames
 
 RATE_HZ = 1000
 

@@ -4,10 +4,15 @@ from typing import Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whoplays.stream.sources.rtp.counts import Counts
-from whoplays.stream.sources.rtp.formats import Format
-from whoplays.stream.sources.rtp.jitter import MOST_FILLED_FRAMES, MOST_WAITING_BYTES, JitterBuffer, Piece
-from whoplays.stream.sources.rtp.line import Placed
+from whoplays.stream.sources.rtp.jitter import (
+    MOST_FILLED_FRAMES,
+    MOST_WAITING_BYTES,
+    Counts,
+    JitterBuffer,
+    Piece,
+    Placed,
+)
+from whoplays.stream.sources.rtp.packet import Format
 
 FORM: Final = Format(1000, 1, 16)
 """A frame is a millisecond."""

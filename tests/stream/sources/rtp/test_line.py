@@ -3,9 +3,8 @@ from typing import Final
 import pytest
 
 from tests.stream.sources.rtp.packets import FRAMES, make_packet
-from whoplays.stream.sources.rtp.formats import Format
-from whoplays.stream.sources.rtp.line import Line
-from whoplays.stream.sources.rtp.packet import Packet, parse
+from whoplays.stream.sources.rtp.jitter import Line
+from whoplays.stream.sources.rtp.packet import Format, Packet, parse
 
 FORM: Final = Format()
 SECOND: Final = FORM.rate_hz

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.stream.sources.rtp.packets import make_packet
-from whoplays.stream.sources.rtp.counts import REFUSALS
+from whoplays.stream.sources.rtp.jitter import REFUSALS
 from whoplays.stream.sources.rtp.packet import Packet, parse
 
 

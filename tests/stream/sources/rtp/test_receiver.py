@@ -10,7 +10,7 @@ from tests.stream.sources.rtp.packets import FRAMES, make_audio, make_packet, pa
 from tests.stream.sources.rtp.relay import Weather, through
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.pcm import decode
-from whoplays.stream.sources.rtp.formats import STATIC, Format, Formats, for_every_type
+from whoplays.stream.sources.rtp.packet import STATIC, Format, Formats, for_every_type
 from whoplays.stream.sources.rtp.receiver import QUIET_NS, Receiver
 
 PACKET_NS: Final = FRAMES * 1_000_000_000 // 44_100

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.sources.rtp.formats import Format
+from whoplays.stream.sources.rtp.packet import Format
 from whoplays.stream.sources.rtp.sdp import Description, parse_sdp, read_sdp
 
 AES67 = """v=0

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoplays.stream.sources.rtp.sequence import extend
+from whoplays.stream.sources.rtp.packet import extend
 
 
 @given(st.sampled_from([16, 32]), st.integers(-(2**40), 2**40), st.integers(0))

@@ -10,7 +10,7 @@ from tests.stream.sources.rtp.listening import Listening
 from tests.stream.sources.rtp.packets import FRAMES, make_audio, make_packet, packetize
 from tests.stream.sources.rtp.relay import Weather, send, through
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.intake import Intake
+from whoplays.stream.audio.resample import Intake
 from whoplays.stream.sources.registry import from_uri
 from whoplays.stream.sources.rtp.source import open_rtp
 
@@ -129,7 +129,7 @@ def test_garbage_is_refused_by_reason_and_the_music_goes_on() -> None:
 
 
 def test_what_is_refused_or_late_is_told_until_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoplays.stream.common.recent.LATELY_NS", 500_000_000)
+    monkeypatch.setattr("whoplays.stream.common.clock.LATELY_NS", 500_000_000)
     packets = packetize(make_audio(10 * FRAMES))
     with Listening("rtp://127.0.0.1:0?jitter_ms=0") as listening:
         assert listening.source.remark == ""
