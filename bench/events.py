@@ -13,7 +13,7 @@ from whoplays.bench.event_scores import EventScores, Played, Told, score_events
 from whoplays.bench.results import EventsResult, EventsRow
 from whoplays.models.card import Hysteresis
 from whoplays.models.errors import DataError, OptionError
-from whoplays.models.events import Change, Decider
+from whoplays.models.events import EventDetector, EventTransition
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.level import SILENCE_DBFS, measure
 from whoplays.stream.common.console import note
@@ -48,7 +48,7 @@ class Audience(NamedTuple):
 
 
 def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResult:
-    """Judge on all concerts, for every entry, the hysteresis that fits best; and what was fitted to other concerts.
+    """Score all concerts, for every entry, the hysteresis that fits best; and what was fitted to other concerts.
 
     Args:
         folders: concerts, two folders or more.
@@ -102,7 +102,7 @@ def _unusual(one: Hysteresis) -> float:
 
 def tell(audience: Audience, heard: Heard, hysteresis: Hysteresis, hop_s: int) -> list[Told]:
     """What the decider tells of one concert, each window judged when it is complete."""
-    decider = Decider(audience.labels, audience.thresholds, hysteresis)
+    decider = EventDetector(audience.labels, audience.thresholds, hysteresis)
     begun: dict[int, tuple[float, float]] = {}
     told: list[Told] = []
     span = Span(0, 0)
@@ -116,7 +116,7 @@ def tell(audience: Audience, heard: Heard, hysteresis: Hysteresis, hop_s: int) -
     return told
 
 
-def _note(change: Change, span: Span, begun: dict[int, tuple[float, float]], told: list[Told]) -> None:
+def _note(change: EventTransition, span: Span, begun: dict[int, tuple[float, float]], told: list[Told]) -> None:
     if change.phase == "start":
         begun[change.id] = (change.at / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ)
         return

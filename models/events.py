@@ -10,7 +10,7 @@ from whoplays.stream.pipeline.windower import Span
 USUAL: Final = Hysteresis()
 
 
-class Change(NamedTuple):
+class EventTransition(NamedTuple):
     """An instrument enters or leaves."""
 
     id: int
@@ -27,7 +27,7 @@ class _Appearance:
     until: int
 
 
-class Decider:
+class EventDetector:
     """Applies per-label thresholds with hysteresis to one stream's windows, in their order.
 
     Args:
@@ -47,7 +47,7 @@ class Decider:
         """Whether each label is at or above its threshold."""
         return {label: value >= self._thresholds[label] for label, value in probabilities.items()}
 
-    def follow(self, span: Span, probabilities: dict[str, float]) -> Iterator[Change]:
+    def follow(self, span: Span, probabilities: dict[str, float]) -> Iterator[EventTransition]:
         """Who enters or leaves with this window."""
         for label, threshold in self._thresholds.items():
             value = probabilities[label]
@@ -57,15 +57,15 @@ class Decider:
                 yield self._leave(label)
             self._go_on(label, span, value)
 
-    def finish(self) -> Iterator[Change]:
+    def finish(self) -> Iterator[EventTransition]:
         """Everyone who still plays leaves: the stream is over."""
         for label in list(self._playing):
             yield self._leave(label)
 
-    def _enter(self, label: str, span: Span, value: float) -> Change:
+    def _enter(self, label: str, span: Span, value: float) -> EventTransition:
         self._playing[label] = _Appearance(self._count, value, span.end)
         self._count += 1
-        return Change(self._count - 1, label, "start", span.start, value)
+        return EventTransition(self._count - 1, label, "start", span.start, value)
 
     def _go_on(self, label: str, span: Span, value: float) -> None:
         """Whoever plays now has played through this window."""
@@ -74,6 +74,6 @@ class Decider:
             appearance.until = span.end
             appearance.peak = max(appearance.peak, value)
 
-    def _leave(self, label: str) -> Change:
+    def _leave(self, label: str) -> EventTransition:
         appearance = self._playing.pop(label)
-        return Change(appearance.id, label, "end", appearance.until, appearance.peak)
+        return EventTransition(appearance.id, label, "end", appearance.until, appearance.peak)

@@ -1,4 +1,4 @@
-"""Opening a graph on the onnxruntime provider that was asked for, and on no other."""
+"""SourceSpec a graph on the onnxruntime provider that was asked for, and on no other."""
 
 import io
 from collections.abc import Iterator

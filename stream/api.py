@@ -6,13 +6,13 @@ from pathlib import Path
 
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.pipeline.engine import Engine
-from whoplays.stream.pipeline.options import WINDOW_S, Habits, hop_samples
+from whoplays.stream.pipeline.options import WINDOW_S, StreamOptions, hop_samples
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.base import Source
 from whoplays.stream.sources.file import Speed
-from whoplays.stream.sources.registry import Opening, once, open_source
+from whoplays.stream.sources.registry import SourceSpec, once, open_source
 
 
 def listen(
@@ -60,7 +60,7 @@ def listen(
 
 
 def open_engine(
-    opening: Opening,
+    opening: SourceSpec,
     *,
     stream: str,
     model: str | Path | Recognizer,
@@ -70,10 +70,10 @@ def open_engine(
     publisher: Publisher | None,
 ) -> Engine:
     """An engine for a source, its options checked and its model loaded; see `listen`."""
-    habits = Habits(stream=stream, hop_samples=hop_samples(hop_s), silence_dbfs=silence_dbfs)
+    options = StreamOptions(stream=stream, hop_samples=hop_samples(hop_s), silence_dbfs=silence_dbfs)
     recognizer = model if isinstance(model, Recognizer) else Recognizer.load(model, provider)
     engine = Engine(publisher)
-    engine.add(opening, recognizer, habits)
+    engine.add(opening, recognizer, options)
     return engine
 
 

@@ -11,7 +11,7 @@ from whoplays.models import catalogue
 
 ROOT = Path(__file__).parents[1]
 FIGURES = re.compile(
-    r"(top-1 of solos|(exact match|labels right|macro F1|mAP) of pairs|false alarm of other).*four core labels"
+    r"(top-1 of solos|(exact match|labels right|macro F1|mAP) of pairs|false wake_at of other).*four core labels"
 )
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -114,7 +114,7 @@ _VERBS: Final = {
         "training.table.commands:table",
         "Make the seed's whole table: train, judge and compare its rows.",
     ),
-    "evaluate": ("training.judging.commands:evaluate", "Judge runs on recordings they have not heard."),
+    "evaluate": ("training.judging.commands:evaluate", "ResultBuilder runs on recordings they have not heard."),
     "calibrate": (
         "training.calibrating.commands:calibrate",
         "Fit calibration and thresholds to runs' answers.",

@@ -11,7 +11,7 @@ ClockKind = Literal["adc", "arrival", "file"]
 """What heard-times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it has
 only in real time: at `max` speed, the time of reading)."""
 
-Cause = Literal["overflow", "network", "device_lost", "overload"]
+GapCause = Literal["overflow", "network", "device_lost", "overload"]
 """Why samples were lost: a device was not read in time, packets did not arrive, the input went away, or inference could
 not keep up."""
 
@@ -21,7 +21,7 @@ class Block(NamedTuple):
 
     audio: Audio
     """`[2, n]` float32 in [-1, 1] at 44 100 Hz, finite, any n."""
-    heard_ns: int
+    captured_at_ns: int
     """When the last of them was heard, on the monotonic clock."""
-    lost: Cause | None = None
+    lost: GapCause | None = None
     """Why these samples, all zero, stand for what was lost; None if they were heard."""

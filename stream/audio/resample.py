@@ -15,7 +15,7 @@ MOST_CHANNELS: Final = 64
 MOST_GAIN_DB: Final = 60.0
 
 
-class Intake(msgspec.Struct, frozen=True, kw_only=True):
+class ChannelSelection(msgspec.Struct, frozen=True, kw_only=True):
     """What is taken of a source.
 
     Raises:
@@ -58,7 +58,7 @@ def _senseless(channels: str) -> OptionError:
 
 RATES_HZ: Final = range(1_000, 1_000_001)
 """The rates that audio can have."""
-WHOLE: Final = Intake()
+WHOLE: Final = ChannelSelection()
 
 
 class Converter:
@@ -71,25 +71,25 @@ class Converter:
     Args:
         rate_hz: of what comes in.
         channels: of what comes in.
-        intake: which channels are taken, and how loud.
+        selection: which channels are taken, and how loud.
 
     Raises:
         SourceError: the rate or the channel count is not one that audio can have, or a chosen channel is not there.
     """
 
-    def __init__(self, rate_hz: int, channels: int, intake: Intake = WHOLE) -> None:
+    def __init__(self, rate_hz: int, channels: int, selection: ChannelSelection = WHOLE) -> None:
         if rate_hz not in RATES_HZ:
             lowest, highest = RATES_HZ[0], RATES_HZ[-1]
             raise SourceError(f"cannot listen at {rate_hz} Hz; give a rate from {lowest} to {highest} Hz")
         if channels < 1:
             raise SourceError(f"cannot listen to {channels} channels; give 1 or more")
-        if max(intake.channels, default=1) > channels:
-            raise SourceError(f"there is no channel {max(intake.channels)}; there are {channels}")
-        taken = intake.channels or tuple(range(1, min(channels, 2) + 1))
+        if max(selection.channels, default=1) > channels:
+            raise SourceError(f"there is no channel {max(selection.channels)}; there are {channels}")
+        taken = selection.channels or tuple(range(1, min(channels, 2) + 1))
         # The same one twice if there is only one.
         self._taken: Final = [taken[0] - 1, taken[-1] - 1]
-        self._gain: Final = np.float32(intake.gain)
-        self._as_it_is: Final = self._taken == list(range(channels)) and intake.gain == 1.0
+        self._gain: Final = np.float32(selection.gain)
+        self._as_it_is: Final = self._taken == list(range(channels)) and selection.gain == 1.0
         self._rate_hz: Final = rate_hz
         self._resampler = None if rate_hz == SAMPLE_RATE_HZ else soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 2)
         self._frames_in = 0

@@ -6,15 +6,15 @@ from typing import Final
 import numpy as np
 
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
-from whoplays.stream.audio.block import Audio, Block, Cause
-from whoplays.stream.audio.resample import Converter, Intake
+from whoplays.stream.audio.block import Audio, Block, GapCause
+from whoplays.stream.audio.resample import ChannelSelection, Converter
 
 PIECE_SAMPLES: Final = SAMPLE_RATE_HZ // 2
 """The longest block of zeros."""
 SECOND_NS: Final = 1_000_000_000
 
 
-class Axis:
+class Timeline:
     """Places frames one after another, and in place of lost ones zeros that end where their last frame does.
 
     At other rates than 44.1 kHz, what follows a loss lies up to a sample off; that does not add up.
@@ -22,52 +22,52 @@ class Axis:
     Args:
         rate_hz: of the frames.
         channels: of the frames.
-        intake: which channels are taken, and how loud.
+        selection: which channels are taken, and how loud.
 
     Raises:
         SourceError: the rate or the channel count is not one that audio can have, or a chosen channel is not there.
     """
 
-    def __init__(self, rate_hz: int, channels: int, intake: Intake) -> None:
+    def __init__(self, rate_hz: int, channels: int, selection: ChannelSelection) -> None:
         self.frames = 0
         """So many have been heard or lost."""
         self._rate_hz: Final = rate_hz
         self._channels: Final = channels
-        self._intake: Final = intake
-        self._converter = Converter(rate_hz, channels, intake)
+        self._selection: Final = selection
+        self._converter = Converter(rate_hz, channels, selection)
         self._samples = 0
 
-    def heard(self, frames: Audio, heard_ns: int) -> Iterator[Block]:
-        """The next frames, `[n, channels]` float32, the last of which was heard at `heard_ns`.
+    def append(self, frames: Audio, captured_at_ns: int) -> Iterator[Block]:
+        """The next frames, `[n, channels]` float32, the last of which was heard at `captured_at_ns`.
 
         Raises:
             SourceError: a sample is NaN or infinite.
         """
         self.frames += len(frames)
-        return self._convert(frames, heard_ns)
+        return self._convert(frames, captured_at_ns)
 
-    def lost(self, frames: int, cause: Cause, heard_ns: int) -> Iterator[Block]:
-        """So many lost frames, the last of which would have been heard at `heard_ns`."""
-        yield from self._flush(heard_ns - self.duration_ns(frames))
+    def append_gap(self, frames: int, cause: GapCause, captured_at_ns: int) -> Iterator[Block]:
+        """So many lost frames, the last of which would have been heard at `captured_at_ns`."""
+        yield from self._flush(captured_at_ns - self.duration_ns(frames))
         # The resampler begins anew behind them: it must not smear audio into them.
-        self._converter = Converter(self._rate_hz, self._channels, self._intake)
+        self._converter = Converter(self._rate_hz, self._channels, self._selection)
         self.frames += frames
-        yield from self._zeros(cause, heard_ns)
+        yield from self._zeros(cause, captured_at_ns)
 
-    def finish(self, heard_ns: int) -> Iterator[Block]:
-        """What is left when nothing follows the last frame, which was heard at `heard_ns`."""
-        yield from self._flush(heard_ns)
+    def finish(self, captured_at_ns: int) -> Iterator[Block]:
+        """What is left when nothing follows the last frame, which was heard at `captured_at_ns`."""
+        yield from self._flush(captured_at_ns)
         # Rounding may have left out a sample.
-        yield from self._zeros(None, heard_ns)
+        yield from self._zeros(None, captured_at_ns)
 
     def duration_ns(self, frames: int) -> int:
         """How long so many frames last."""
         return frames * SECOND_NS // self._rate_hz
 
-    def _flush(self, heard_ns: int) -> Iterator[Block]:
-        return self._convert(np.empty((0, self._channels), np.float32), heard_ns, last=True)
+    def _flush(self, captured_at_ns: int) -> Iterator[Block]:
+        return self._convert(np.empty((0, self._channels), np.float32), captured_at_ns, last=True)
 
-    def _zeros(self, cause: Cause | None, heard_ns: int) -> Iterator[Block]:
+    def _zeros(self, cause: GapCause | None, captured_at_ns: int) -> Iterator[Block]:
         """Zeros for as long as there are more frames than samples."""
         # Counted from the beginning, so that rounding does not add up.
         missing = self.frames * SAMPLE_RATE_HZ // self._rate_hz - self._samples
@@ -75,12 +75,12 @@ class Axis:
             samples = min(missing, PIECE_SAMPLES)
             missing -= samples
             zeros = np.zeros((CHANNELS, samples), np.float32)
-            yield self._counted(Block(zeros, heard_ns - missing * SECOND_NS // SAMPLE_RATE_HZ, cause))
+            yield self._counted(Block(zeros, captured_at_ns - missing * SECOND_NS // SAMPLE_RATE_HZ, cause))
 
-    def _convert(self, frames: Audio, heard_ns: int, *, last: bool = False) -> Iterator[Block]:
+    def _convert(self, frames: Audio, captured_at_ns: int, *, last: bool = False) -> Iterator[Block]:
         audio = self._converter.convert(frames, last=last)
         if audio.shape[1]:
-            yield self._counted(Block(audio, heard_ns - self._converter.pending_ns))
+            yield self._counted(Block(audio, captured_at_ns - self._converter.pending_ns))
 
     def _counted(self, block: Block) -> Block:
         self._samples += block.audio.shape[1]

@@ -10,7 +10,7 @@ from typing import Final
 from whoplays.models.errors import EndpointError
 from whoplays.stream.common.signals import leaving, stopping
 from whoplays.stream.pipeline.engine import Engine
-from whoplays.stream.pipeline.options import Habits
+from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.file import FileSource
@@ -36,7 +36,7 @@ def demo(clip: Path = CLIP, /, *, model: str = "default") -> None:
         if not publisher.wait_for_subscriber(JOIN_S):
             raise EndpointError(f"the subscriber did not reach {publisher.endpoint} within {JOIN_S:.0f} s")
         engine = Engine(publisher)
-        engine.add(once(source), recognizer, Habits(stream="demo"))
+        engine.add(once(source), recognizer, StreamOptions(stream="demo"))
         with stopping(engine.stop):
             for _ in engine.run():
                 pass

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.common.signals import reader_may_leave
-from whoplays.stream.sources.device.names import NONE, Input, Wish, selector_of, uri_of
+from whoplays.stream.sources.device.names import NONE, DeviceRequest, Input, selector_of, uri_of
 from whoplays.stream.sources.device.probe import hear, list_inputs
 
 METER_S: Final = 1.0
@@ -67,7 +67,7 @@ def _row(each: Input, *, meter: bool) -> Row:
 
 def _reading(each: Input) -> Reading:
     try:
-        heard = hear(Wish(selector_of(each), Intake(), None), METER_S)
+        heard = hear(DeviceRequest(selector_of(each), ChannelSelection(), None), METER_S)
     except SourceError as error:
         return Reading(dbfs=None, note=str(error))
     if heard.dbfs is None:

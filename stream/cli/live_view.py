@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from whoplays.stream.cli.stream_state import Scene, describe, describe_end, describe_state, moment
+from whoplays.stream.cli.stream_state import StreamState, describe, describe_end, describe_state, moment
 from whoplays.stream.pubsub.messages import End, Message, Status
 from whoplays.stream.pubsub.subscriber import Notice
 
@@ -24,7 +24,7 @@ class LiveView:
     """Redraws a table for each stream in place, ten times a second at most."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._scenes: Final[dict[str, Scene]] = {}
+        self._scenes: Final[dict[str, StreamState]] = {}
         self._notices: Final = deque[str](maxlen=NOTICES)
         self._live: Final = Live(console=console, auto_refresh=False, vertical_overflow="visible")
         self._drawn_s = 0.0
@@ -44,7 +44,7 @@ class LiveView:
         if isinstance(item, Notice):
             self._notices.append(item.text)
         else:
-            self._scenes.setdefault(item.stream, Scene()).follow(item)
+            self._scenes.setdefault(item.stream, StreamState()).follow(item)
         now_s = time.monotonic()
         if now_s - self._drawn_s >= REFRESH_S or isinstance(item, Notice | End):
             self._drawn_s = now_s
@@ -55,7 +55,7 @@ class LiveView:
         return Group(*map(draw, self._scenes.values()), *notices)
 
 
-def draw(scene: Scene) -> RenderableType:
+def draw(scene: StreamState) -> RenderableType:
     """A scene as a table: one line for each instrument that the model knows, in a fixed place."""
     if scene.status is None:
         return Text()
@@ -69,7 +69,7 @@ def draw(scene: Scene) -> RenderableType:
     return Group(Text(describe(scene.status), style="bold"), table, Text(_caption(scene, scene.status)))
 
 
-def _row(scene: Scene, label: str) -> tuple[RenderableType, ...]:
+def _row(scene: StreamState, label: str) -> tuple[RenderableType, ...]:
     known = scene.window.probabilities if scene.window else {}
     value = known.get(label, 0.0)
     since = scene.since.get(label)
@@ -80,7 +80,7 @@ def _row(scene: Scene, label: str) -> tuple[RenderableType, ...]:
     return Text(label, style=style), bar, Text(percent, style=style), Text(heard, style=style)
 
 
-def _caption(scene: Scene, status: Status) -> str:
+def _caption(scene: StreamState, status: Status) -> str:
     if scene.end:
         return describe_end(scene.end)
     parts: list[str] = [describe_state(status)]

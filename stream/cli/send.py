@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.audio.resample import Intake, read_channels
+from whoplays.stream.audio.resample import ChannelSelection, read_channels
 from whoplays.stream.common.console import note
 from whoplays.stream.common.signals import stopping
 from whoplays.stream.security.keys import client_keys
@@ -45,17 +45,17 @@ def send(
         gain_db: How much louder to send it.
     """
     own = client_keys(keys, server_key)
-    intake = Intake(channels=read_channels(channels) if channels else (), gain_db=gain_db)
-    lasting = Lasting(open_source(source, intake=intake))
+    selection = ChannelSelection(channels=read_channels(channels) if channels else (), gain_db=gain_db)
+    reconnects = Lasting(open_source(source, selection=selection))
     sender = Sender(endpoint, keys=own, on_link=note)
 
     def stop() -> None:
-        lasting.stop()
+        reconnects.stop()
         sender.stop()
 
     with stopping(stop), sender:
-        lasting.play(lambda heard: _send(heard, sender, encoding))
-    note(f"{_report(lasting.name, sender)}; ended")
+        reconnects.play(lambda heard: _send(heard, sender, encoding))
+    note(f"{_report(reconnects.name, sender)}; ended")
 
 
 def _send(source: Source, sender: Sender, encoding: WireFormat) -> None:

@@ -7,7 +7,7 @@ from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Status, Window
 
 
-class Scene:
+class StreamState:
     """Follows one stream's messages; a late joiner's scene is complete within a second and a hop.
 
     Who plays is told by events. Windows tell it to who joined late, or lost some: whoever is as sure as events let one

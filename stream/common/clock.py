@@ -8,7 +8,7 @@ LATELY_NS: Final = 10_000_000_000
 """So long is a trouble told after it last occurred."""
 
 
-class Lately:
+class RecentIncreases:
     """Tells which of some counts have risen in the last ten seconds. One thread looks, any may ask.
 
     Args:

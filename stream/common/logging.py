@@ -10,7 +10,7 @@ from typing import Final, TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from whoplays.stream.common.uri import without_secrets
+from whoplays.stream.common.uri import redact
 
 # A quotation mark ends an address if nothing more of it follows.
 _URI: Final = re.compile(r"""[A-Za-z][A-Za-z0-9+.-]*://(?:[^\s'"<>]|['"](?=[^\s'",.:;)\]}]))+""")
@@ -78,7 +78,7 @@ def clean(text: str) -> str:
 def _shown(found: re.Match[str]) -> str:
     # What ends a sentence is not part of the address.
     uri = found[0].rstrip(".,:;!)]}")
-    return without_secrets(uri) + found[0][len(uri) :]
+    return redact(uri) + found[0][len(uri) :]
 
 
 def _clean(value: object) -> object:

@@ -33,7 +33,7 @@ class Address(NamedTuple):
         return int(text)
 
 
-def take_apart(uri: str, options: frozenset[str]) -> Address:
+def parse_uri(uri: str, options: frozenset[str]) -> Address:
     """Host, port and options of an address such as `rtp://239.0.0.1:5004?rate=48000`.
 
     Args:
@@ -48,11 +48,11 @@ def take_apart(uri: str, options: frozenset[str]) -> Address:
         port = parts.port
         given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError as error:
-        raise SourceError(f"{without_secrets(uri)} is no address: {error}") from error
+        raise SourceError(f"{redact(uri)} is no address: {error}") from error
     unknown = sorted(set(given) - options)
     if unknown:
         known = ", ".join(sorted(options)) or "none"
-        raise SourceError(f"{without_secrets(uri)} has the unknown option {unknown[0]}; known are: {known}")
+        raise SourceError(f"{redact(uri)} has the unknown option {unknown[0]}; known are: {known}")
     return Address(parts.hostname or "", port, given)
 
 
@@ -65,10 +65,10 @@ def host_and_port(host: str, port: int | str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def without_secrets(uri: str) -> str:
+def redact(uri: str) -> str:
     """An address as it may be logged and published: without user, password, and options that could be secret.
 
-    >>> without_secrets("http://me:pass@radio.example:8000/live?token=abc&rate=48000")
+    >>> redact("http://me:pass@radio.example:8000/live?token=abc&rate=48000")
     'http://radio.example:8000/live?token=…&rate=48000'
     """
     outer = _OUTER.match(uri)

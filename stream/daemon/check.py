@@ -11,7 +11,7 @@ from whoplays.stream.daemon.config import Config, StreamConfig, read_config
 from whoplays.stream.daemon.reload import load
 from whoplays.stream.history.schema import check_to_write
 from whoplays.stream.metrics.server import parse_place
-from whoplays.stream.sources.registry import is_lasting, later, scheme_of
+from whoplays.stream.sources.registry import later, reconnects_uri, scheme_of
 from whoplays.stream.sources.remote.source import parse
 from whoplays.stream.sources.rtp.address import is_group, read_address
 
@@ -91,8 +91,8 @@ def _bound_by(stream: StreamConfig) -> Iterator[Bound]:
             # Many may listen to a group.
             if not is_group(address.host):
                 yield Bound(key, "udp", address.host, address.port)
-        case _ if not is_lasting(stream.source):
-            later(stream.source, stream.intake).open()
+        case _ if not reconnects_uri(stream.source):
+            later(stream.source, stream.selection).open()
 
 
 def _bound_tcp(key: str, endpoint: str) -> Iterator[Bound]:

@@ -11,14 +11,14 @@ import msgspec
 
 from whoplays.models.errors import OptionError
 from whoplays.stream.audio.level import SILENCE_DBFS
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.common.error_context import naming
 from whoplays.stream.common.paths import expanded, history_file
 from whoplays.stream.daemon.config_errors import NO_STREAM, Sections, explained, stream_place
 from whoplays.stream.daemon.security_policy import Security
 from whoplays.stream.history.retention import check_age, check_size
 from whoplays.stream.metrics.server import DEFAULT_ADDRESS, parse_place
-from whoplays.stream.pipeline.options import WINDOW_S, Habits, hop_samples
+from whoplays.stream.pipeline.options import WINDOW_S, StreamOptions, hop_samples
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT, check_bind
 
 
@@ -47,14 +47,14 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How old a window may be when it is judged; older ones are given up if there is a newer one."""
 
     @property
-    def intake(self) -> Intake:
+    def selection(self) -> ChannelSelection:
         """What is taken of the source."""
-        return Intake(channels=self.channels, gain_db=self.gain_db)
+        return ChannelSelection(channels=self.channels, gain_db=self.gain_db)
 
     @property
-    def habits(self) -> Habits:
+    def options(self) -> StreamOptions:
         """How it is listened to, but for the thresholds, which depend on the model."""
-        return Habits(
+        return StreamOptions(
             stream=self.name,
             hop_samples=hop_samples(self.hop_s),
             silence_dbfs=self.silence_dbfs,
@@ -171,12 +171,12 @@ _SECTIONS: Final[Sections] = {
     "metrics": MetricsConfig,
 }
 _ATTEMPTS: Final[dict[str, Callable[[StreamConfig], object]]] = {
-    "name": lambda stream: Habits(stream=stream.name),
+    "name": lambda stream: StreamOptions(stream=stream.name),
     "hop_s": lambda stream: hop_samples(stream.hop_s),
-    "gain_db": lambda stream: Intake(gain_db=stream.gain_db),
-    "channels": lambda stream: Intake(channels=stream.channels),
-    "silence_dbfs": lambda stream: Habits(silence_dbfs=stream.silence_dbfs),
-    "max_lag_s": lambda stream: Habits(max_lag_s=stream.max_lag_s),
+    "gain_db": lambda stream: ChannelSelection(gain_db=stream.gain_db),
+    "channels": lambda stream: ChannelSelection(channels=stream.channels),
+    "silence_dbfs": lambda stream: StreamOptions(silence_dbfs=stream.silence_dbfs),
+    "max_lag_s": lambda stream: StreamOptions(max_lag_s=stream.max_lag_s),
 }
 """What refuses each key's value, tried with that alone, so that it is known which key is wrong."""
 

@@ -17,10 +17,10 @@ from whoplays.models.errors import OptionError, WhoplaysError
 from whoplays.stream.common.error_context import naming
 from whoplays.stream.common.signals import beside, stopping
 from whoplays.stream.daemon.config import Config, HistoryConfig, MetricsConfig, read_config
-from whoplays.stream.daemon.event_log import Logbook
-from whoplays.stream.daemon.health import Flow
-from whoplays.stream.daemon.reload import Roster
-from whoplays.stream.history.worker import Keeper
+from whoplays.stream.daemon.event_log import EventLog
+from whoplays.stream.daemon.health import HealthMonitor
+from whoplays.stream.daemon.reload import StreamReloader
+from whoplays.stream.history.worker import HistoryWorker
 from whoplays.stream.metrics.collectors import Metrics, Probes
 from whoplays.stream.metrics.server import MetricsServer
 from whoplays.stream.pipeline.engine import Engine
@@ -84,11 +84,11 @@ class Daemon:
         self._path: Final = path
         self._log: Final = log
         self._config = read_config(path)
-        self._flow: Final = Flow()
+        self._flow: Final = HealthMonitor()
         with naming(str(path)):
             self._publisher: Final = _publisher(self._config, log)
             self._engine: Final = Engine(self._publisher)
-            self._roster: Final = Roster(self._engine)
+            self._roster: Final = StreamReloader(self._engine)
             self._roster.apply(self._config.stream)
 
     def run(self) -> None:
@@ -104,7 +104,7 @@ class Daemon:
             notifier = stack.enter_context(Notifier())
             with naming(str(self._path), "publish"):
                 stack.enter_context(self._publisher)
-            followers = [self._flow.follow, Logbook(self._log).follow, *self._followers(stack)]
+            followers = [self._flow.follow, EventLog(self._log).follow, *self._followers(stack)]
             self._log.info("publishing", endpoint=self._publisher.endpoint)
             self._follow(followers, notifier)
             notifier.tell("STOPPING=1")
@@ -172,7 +172,7 @@ def _publisher(config: Config, log: FilteringBoundLogger) -> Publisher:
 
 
 def _metrics(
-    settings: MetricsConfig, publisher: Publisher, keeper: Keeper | None, flow: Flow
+    settings: MetricsConfig, publisher: Publisher, keeper: HistoryWorker | None, flow: HealthMonitor
 ) -> tuple[Metrics, MetricsServer]:
     probes = Probes(
         queue_depth=lambda: publisher.waiting,
@@ -187,8 +187,8 @@ def _metrics(
     return metrics, server
 
 
-def _keeper(history: HistoryConfig, log: FilteringBoundLogger) -> Keeper:
-    return Keeper(
+def _keeper(history: HistoryConfig, log: FilteringBoundLogger) -> HistoryWorker:
+    return HistoryWorker(
         history.file,
         keep_windows=history.keep_windows,
         max_age_days=history.max_age_days,

@@ -12,7 +12,7 @@ _TROUBLED: Final = frozenset({"stalled", "lost"})
 LOSSES_EVERY_S: Final = 10.0
 
 
-class Logbook:
+class EventLog:
     """Logs who enters and leaves, how each stream fares, and, of what was lost, a sum every ten seconds.
 
     Args:

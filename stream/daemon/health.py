@@ -10,7 +10,7 @@ _SOUNDING: Final = frozenset({"listening", "silent"})
 SPARE_S: Final = 15.0
 
 
-class Flow:
+class HealthMonitor:
     """Follows all streams' messages; may be asked from any thread."""
 
     def __init__(self) -> None:

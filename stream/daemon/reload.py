@@ -7,16 +7,16 @@ import msgspec
 
 from whoplays.models.errors import OptionError, ProviderError, SourceError, WhoplaysError
 from whoplays.stream.common.error_context import naming
-from whoplays.stream.common.uri import without_secrets
+from whoplays.stream.common.uri import redact
 from whoplays.stream.daemon.config import StreamConfig
-from whoplays.stream.pipeline.engine import Engine, Wanted
+from whoplays.stream.pipeline.engine import Engine, StreamRequest
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.sources.registry import CHOICES, is_known, later
 
 _Key = tuple[str, str | None]
 
 
-class Roster:
+class StreamReloader:
     """Adds, changes and removes streams; those that did not change are not touched.
 
     Args:
@@ -46,22 +46,22 @@ class Roster:
         self._streams, self._recognizers = wanted, recognizers
 
 
-def _wanted(stream: StreamConfig, recognizer: Recognizer) -> Wanted:
-    habits = msgspec.structs.replace(stream.habits, thresholds=thresholds(stream, recognizer))
-    return Wanted(later(stream.source, stream.intake), recognizer, habits)
+def _wanted(stream: StreamConfig, recognizer: Recognizer) -> StreamRequest:
+    options = msgspec.structs.replace(stream.options, thresholds=thresholds(stream, recognizer))
+    return StreamRequest(later(stream.source, stream.selection), recognizer, options)
 
 
 def load(streams: Iterable[StreamConfig], loaded: dict[_Key, Recognizer]) -> dict[_Key, Recognizer]:
     """The models that streams are listened to with, each loaded once; and the streams checked against them.
 
     Raises:
-        WhoplaysError: see `Roster.apply`.
+        WhoplaysError: see `StreamReloader.apply`.
     """
     recognizers: dict[_Key, Recognizer] = {}
     for stream in streams:
         key = _key(stream)
         if not is_known(stream.source):
-            shown = without_secrets(stream.source)
+            shown = redact(stream.source)
             raise SourceError(f"stream {stream.name}: source: cannot listen to {shown!r}; give {CHOICES}")
         if key not in recognizers:
             recognizers[key] = loaded.get(key) or _load(stream)

@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from whoplays.stream.history.retention import Retention, check_limits
 from whoplays.stream.history.schema import open_to_write
-from whoplays.stream.history.writer import Scribe
+from whoplays.stream.history.writer import HistoryWriter
 from whoplays.stream.pubsub.messages import Message
 
 QUEUE_MESSAGES: Final = 10_000
@@ -24,7 +24,7 @@ RETRY_S: Final = 1.0
 RETENTION_S: Final = 5.0
 
 
-class Keeper:
+class HistoryWorker:
     """Writes messages to a database, in a thread of its own from `__enter__` to `__exit__`.
 
     What was given a second ago is on the disk. A disk that is full, slow or gone is tried again every second; what
@@ -69,7 +69,7 @@ class Keeper:
     def __enter__(self) -> Self:
         # Opened here, where the caller hears of what is wrong, and used by the thread alone.
         connection = open_to_write(self._path)
-        scribe = Scribe(connection, keep_windows=self._keep_windows)
+        scribe = HistoryWriter(connection, keep_windows=self._keep_windows)
         self._writing = self._thread.submit(self._run, connection, scribe, Retention(connection, *self._limits))
         return self
 
@@ -88,7 +88,7 @@ class Keeper:
         except queue.Full:
             self._give_up(1)
 
-    def _run(self, connection: sqlite3.Connection, scribe: Scribe, retention: Retention) -> None:
+    def _run(self, connection: sqlite3.Connection, scribe: HistoryWriter, retention: Retention) -> None:
         with closing(connection):
             while not self._done():
                 self._write(scribe, self._gather())
@@ -110,7 +110,7 @@ class Keeper:
                     break
         return batch
 
-    def _write(self, scribe: Scribe, batch: list[Message]) -> None:
+    def _write(self, scribe: HistoryWriter, batch: list[Message]) -> None:
         """Write a batch, however often it must be tried; but once only when the keeper leaves."""
         while batch:
             last = self._leaving.is_set()

@@ -24,23 +24,23 @@ class WallClock:
     def __init__(self) -> None:
         self._anchors: Final = deque[tuple[int, int]](maxlen=ANCHORS)
 
-    def mark(self, sample: int, heard_ns: int) -> None:
-        """The sample before index `sample` was heard at `heard_ns`, wall time."""
-        self._anchors.append((sample, heard_ns))
+    def mark(self, sample: int, captured_at_ns: int) -> None:
+        """The sample before index `sample` was heard at `captured_at_ns`, wall time."""
+        self._anchors.append((sample, captured_at_ns))
 
-    def heard_ns(self, sample: int, otherwise_ns: int) -> int:
+    def captured_at_ns(self, sample: int, otherwise_ns: int) -> int:
         """When the sample before index `sample` was heard; `otherwise_ns` if nothing was marked yet.
 
         >>> clock = WallClock()
         >>> clock.mark(44_100, 5_000_000_000)
-        >>> clock.heard_ns(22_050, 0)
+        >>> clock.captured_at_ns(22_050, 0)
         4500000000
         """
         if not self._anchors:
             return otherwise_ns
         later = (anchor for anchor in self._anchors if anchor[0] >= sample)
-        marked, heard_ns = next(later, self._anchors[-1])
-        return heard_ns - (marked - sample) * 1_000_000_000 // SAMPLE_RATE_HZ
+        marked, captured_at_ns = next(later, self._anchors[-1])
+        return captured_at_ns - (marked - sample) * 1_000_000_000 // SAMPLE_RATE_HZ
 
 
 _SESSION: Final = """
@@ -80,7 +80,7 @@ class _Followed:
     clock: WallClock = field(default_factory=WallClock)
 
 
-class Scribe:
+class HistoryWriter:
     """Writes messages as rows; of each stream it knows the newest session.
 
     Args:
@@ -119,8 +119,8 @@ class Scribe:
             case Event():
                 self._event(message, followed)
             case Gap():
-                heard_ns = followed.clock.heard_ns(message.end, message.published_ns)
-                self._run(_GAP, followed.row, message.start, message.end, heard_ns, message.cause)
+                captured_at_ns = followed.clock.captured_at_ns(message.end, message.published_ns)
+                self._run(_GAP, followed.row, message.start, message.end, captured_at_ns, message.cause)
             case End():
                 self._end(message, followed)
 
@@ -155,9 +155,9 @@ class Scribe:
         self._run(_WINDOW, *span, *quality, msgspec.json.encode(window.probabilities).decode())
 
     def _event(self, event: Event, followed: _Followed) -> None:
-        heard_ns = followed.clock.heard_ns(event.at, event.published_ns)
+        captured_at_ns = followed.clock.captured_at_ns(event.at, event.published_ns)
         text = _START if event.phase == "start" else _END
-        self._run(text, followed.row, event.id, event.label, event.at, heard_ns, event.peak)
+        self._run(text, followed.row, event.id, event.label, event.at, captured_at_ns, event.peak)
 
     def _end(self, end: End, followed: _Followed) -> None:
         self._run(_OVER, followed.row, end.reason, end.detail, end.final, end.published_ns)

@@ -11,10 +11,10 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from whoplays.stream.audio.block import Cause
+from whoplays.stream.audio.block import GapCause
 from whoplays.stream.pubsub.messages import Gap, Message, State, Status, Window
 
-CAUSES: Final[tuple[str, ...]] = get_args(Cause)
+CAUSES: Final[tuple[str, ...]] = get_args(GapCause)
 STATES: Final[tuple[str, ...]] = get_args(State)
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 HOPS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 4.0)

@@ -8,15 +8,15 @@ import numpy as np
 
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pipeline.results import Inferred
-from whoplays.stream.pipeline.session import Hearing
-from whoplays.stream.pipeline.windower import Missed, Span
+from whoplays.stream.pipeline.results import Prediction
+from whoplays.stream.pipeline.session import Session
+from whoplays.stream.pipeline.windower import Skipped, Span
 
 
-class Piece(NamedTuple):
+class WindowRef(NamedTuple):
     """A window in a batch."""
 
-    hearing: Hearing
+    session: Session
     span: Span
     closed_ns: int
     """Monotonic time at which its last sample was heard."""
@@ -25,8 +25,8 @@ class Piece(NamedTuple):
 class Loss(NamedTuple):
     """What was missed of a stream, after its windows in the batch."""
 
-    hearing: Hearing
-    missed: Missed
+    session: Session
+    missed: Skipped
 
 
 class Batch(NamedTuple):
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
 
     audio: Audio
     """`[n, channels, samples]`, valid until the next batch is gathered."""
-    pieces: tuple[Piece, ...]
+    pieces: tuple[WindowRef, ...]
     losses: tuple[Loss, ...]
     ready_ns: int
     """Monotonic time at which the gathering was done."""
@@ -57,53 +57,53 @@ class Batcher:
         self._rows: Final = np.empty((sizes[-1], channels, window_samples), np.float32)
         self._turn = 0
 
-    def gather(self, hearings: Sequence[Hearing]) -> Batch:
+    def gather(self, sessions: Sequence[Session]) -> Batch:
         """Take the largest warmed batch that is ready; of a stream that missed something, only what came before."""
-        turns = list(self._turns(hearings))
-        pieces: list[Piece] = []
+        turns = list(self._turns(sessions))
+        pieces: list[WindowRef] = []
         losses: list[Loss] = []
-        for hearing in turns[: self._size(len(turns))]:
-            if any(loss.hearing is hearing for loss in losses):
+        for session in turns[: self._size(len(turns))]:
+            if any(loss.session is session for loss in losses):
                 continue
-            taken = hearing.take(self._rows[len(pieces)])
+            taken = session.take(self._rows[len(pieces)])
             if isinstance(taken, Span):
-                pieces.append(Piece(hearing, taken, hearing.clock.heard_ns(taken.end)))
+                pieces.append(WindowRef(session, taken, session.clock.captured_at_ns(taken.end)))
             elif taken:
-                losses.append(Loss(hearing, taken))
+                losses.append(Loss(session, taken))
         return Batch(self._rows[: len(pieces)], tuple(pieces), tuple(losses), time.monotonic_ns())
 
-    def _turns(self, hearings: Sequence[Hearing]) -> Iterator[Hearing]:
+    def _turns(self, sessions: Sequence[Session]) -> Iterator[Session]:
         """Whose window is next, until all that are ready have had their turn or the largest batch is full."""
         self._turn += 1
-        first = self._turn % max(1, len(hearings))
-        waiting = [(hearing, hearing.windower.ready) for hearing in (*hearings[first:], *hearings[:first])]
+        first = self._turn % max(1, len(sessions))
+        waiting = [(session, session.windower.ready) for session in (*sessions[first:], *sessions[:first])]
         for turn in range(min(self._sizes[-1], max((ready for _, ready in waiting), default=0))):
-            yield from (hearing for hearing, ready in waiting if ready > turn)
+            yield from (session for session, ready in waiting if ready > turn)
 
     def _size(self, ready: int) -> int:
         return max((size for size in self._sizes if size <= ready), default=0)
 
 
-def infer(batch: Batch, recognizer: Recognizer) -> Iterator[tuple[Hearing, Inferred]]:
+def infer(batch: Batch, recognizer: Recognizer) -> Iterator[tuple[Session, Prediction]]:
     """Each window of a batch with what the recogniser makes of it, and whose it is."""
     if not batch.pieces:
         return
     start_ns = time.monotonic_ns()
     probabilities = recognizer.recognize(batch.audio)
     end_ns = time.monotonic_ns()
-    for (hearing, span, closed_ns), audio, row in zip(batch.pieces, batch.audio, probabilities, strict=True):
+    for (session, span, closed_ns), audio, row in zip(batch.pieces, batch.audio, probabilities, strict=True):
         yield (
-            hearing,
-            Inferred(
+            session,
+            Prediction(
                 span=span,
                 audio=audio,
                 probabilities=row,
                 closed_ns=closed_ns,
-                lost_samples=hearing.holes.within(span.start, span.end),
+                lost_samples=session.holes.within(span.start, span.end),
                 ready_ns=batch.ready_ns,
                 start_ns=start_ns,
                 end_ns=end_ns,
                 batch=len(batch.pieces),
-                queue=hearing.windower.ready,
+                queue=session.windower.ready,
             ),
         )

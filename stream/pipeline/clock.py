@@ -18,38 +18,38 @@ WILD: Final = 0.01
 
 
 class Mark(NamedTuple):
-    """The sample before index `end` came at monotonic time `heard_ns`."""
+    """The sample before index `end` came at monotonic time `captured_at_ns`."""
 
     end: int
-    heard_ns: int
+    captured_at_ns: int
 
 
-class Line(NamedTuple):
+class ClockFit(NamedTuple):
     """Time by sample index."""
 
     at: Mark
     slope_ns: float
     """Nanoseconds a sample."""
 
-    def heard_ns(self, index: int) -> int:
+    def captured_at_ns(self, index: int) -> int:
         """When the sample before `index` was heard."""
-        return self.at.heard_ns + round((index - self.at.end) * self.slope_ns)
+        return self.at.captured_at_ns + round((index - self.at.end) * self.slope_ns)
 
     def late_ns(self, mark: Mark) -> int:
         """How much later than the line says a mark came."""
-        return mark.heard_ns - self.heard_ns(mark.end)
+        return mark.captured_at_ns - self.captured_at_ns(mark.end)
 
 
 class Clock(Protocol):
     """Maps sample indices to monotonic time, from what the source says of the end of each block."""
 
-    newest_ns: int
+    last_block_at_ns: int
     """Monotonic time of the newest sample; of the clock's making before the first."""
 
-    def mark(self, index: int, heard_ns: int) -> None:
-        """Note that the sample before `index` came at monotonic time `heard_ns`; for the writer."""
+    def mark(self, index: int, captured_at_ns: int) -> None:
+        """Note that the sample before `index` came at monotonic time `captured_at_ns`; for the writer."""
 
-    def heard_ns(self, index: int) -> int:
+    def captured_at_ns(self, index: int) -> int:
         """Monotonic time at which the sample before `index` was heard; for the reader, who never asks backwards."""
 
     @property
@@ -73,19 +73,19 @@ class ScheduleClock:
         self._rate_hz = rate_hz
         self._marks: Final = deque[tuple[int, int]](maxlen=MARKS)
         self._passed_ns = 0
-        self.newest_ns = time.monotonic_ns()
+        self.last_block_at_ns = time.monotonic_ns()
 
-    def mark(self, index: int, heard_ns: int) -> None:
+    def mark(self, index: int, captured_at_ns: int) -> None:
         """Note the end of a block; see `Clock`."""
-        self._marks.append((index, heard_ns))
-        self.newest_ns = heard_ns
+        self._marks.append((index, captured_at_ns))
+        self.last_block_at_ns = captured_at_ns
 
-    def heard_ns(self, index: int) -> int:
+    def captured_at_ns(self, index: int) -> int:
         """When a sample was heard; see `Clock`."""
         while self._marks[0][0] < index:
             self._passed_ns = self._marks.popleft()[1]
-        marked, heard_ns = self._marks[0]
-        return max(self._passed_ns, heard_ns - (marked - index) * SECOND_NS // self._rate_hz)
+        marked, captured_at_ns = self._marks[0]
+        return max(self._passed_ns, captured_at_ns - (marked - index) * SECOND_NS // self._rate_hz)
 
 
 class LiveClock:
@@ -103,11 +103,11 @@ class LiveClock:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self.newest_ns = time.monotonic_ns()
+        self.last_block_at_ns = time.monotonic_ns()
         self._seconds: Final = deque[Mark](maxlen=REMEMBERED_S)
         self._best: Mark | None = None
         self._strayed_ns: int | None = None
-        self._line: Line | None = None
+        self._line: ClockFit | None = None
 
     @property
     def drift_ppm(self) -> float | None:
@@ -116,19 +116,19 @@ class LiveClock:
             return None
         return (self._nominal_ns / self._line.slope_ns - 1.0) * 1e6
 
-    def mark(self, index: int, heard_ns: int) -> None:
+    def mark(self, index: int, captured_at_ns: int) -> None:
         """Note the end of a block; see `Clock`."""
-        self.newest_ns = heard_ns
-        mark = Mark(index, heard_ns)
+        self.last_block_at_ns = captured_at_ns
+        mark = Mark(index, captured_at_ns)
         if self._line is None or self._line.late_ns(mark) < -STRAY_NS:
             self._begin_again(mark)
         elif self._line.late_ns(mark) < 0:
-            self._line = Line(mark, self._line.slope_ns)
+            self._line = ClockFit(mark, self._line.slope_ns)
         self._choose(mark)
 
-    def heard_ns(self, index: int) -> int:
+    def captured_at_ns(self, index: int) -> int:
         """When a sample was heard; see `Clock`."""
-        return self.newest_ns if self._line is None else self._line.heard_ns(index)
+        return self.last_block_at_ns if self._line is None else self._line.captured_at_ns(index)
 
     @property
     def _nominal_ns(self) -> float:
@@ -144,7 +144,7 @@ class LiveClock:
             self._best = mark
 
     def _lateness_ns(self, mark: Mark) -> float:
-        return mark.heard_ns - mark.end * self._nominal_ns
+        return mark.captured_at_ns - mark.end * self._nominal_ns
 
     def _keep(self, best: Mark) -> None:
         """Take in the least late mark of a second that is over."""
@@ -152,8 +152,8 @@ class LiveClock:
         if line is None or line.late_ns(best) <= STRAY_NS:
             self._strayed_ns = None
         elif self._strayed_ns is None:
-            self._strayed_ns = best.heard_ns
-        elif best.heard_ns - self._strayed_ns >= PATIENCE_NS:
+            self._strayed_ns = best.captured_at_ns
+        elif best.captured_at_ns - self._strayed_ns >= PATIENCE_NS:
             self._begin_again(best)
         self._seconds.append(best)
         self._follow()
@@ -161,7 +161,7 @@ class LiveClock:
     def _begin_again(self, mark: Mark) -> None:
         self._seconds.clear()
         self._best, self._strayed_ns = None, None
-        self._line = Line(mark, self._nominal_ns)
+        self._line = ClockFit(mark, self._nominal_ns)
 
     def _follow(self) -> None:
         if len(self._seconds) < TOLD_FROM:
@@ -172,11 +172,11 @@ class LiveClock:
             self._line = line
 
 
-def fit(marks: Sequence[Mark]) -> Line:
+def fit(marks: Sequence[Mark]) -> ClockFit:
     """The line through marks, below the newest of them."""
-    index, heard_ns = (np.array(column, np.float64) for column in zip(*marks, strict=True))
+    index, captured_at_ns = (np.array(column, np.float64) for column in zip(*marks, strict=True))
     first, second = np.triu_indices(len(index), 1)
-    slope_ns = float(np.median((heard_ns[second] - heard_ns[first]) / (index[second] - index[first])))
+    slope_ns = float(np.median((captured_at_ns[second] - captured_at_ns[first]) / (index[second] - index[first])))
     last = marks[-1]
-    above = heard_ns - last.heard_ns - (index - last.end) * slope_ns
-    return Line(Mark(last.end, last.heard_ns + int(above[-KNOWN_FROM:].min())), slope_ns)
+    above = captured_at_ns - last.captured_at_ns - (index - last.end) * slope_ns
+    return ClockFit(Mark(last.end, last.captured_at_ns + int(above[-KNOWN_FROM:].min())), slope_ns)

@@ -9,25 +9,25 @@ from typing import Final, Literal, NamedTuple
 from whoplays.models.errors import WhoplaysError
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
 from whoplays.stream.pipeline.batches import Batch, Batcher, infer
-from whoplays.stream.pipeline.options import Habits
+from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.stream import Stream
 from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.pubsub.publisher import Publisher
-from whoplays.stream.sources.registry import Opening
+from whoplays.stream.sources.registry import SourceSpec
 
 WAKE_S: Final = 0.1
 
 
-class Wanted(NamedTuple):
+class StreamRequest(NamedTuple):
     """A stream to listen to."""
 
-    opening: Opening
+    opening: SourceSpec
     recognizer: Recognizer
-    habits: Habits
+    options: StreamOptions
 
 
-class Change(NamedTuple):
+class StreamUpdates(NamedTuple):
     """What is to be listened to, and what no longer."""
 
     added: list[Stream]
@@ -46,30 +46,30 @@ class Engine:
 
     def __init__(self, publisher: Publisher | None = None) -> None:
         self._publisher: Final = publisher
-        self._bell: Final = threading.Event()
+        self._wakeup: Final = threading.Event()
         self._streams: Final[dict[str, Stream]] = {}
         self._waiting: Final[list[Stream]] = []
         self._left: Final[list[Stream]] = []
         self._batchers: Final[dict[int, Batcher]] = {}
-        self._asked: Final = deque[Change]()
+        self._updates: Final = deque[StreamUpdates]()
         self._stopped = False
 
-    def add(self, opening: Opening, recognizer: Recognizer, habits: Habits) -> None:
+    def add(self, opening: SourceSpec, recognizer: Recognizer, options: StreamOptions) -> None:
         """Listen to one more stream; from any thread."""
-        self.change([Wanted(opening, recognizer, habits)])
+        self.change([StreamRequest(opening, recognizer, options)])
 
-    def change(self, wanted: Sequence[Wanted], unwanted: Iterable[str] = ()) -> None:
+    def change(self, wanted: Sequence[StreamRequest], unwanted: Iterable[str] = ()) -> None:
         """Listen to some streams, and no longer to those of these names, or to those whose names are taken.
 
         Who is new begins when who leaves has said `end`, and so left its port or device. From any thread.
         """
-        streams = [Stream(*each, self._bell) for each in wanted]
-        self._asked.append(Change(streams, {*unwanted, *(stream.name for stream in streams)}))
-        self._bell.set()
+        streams = [Stream(*each, self._wakeup) for each in wanted]
+        self._updates.append(StreamUpdates(streams, {*unwanted, *(stream.name for stream in streams)}))
+        self._wakeup.set()
 
     def stop(self) -> None:
         """Make `run` end soon: what was heard is judged, then each stream says `end`. From any thread or handler."""
-        # A flag alone: the bell's lock may be held by the very code that a signal has interrupted.
+        # A flag alone: the wakeup's lock may be held by the very code that a signal has interrupted.
         self._stopped = True
 
     def run(self) -> Generator[Message]:
@@ -81,12 +81,12 @@ class Engine:
             WhoplaysError: the model fails; every `end` message has said so already, as of anything else that is raised.
         """
         try:
-            yield from self._go_round()
+            yield from self._step()
         except (GeneratorExit, KeyboardInterrupt):
-            self._say_farewell("stopped", "")
+            self._end_all("stopped", "")
             raise
         except Exception as error:
-            yield from self._say_farewell("failed", _in_one_line(error))
+            yield from self._end_all("failed", _in_one_line(error))
             raise
         finally:
             self._leave_all()
@@ -97,14 +97,14 @@ class Engine:
             if stream.failure:
                 raise stream.failure
 
-    def _go_round(self) -> Iterator[Message]:
+    def _step(self) -> Iterator[Message]:
         while True:
-            self._bell.clear()
-            self._do_asked()
+            self._wakeup.clear()
+            self._apply_updates()
             if self._stopped:
                 self._stop_all()
             for stream in self._current():
-                yield from self._say(stream, stream.follow(self._dropped))
+                yield from self._emit(stream, stream.follow(self._dropped))
             idle = True
             for messages in self._infer():
                 idle = False
@@ -112,11 +112,11 @@ class Engine:
             if self._over:
                 return
             if idle:
-                self._bell.wait(WAKE_S)
+                self._wakeup.wait(WAKE_S)
 
     @property
     def _over(self) -> bool:
-        return not self._current() and (self._stopped or not (self._waiting or self._asked))
+        return not self._current() and (self._stopped or not (self._waiting or self._updates))
 
     @property
     def _dropped(self) -> int:
@@ -128,35 +128,35 @@ class Engine:
 
     def _infer(self) -> Iterator[Iterator[Message]]:
         """Messages about a batch for each model that is ready for one."""
-        ready = [stream for stream in self._current() if stream.hearing.windower.ready]
+        ready = [stream for stream in self._current() if stream.session.windower.ready]
         for key, streams in groupby(sorted(ready, key=_model), key=_model):
             together = list(streams)
             recognizer = together[0].recognizer
             if key not in self._batchers:
                 self._batchers[key] = Batcher(CHANNELS, WINDOW_SAMPLES, recognizer.warmed)
-            batch = self._batchers[key].gather([stream.hearing for stream in together])
-            yield self._judge(batch, recognizer, {id(stream.hearing): stream for stream in together})
+            batch = self._batchers[key].gather([stream.session for stream in together])
+            yield self._judge(batch, recognizer, {id(stream.session): stream for stream in together})
 
     def _judge(self, batch: Batch, recognizer: Recognizer, streams: dict[int, Stream]) -> Iterator[Message]:
-        for hearing, inferred in infer(batch, recognizer):
-            yield from self._say(streams[id(hearing)], hearing.judge.judge(inferred))
-        for hearing, missed in batch.losses:
-            yield from self._say(streams[id(hearing)], [hearing.overload(missed)])
+        for session, inferred in infer(batch, recognizer):
+            yield from self._emit(streams[id(session)], session.judge.judge(inferred))
+        for session, missed in batch.losses:
+            yield from self._emit(streams[id(session)], [session.overload(missed)])
 
-    def _say(self, stream: Stream, messages: Iterable[Message]) -> Iterator[Message]:
+    def _emit(self, stream: Stream, messages: Iterable[Message]) -> Iterator[Message]:
         for message in messages:
             if self._publisher:
                 self._publisher.send(message, wait=not stream.live)
             yield message
 
-    def _say_farewell(self, reason: Literal["stopped", "failed"], detail: str) -> list[Message]:
+    def _end_all(self, reason: Literal["stopped", "failed"], detail: str) -> list[Message]:
         """The last messages of all, published before anyone who iterates can leave."""
         streams = self._current()
-        return [m for s in streams for m in self._say(s, s.farewell(reason, self._dropped, detail))]
+        return [m for s in streams for m in self._emit(s, s.end_messages(reason, self._dropped, detail))]
 
-    def _do_asked(self) -> None:
-        while self._asked:
-            added, removed = self._asked.popleft()
+    def _apply_updates(self) -> None:
+        while self._updates:
+            added, removed = self._updates.popleft()
             self._waiting[:] = [*(each for each in self._waiting if each.name not in removed), *added]
             for name in removed & self._streams.keys():
                 self._streams[name].stop()

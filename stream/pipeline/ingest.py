@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from whoplays.models.errors import SourceError, WhoplaysError
-from whoplays.stream.pipeline.session import Hearing
+from whoplays.stream.pipeline.session import Session
 from whoplays.stream.sources.base import SessionOverError, Source
-from whoplays.stream.sources.registry import Opening
+from whoplays.stream.sources.registry import SourceSpec
 
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 30.0
@@ -48,17 +48,17 @@ WAIT_S: Final = 0.02
 JOIN_S: Final = 5.0
 
 
-class Supervisor:
-    """Opens a source, feeds hearings from it, and begins a new hearing with each opening or session that brings audio.
+class Ingest:
+    """Opens a source, feeds sessions from it, and begins a new session with each opening or session that brings audio.
 
     Args:
         opening: what is opened.
-        begin: makes a hearing.
-        bell: rung when something has changed.
+        begin: makes a session.
+        wakeup: rung when something has changed.
     """
 
-    def __init__(self, opening: Opening, begin: Callable[[], Hearing], bell: threading.Event) -> None:
-        self.hearings: Final = deque([begin()])
+    def __init__(self, opening: SourceSpec, begin: Callable[[], Session], wakeup: threading.Event) -> None:
+        self.sessions: Final = deque([begin()])
         """From the one that is read, which the reader removes when it has read it, to the one that is written."""
         self.over = False
         """Whether nothing more will come."""
@@ -66,7 +66,7 @@ class Supervisor:
         """What went wrong, once it is over for that reason."""
         self._opening: Final = opening
         self._begin: Final = begin
-        self._bell: Final = bell
+        self._wakeup: Final = wakeup
         self._source: Source | None = None
         self._given_up = ""
         self._backoff: Final = Backoff()
@@ -77,7 +77,7 @@ class Supervisor:
     @property
     def trouble(self) -> str:
         """Why the session that is read was lost, or why no other can begin, in one line; empty while all is well."""
-        return self.hearings[-1].trouble or self.hearings[0].trouble
+        return self.sessions[-1].trouble or self.sessions[0].trouble
 
     def start(self) -> None:
         """Begin to open."""
@@ -87,9 +87,9 @@ class Supervisor:
         """Make an end soon; what was written can still be read."""
         self._stopped.set()
         self._leave()
-        self.hearings[-1].ring.close()
+        self.sessions[-1].ring.close()
 
-    def give_up(self, reason: str) -> None:
+    def restart(self, reason: str) -> None:
         """Leave the source, from which nothing comes, and open it again."""
         self._given_up = reason
         self._leave()
@@ -111,9 +111,9 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  one source's mistake is told, and costs no other stream anything
             self.failure = SourceError(f"{self._opening.name} failed as nobody has foreseen: {_where(error)}")
         finally:
-            self.hearings[-1].ring.close()
+            self.sessions[-1].ring.close()
             self.over = True
-            self._bell.set()
+            self._wakeup.set()
 
     def _attempt(self) -> bool:
         """Listen until the source is lost or ends; whether to try again."""
@@ -123,8 +123,8 @@ class Supervisor:
             self._source = self._opening.open()
             self._listen(self._source)
         except WhoplaysError as error:
-            self.hearings[-1].trouble = str(error)
-            if not self._opening.lasting:
+            self.sessions[-1].trouble = str(error)
+            if not self._opening.reconnects:
                 self.failure = error
                 return False
         else:
@@ -132,7 +132,7 @@ class Supervisor:
         finally:
             self._close_heard()
             self._leave()
-            self.hearings[-1].source = None
+            self.sessions[-1].source = None
         return True
 
     def _listen(self, source: Source) -> None:
@@ -147,25 +147,25 @@ class Supervisor:
             return
 
     def _feed(self, source: Source) -> None:
-        hearing = self._next_hearing()
-        hearing.adopt(source)
+        session = self._next_hearing()
+        session.adopt(source)
         for block in source.blocks():
-            if not hearing.write(block):
+            if not session.write(block):
                 return
-            hearing.trouble = ""
+            session.trouble = ""
 
-    def _next_hearing(self) -> Hearing:
+    def _next_hearing(self) -> Session:
         """The one that has heard nothing yet, or a new one."""
-        if self.hearings[-1].ring.closed:
-            while len(self.hearings) >= MOST_HEARINGS and not self._stopped.wait(WAIT_S):
+        if self.sessions[-1].ring.closed:
+            while len(self.sessions) >= MOST_HEARINGS and not self._stopped.wait(WAIT_S):
                 pass
-            self.hearings.append(self._begin())
-        return self.hearings[-1]
+            self.sessions.append(self._begin())
+        return self.sessions[-1]
 
     def _close_heard(self) -> None:
-        """End the hearing, if it has heard anything."""
-        if self.hearings[-1].ring.written:
-            self.hearings[-1].ring.close()
+        """End the session, if it has heard anything."""
+        if self.sessions[-1].ring.written:
+            self.sessions[-1].ring.close()
 
 
 def _where(error: Exception) -> str:

@@ -18,7 +18,7 @@ LEAST_HOP_S: Final = math.ceil(1e6 / SAMPLE_RATE_HZ) / 1e6
 """One sample, as people write it: rounded up to a microsecond."""
 
 
-class Habits(msgspec.Struct, frozen=True, kw_only=True):
+class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a stream is listened to.
 
     Raises:

@@ -6,17 +6,17 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from whoplays.models.errors import ModelError
-from whoplays.models.events import Change, Decider
+from whoplays.models.events import EventDetector, EventTransition
 from whoplays.stream.audio.block import Audio, ClockKind
 from whoplays.stream.audio.level import Level, measure
 from whoplays.stream.common.clock import wall_ns
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.windower import Span
 from whoplays.stream.pubsub.messages import Event, Message, Quality, Timing, Window
-from whoplays.stream.pubsub.sequencer import Session
+from whoplays.stream.pubsub.sequencer import MessageSequencer
 
 
-class Inferred(NamedTuple):
+class Prediction(NamedTuple):
     """A window with what the recogniser made of it."""
 
     span: Span
@@ -39,18 +39,18 @@ class Inferred(NamedTuple):
     """Windows of the stream that still waited."""
 
 
-class Judge:
+class ResultBuilder:
     """Says of each of one session's windows who plays, and keeps count.
 
     Args:
-        session: numbers the messages.
+        sequencer: numbers the messages.
         recognizer: whose labels count.
         thresholds: per label; the recogniser's if there are none.
         silence_dbfs: below this level nobody plays.
     """
 
     def __init__(
-        self, session: Session, recognizer: Recognizer, thresholds: Sequence[float], silence_dbfs: float
+        self, sequencer: MessageSequencer, recognizer: Recognizer, thresholds: Sequence[float], silence_dbfs: float
     ) -> None:
         self.windows = 0
         self.lag_ns = 0
@@ -60,13 +60,13 @@ class Judge:
         self.clock_kind: ClockKind = "arrival"
         """What the times at which windows close are made of."""
         self.thresholds: Final = tuple(thresholds) or recognizer.thresholds
-        self._session = session
+        self._sequencer = sequencer
         self._model: Final = recognizer.card.name
         self._labels: Final = recognizer.labels
-        self._decider: Final = Decider(recognizer.labels, self.thresholds, recognizer.card.hysteresis)
+        self._decider: Final = EventDetector(recognizer.labels, self.thresholds, recognizer.card.hysteresis)
         self._silence_dbfs = silence_dbfs
 
-    def judge(self, inferred: Inferred) -> Iterator[Message]:
+    def judge(self, inferred: Prediction) -> Iterator[Message]:
         """A `window`, and an `event` for each change that it brings."""
         level = measure(inferred.audio)
         self.silent = level.dbfs < self._silence_dbfs
@@ -86,12 +86,12 @@ class Judge:
             )
         return dict(zip(self._labels, row.astype(np.float64).round(6).tolist(), strict=True))
 
-    def _window(self, inferred: Inferred, level: Level, probabilities: dict[str, float]) -> Window:
+    def _window(self, inferred: Prediction, level: Level, probabilities: dict[str, float]) -> Window:
         closed_ns = inferred.closed_ns
         self.windows += 1
         self.lag_ns = inferred.end_ns - closed_ns
         return Window(
-            **self._session.head(Window),
+            **self._sequencer.head(Window),
             start=inferred.span.start,
             end=inferred.span.end,
             closed_ns=wall_ns(closed_ns),
@@ -110,6 +110,6 @@ class Judge:
             ),
         )
 
-    def _events(self, changes: Iterable[Change]) -> Iterator[Event]:
+    def _events(self, changes: Iterable[EventTransition]) -> Iterator[Event]:
         for change in changes:
-            yield Event(**self._session.head(Event), **change._asdict())
+            yield Event(**self._sequencer.head(Event), **change._asdict())

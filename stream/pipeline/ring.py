@@ -19,14 +19,14 @@ class RingBuffer:
     Args:
         channels: of a block.
         capacity_samples: how many are kept.
-        bell: rung when the reader's alarm is reached, and when nothing more will be written.
+        wakeup: rung when the reader's wake_at is reached, and when nothing more will be written.
     """
 
-    def __init__(self, channels: int, capacity_samples: int, bell: threading.Event | None = None) -> None:
+    def __init__(self, channels: int, capacity_samples: int, wakeup: threading.Event | None = None) -> None:
         self.capacity_samples: Final = capacity_samples
-        self.alarm = 0
-        """The reader's wish: once every sample before this index is written, the bell rings."""
-        self._bell: Final = bell or threading.Event()
+        self.wake_at = 0
+        """The reader's wish: once every sample before this index is written, the wakeup rings."""
+        self._wakeup: Final = wakeup or threading.Event()
         self._samples: Final = np.zeros((channels, capacity_samples), np.float32)
         self._piece_samples: Final = max(1, capacity_samples // 4)
         self._changed: Final = threading.Condition()
@@ -55,7 +55,7 @@ class RingBuffer:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._bell.set()
+        self._wakeup.set()
 
     def write(self, block: Audio, *, wait: bool = False) -> bool:
         """Append a block.
@@ -108,5 +108,5 @@ class RingBuffer:
         self._samples[:, : samples - first] = piece[:, first:]
         self._written = self._reserved
         # Looked at first: setting takes a lock, which many streams would wait for at each other's every block.
-        if self._written >= self.alarm and not self._bell.is_set():
-            self._bell.set()
+        if self._written >= self.wake_at and not self._wakeup.is_set():
+            self._wakeup.set()

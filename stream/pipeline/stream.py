@@ -7,12 +7,12 @@ from typing import Final
 
 from whoplays.models.errors import SourceError, WhoplaysError
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.stream.pipeline.ingest import Supervisor
-from whoplays.stream.pipeline.options import Habits
+from whoplays.stream.pipeline.ingest import Ingest
+from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pipeline.session import Hearing
+from whoplays.stream.pipeline.session import Session
 from whoplays.stream.pubsub.messages import Counters, End, Message, ModelInfo, Reason, SourceInfo, State, Status
-from whoplays.stream.sources.registry import Opening
+from whoplays.stream.sources.registry import SourceSpec
 
 HEARTBEAT_NS: Final = 1_000_000_000
 STALLED_NS: Final = 2_000_000_000
@@ -28,21 +28,23 @@ class Stream:
     Args:
         opening: what is listened to.
         recognizer: what it is listened to with.
-        habits: how.
-        bell: rung when there may be something to do.
+        options: how.
+        wakeup: rung when there may be something to do.
     """
 
-    def __init__(self, opening: Opening, recognizer: Recognizer, habits: Habits, bell: threading.Event) -> None:
-        self.name: Final = habits.stream
+    def __init__(
+        self, opening: SourceSpec, recognizer: Recognizer, options: StreamOptions, wakeup: threading.Event
+    ) -> None:
+        self.name: Final = options.stream
         self.recognizer: Final = recognizer
         self.over = False
         """Whether its `end` has been said."""
         self.failure: WhoplaysError | None = None
         """What went wrong, once it is over for that reason."""
         self._opening: Final = opening
-        self._habits: Final = habits
-        self._bell: Final = bell
-        self._supervisor: Final = Supervisor(opening, self._begin, bell)
+        self._options: Final = options
+        self._wakeup: Final = wakeup
+        self._supervisor: Final = Ingest(opening, self._begin, wakeup)
         self._sessions = 1
         self._stopped = False
         self._leave_ns = 0
@@ -50,14 +52,14 @@ class Stream:
         self._due_ns = 0
 
     @property
-    def hearing(self) -> Hearing:
+    def session(self) -> Session:
         """The session that is read now."""
-        return self._supervisor.hearings[0]
+        return self._supervisor.sessions[0]
 
     @property
     def live(self) -> bool:
         """Whether the source goes on without us."""
-        return self.hearing.live
+        return self.session.live
 
     def start(self) -> None:
         """Begin to listen."""
@@ -79,7 +81,7 @@ class Stream:
         Args:
             dropped_messages: what the publisher gave up so far, for the counters.
         """
-        yield from self.hearing.gaps()
+        yield from self.session.gaps()
         if self._drained:
             yield from self._turn_over(dropped_messages)
         now_ns = time.monotonic_ns()
@@ -89,58 +91,58 @@ class Stream:
             yield from self._outage(now_ns)
             yield self._status(dropped_messages)
 
-    def farewell(self, reason: Reason, dropped_messages: int, detail: str = "") -> Iterator[Message]:
+    def end_messages(self, reason: Reason, dropped_messages: int, detail: str = "") -> Iterator[Message]:
         """The last messages."""
         self.over = True
-        yield from self.hearing.gaps()
+        yield from self.session.gaps()
         yield from self._finish()
         yield self._status(dropped_messages)
-        head = self.hearing.session.head(End)
-        yield End(**head, reason=reason, detail=detail, final=self.hearing.elapsed_samples)
+        head = self.session.sequencer.head(End)
+        yield End(**head, reason=reason, detail=detail, final=self.session.elapsed_samples)
 
     @property
     def _drained(self) -> bool:
-        return self.hearing.ring.closed and not self.hearing.windower.ready
+        return self.session.ring.closed and not self.session.windower.ready
 
     @property
-    def _following(self) -> Hearing | None:
+    def _following(self) -> Session | None:
         """The next session, once it has heard something."""
-        hearings = self._supervisor.hearings
-        return hearings[1] if len(hearings) > 1 and hearings[1].began_ns else None
+        sessions = self._supervisor.sessions
+        return sessions[1] if len(sessions) > 1 and sessions[1].started_at_ns else None
 
-    def _begin(self) -> Hearing:
-        return Hearing(self._habits, self.recognizer, self._opening.name, self._opening.uri, self._bell)
+    def _begin(self) -> Session:
+        return Session(self._options, self.recognizer, self._opening.name, self._opening.uri, self._wakeup)
 
     def _turn_over(self, dropped_messages: int) -> Iterator[Message]:
         """Leave a session that is read to its end: for the next one, for good, or until one begins."""
         if following := self._following:
             yield from self._finish()
-            yield from self.hearing.outage_until(following.began_ns)
+            yield from self.session.disconnected_until(following.started_at_ns)
             yield self._status(dropped_messages)
-            self._supervisor.hearings.popleft()
+            self._supervisor.sessions.popleft()
             self._sessions += 1
             self._finished, self._due_ns = False, 0
         elif self._supervisor.over:
             yield from self._end(dropped_messages)
         elif self._stopped and time.monotonic_ns() > self._leave_ns:
             # Its source hangs; nobody waits for that for ever.
-            yield from self.farewell("stopped", dropped_messages)
+            yield from self.end_messages("stopped", dropped_messages)
         else:
             yield from self._finish()
 
     def _end(self, dropped_messages: int) -> Iterator[Message]:
         self.failure = self._supervisor.failure or self._too_short()
         if self.failure:
-            yield from self.farewell("failed", dropped_messages, str(self.failure))
+            yield from self.end_messages("failed", dropped_messages, str(self.failure))
         else:
-            yield from self.farewell("stopped" if self._stopped else "finished", dropped_messages)
+            yield from self.end_messages("stopped" if self._stopped else "finished", dropped_messages)
 
     def _too_short(self) -> SourceError | None:
-        hearing = self.hearing
-        if self._stopped or self._opening.lasting or hearing.judge.windows:
+        session = self.session
+        if self._stopped or self._opening.reconnects or session.judge.windows:
             return None
-        heard_s, window_s = hearing.ring.written / SAMPLE_RATE_HZ, WINDOW_SAMPLES / SAMPLE_RATE_HZ
-        return SourceError(f"{hearing.name} ended after {heard_s:.2f} s; a window needs {window_s:.0f} s of audio")
+        heard_s, window_s = session.ring.written / SAMPLE_RATE_HZ, WINDOW_SAMPLES / SAMPLE_RATE_HZ
+        return SourceError(f"{session.name} ended after {heard_s:.2f} s; a window needs {window_s:.0f} s of audio")
 
     def _finish(self) -> Iterator[Message]:
         """Everyone who still plays leaves, once a session."""
@@ -149,80 +151,80 @@ class Stream:
             if self._supervisor.trouble:
                 # Told at once: it may be back before the next heartbeat.
                 self._due_ns = 0
-            yield from self.hearing.judge.finish()
+            yield from self.session.judge.finish()
 
     def _watch(self, now_ns: int) -> None:
         """Give up a source from which nothing has come for too long."""
-        newest = self._supervisor.hearings[-1]
-        patience_ns = LOST_NS if newest.began_ns else FIRST_NS
-        open_still = self._opening.lasting and newest.source is not None and not newest.ring.closed
-        if open_still and now_ns - newest.newest_ns > patience_ns:
-            self._supervisor.give_up(f"no audio came for {patience_ns / 1e9:.0f} s")
+        newest = self._supervisor.sessions[-1]
+        patience_ns = LOST_NS if newest.started_at_ns else FIRST_NS
+        open_still = self._opening.reconnects and newest.source is not None and not newest.ring.closed
+        if open_still and now_ns - newest.last_block_at_ns > patience_ns:
+            self._supervisor.restart(f"no audio came for {patience_ns / 1e9:.0f} s")
 
     def _outage(self, now_ns: int) -> Iterator[Message]:
         """While the source is lost, time goes on, and everything in it is lost."""
-        lost = self._opening.lasting and not self._stopped and self._drained
-        if lost and self.hearing.began_ns and not self._following:
-            yield from self.hearing.outage_until(now_ns)
+        lost = self._opening.reconnects and not self._stopped and self._drained
+        if lost and self.session.started_at_ns and not self._following:
+            yield from self.session.disconnected_until(now_ns)
 
     def _state(self) -> State:
-        hearing, trouble = self.hearing, self._supervisor.trouble
+        session, trouble = self.session, self._supervisor.trouble
         if self.over:
             return "ended"
-        if not hearing.ring.written:
+        if not session.ring.written:
             return "lost" if trouble else "connecting"
         if self._drained and not self._stopped:
             return "lost"
-        if not hearing.windower.ready and time.monotonic_ns() - hearing.newest_ns > STALLED_NS:
+        if not session.windower.ready and time.monotonic_ns() - session.last_block_at_ns > STALLED_NS:
             return "stalled"
-        return "silent" if hearing.judge.silent else "listening"
+        return "silent" if session.judge.silent else "listening"
 
     def _detail(self) -> str:
         """What is wrong, in one line; empty if nothing is."""
-        drift_ppm = self.hearing.clock.drift_ppm
+        drift_ppm = self.session.clock.drift_ppm
         if self._supervisor.trouble:
             return self._supervisor.trouble
         if drift_ppm is not None and abs(drift_ppm) > WRONG_RATE_PPM:
             really_hz = SAMPLE_RATE_HZ * (1 + drift_ppm / 1e6)
             return f"it runs {drift_ppm / 1e4:+.1f} % off its rate ({really_hz:.0f} Hz for {SAMPLE_RATE_HZ}); check it"
         # Once, because the source's own thread lets go of it at any moment.
-        source = self.hearing.source
-        return source.remark if source else ""
+        source = self.session.source
+        return source.warning if source else ""
 
     def _status(self, dropped_messages: int) -> Status:
-        hearing, card = self.hearing, self.recognizer.card
-        last_seq = {kind: seq for kind, seq in hearing.session.last_seq.items() if kind != "status"}
-        drift_ppm = hearing.clock.drift_ppm
+        session, card = self.session, self.recognizer.card
+        last_seq = {kind: seq for kind, seq in session.sequencer.last_seq.items() if kind != "status"}
+        drift_ppm = session.clock.drift_ppm
         return Status(
-            **hearing.session.head(Status),
-            source=SourceInfo(name=hearing.name, uri=hearing.uri),
+            **session.sequencer.head(Status),
+            source=SourceInfo(name=session.name, uri=session.uri),
             state=self._state(),
             detail=self._detail(),
             sample_rate_hz=SAMPLE_RATE_HZ,
             window_samples=WINDOW_SAMPLES,
-            hop_samples=hearing.windower.hop_samples,
+            hop_samples=session.windower.hop_samples,
             model=ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12]),
             labels=self.recognizer.labels,
-            thresholds=hearing.judge.thresholds,
+            thresholds=session.judge.thresholds,
             entry=card.hysteresis.entry,
             release=card.hysteresis.release,
             provider=self.recognizer.provider,
             counters=self._counters(dropped_messages),
-            lag_ns=hearing.judge.lag_ns,
+            lag_ns=session.judge.lag_ns,
             drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
             last_seq=last_seq,
         )
 
     def _counters(self, dropped_messages: int) -> Counters:
-        hearing = self.hearing
-        elapsed, lost = hearing.elapsed_samples, hearing.lost_samples
+        session = self.session
+        elapsed, lost = session.elapsed_samples, session.lost_samples
         return Counters(
             elapsed_samples=elapsed,
             heard_samples=elapsed - lost,
             lost_samples=lost,
-            windows=hearing.judge.windows,
-            gaps=hearing.gap_count,
-            dropped_windows=hearing.windower.dropped,
+            windows=session.judge.windows,
+            gaps=session.gap_count,
+            dropped_windows=session.windower.dropped,
             dropped_messages=dropped_messages,
             sessions=self._sessions,
         )

@@ -13,7 +13,7 @@ class Span(NamedTuple):
     end: int
 
 
-class Missed(NamedTuple):
+class Skipped(NamedTuple):
     """Samples `start` to `end`, half open, that were overwritten before any window covered them."""
 
     start: int
@@ -25,7 +25,7 @@ class Windower:
 
     Every window starts at a multiple of the hop, whatever the sizes of the blocks that were written. When the ring
     has overwritten the next window, the oldest windows are given up: the next one is the newest complete one, and
-    what no window will cover is `Missed`. So windows and misses together tile all samples up to `covered`.
+    what no window will cover is `Skipped`. So windows and misses together tile all samples up to `covered`.
 
     Args:
         ring: holds at least four windows.
@@ -56,7 +56,7 @@ class Windower:
         beyond = self._ring.written - self._next - self.window_samples
         return 0 if beyond < 0 else beyond // self.hop_samples + 1
 
-    def take(self, out: Audio) -> Span | Missed | None:
+    def take(self, out: Audio) -> Span | Skipped | None:
         """Copy the next window into `out`, `[channels, window_samples]` float32.
 
         Returns:
@@ -71,7 +71,7 @@ class Windower:
         self._go_to(start + self.hop_samples)
         return Span(start, end)
 
-    def skip(self) -> Missed | None:
+    def skip(self) -> Skipped | None:
         """Give up all complete windows but the newest; what no window will cover is missed, if anything is."""
         newest = self._ring.written - self.window_samples
         start = newest - newest % self.hop_samples
@@ -79,11 +79,11 @@ class Windower:
             return None
         self.dropped += (start - self._next) // self.hop_samples
         self._go_to(start)
-        missed = Missed(self.covered, start)
+        missed = Skipped(self.covered, start)
         self.covered = max(self.covered, start)
         return missed if missed.start < missed.end else None
 
     def _go_to(self, start: int) -> None:
         self._next = start
-        self._ring.alarm = start + self.window_samples
+        self._ring.wake_at = start + self.window_samples
         self._ring.release(start)

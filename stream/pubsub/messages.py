@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypedDict, get_args
 
 import msgspec
 
-from whoplays.stream.audio.block import Cause, ClockKind
+from whoplays.stream.audio.block import ClockKind, GapCause
 
 VERSION: Final = 1
 State = Literal["connecting", "listening", "silent", "stalled", "lost", "ended"]
@@ -35,7 +35,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     seq: int
     """Counts this kind of message in this session, from 0: a step of more than one is a loss."""
     published_ns: int
-    """Wall time, Unix epoch."""
+    """SampleClock time, Unix epoch."""
 
 
 class SourceInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +139,7 @@ class Window(Envelope, frozen=True, kw_only=True, tag="window"):
     end: int
     """Index after the last sample."""
     closed_ns: int
-    """Wall time at which the last sample was heard."""
+    """SampleClock time at which the last sample was heard."""
     clock: ClockKind
     """What `closed_ns` is made of."""
     probabilities: dict[str, float]
@@ -170,7 +170,7 @@ class Gap(Envelope, frozen=True, kw_only=True, tag="gap"):
     """Index of the first."""
     end: int = msgspec.field(name="to")
     """Index after the last."""
-    cause: Cause
+    cause: GapCause
 
 
 class End(Envelope, frozen=True, kw_only=True, tag="end"):

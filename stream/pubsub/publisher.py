@@ -14,7 +14,7 @@ import zmq
 from whoplays.models.errors import EndpointError
 from whoplays.stream.pubsub.endpoint import check_bind, is_taken, keep_alive, speak_ipv6
 from whoplays.stream.pubsub.messages import Message, encode, kind_of, topic_of
-from whoplays.stream.security.allow_list import ServerKeys, guarding
+from whoplays.stream.security.allow_list import ServerKeys, zap_authenticator
 from whoplays.stream.security.handshakes import Handshakes
 
 QUEUE_MESSAGES: Final = 10_000
@@ -66,7 +66,7 @@ class Publisher:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             context = stack.enter_context(zmq.Context())
-            stack.enter_context(guarding(context, self._keys))
+            stack.enter_context(zap_authenticator(context, self._keys))
             socket = stack.enter_context(self._socket(context))
             stack.enter_context(self.handshakes.watching(socket))
             _bind(socket, self.endpoint)

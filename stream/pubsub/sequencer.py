@@ -7,7 +7,7 @@ from typing import Final
 from whoplays.stream.pubsub.messages import Envelope, Head, kind_of
 
 
-class Session:
+class MessageSequencer:
     """Numbers the messages of one stream from one start, restart or reconnection to the next.
 
     Args:

@@ -1,4 +1,4 @@
-"""Hearing a publisher's messages over ZeroMQ."""
+"""Session a publisher's messages over ZeroMQ."""
 
 import time
 from collections import defaultdict
@@ -13,7 +13,7 @@ import zmq
 from whoplays.models.errors import EndpointError
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT, keep_alive, speak_ipv6
 from whoplays.stream.pubsub.messages import KINDS, VERSION, End, Message, Status, decode, kind_of, topic_of
-from whoplays.stream.security.handshakes import Handshakes, Persistence
+from whoplays.stream.security.handshakes import Handshakes, Reconnector
 from whoplays.stream.security.keys import ClientKeys
 
 
@@ -100,7 +100,7 @@ class Subscriber:
         self._handshakes: Final = Handshakes()
         self._owned: Final = ExitStack()
         self._socket: Final = self._connect(topic_of(stream) if stream else f"whoplays/{VERSION}/", keys)
-        self._persistence: Final = Persistence(self._socket, endpoint, self._handshakes)
+        self._persistence: Final = Reconnector(self._socket, endpoint, self._handshakes)
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +125,7 @@ class Subscriber:
                 return heard
 
     def close(self) -> None:
-        """Stop hearing."""
+        """Stop session."""
         self._owned.close()
 
     def _connect(self, topic: str, keys: ClientKeys | None) -> zmq.Socket[bytes]:

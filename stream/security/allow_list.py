@@ -167,7 +167,7 @@ def server_keys(keys: Path | None, allowed: Path | None) -> ServerKeys | None:
 
 
 @contextmanager
-def guarding(context: zmq.Context[zmq.Socket[bytes]], keys: ServerKeys | None) -> Iterator[None]:
+def zap_authenticator(context: zmq.Context[zmq.Socket[bytes]], keys: ServerKeys | None) -> Iterator[None]:
     """Decide for the bound sockets of a context who may connect; without keys, nothing is decided.
 
     It may be left in another thread than it was entered in, after those sockets were closed.

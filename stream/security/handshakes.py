@@ -88,7 +88,7 @@ class Handshakes:
 RETRY_S: Final = 1.0
 
 
-class Persistence:
+class Reconnector:
     """Keeps a socket connecting: ZeroMQ gives up for good when a handshake fails, although keys can be allowed later.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.block import Block, Cause, ClockKind
+from whoplays.stream.audio.block import Block, ClockKind, GapCause
 
 
 class SessionOverError(SourceError):
@@ -34,11 +34,11 @@ class Source(Protocol):
         """Whether it goes on without us: samples that are not taken in time are lost. Otherwise it waits."""
 
     @property
-    def outage(self) -> Cause:
+    def disconnect_cause(self) -> GapCause:
         """What to call it when the whole input goes away."""
 
     @property
-    def remark(self) -> str:
+    def warning(self) -> str:
         """What is wrong with what arrives, or was lately, in one line, such as that a sender is refused; else empty."""
 
     def blocks(self) -> Iterator[Block]:

@@ -12,8 +12,8 @@ import soundfile
 
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.stream.audio.block import Audio, Block, Cause, ClockKind
-from whoplays.stream.audio.resample import WHOLE, Converter, Intake
+from whoplays.stream.audio.block import Audio, Block, ClockKind, GapCause
+from whoplays.stream.audio.resample import WHOLE, ChannelSelection, Converter
 
 GRID_SAMPLES: Final = SAMPLE_RATE_HZ // 100
 
@@ -64,16 +64,16 @@ class FileSource:
         SourceError: it is missing, empty, no audio, or known to be shorter than a window.
     """
 
-    def __init__(self, path: Path, speed: Speed = "realtime", intake: Intake = WHOLE) -> None:
+    def __init__(self, path: Path, speed: Speed = "realtime", selection: ChannelSelection = WHOLE) -> None:
         self.name = _shown(Path(path.name))
         self.uri = path.absolute().as_uri()
         self.clock: ClockKind = "file"
-        self.outage: Cause = "device_lost"
-        self.remark = ""
+        self.disconnect_cause: GapCause = "device_lost"
+        self.warning = ""
         self.live = speed == "realtime"
         self._stopped = threading.Event()
         self._path = path
-        self._intake = intake
+        self._selection = selection
         self._frames, self._rate_hz, self._channels = _inspect(path)
 
     def blocks(self) -> Iterator[Block]:
@@ -87,7 +87,7 @@ class FileSource:
         self._stopped.set()
 
     def _pieces(self, frames: int) -> Iterator[Audio]:
-        converter = Converter(self._rate_hz, self._channels, self._intake)
+        converter = Converter(self._rate_hz, self._channels, self._selection)
         read = 0
         try:
             with _Forward(os.fsencode(self._path)) as file:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.block import Block, Cause, ClockKind
+from whoplays.stream.audio.block import Block, ClockKind, GapCause
 from whoplays.stream.audio.pcm import PcmFormat, decode
-from whoplays.stream.audio.resample import WHOLE, Converter, Intake
+from whoplays.stream.audio.resample import WHOLE, ChannelSelection, Converter
 
 POLL_S: Final = 0.1
 PIPE: Final = "pipe PCM into it: ffmpeg … -f s16le - | whoplays listen -"
@@ -26,28 +26,28 @@ class PcmSource:
         SourceError: standard input is closed, or a terminal.
     """
 
-    def __init__(self, pcm: PcmFormat, descriptor: int | None = None, intake: Intake = WHOLE) -> None:
+    def __init__(self, pcm: PcmFormat, descriptor: int | None = None, selection: ChannelSelection = WHOLE) -> None:
         self.name = "standard input"
         self.uri = "-"
         self.clock: ClockKind = "arrival"
-        self.outage: Cause = "device_lost"
-        self.remark = ""
+        self.disconnect_cause: GapCause = "device_lost"
+        self.warning = ""
         self.live = False
         self._descriptor = _standard_input() if descriptor is None else descriptor
         if os.isatty(self._descriptor):
             raise SourceError(f"standard input is a terminal; {PIPE}")
         self._pcm = pcm
-        self._intake = intake
+        self._selection = selection
         self._stopped = threading.Event()
 
     def blocks(self) -> Iterator[Block]:
         """The audio up to the end of the input; see `Source`."""
-        converter = Converter(self._pcm.rate_hz, self._pcm.channels, self._intake)
+        converter = Converter(self._pcm.rate_hz, self._pcm.channels, self._selection)
         for data in self._frames():
             frames = decode(data, self._pcm.encoding, self._pcm.channels)
-            heard_ns = time.monotonic_ns()
+            captured_at_ns = time.monotonic_ns()
             audio = converter.convert(frames, last=len(frames) == 0)
-            yield Block(audio, heard_ns - converter.pending_ns)
+            yield Block(audio, captured_at_ns - converter.pending_ns)
 
     def stop(self) -> None:
         """Make `blocks` end soon; see `Source`."""

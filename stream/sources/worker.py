@@ -17,10 +17,10 @@ from typing import Any, Final, Self
 import msgspec
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.block import Block, Cause, ClockKind
-from whoplays.stream.common.uri import without_secrets
+from whoplays.stream.audio.block import Block, ClockKind, GapCause
+from whoplays.stream.common.uri import redact
 from whoplays.stream.sources.base import SessionOverError
-from whoplays.stream.sources.worker_process import Farewell, Send, Task, Unpacker
+from whoplays.stream.sources.worker_process import ExitMessage, Send, Task, Unpacker
 
 PIPE_BYTES: Final = 1 << 20
 """Three seconds of audio, where the system grants it."""
@@ -93,8 +93,8 @@ class ChildProcess:
             self._poll.unregister(self._stderr)
         return os.read(self._pipe, PIPE_BYTES) if self._pipe in ready else None
 
-    def post_mortem(self) -> str:
-        """What became of a child that closed its pipe without a farewell."""
+    def exit_description(self) -> str:
+        """What became of a child that closed its pipe without a end_messages."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE_S)
         self._keep_errors()
@@ -153,7 +153,7 @@ def last_line(errors: bytes) -> str:
     """The last line of what a process said on standard error, without any address's secrets."""
     lines = errors.decode(errors="replace").split("\n")
     line = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return re.sub(r"\w+://[^\s'\"]+", lambda found: without_secrets(found[0]), line)
+    return re.sub(r"\w+://[^\s'\"]+", lambda found: redact(found[0]), line)
 
 
 __all__ = ["ChildSource", "Send"]
@@ -174,17 +174,17 @@ class ChildSource:
         name: what people call the source.
         uri: where it is, without any secret.
         clock: what its heard-times are made of.
-        outage: what to call it when the whole input goes away.
+        disconnect_cause: what to call it when the whole input goes away.
     """
 
     def __init__(
-        self, work: str, arguments: dict[str, Any], *, name: str, uri: str, clock: ClockKind, outage: Cause
+        self, work: str, arguments: dict[str, Any], *, name: str, uri: str, clock: ClockKind, disconnect_cause: GapCause
     ) -> None:
         self.name = name
         self.uri = uri
         self.clock: ClockKind = clock
-        self.outage: Cause = outage
-        self.remark = ""
+        self.disconnect_cause: GapCause = disconnect_cause
+        self.warning = ""
         self.live = True
         self._task: Final = Task(work=work, arguments=arguments)
         self._lock: Final = threading.Lock()
@@ -228,15 +228,15 @@ class ChildSource:
         while not self._stopped:
             data = child.read(POLL_S)
             for frame in unpacker.feed(data or b""):
-                if isinstance(frame, Farewell):
+                if isinstance(frame, ExitMessage):
                     return self._part(frame)
                 yield frame
             if data == b"" and not self._stopped:
-                raise SourceError(f"{self.name} is heard no more: the process that heard it {child.post_mortem()}")
+                raise SourceError(f"{self.name} is heard no more: the process that heard it {child.exit_description()}")
         return None
 
-    def _part(self, farewell: Farewell) -> None:
-        if farewell.fate == "session_over":
-            raise SessionOverError(farewell.text)
-        if farewell.fate == "failed":
-            raise SourceError(farewell.text)
+    def _part(self, end_messages: ExitMessage) -> None:
+        if end_messages.fate == "session_over":
+            raise SessionOverError(end_messages.text)
+        if end_messages.fate == "failed":
+            raise SourceError(end_messages.text)

@@ -16,17 +16,17 @@ import msgspec
 import numpy as np
 
 from whoplays.models.errors import WhoplaysError
-from whoplays.stream.audio.block import Audio, Block, Cause
+from whoplays.stream.audio.block import Audio, Block, GapCause
 from whoplays.stream.sources.base import SessionOverError
 
-Fate = Literal["ended", "failed", "session_over"]
-"""How hearing came to its end: on purpose, by a failure, or because the sender began anew."""
+ExitReason = Literal["ended", "failed", "session_over"]
+"""How session came to its end: on purpose, by a failure, or because the sender began anew."""
 
 
-class Farewell(NamedTuple):
+class ExitMessage(NamedTuple):
     """The last that a child says."""
 
-    fate: Fate
+    fate: ExitReason
     text: str = ""
     """What went wrong, in one line."""
 
@@ -34,17 +34,17 @@ class Farewell(NamedTuple):
 _HEADER: Final = struct.Struct("<BBxxIq")
 """What it is, why it was lost, samples of each channel or bytes of text, when it was heard."""
 _BLOCK: Final = 0
-_FATES: Final[tuple[Fate, ...]] = get_args(Fate)
-_CAUSES: Final[tuple[Cause | None, ...]] = (None, *get_args(Cause))
+_FATES: Final[tuple[ExitReason, ...]] = get_args(ExitReason)
+_CAUSES: Final[tuple[GapCause | None, ...]] = (None, *get_args(GapCause))
 _SAMPLE_BYTES: Final = 8
 
 
-def pack(frame: Block | Farewell) -> bytes:
+def pack(frame: Block | ExitMessage) -> bytes:
     """A frame as it goes through the pipe."""
-    if isinstance(frame, Farewell):
+    if isinstance(frame, ExitMessage):
         text = frame.text.encode()
         return _HEADER.pack(1 + _FATES.index(frame.fate), 0, len(text), 0) + text
-    header = _HEADER.pack(_BLOCK, _CAUSES.index(frame.lost), frame.audio.shape[1], frame.heard_ns)
+    header = _HEADER.pack(_BLOCK, _CAUSES.index(frame.lost), frame.audio.shape[1], frame.captured_at_ns)
     return header if frame.lost else header + np.ascontiguousarray(frame.audio, np.float32).tobytes()
 
 
@@ -54,20 +54,20 @@ class Unpacker:
     def __init__(self) -> None:
         self._data: Final = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Block | Farewell]:
+    def feed(self, data: bytes) -> Iterator[Block | ExitMessage]:
         """The frames that `data` completes."""
         self._data.extend(data)
         while len(self._data) >= _HEADER.size:
-            what, why, count, heard_ns = _HEADER.unpack_from(self._data)
+            what, why, count, captured_at_ns = _HEADER.unpack_from(self._data)
             end = _HEADER.size + _content_bytes(what, why, count)
             if len(self._data) < end:
                 return
             content = bytes(self._data[_HEADER.size : end])
             del self._data[:end]
             if what == _BLOCK:
-                yield Block(_audio(content, count), heard_ns, _CAUSES[why])
+                yield Block(_audio(content, count), captured_at_ns, _CAUSES[why])
             else:
-                yield Farewell(_FATES[what - 1], content.decode())
+                yield ExitMessage(_FATES[what - 1], content.decode())
 
 
 def _content_bytes(what: int, why: int, count: int) -> int:
@@ -97,16 +97,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, Any]
 
 
-def run(task: Task, send: Send) -> Farewell:
+def run(task: Task, send: Send) -> ExitMessage:
     """Do the work, and say how it ended."""
     module, _, name = task.work.partition(":")
     try:
         getattr(importlib.import_module(module), name)(send, **task.arguments)
     except SessionOverError as error:
-        return Farewell("session_over", str(error))
+        return ExitMessage("session_over", str(error))
     except WhoplaysError as error:
-        return Farewell("failed", str(error))
-    return Farewell("ended")
+        return ExitMessage("failed", str(error))
+    return ExitMessage("ended")
 
 
 def main() -> None:

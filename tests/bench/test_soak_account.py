@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.stream.make_messages import make_status
 from whoplays.bench.account import Account
-from whoplays.stream.audio.block import Cause
+from whoplays.stream.audio.block import GapCause
 from whoplays.stream.pubsub.messages import Counters, End, Gap, Message, Quality, Status, Timing, Window
 
 HOP = 132_300
@@ -68,7 +68,7 @@ class Made:
             End(stream="hall", session="one", seq=0, published_ns=1, reason="stopped", detail="", final=self.at)
         )
 
-    def _gap(self, start: int, end: int, cause: Cause) -> None:
+    def _gap(self, start: int, end: int, cause: GapCause) -> None:
         self.said.append(
             Gap(stream="hall", session="one", seq=self.gaps, published_ns=1, start=start, end=end, cause=cause)
         )

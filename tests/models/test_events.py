@@ -2,31 +2,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whoplays.models.card import Hysteresis
-from whoplays.models.events import Change, Decider
+from whoplays.models.events import EventDetector, EventTransition
 from whoplays.stream.pipeline.windower import Span
 
 
-def follow(decider: Decider, values: list[float | None]) -> list[Change]:
+def follow(decider: EventDetector, values: list[float | None]) -> list[EventTransition]:
     """The changes over windows of ten samples; None is silence."""
-    changes: list[Change] = []
+    changes: list[EventTransition] = []
     for number, value in enumerate(values):
         probabilities = {"piano": value or 0.0, "violin": 0.0}
         changes += decider.follow(Span(10 * number, 10 * number + 10), probabilities)
     return changes
 
 
-def make() -> Decider:
-    return Decider(["piano", "violin"], [0.5, 0.9])
+def make() -> EventDetector:
+    return EventDetector(["piano", "violin"], [0.5, 0.9])
 
 
 def test_a_wavering_probability_is_one_appearance() -> None:
     changes = follow(make(), [0.1, 0.5, 0.45, 0.8, 0.41, 0.39, 0.45])
-    assert changes == [Change(0, "piano", "start", 10, 0.5), Change(0, "piano", "end", 50, 0.8)]
+    assert changes == [EventTransition(0, "piano", "start", 10, 0.5), EventTransition(0, "piano", "end", 50, 0.8)]
 
 
 def test_who_wavers_plays_on_down_to_the_release() -> None:
     wavering: list[float | None] = [0.5, 0.3, 0.5, 0.2, 0.0]
-    apart, together = (Decider(["piano", "violin"], [0.5, 0.9], Hysteresis(release=share)) for share in (1.0, 0.5))
+    apart, together = (
+        EventDetector(["piano", "violin"], [0.5, 0.9], Hysteresis(release=share)) for share in (1.0, 0.5)
+    )
     assert [(change.phase, change.at) for change in follow(apart, wavering)] == [
         ("start", 0),
         ("end", 10),
@@ -38,7 +40,7 @@ def test_who_wavers_plays_on_down_to_the_release() -> None:
 
 def test_who_enters_must_be_as_sure_as_the_entry_asks_for() -> None:
     """Half of the way from 0.5 to 1; once in, it plays on below the threshold as anyone does."""
-    decider = Decider(["piano", "violin"], [0.5, 0.9], Hysteresis(entry=0.5))
+    decider = EventDetector(["piano", "violin"], [0.5, 0.9], Hysteresis(entry=0.5))
     changes = follow(decider, [0.5, 0.74, 0.0, 0.6, 0.75, 0.5, 0.41, 0.39, 0.7])
     assert [(change.phase, change.at) for change in changes] == [("start", 40), ("end", 70)]
     assert decider.active({"piano": 0.5, "violin": 0.0}) == {"piano": True, "violin": False}
@@ -56,7 +58,7 @@ def test_silence_sends_everyone_off() -> None:
 def test_the_end_sends_everyone_off() -> None:
     decider = make()
     follow(decider, [0.9, 0.7])
-    assert list(decider.finish()) == [Change(0, "piano", "end", 20, 0.9)]
+    assert list(decider.finish()) == [EventTransition(0, "piano", "end", 20, 0.9)]
     assert list(decider.finish()) == []
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.stream.pipeline.engine import Engine
-from whoplays.stream.pipeline.options import Habits
+from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.sources.base import Source
@@ -13,7 +13,7 @@ from whoplays.stream.sources.registry import once
 
 def engine_for(source: Source, recognizer: Recognizer, *, hop_samples: int = WINDOW_SAMPLES) -> Engine:
     engine = Engine()
-    engine.add(once(source), recognizer, Habits(hop_samples=hop_samples))
+    engine.add(once(source), recognizer, StreamOptions(hop_samples=hop_samples))
     return engine
 
 

@@ -46,7 +46,7 @@ class AdcClock:
             return False
         return self._current_s - self._newest_s - self._began_age_s <= STRAY_S
 
-    def heard_ns(self, frames: int, now_ns: int, adc_s: float, current_s: float) -> int:
+    def captured_at_ns(self, frames: int, now_ns: int, adc_s: float, current_s: float) -> int:
         """When the last of some frames was heard, on the monotonic clock.
 
         Args:
@@ -63,9 +63,9 @@ class AdcClock:
         if self._began_s is None:
             self._began_s, self._began_age_s = current_s, age_s
         self._newest_s, self._current_s = adc_s, current_s
-        heard_ns = now_ns + round((frames / self._rate_hz - age_s) * 1e9)
+        captured_at_ns = now_ns + round((frames / self._rate_hz - age_s) * 1e9)
         # Nothing is heard in the future, whatever a clock says.
-        return min(now_ns, max(heard_ns, earliest_ns))
+        return min(now_ns, max(captured_at_ns, earliest_ns))
 
     def _earliest_ns(self, frames: int, now_ns: int) -> int:
         """When the last of some frames can have been heard at the earliest, had none been lost."""

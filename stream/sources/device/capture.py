@@ -2,16 +2,17 @@
 
 import queue
 import time
+from collections import deque
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, NoReturn
+from math import ceil
+from statistics import median
+from typing import Any, Final, NamedTuple
 
-from whoplays.models.errors import SourceError
-from whoplays.stream.audio.block import Audio
-from whoplays.stream.audio.resample import Intake
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.audio.block import Audio, Block
+from whoplays.stream.audio.resample import ChannelSelection
+from whoplays.stream.audio.timeline import Timeline
 from whoplays.stream.sources.device.adc_clock import AdcClock
-from whoplays.stream.sources.device.names import Wish
-from whoplays.stream.sources.device.portaudio import Ledger, Stream, listening
-from whoplays.stream.sources.worker import Send
 
 
 class Captured(NamedTuple):
@@ -19,7 +20,7 @@ class Captured(NamedTuple):
 
     frames: Audio
     """`[n, channels]` float32 in [-1, 1]."""
-    heard_ns: int
+    captured_at_ns: int
     """When the last of them was heard, on the monotonic clock."""
     overflowed: bool
     """Whether the device was not read in time just before, so that it lost frames."""
@@ -43,7 +44,7 @@ class CaptureQueue:
         self._missed_frames = 0
         self._overflowed = False
 
-    def put(self, frames: Audio, heard_ns: int, *, overflowed: bool) -> None:
+    def put(self, frames: Audio, captured_at_ns: int, *, overflowed: bool) -> None:
         """Copy what came; for the callback."""
         self._overflowed |= overflowed
         # Once it was full, half of it must be free again: better one long gap than many short ones.
@@ -52,7 +53,7 @@ class CaptureQueue:
             self._missed_frames += len(frames)
             return
         self._put_frames += len(frames)
-        self._queue.put(Captured(frames.copy(), heard_ns, self._overflowed, self._missed_frames))
+        self._queue.put(Captured(frames.copy(), captured_at_ns, self._overflowed, self._missed_frames))
         self._missed_frames, self._overflowed = 0, False
 
     def take(self, timeout_s: float) -> Captured | None:
@@ -79,50 +80,58 @@ class Callback:
 
     def __call__(self, frames: Audio, count: int, times: Any, status: Any) -> None:
         """Take `[count, channels]` float32, PortAudio's times of them, and its flags."""
-        heard_ns = self._clock.heard_ns(count, time.monotonic_ns(), times.inputBufferAdcTime, times.currentTime)
-        self._queue.put(frames, heard_ns, overflowed=status.input_overflow)
+        captured_at_ns = self._clock.captured_at_ns(
+            count, time.monotonic_ns(), times.inputBufferAdcTime, times.currentTime
+        )
+        self._queue.put(frames, captured_at_ns, overflowed=status.input_overflow)
 
 
-POLL_S: Final = 0.2
-QUIET_S: Final = 5.0
+REMEMBERED: Final = 50
+"""Calls of which the usual delay is made."""
 
 
-def capture(
-    send: Send, selector: str, channels: list[int], gain_db: float, rate_hz: int | None, quiet_s: float = QUIET_S
-) -> NoReturn:
-    """Listen to an input until it goes away.
+class GapAwareCapture:
+    """Makes blocks of what was captured, so that they add up to the time that went by.
+
+    What our own queue missed is known to the frame. A device that overflows only says that it did; how much it lost is
+    how much later the next frames were heard than the count of frames says, beyond the usual.
 
     Args:
-        send: takes the blocks.
-        selector: which input; see `whoplays.stream.sources.device.names.resolve`.
-        channels: which are taken; see `Intake`.
-        gain_db: how loud.
-        rate_hz: at which rate it is opened; its own if None.
-        quiet_s: how long it may deliver nothing, not even silence, before it is taken to be gone.
+        rate_hz: of what is captured.
+        channels: of what is captured.
+        selection: which channels are taken, and how loud.
 
     Raises:
-        SourceError: there is no such input, it cannot be opened, or it went away.
+        SourceError: the rate or the channel count is not one that audio can have, or a chosen channel is not there.
     """
-    intake = Intake(channels=tuple(channels), gain_db=gain_db)
-    with listening(Wish(selector, intake, rate_hz)) as stream:
-        ledger = Ledger(stream.rate_hz, stream.channels, intake)
-        for captured in follow(stream, quiet_s):
-            for block in ledger.blocks(captured):
-                send(block)
-    raise AssertionError("listening ends with an error only")
 
+    def __init__(self, rate_hz: int, channels: int, selection: ChannelSelection) -> None:
+        self._rate_hz: Final = rate_hz
+        self._axis: Final = Timeline(rate_hz, channels, selection)
+        # An overflow that cannot be measured is still a loss: it must be seen. Two samples at 44.1 kHz, because the
+        # resampler's rounding can take one of them.
+        self._least_frames: Final = ceil(2 * rate_hz / SAMPLE_RATE_HZ)
+        self._delays_ns: Final = deque[int](maxlen=REMEMBERED)
 
-def follow(stream: Stream, quiet_s: float) -> Iterator[Captured]:
-    """What an input delivers.
+    def blocks(self, captured: Captured) -> Iterator[Block]:
+        """What was lost before, and what was captured; times must be those of one clock.
 
-    Raises:
-        SourceError: it went away, or has delivered nothing for too long.
-    """
-    empty_polls = 0
-    # Not by the clock: it goes on while this process stands still.
-    while empty_polls * POLL_S < quiet_s:
-        captured = stream.take(POLL_S)
-        empty_polls = 0 if captured else empty_polls + 1
-        if captured:
-            yield captured
-    raise SourceError(f"{stream.input.name} has delivered nothing for {quiet_s:.0f} s; see whether it is connected")
+        Raises:
+            SourceError: a sample is NaN or infinite.
+        """
+        lost_frames = self._lost_frames(captured)
+        if lost_frames:
+            started_at_ns = captured.captured_at_ns - self._axis.duration_ns(len(captured.frames))
+            yield from self._axis.append_gap(lost_frames, "overflow", started_at_ns)
+        self._delays_ns.append(self._delay_ns(captured))
+        yield from self._axis.append(captured.frames, captured.captured_at_ns)
+
+    def _lost_frames(self, captured: Captured) -> int:
+        if not captured.overflowed or not self._delays_ns:
+            return captured.missed_frames
+        late_ns = self._delay_ns(captured) - round(median(self._delays_ns))
+        return max(late_ns * self._rate_hz // 1_000_000_000, captured.missed_frames, self._least_frames)
+
+    def _delay_ns(self, captured: Captured) -> int:
+        """How much later its last frame was heard than the count of frames up to it says."""
+        return captured.captured_at_ns - self._axis.duration_ns(self._axis.frames + len(captured.frames))

@@ -8,8 +8,8 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.resample import RATES_HZ, Intake, read_channels
-from whoplays.stream.common.uri import take_apart
+from whoplays.stream.audio.resample import RATES_HZ, ChannelSelection, read_channels
+from whoplays.stream.common.uri import parse_uri
 
 SCHEME: Final = "device"
 MOST_SHOWN: Final = 10
@@ -94,29 +94,29 @@ def _escape(text: str) -> str:
     return re.sub(r"[%?#\x00-\x1f\x7f]", lambda found: quote(found[0]), text)
 
 
-class Wish(NamedTuple):
+class DeviceRequest(NamedTuple):
     """What is to be listened to, and how."""
 
     selector: str
     """Which input; see `whoplays.stream.sources.device.names.resolve`."""
-    intake: Intake
+    selection: ChannelSelection
     rate_hz: int | None
     """At which rate it is opened; its own unless given."""
 
 
-def read_address(uri: str, intake: Intake) -> Wish:
+def read_address(uri: str, selection: ChannelSelection) -> DeviceRequest:
     """What an address such as `device:ALSA:Scarlett?channels=3,4&rate=48000` asks for.
 
     Args:
         uri: the address. A `?`, `#` or `%` in a name is percent-encoded.
-        intake: what is taken of it, where the address does not say.
+        selection: what is taken of it, where the address does not say.
 
     Raises:
         SourceError: an option is unknown or makes no sense.
         OptionError: the channels make no sense.
     """
     selector, _, query = uri.partition(":")[2].partition("?")
-    address = take_apart(f"{SCHEME}:?{query}", frozenset({"rate", "channels"}))
+    address = parse_uri(f"{SCHEME}:?{query}", frozenset({"rate", "channels"}))
     if "channels" in address.options:
-        intake = msgspec.structs.replace(intake, channels=read_channels(address.options["channels"]))
-    return Wish(selector, intake, address.number("rate", RATES_HZ, 0) or None)
+        selection = msgspec.structs.replace(selection, channels=read_channels(address.options["channels"]))
+    return DeviceRequest(selector, selection, address.number("rate", RATES_HZ, 0) or None)

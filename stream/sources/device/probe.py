@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.resample import Intake
-from whoplays.stream.sources.device.names import Input, Wish
+from whoplays.stream.audio.resample import ChannelSelection
+from whoplays.stream.sources.device.names import DeviceRequest, Input
 from whoplays.stream.sources.worker import command, environment
 
 PATIENCE_S: Final = 20.0
@@ -17,13 +17,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What the child is to find out: which inputs there are, or what the given one hears."""
 
     selector: str | None = None
-    intake: Intake = Intake()
+    selection: ChannelSelection = ChannelSelection()
     rate_hz: int | None = None
     listen_s: float = 0.0
     """How long it listens, from when audio comes; it waits for that twice as long."""
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
+class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
     """What an input heard for a moment."""
 
     input: Input
@@ -39,7 +39,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What the child found out."""
 
     inputs: tuple[Input, ...] = ()
-    heard: Heard | None = None
+    heard: ProbeResult | None = None
     error: str = ""
     """Why it could not."""
 
@@ -53,13 +53,13 @@ def list_inputs() -> tuple[Input, ...]:
     return _ask(Question()).inputs
 
 
-def hear(wish: Wish, listen_s: float) -> Heard:
+def hear(wish: DeviceRequest, listen_s: float) -> ProbeResult:
     """Listen to an input for a moment.
 
     Raises:
         SourceError: there is no such input, or it cannot be opened.
     """
-    question = Question(selector=wish.selector, intake=wish.intake, rate_hz=wish.rate_hz, listen_s=listen_s)
+    question = Question(selector=wish.selector, selection=wish.selection, rate_hz=wish.rate_hz, listen_s=listen_s)
     heard = _ask(question).heard
     if heard is None:
         raise AssertionError("it was asked what it heard")

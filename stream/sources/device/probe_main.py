@@ -12,9 +12,9 @@ from whoplays.models.errors import WhoplaysError
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.level import measure
 from whoplays.stream.audio.resample import Converter
-from whoplays.stream.sources.device.names import Wish
+from whoplays.stream.sources.device.names import DeviceRequest
 from whoplays.stream.sources.device.portaudio import Stream, inputs, listening
-from whoplays.stream.sources.device.probe import Answer, Heard, Question
+from whoplays.stream.sources.device.probe import Answer, ProbeResult, Question
 
 
 def answer(question: Question) -> Answer:
@@ -22,17 +22,17 @@ def answer(question: Question) -> Answer:
     try:
         if question.selector is None:
             return Answer(inputs=tuple(inputs().values()))
-        with listening(Wish(question.selector, question.intake, question.rate_hz)) as stream:
+        with listening(DeviceRequest(question.selector, question.selection, question.rate_hz)) as stream:
             return Answer(heard=_hear(stream, question))
     except WhoplaysError as error:
         return Answer(error=str(error))
 
 
-def _hear(stream: Stream, question: Question) -> Heard:
-    converter = Converter(stream.rate_hz, stream.channels, question.intake)
+def _hear(stream: Stream, question: Question) -> ProbeResult:
+    converter = Converter(stream.rate_hz, stream.channels, question.selection)
     pieces = [converter.convert(frames) for frames in _frames(stream, question.listen_s)]
     audio = np.concatenate([np.empty((2, 0), np.float32), *pieces], axis=1)
-    return Heard(
+    return ProbeResult(
         input=stream.input,
         dbfs=measure(audio).dbfs if audio.size else None,
         silent=not audio.any(),

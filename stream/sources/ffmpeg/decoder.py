@@ -11,10 +11,10 @@ from av.packet import Packet
 
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.audio.block import Audio, Cause
+from whoplays.stream.audio.block import Audio, GapCause
 from whoplays.stream.audio.resample import Converter
 from whoplays.stream.sources.base import SessionOverError
-from whoplays.stream.sources.ffmpeg.demux import Spot
+from whoplays.stream.sources.ffmpeg.demux import MediaSpec
 
 HOLE_S: Final = 0.05
 """Timestamps that jump by less are only inexact: some containers round them, some senders take them from a clock."""
@@ -28,7 +28,7 @@ class Piece(NamedTuple):
 
     audio: Audio
     """`[2, n]` float32 at 44 100 Hz."""
-    lost: Cause | None = None
+    lost: GapCause | None = None
     """Why these samples, all zero, stand for what was lost."""
 
 
@@ -40,9 +40,9 @@ class Decoder:
     the sender counts anew (so does each title of an Ogg broadcast); the samples follow one another all the same.
     """
 
-    def __init__(self, spot: Spot, stream: AudioStream) -> None:
+    def __init__(self, spot: MediaSpec, stream: AudioStream) -> None:
         self._spot: Final = spot
-        self._lost: Final[Cause | None] = "network" if spot.network else None
+        self._lost: Final[GapCause | None] = "network" if spot.network else None
         self._time_base: Final = float(stream.time_base or 0)
         self._converter: Converter | None = None
         self._kind = (0, 0)
@@ -85,7 +85,7 @@ class Decoder:
         if self._converter is None or self._kind != (frame.sample_rate, samples.shape[1]):
             yield from self.finish()
             self._kind = (frame.sample_rate, samples.shape[1])
-            self._converter = Converter(*self._kind, self._spot.intake)
+            self._converter = Converter(*self._kind, self._spot.selection)
         yield from _cut(self._converter.convert(samples))
 
     def _ahead_s(self, frame: AudioFrame) -> float:
@@ -106,7 +106,7 @@ class Decoder:
             yield from silence(samples, self._lost)
 
 
-def silence(samples: int, lost: Cause | None) -> Iterator[Piece]:
+def silence(samples: int, lost: GapCause | None) -> Iterator[Piece]:
     """Zeros of any length, piece by piece."""
     for start in range(0, samples, PIECE_SAMPLES):
         yield Piece(np.zeros((2, min(PIECE_SAMPLES, samples - start)), np.float32), lost)

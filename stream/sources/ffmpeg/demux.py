@@ -1,4 +1,4 @@
-"""Opening media with FFmpeg, and its errors as one line without secrets."""
+"""SourceSpec media with FFmpeg, and its errors as one line without secrets."""
 
 import errno
 import socket
@@ -13,10 +13,10 @@ from av.container import InputContainer
 from av.stream import Discard
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 
 
-class Spot(msgspec.Struct, frozen=True, kw_only=True):
+class MediaSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Where audio is, and what is taken of it."""
 
     url: str
@@ -27,7 +27,7 @@ class Spot(msgspec.Struct, frozen=True, kw_only=True):
     """FFmpeg's name of its format; None to find out."""
     network: bool
     """Whether it comes from elsewhere as it is made; otherwise it is a file here."""
-    intake: Intake
+    selection: ChannelSelection
 
 
 TRY_S: Final = 5.0
@@ -35,7 +35,7 @@ CLOSED: Final = "the server closed the connection"
 _TLS_PORTS: Final = {"https": 443, "rtsps": 322}
 
 
-def reason(spot: Spot, error: av.error.FFmpegError) -> str:
+def reason(spot: MediaSpec, error: av.error.FFmpegError) -> str:
     """What went wrong; never `str(error)`, which holds the address with its password."""
     if isinstance(error, av.error.ExitError | av.error.TimeoutError):
         return "it sends nothing"
@@ -83,7 +83,7 @@ _NETWORK: Final = {
 _FILE: Final = {"protocol_whitelist": "file,crypto,data"}
 
 
-def open_container(spot: Spot) -> InputContainer:
+def open_container(spot: MediaSpec) -> InputContainer:
     """Connect to it and find out what it holds.
 
     Raises:
@@ -97,7 +97,7 @@ def open_container(spot: Spot) -> InputContainer:
         raise SourceError(f"{spot.name} cannot be heard: {reason(spot, error)}") from error
 
 
-def first_audio(spot: Spot, container: InputContainer) -> AudioStream:
+def first_audio(spot: MediaSpec, container: InputContainer) -> AudioStream:
     """Its first audio stream; of the others nothing is read, nor fetched where that can be avoided.
 
     Raises:
@@ -111,14 +111,14 @@ def first_audio(spot: Spot, container: InputContainer) -> AudioStream:
     return chosen
 
 
-def broken(spot: Spot, error: av.error.FFmpegError) -> SourceError:
+def broken(spot: MediaSpec, error: av.error.FFmpegError) -> SourceError:
     """What to say when reading fails on the way."""
     if not spot.network:
         return SourceError(f"{spot.name} is damaged: {error.strerror}")
     return SourceError(f"{spot.name} broke off: {reason(spot, error)}")
 
 
-def refuse_early_end(spot: Spot, container: InputContainer) -> None:
+def refuse_early_end(spot: MediaSpec, container: InputContainer) -> None:
     """Tell the end of a recording from a broadcast that was cut off.
 
     A broadcast has neither length nor duration, so nothing but a lost connection ends it. A playlist says when it ends.

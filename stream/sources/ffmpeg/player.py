@@ -13,7 +13,7 @@ from av.container import InputContainer
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Block
 from whoplays.stream.sources.ffmpeg.decoder import Decoder, Piece, silence
-from whoplays.stream.sources.ffmpeg.demux import Spot, broken, first_audio, open_container, refuse_early_end
+from whoplays.stream.sources.ffmpeg.demux import MediaSpec, broken, first_audio, open_container, refuse_early_end
 from whoplays.stream.sources.worker import Send
 
 SURVEY_SAMPLES: Final = 10 * SAMPLE_RATE_HZ
@@ -136,13 +136,13 @@ def play(send: Send, spot: dict[str, Any]) -> None:
 
     Args:
         send: where its audio goes.
-        spot: a `Spot`, as JSON carries it.
+        spot: a `MediaSpec`, as JSON carries it.
 
     Raises:
         SourceError: it cannot be heard, or no more.
         SessionOverError: the sender began anew.
     """
-    media = msgspec.convert(spot, Spot)
+    media = msgspec.convert(spot, MediaSpec)
     with open_container(media) as container, Player(send, broadcast=media.network) as player:
         try:
             _decode(media, container, player)
@@ -151,7 +151,7 @@ def play(send: Send, spot: dict[str, Any]) -> None:
         refuse_early_end(media, container)
 
 
-def _decode(spot: Spot, container: InputContainer, player: Player) -> None:
+def _decode(spot: MediaSpec, container: InputContainer, player: Player) -> None:
     stream = first_audio(spot, container)
     decoder = Decoder(spot, stream)
     for packet in container.demux(stream):

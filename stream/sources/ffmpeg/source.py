@@ -7,36 +7,38 @@ from urllib.parse import urlsplit
 import msgspec
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.resample import Intake
-from whoplays.stream.common.uri import without_secrets
+from whoplays.stream.audio.resample import ChannelSelection
+from whoplays.stream.common.uri import redact
 from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.ffmpeg.demux import Spot
+from whoplays.stream.sources.ffmpeg.demux import MediaSpec
 from whoplays.stream.sources.worker import ChildSource
 
 _WORK: Final = "whoplays.stream.sources.ffmpeg.player:play"
 
 
-def open_media(uri: str, intake: Intake) -> Source:
+def open_media(uri: str, selection: ChannelSelection) -> Source:
     """Listen to what FFmpeg reads, in a child process: FFmpeg can block for ever.
 
     Args:
         uri: `http://`, `https://`, `rtsp://` or `rtsps://` and the rest; `hls:` and the http(s) address of a playlist
             (`hls://host/…` stands for `hls:http://host/…`), for servers that do not say that it is one; `media:` and
             a file's path, which is played in real time.
-        intake: what is taken of it.
+        selection: what is taken of it.
 
     Raises:
         SourceError: there is no such file, or it is no address.
     """
     scheme, _, rest = uri.partition(":")
     if scheme == "media":
-        return _open_file(rest, intake)
+        return _open_file(rest, selection)
     url = _playlist(rest) if scheme == "hls" else uri
-    spot = Spot(url=url, name=_name(url), form="hls" if scheme == "hls" else None, network=True, intake=intake)
-    return _source(spot, without_secrets(f"hls:{url}" if scheme == "hls" else url))
+    spot = MediaSpec(
+        url=url, name=_name(url), form="hls" if scheme == "hls" else None, network=True, selection=selection
+    )
+    return _source(spot, redact(f"hls:{url}" if scheme == "hls" else url))
 
 
-def _open_file(place: str, intake: Intake) -> Source:
+def _open_file(place: str, selection: ChannelSelection) -> Source:
     if "://" in place:
         raise SourceError("media: takes a file's path; give an address without media: before it")
     utf8 = place.encode(errors="replace").decode()
@@ -49,17 +51,17 @@ def _open_file(place: str, intake: Intake) -> Source:
         raise SourceError(f"{place} cannot be read: {error}") from error
     if not regular:
         raise SourceError(f"{place} is no file; give one" if there else f"there is no file {place}")
-    return _source(Spot(url=str(path), name=path.name, network=False, intake=intake), f"media:{path}")
+    return _source(MediaSpec(url=str(path), name=path.name, network=False, selection=selection), f"media:{path}")
 
 
-def _source(spot: Spot, uri: str) -> Source:
+def _source(spot: MediaSpec, uri: str) -> Source:
     return ChildSource(
         _WORK,
         {"spot": msgspec.to_builtins(spot)},
         name=spot.name,
         uri=uri,
         clock="arrival" if spot.network else "file",
-        outage="network" if spot.network else "device_lost",
+        disconnect_cause="network" if spot.network else "device_lost",
     )
 
 

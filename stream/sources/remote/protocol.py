@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from whoplays.stream.audio.block import Audio, Cause
+from whoplays.stream.audio.block import Audio, GapCause
 from whoplays.stream.audio.pcm import PcmFormat, decode
 from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
 
@@ -46,10 +46,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     channels: Annotated[int, Meta(ge=1, le=MOST_CHANNELS)]
     format: WireFormat
     capture_ns: Annotated[int, Meta(ge=0, le=2**63 - 1)]
-    """Wall time of the last frame by the sender's clock. Only informative: clocks of two machines differ."""
+    """SampleClock time of the last frame by the sender's clock. Only informative: clocks of two machines differ."""
     name: Name
     """What the sender calls its source."""
-    lost: Cause | None = None
+    lost: GapCause | None = None
     """Why these frames were lost before they could be sent: then there is no PCM, and they stand for zeros."""
 
     def __post_init__(self) -> None:

@@ -10,10 +10,10 @@ import zmq
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block
-from whoplays.stream.audio.resample import Intake
-from whoplays.stream.audio.timeline import Axis
+from whoplays.stream.audio.resample import ChannelSelection
+from whoplays.stream.audio.timeline import Timeline
 from whoplays.stream.pubsub.endpoint import speak_ipv6
-from whoplays.stream.security.allow_list import ServerKeys, guarding
+from whoplays.stream.security.allow_list import ServerKeys, zap_authenticator
 from whoplays.stream.security.handshakes import Handshakes
 from whoplays.stream.sources.remote.protocol import MOST_BYTES, Header, Packet
 
@@ -29,7 +29,7 @@ Verdict = Literal["next", "repeated", "stranger", "anew"]
 begins with it."""
 
 
-class Floor:
+class SenderLock:
     """Judges each message after a session's first.
 
     Args:
@@ -70,20 +70,20 @@ class Floor:
         )
 
 
-class Timeline:
+class PacketTimeline:
     """Places packets by the index of their first frame; what is missing between them becomes zeros of its length.
 
     Args:
         header: of the session's first packet; the others agree with it, and follow each other.
-        intake: which channels are taken, and how loud.
+        selection: which channels are taken, and how loud.
 
     Raises:
         SourceError: a chosen channel is not there.
     """
 
-    def __init__(self, header: Header, intake: Intake) -> None:
+    def __init__(self, header: Header, selection: ChannelSelection) -> None:
         self._origin: Final = header.first
-        self._axis: Final = Axis(header.rate_hz, header.channels, intake)
+        self._timeline: Final = Timeline(header.rate_hz, header.channels, selection)
         self._newest_ns = 0
 
     def place(self, packet: Packet, arrived_ns: int) -> Iterator[Block]:
@@ -94,18 +94,18 @@ class Timeline:
             arrived_ns: on the monotonic clock.
         """
         for block in self._blocks(packet, arrived_ns):
-            self._newest_ns = min(max(self._newest_ns, block.heard_ns), time.monotonic_ns())
-            yield block._replace(heard_ns=self._newest_ns)
+            self._newest_ns = min(max(self._newest_ns, block.captured_at_ns), time.monotonic_ns())
+            yield block._replace(captured_at_ns=self._newest_ns)
 
     def _blocks(self, packet: Packet, arrived_ns: int) -> Iterator[Block]:
-        header, axis = packet.header, self._axis
-        missing = header.first - self._origin - axis.frames
+        header, timeline = packet.header, self._timeline
+        missing = header.first - self._origin - timeline.frames
         if missing > 0:
-            yield from axis.lost(missing, "network", arrived_ns - axis.duration_ns(header.frames))
+            yield from timeline.append_gap(missing, "network", arrived_ns - timeline.duration_ns(header.frames))
         if header.lost:
-            yield from axis.lost(header.frames, header.lost, arrived_ns)
+            yield from timeline.append_gap(header.frames, header.lost, arrived_ns)
         else:
-            yield from axis.heard(packet.audio, arrived_ns)
+            yield from timeline.append(packet.audio, arrived_ns)
 
 
 HIGH_WATER_MESSAGES: Final = 128
@@ -114,7 +114,7 @@ HEARTBEAT_MS: Final = 1_000
 DEAD_MS: Final = 3_000
 
 
-class Inlet:
+class PullSocket:
     """Receives messages from whoever connects; bound until `close`.
 
     Args:
@@ -130,7 +130,7 @@ class Inlet:
         self._handshakes: Final = handshakes
         with ExitStack() as stack:
             context = stack.enter_context(zmq.Context())
-            stack.enter_context(guarding(context, keys))
+            stack.enter_context(zap_authenticator(context, keys))
             self._socket: Final = stack.enter_context(context.socket(zmq.PULL))
             stack.enter_context(self._handshakes.watching(self._socket))
             self._socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MESSAGES)

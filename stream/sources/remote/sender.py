@@ -15,16 +15,16 @@ import zmq
 
 from whoplays.models.errors import EndpointError, SourceError
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
-from whoplays.stream.audio.block import Audio, Block, Cause
+from whoplays.stream.audio.block import Audio, Block, GapCause
 from whoplays.stream.audio.pcm import encode
 from whoplays.stream.common.clock import wall_ns
 from whoplays.stream.common.console import note
 from whoplays.stream.pipeline.ingest import Backoff
 from whoplays.stream.pubsub.endpoint import check_connect, speak_ipv6
-from whoplays.stream.security.handshakes import Handshakes, Persistence
+from whoplays.stream.security.handshakes import Handshakes, Reconnector
 from whoplays.stream.security.keys import ClientKeys
 from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.registry import Opening
+from whoplays.stream.sources.registry import SourceSpec
 from whoplays.stream.sources.remote.protocol import Header, WireFormat, pack
 from whoplays.stream.sources.remote.receiver import be_heard_of
 
@@ -64,7 +64,7 @@ class Packer:
         if block.lost:
             yield from self.flush()
         self._rest = np.concatenate([self._rest, block.audio], axis=1)
-        self._heard_ns = block.heard_ns
+        self._heard_ns = block.captured_at_ns
         while self._rest.shape[1] >= PACKET_SAMPLES:
             yield self._cut(PACKET_SAMPLES, block)
         if block.lost:
@@ -86,7 +86,7 @@ class Packer:
         self._packed_samples += samples
         return Outgoing(frames, samples)
 
-    def _header(self, samples: int, kind: Literal["pcm", "end"] = "pcm", lost: Cause | None = None) -> Header:
+    def _header(self, samples: int, kind: Literal["pcm", "end"] = "pcm", lost: GapCause | None = None) -> Header:
         after_ns = self._rest.shape[1] * 1_000_000_000 // SAMPLE_RATE_HZ
         self._seq += 1
         return Header(
@@ -106,10 +106,10 @@ class Packer:
 
 CAPACITY: Final = 100
 """5 s, as the packer cuts audio."""
-POLL_S: Final = 0.1
+ROOM_POLL_S: Final = 0.1
 
 
-class Outbox:
+class SendQueue:
     """A bounded queue from one thread to another; when it is full, the oldest audio is given up and counted."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -129,7 +129,7 @@ class Outbox:
         """
         with self._changed:
             while wait and not self._hurried and len(self._waiting) >= self._capacity:
-                self._changed.wait(POLL_S)
+                self._changed.wait(ROOM_POLL_S)
             while len(self._waiting) >= self._capacity:
                 self.dropped_samples += self._waiting.popleft().samples
             self._waiting.append(outgoing)
@@ -166,7 +166,7 @@ class Lasting:
         opening: how it is opened.
     """
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: SourceSpec) -> None:
         self._opening: Final = opening
         self._source: Source | None = None
         self._stopped: Final = threading.Event()
@@ -198,7 +198,7 @@ class Lasting:
             try:
                 self._attempt(send)
             except SourceError as error:
-                if not self._opening.lasting:
+                if not self._opening.reconnects:
                     raise
                 note(f"{error}; trying again")
                 self._stopped.wait(backoff.pause_s())
@@ -216,7 +216,7 @@ class Lasting:
             source.stop()
 
 
-ROOM_POLL_S: Final = 0.05
+POLL_S: Final = 0.05
 LINGER_S: Final = 2.0
 """What is left at the end gets so long to be sent, and then again to arrive."""
 HIGH_WATER_MESSAGES: Final = 2
@@ -252,7 +252,7 @@ class Sender:
         self._on_link: Final = on_link
         self._link = ""
         self._handshakes: Final = Handshakes()
-        self._outbox: Final = Outbox()
+        self._outbox: Final = SendQueue()
         self._leave_s = float("inf")
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="whoplays-sender")
         self._sending: Future[None] | None = None
@@ -321,7 +321,7 @@ class Sender:
             self._outbox.hurry()
 
     def _send_all(self, socket: zmq.Socket[bytes]) -> None:
-        persistence = Persistence(socket, self.endpoint, self._handshakes)
+        persistence = Reconnector(socket, self.endpoint, self._handshakes)
         while not self._outbox.finished and time.monotonic() < self._leave_s:
             persistence.note()
             self._tell()

@@ -9,17 +9,17 @@ from typing import Final, NamedTuple
 import msgspec
 
 from whoplays.models.errors import OptionError, SourceError
-from whoplays.stream.audio.block import Block, Cause, ClockKind
-from whoplays.stream.audio.resample import Intake
-from whoplays.stream.common.clock import Lately
+from whoplays.stream.audio.block import Block, ClockKind, GapCause
+from whoplays.stream.audio.resample import ChannelSelection
+from whoplays.stream.common.clock import RecentIncreases
 from whoplays.stream.common.paths import expanded
-from whoplays.stream.common.uri import Address, host_and_port, take_apart, without_secrets
+from whoplays.stream.common.uri import Address, host_and_port, parse_uri, redact
 from whoplays.stream.pubsub.endpoint import LAST_PORT, is_open
 from whoplays.stream.security.allow_list import ServerKeys, server_keys
 from whoplays.stream.security.handshakes import Handshakes
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.remote.protocol import Packet, PacketError, in_order, unpack
-from whoplays.stream.sources.remote.receiver import Floor, Inlet, Timeline
+from whoplays.stream.sources.remote.receiver import PacketTimeline, PullSocket, SenderLock
 
 
 class Place(NamedTuple):
@@ -41,8 +41,8 @@ def parse(uri: str) -> Place:
     Raises:
         SourceError: the address is none, or is open to the network; keys are of no use.
     """
-    address = take_apart(uri, frozenset({"keys", "allowed", "insecure"}))
-    shown = without_secrets(uri)
+    address = parse_uri(uri, frozenset({"keys", "allowed", "insecure"}))
+    shown = redact(uri)
     place = Place(_endpoint(address, shown), shown, _keys(address.options))
     if is_open(place.endpoint) and place.keys is None and address.options.get("insecure") != "1":
         raise SourceError(
@@ -98,7 +98,7 @@ class RemoteSource:
     Args:
         endpoint: a ZeroMQ address.
         uri: how it is shown.
-        intake: which channels are taken, and how loud.
+        selection: which channels are taken, and how loud.
         keys: encrypt, and admit those alone whose keys are allowed.
     """
 
@@ -106,29 +106,29 @@ class RemoteSource:
         self,
         endpoint: str,
         uri: str,
-        intake: Intake,
+        selection: ChannelSelection,
         keys: ServerKeys | None = None,
     ) -> None:
         self.name = uri
         self.uri = uri
         self.clock: ClockKind = "arrival"
-        self.outage: Cause = "network"
+        self.disconnect_cause: GapCause = "network"
         self.live = True
         self.counts: Final = Counts()
         self.endpoint = endpoint
         """Once bound, the address as it is bound."""
         self.handshakes: Final = Handshakes()
         """How many senders were admitted and refused."""
-        self._lately: Final = Lately()
-        self._intake: Final = intake
+        self._lately: Final = RecentIncreases()
+        self._selection: Final = selection
         self._keys: Final = keys
         self._stopped: Final = threading.Event()
         self._in_use: Final = threading.Lock()
-        self._inlet: Inlet | None = None
+        self._inlet: PullSocket | None = None
         self._arrived: Final = deque[Arrival]()
 
     @property
-    def remark(self) -> str:
+    def warning(self) -> str:
         """That a sender or its messages are refused, and why; see `Source`."""
         risen = self._lately.risen()
         if "handshakes" in risen and self.handshakes.reason:
@@ -170,8 +170,8 @@ class RemoteSource:
         if first is None:
             return
         self.name = first.packet.header.name
-        timeline = Timeline(first.packet.header, self._intake)
-        floor = Floor(first.packet.header)
+        timeline = PacketTimeline(first.packet.header, self._selection)
+        floor = SenderLock(first.packet.header)
         yield from timeline.place(*first)
         while (arrival := self._next()) is not None:
             if self._is_heard(floor, arrival):
@@ -184,7 +184,7 @@ class RemoteSource:
             arrival = self._next()
         return arrival
 
-    def _is_heard(self, floor: Floor, arrival: Arrival) -> bool:
+    def _is_heard(self, floor: SenderLock, arrival: Arrival) -> bool:
         verdict = floor.judge(arrival.packet.header, alone=self.handshakes.connections <= 1)
         match verdict:
             case "repeated":
@@ -221,9 +221,9 @@ class RemoteSource:
                 self.counts.refused += 1
                 self.counts.reason = str(error)
 
-    def _bound(self) -> Inlet:
+    def _bound(self) -> PullSocket:
         if self._inlet is None:
-            self._inlet = Inlet(self.endpoint, self._keys, self.handshakes)
+            self._inlet = PullSocket(self.endpoint, self._keys, self.handshakes)
             self.endpoint = self._inlet.endpoint
         return self._inlet
 
@@ -234,11 +234,11 @@ class RemoteSource:
             self._arrived.clear()
 
 
-def open_remote(uri: str, intake: Intake) -> RemoteSource:
+def open_remote(uri: str, selection: ChannelSelection) -> RemoteSource:
     """A source at an address such as `zmq://127.0.0.1:9461`; see `parse`.
 
     Raises:
         SourceError: the address is none, or is open to the network; keys are of no use.
     """
     place = parse(uri)
-    return RemoteSource(place.endpoint, place.shown, intake, place.keys)
+    return RemoteSource(place.endpoint, place.shown, selection, place.keys)

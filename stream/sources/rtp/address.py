@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
-from whoplays.stream.common.uri import Address, take_apart, without_secrets
+from whoplays.stream.common.uri import Address, parse_uri, redact
 from whoplays.stream.sources.rtp.packet import PAYLOAD_TYPES, STATIC, Format, Formats, checked, for_every_type
 from whoplays.stream.sources.rtp.sdp import Description, read_sdp
 
@@ -35,12 +35,12 @@ def read_address(uri: str) -> RtpAddress:
     Raises:
         SourceError: it is none, or one of its options makes no sense.
     """
-    address = take_apart(uri, OPTIONS)
+    address = parse_uri(uri, OPTIONS)
     described = _description(address)
     host = address.host or (described.host if described and is_group(described.host) else "")
     port = described.port if described and address.port is None else address.port
     if port is None:
-        raise SourceError(f"{without_secrets(uri)} names no port; give one, as in rtp://:5004")
+        raise SourceError(f"{redact(uri)} names no port; give one, as in rtp://:5004")
     wait_ns = address.number("jitter_ms", range(MOST_JITTER_MS + 1), JITTER_MS) * 1_000_000
     formats = described.formats if described else _formats(address)
     return RtpAddress(host, port, address.options.get("interface", ""), formats, wait_ns)

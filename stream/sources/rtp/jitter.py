@@ -70,7 +70,7 @@ class Placed(NamedTuple):
         return len(self.payload) + KEPT_BYTES
 
 
-class Line:
+class SenderTracker:
     """Follows one sender, from any of its packets on.
 
     A packet is in line if its sequence number and its timestamp agree on whether it comes before or after the newest
@@ -159,7 +159,7 @@ class Piece(NamedTuple):
     """None if they are lost."""
     form: Format
     """Of the payload."""
-    heard_ns: int
+    captured_at_ns: int
     """When the last of them arrived, or would have, on the monotonic clock."""
 
 
@@ -243,12 +243,12 @@ class JitterBuffer:
 
     def _fill(self, packet: Placed) -> Iterator[Piece]:
         """Silence up to a packet, in pieces of half a second or less: memory does not depend on its length."""
-        began_ns = packet.arrived_ns - self._duration_ns(packet.frames)
+        started_at_ns = packet.arrived_ns - self._duration_ns(packet.frames)
         while self._frame < packet.start:
             start = self._frame
             self._frame = min(packet.start, start + self._most_filled)
-            heard_ns = began_ns - self._duration_ns(packet.start - self._frame)
-            yield Piece(start, self._frame - start, None, self._form, heard_ns)
+            captured_at_ns = started_at_ns - self._duration_ns(packet.start - self._frame)
+            yield Piece(start, self._frame - start, None, self._form, captured_at_ns)
 
     def _audio(self, packet: Placed) -> Iterator[Piece]:
         if packet.end <= self._frame:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from whoplays.stream.sources.rtp.jitter import Counts, JitterBuffer, Line, Piece, Placed
+from whoplays.stream.sources.rtp.jitter import Counts, JitterBuffer, Piece, Placed, SenderTracker
 from whoplays.stream.sources.rtp.packet import Format, Formats, Packet, parse
 
 MOST_CANDIDATES: Final = 4
@@ -14,7 +14,7 @@ class Candidate:
     """A sender whose packets are held until it is known whether it is one."""
 
     def __init__(self, packet: Packet, form: Format, counts: Counts) -> None:
-        self.line: Final = Line(packet, form)
+        self.line: Final = SenderTracker(packet, form)
         self.confirmed = False
         """Whether two packets with consecutive numbers have come (RFC 3550 appendix A.1)."""
         self._counts: Final = counts
@@ -22,7 +22,7 @@ class Candidate:
         self._held_bytes = 0
 
     @property
-    def newest_ns(self) -> int:
+    def last_block_at_ns(self) -> int:
         """When its newest packet arrived."""
         return next(reversed(self._held.values())).arrived_ns
 
@@ -54,7 +54,7 @@ class Candidate:
             self._counts.refuse("foreign")
 
 
-class Probation:
+class SsrcProbation:
     """The few candidates that there are room for."""
 
     def __init__(self, counts: Counts) -> None:
@@ -72,8 +72,8 @@ class Probation:
 
     def newest_confirmed(self, after_ns: int) -> Candidate | None:
         """Of the confirmed candidates that sent after a moment, the one that did so last."""
-        confirmed = [one for one in self._candidates if one.confirmed and one.newest_ns > after_ns]
-        return max(confirmed, key=lambda candidate: candidate.newest_ns, default=None)
+        confirmed = [one for one in self._candidates if one.confirmed and one.last_block_at_ns > after_ns]
+        return max(confirmed, key=lambda candidate: candidate.last_block_at_ns, default=None)
 
     def release(self, candidate: Candidate, since_ns: int) -> list[Placed]:
         """Dismiss a candidate with what it sent at `since_ns` or later, in the order of its sequence numbers."""
@@ -83,8 +83,8 @@ class Probation:
     def _make_room(self) -> None:
         """Stray packets do not drive out a sender that is confirmed."""
         if len(self._candidates) == MOST_CANDIDATES:
-            least = min(self._candidates, key=lambda candidate: (candidate.confirmed, candidate.newest_ns))
-            self.release(least, least.newest_ns + 1)
+            least = min(self._candidates, key=lambda candidate: (candidate.confirmed, candidate.last_block_at_ns))
+            self.release(least, least.last_block_at_ns + 1)
 
 
 QUIET_NS: Final = 200_000_000
@@ -94,15 +94,15 @@ QUIET_NS: Final = 200_000_000
 class _Hearing:
     """The sender that is listened to."""
 
-    def __init__(self, line: Line, buffer: JitterBuffer, newest_ns: int) -> None:
+    def __init__(self, line: SenderTracker, buffer: JitterBuffer, last_block_at_ns: int) -> None:
         self.line: Final = line
         self.buffer: Final = buffer
-        self.newest_ns = newest_ns
+        self.last_block_at_ns = last_block_at_ns
 
     def take(self, packet: Packet, arrived_ns: int) -> bool:
         placed = self.line.place(packet, arrived_ns)
         if placed and self.buffer.push(placed):
-            self.newest_ns = arrived_ns
+            self.last_block_at_ns = arrived_ns
         return placed is not None
 
 
@@ -121,7 +121,7 @@ class Receiver:
         self.counts: Final = Counts()
         self._formats: Final = formats
         self._wait_ns: Final = wait_ns
-        self._probation: Final = Probation(self.counts)
+        self._probation: Final = SsrcProbation(self.counts)
         self._hearing: _Hearing | None = None
         self._successor: Candidate | None = None
 
@@ -169,15 +169,15 @@ class Receiver:
             first = self._probation.newest_confirmed(0)
             if first:
                 self._begin(first)
-        elif now_ns - self._hearing.newest_ns >= QUIET_NS:
-            self._successor = self._probation.newest_confirmed(self._hearing.newest_ns)
+        elif now_ns - self._hearing.last_block_at_ns >= QUIET_NS:
+            self._successor = self._probation.newest_confirmed(self._hearing.last_block_at_ns)
 
     def _begin(self, candidate: Candidate) -> None:
         # What came while the other one was still sending is not heard twice over.
-        since_ns = self._hearing.newest_ns - self._wait_ns if self._hearing else 0
-        newest_ns = candidate.newest_ns
+        since_ns = self._hearing.last_block_at_ns - self._wait_ns if self._hearing else 0
+        last_block_at_ns = candidate.last_block_at_ns
         packets = self._probation.release(candidate, since_ns)
         buffer = JitterBuffer(packets[0], candidate.line.form, self._wait_ns, self.counts)
-        self._hearing = _Hearing(candidate.line, buffer, newest_ns)
+        self._hearing = _Hearing(candidate.line, buffer, last_block_at_ns)
         for packet in packets:
             buffer.push(packet)

@@ -1,4 +1,4 @@
-"""Session descriptions (SDP, RFC 8866): the little of them that says where the audio comes and what it is."""
+"""MessageSequencer descriptions (SDP, RFC 8866): the little of them that says where the audio comes and what it is."""
 
 from pathlib import Path
 from typing import Final, NamedTuple

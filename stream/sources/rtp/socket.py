@@ -33,7 +33,7 @@ class Datagram(NamedTuple):
     """On the monotonic clock."""
 
 
-class Inlet:
+class UdpReceiver:
     """A bound UDP socket; for a multicast group, one that has joined it.
 
     Raises:

@@ -6,30 +6,30 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
-from whoplays.stream.audio.block import Block, Cause, ClockKind
+from whoplays.stream.audio.block import Block, ClockKind, GapCause
 from whoplays.stream.audio.pcm import decode
-from whoplays.stream.audio.resample import Converter, Intake
-from whoplays.stream.audio.timeline import Axis
-from whoplays.stream.common.clock import Lately
-from whoplays.stream.common.uri import without_secrets
+from whoplays.stream.audio.resample import ChannelSelection, Converter
+from whoplays.stream.audio.timeline import Timeline
+from whoplays.stream.common.clock import RecentIncreases
+from whoplays.stream.common.uri import redact
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.rtp.address import RtpAddress, read_address
 from whoplays.stream.sources.rtp.jitter import REFUSALS, Counts, Piece
 from whoplays.stream.sources.rtp.receiver import Receiver
-from whoplays.stream.sources.rtp.socket import Inlet, label
+from whoplays.stream.sources.rtp.socket import UdpReceiver, label
 
 POLL_S: Final = 0.1
 REST_S: Final = 0.03
 MOST_AT_ONCE: Final = 256
 
 
-def open_rtp(uri: str, intake: Intake) -> "RtpSource":
+def open_rtp(uri: str, selection: ChannelSelection) -> "RtpSource":
     """Listen to `rtp://[bind]:port`, from now on.
 
     Raises:
         SourceError: the address or one of its options makes no sense, or it cannot be bound.
     """
-    return RtpSource(read_address(uri), without_secrets(uri), intake)
+    return RtpSource(read_address(uri), redact(uri), selection)
 
 
 class RtpSource:
@@ -41,20 +41,20 @@ class RtpSource:
         SourceError: the address cannot be bound, or a chosen channel is not there.
     """
 
-    def __init__(self, address: RtpAddress, uri: str, intake: Intake) -> None:
-        self._refuse_missing_channels(address, intake)
-        self._inlet: Final = Inlet(address.host, address.port, address.interface)
+    def __init__(self, address: RtpAddress, uri: str, selection: ChannelSelection) -> None:
+        self._refuse_missing_channels(address, selection)
+        self._inlet: Final = UdpReceiver(address.host, address.port, address.interface)
         self.port: Final = self._inlet.port
         """The port; the one that the system chose if 0 was asked for."""
         self.name = f"RTP on {label(address.host, self.port)}"
         self.uri = uri
         self.clock: ClockKind = "arrival"
-        self.outage: Cause = "network"
+        self.disconnect_cause: GapCause = "network"
         self.live = True
-        self._intake: Final = intake
+        self._selection: Final = selection
         self._receiver: Final = Receiver(address.formats, address.wait_ns)
-        self._axis: Axis | None = None
-        self._lately: Final = Lately()
+        self._axis: Timeline | None = None
+        self._lately: Final = RecentIncreases()
         self._newest_ns = 0
         self._stopped: Final = threading.Event()
         self._lock: Final = threading.Lock()
@@ -66,7 +66,7 @@ class RtpSource:
         return self._receiver.counts
 
     @property
-    def remark(self) -> str:
+    def warning(self) -> str:
         """That packets are refused, and why, or come too late; see `Source`."""
         risen = self._lately.risen()
         reasons = [reason.replace("_", " ") for reason in REFUSALS if reason in risen]
@@ -113,15 +113,15 @@ class RtpSource:
     def _render(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         for _, run in groupby(pieces, lambda piece: (piece.form, piece.payload is None)):
             same = list(run)
-            form, self._newest_ns = same[0].form, same[-1].heard_ns
+            form, self._newest_ns = same[0].form, same[-1].captured_at_ns
             if self._axis is None:
-                self._axis = Axis(form.rate_hz, form.channels, self._intake)
+                self._axis = Timeline(form.rate_hz, form.channels, self._selection)
             payloads = [piece.payload for piece in same if piece.payload is not None]
             if payloads:
                 frames = decode(b"".join(payloads), form.encoding, form.channels)
-                yield from self._axis.heard(frames, self._newest_ns)
+                yield from self._axis.append(frames, self._newest_ns)
             for piece in same[len(payloads) :]:
-                yield from self._axis.lost(piece.frames, "network", piece.heard_ns)
+                yield from self._axis.append_gap(piece.frames, "network", piece.captured_at_ns)
 
     def _finish(self) -> Iterator[Block]:
         yield from self._render(self._receiver.flush())
@@ -141,7 +141,7 @@ class RtpSource:
                 self._inlet.close()
 
     @staticmethod
-    def _refuse_missing_channels(address: RtpAddress, intake: Intake) -> None:
+    def _refuse_missing_channels(address: RtpAddress, selection: ChannelSelection) -> None:
         """At once where it is known what comes; else a sender of mono is refused when it is heard."""
         most = max(address.formats.values(), key=lambda form: form.channels)
-        Converter(most.rate_hz, most.channels, intake)
+        Converter(most.rate_hz, most.channels, selection)

@@ -9,8 +9,8 @@ from tests.stream.sources.rtp.packets import make_audio
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.resample import Converter, Intake
-from whoplays.stream.audio.timeline import PIECE_SAMPLES, Axis
+from whoplays.stream.audio.resample import ChannelSelection, Converter
+from whoplays.stream.audio.timeline import PIECE_SAMPLES, Timeline
 
 START_NS = 7_000_000_000_000
 
@@ -23,19 +23,19 @@ START_NS = 7_000_000_000_000
 def test_what_was_lost_lies_where_it_belongs_and_all_times_are_those_of_their_ends(
     rate_hz: int, happening: list[tuple[bool, int]]
 ) -> None:
-    axis, blocks = Axis(rate_hz, 2, Intake()), list[Block]()
+    axis, blocks = Timeline(rate_hz, 2, ChannelSelection()), list[Block]()
     for lost, frames in happening:
-        heard_ns = START_NS + axis.duration_ns(axis.frames + frames)
+        captured_at_ns = START_NS + axis.duration_ns(axis.frames + frames)
         if lost:
-            blocks += axis.lost(frames, "network", heard_ns)
+            blocks += axis.append_gap(frames, "network", captured_at_ns)
             assert sum(block.audio.shape[1] for block in blocks) == axis.frames * SAMPLE_RATE_HZ // rate_hz
         else:
-            blocks += axis.heard(np.full((frames, 2), 0.5, np.float32), heard_ns)
+            blocks += axis.append(np.full((frames, 2), 0.5, np.float32), captured_at_ns)
     assert axis.frames == sum(frames for _, frames in happening)
     written = 0
     for block in blocks:
         written += block.audio.shape[1]
-        assert abs(block.heard_ns - START_NS - written * 1_000_000_000 // SAMPLE_RATE_HZ) < 100_000
+        assert abs(block.captured_at_ns - START_NS - written * 1_000_000_000 // SAMPLE_RATE_HZ) < 100_000
         assert not block.lost or (block.audio.shape[1] <= PIECE_SAMPLES and not block.audio.any())
 
 
@@ -45,11 +45,15 @@ def test_what_was_lost_lies_where_it_belongs_and_all_times_are_those_of_their_en
     st.lists(st.tuples(st.booleans(), st.integers(10, 5_000)), min_size=1, max_size=12),
 )
 def test_losses_keep_their_place_and_length_to_the_end(rate_hz: int, runs: list[tuple[bool, int]]) -> None:
-    axis, blocks = Axis(rate_hz, 2, Intake()), list[Block]()
+    axis, blocks = Timeline(rate_hz, 2, ChannelSelection()), list[Block]()
     lost = np.concatenate([np.full(frames, missing) for missing, frames in runs])
     for missing, frames in runs:
-        heard_ns = START_NS + axis.duration_ns(axis.frames + frames)
-        blocks += axis.lost(frames, "network", heard_ns) if missing else axis.heard(make_audio(frames), heard_ns)
+        captured_at_ns = START_NS + axis.duration_ns(axis.frames + frames)
+        blocks += (
+            axis.append_gap(frames, "network", captured_at_ns)
+            if missing
+            else axis.append(make_audio(frames), captured_at_ns)
+        )
     blocks += axis.finish(START_NS + axis.duration_ns(axis.frames))
     samples = sum(block.audio.shape[1] for block in blocks)
     assert 0 <= samples - len(lost) * SAMPLE_RATE_HZ // rate_hz <= 1
@@ -58,15 +62,15 @@ def test_losses_keep_their_place_and_length_to_the_end(rate_hz: int, runs: list[
     assert np.count_nonzero(marked != lost[middles]) <= 2 * len(runs)
     assert not any(block.audio.any() for block in blocks if block.lost)
     written = np.cumsum([block.audio.shape[1] for block in blocks])
-    late_ns = [block.heard_ns - START_NS for block in blocks] - written * 1_000_000_000 / SAMPLE_RATE_HZ
+    late_ns = [block.captured_at_ns - START_NS for block in blocks] - written * 1_000_000_000 / SAMPLE_RATE_HZ
     assert np.abs(late_ns).max(initial=0) < 100_000
 
 
 def around_a_loss(audio: Audio, end: int) -> tuple[Audio, Audio]:
     """What is heard at 48 kHz if 2000 frames up to `end` are lost, and if they are silent; without what lies near."""
     begin = end - 2_000
-    axis = Axis(48_000, 2, Intake())
-    blocks = [*axis.heard(audio[:begin], 0), *axis.lost(2_000, "network", 0), *axis.heard(audio[end:], 0)]
+    axis = Timeline(48_000, 2, ChannelSelection())
+    blocks = [*axis.append(audio[:begin], 0), *axis.append_gap(2_000, "network", 0), *axis.append(audio[end:], 0)]
     heard = np.concatenate([block.audio for block in [*blocks, *axis.finish(0)]], axis=1)
     silent = audio.copy()
     silent[begin:end] = 0
@@ -92,11 +96,11 @@ def test_elsewhere_what_follows_lies_less_than_a_sample_off(end: int) -> None:
 
 def test_at_our_own_rate_nothing_is_changed() -> None:
     audio = np.random.default_rng(3).uniform(-1, 1, (1000, 2)).astype(np.float32)
-    (block,) = Axis(SAMPLE_RATE_HZ, 2, Intake()).heard(audio, 5)
+    (block,) = Timeline(SAMPLE_RATE_HZ, 2, ChannelSelection()).append(audio, 5)
     np.testing.assert_array_equal(block.audio, audio.T)
-    assert (block.heard_ns, block.lost) == (5, None)
+    assert (block.captured_at_ns, block.lost) == (5, None)
 
 
 def test_a_chosen_channel_that_is_not_there_is_said() -> None:
     with pytest.raises(SourceError, match="no channel 3; there are 2"):
-        Axis(SAMPLE_RATE_HZ, 2, Intake(channels=(3,)))
+        Timeline(SAMPLE_RATE_HZ, 2, ChannelSelection(channels=(3,)))

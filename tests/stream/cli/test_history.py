@@ -24,9 +24,9 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     path = tmp_path / "whoplays" / "history.db"
     keep_all(path, make_concert())
-    began_ns = BEGAN_NS + 3600 * 1_000_000_000
+    started_at_ns = BEGAN_NS + 3600 * 1_000_000_000
     cut_off = make_event(0, "start", 0, "pipe organ", session="two"), make_event(1, "end", 3, session="two")
-    keep_all(path, [make_window(0, session="two", began_ns=began_ns), *cut_off])
+    keep_all(path, [make_window(0, session="two", started_at_ns=started_at_ns), *cut_off])
     return path
 
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.stream.listening import heard
-from whoplays.stream.cli.stream_state import Scene
+from whoplays.stream.cli.stream_state import StreamState
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import End, Event, Message, Status, Window
 from whoplays.stream.sources.file import FileSource
@@ -29,7 +29,7 @@ def windows(messages: list[Message]) -> list[Window]:
     return [message for message in messages if isinstance(message, Window)]
 
 
-def players(scene: Scene, messages: list[Message]) -> list[dict[str, int]]:
+def players(scene: StreamState, messages: list[Message]) -> list[dict[str, int]]:
     """Who plays since when, in seconds, after each message."""
     seen = []
     for message in messages:
@@ -45,7 +45,7 @@ def sounding(window: Window, piano: float) -> Window:
 
 
 def test_windows_say_nothing_that_events_do_not(messages: list[Message]) -> None:
-    seen = players(Scene(), messages)
+    seen = players(StreamState(), messages)
     assert [seen[messages.index(message)] for message in messages if isinstance(message, Event)] == [
         {"piano": 0},
         {"piano": 0, "violin": 3},
@@ -58,12 +58,12 @@ def test_who_joins_late_sees_who_plays(messages: list[Message], status: Status) 
     """The first it hears is the second window: the piano's start was before."""
     late = [message for message in messages[messages.index(status) + 1 :] if not isinstance(message, Event)]
     second = next(at for at, message in enumerate(late) if isinstance(message, Window) and message.start == HOP)
-    seen = players(Scene(), [status, *late[second:]])
+    seen = players(StreamState(), [status, *late[second:]])
     assert seen[1] == {"piano": 3, "violin": 3}
 
 
 def test_a_lost_end_leaves_nobody_lit(status: Status, windows: list[Window]) -> None:
-    seen = players(Scene(), [status, *windows])
+    seen = players(StreamState(), [status, *windows])
     assert seen[1:] == [{"piano": 0}, {"piano": 0, "violin": 3}, {"violin": 3}, {}]
 
 
@@ -71,18 +71,18 @@ def test_who_wavers_plays_on_as_events_have_it(status: Status, windows: list[Win
     """The threshold is 0.5, so that the piano may fall to 0.4."""
     first = windows[0]
     wavering = [sounding(first, piano) for piano in (0.5, 0.41, 0.4, 0.39, 0.45)]
-    assert players(Scene(), [status, *wavering])[1:] == [{"piano": 0}] * 3 + [{}] * 2
+    assert players(StreamState(), [status, *wavering])[1:] == [{"piano": 0}] * 3 + [{}] * 2
 
 
 def test_who_joins_late_sees_only_who_is_sure_enough(status: Status, windows: list[Window]) -> None:
     """The threshold is 0.5, so that half of the way to 1 is 0.75; the first window is heard before the first status."""
     choosy = msgspec.structs.replace(status, entry=0.5)
     heard = [sounding(windows[0], piano) for piano in (0.76, 0.41, 0.39, 0.74, 0.75)]
-    seen = players(Scene(), [heard[0], choosy, *heard[1:]])
+    seen = players(StreamState(), [heard[0], choosy, *heard[1:]])
     assert seen == [{}, {"piano": 0}, {"piano": 0}, {}, {}, {"piano": 0}]
 
 
 def test_at_the_end_nobody_plays(messages: list[Message], status: Status, windows: list[Window]) -> None:
     end = messages[-1]
     assert isinstance(end, End)
-    assert players(Scene(), [status, windows[0], end])[-1] == {}
+    assert players(StreamState(), [status, windows[0], end])[-1] == {}

@@ -1,4 +1,4 @@
-from whoplays.stream.common.clock import LATELY_NS, Lately
+from whoplays.stream.common.clock import LATELY_NS, RecentIncreases
 
 
 class Clock:
@@ -11,7 +11,7 @@ class Clock:
 
 def test_a_count_has_risen_lately_until_ten_seconds_after_it_last_did() -> None:
     clock = Clock()
-    lately = Lately(clock)
+    lately = RecentIncreases(clock)
     assert lately.risen() == set()
     lately.look(version=0, overlap=3)
     assert lately.risen() == {"overlap"}

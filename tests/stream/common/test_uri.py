@@ -1,23 +1,23 @@
 import pytest
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.common.uri import take_apart, without_secrets
+from whoplays.stream.common.uri import parse_uri, redact
 
 
 def test_an_address_is_taken_apart() -> None:
-    address = take_apart("rtp://239.0.0.1:5004?rate=48000", frozenset({"rate"}))
+    address = parse_uri("rtp://239.0.0.1:5004?rate=48000", frozenset({"rate"}))
     assert address == ("239.0.0.1", 5004, {"rate": "48000"})
 
 
 @pytest.mark.parametrize("uri", ["rtp://a:99999", "rtp://[::1", "rtp://a:b"])
 def test_what_is_no_address_is_refused(uri: str) -> None:
     with pytest.raises(SourceError, match="no address"):
-        take_apart(uri, frozenset())
+        parse_uri(uri, frozenset())
 
 
 def test_an_unknown_option_names_those_there_are() -> None:
     with pytest.raises(SourceError, match="unknown option rat; known are: channels, rate"):
-        take_apart("rtp://:5004?rat=1", frozenset({"rate", "channels"}))
+        parse_uri("rtp://:5004?rat=1", frozenset({"rate", "channels"}))
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_an_unknown_option_names_those_there_are() -> None:
 )
 @pytest.mark.parametrize("outer", ["", "hls:", "hls://"])
 def test_no_secret_is_shown(outer: str, uri: str) -> None:
-    shown = without_secrets(outer + uri)
+    shown = redact(outer + uri)
     assert "hunter2" not in shown
     assert shown.startswith(outer.removesuffix("//"))
 
@@ -33,5 +33,5 @@ def test_no_secret_is_shown(outer: str, uri: str) -> None:
 @pytest.mark.parametrize("uri", ["http://u:hunter2@h:999999/", "rtsp://hunter2@[::1]:8/x?what=1", "http://[hunter2"])
 def test_no_secret_is_shown_when_an_address_is_refused(uri: str) -> None:
     with pytest.raises(SourceError) as refused:
-        take_apart(uri, frozenset())
+        parse_uri(uri, frozenset())
     assert "hunter2" not in str(refused.value)

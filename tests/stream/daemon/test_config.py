@@ -63,7 +63,7 @@ def write(folder: Path, text: str) -> Path:
 def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
     config = read_config(write(tmp_path, WHOLE))
     hall, stage = config.stream
-    assert (hall.habits.hop_samples, hall.intake.channels, hall.intake.gain_db) == (44_100, (3, 4), -6.0)
+    assert (hall.options.hop_samples, hall.selection.channels, hall.selection.gain_db) == (44_100, (3, 4), -6.0)
     assert hall.thresholds == {"violin": 0.4, "acoustic guitar": 0.5}
     assert stage == StreamConfig(name="stage", source="device:")
     assert config.history is not None

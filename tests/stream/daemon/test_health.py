@@ -1,7 +1,7 @@
 import msgspec
 
 from tests.stream.make_messages import make_status
-from whoplays.stream.daemon.health import Flow
+from whoplays.stream.daemon.health import HealthMonitor
 from whoplays.stream.pubsub.messages import Counters, End, State, Status
 
 SECOND = 44_100
@@ -21,7 +21,7 @@ def status(state: State, elapsed_s: float, *, session: str = "one", detail: str 
 
 
 def test_audio_that_is_not_judged_is_stuck() -> None:
-    flow = Flow()
+    flow = HealthMonitor()
     flow.follow(status("listening", 20.0))
     assert flow.stuck() is None
     flow.follow(status("listening", 22.0))
@@ -31,7 +31,7 @@ def test_audio_that_is_not_judged_is_stuck() -> None:
 
 
 def test_a_source_that_is_lost_is_not_our_fault_but_not_ready() -> None:
-    flow = Flow()
+    flow = HealthMonitor()
     flow.follow(status("lost", 100.0, detail="the cable was pulled"))
     assert flow.stuck() is None
     assert flow.unready() == "hall: lost: the cable was pulled"
@@ -40,14 +40,14 @@ def test_a_source_that_is_lost_is_not_our_fault_but_not_ready() -> None:
 
 
 def test_what_has_ended_is_forgotten() -> None:
-    flow = Flow()
+    flow = HealthMonitor()
     flow.follow(status("lost", 100.0))
     flow.follow(End(stream="hall", session="one", seq=0, published_ns=1, reason="stopped", detail="", final=0))
     assert (flow.stuck(), flow.unready()) == (None, "no stream is heard yet")
 
 
 def test_what_has_failed_is_not_forgotten_while_it_is_wanted() -> None:
-    flow = Flow()
+    flow = HealthMonitor()
     flow.follow(status("listening", 3.0))
     flow.follow(End(stream="roof", session="one", seq=0, published_ns=1, reason="failed", detail="damaged", final=0))
     assert flow.unready() == "roof: failed: damaged"

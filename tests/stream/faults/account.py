@@ -52,7 +52,7 @@ def check_tiles(messages: Iterable[Message]) -> None:
 def check_between(seen: Seen, before: int, after: int) -> None:
     """The gap at the end of a session reaches to the beginning of the next one."""
     gap = seen.of(Gap, before)[-1]
-    hole_ns = seen.heard_ns(0, after) - seen.heard_ns(gap.end, before)
+    hole_ns = seen.captured_at_ns(0, after) - seen.captured_at_ns(gap.end, before)
     assert hole_ns / 1e9 < BETWEEN_S
     # What a source had kept before it was listened to is heard in the end: then the gap was told to be longer.
     assert hole_ns / 1e9 > -KEPT_S

@@ -74,7 +74,9 @@ def overload(seen: Seen, feed: Feed) -> Script:
     assert len(seen.sessions) == 1
     assert all(window.timing.infer_start_ns < (MAX_LAG_S + 1) * 1e9 for window in seen.of(Window))
     back = next(window for window in seen.of(Window) if window.start >= gap.end)
-    return Times((gap.published_ns - seen.heard_ns(gap.end, 0)) / 1e9, (back.published_ns - gap.published_ns) / 1e9)
+    return Times(
+        (gap.published_ns - seen.captured_at_ns(gap.end, 0)) / 1e9, (back.published_ns - gap.published_ns) / 1e9
+    )
 
 
 def is_prompt(window: Window) -> bool:

@@ -31,7 +31,7 @@ def bad_weather(seen: Seen, feed: Feed) -> Script:
     assert any([first + number for number in later] == lost[k : k + len(later)] for k, first in firsts(lost, later)), (
         f"missed {missed}, lost {lost[: len(missed) * 2]}"
     )
-    late_s = [(gap.published_ns - seen.heard_ns(gap.end, 0)) / 1e9 for gap in gaps]
+    late_s = [(gap.published_ns - seen.captured_at_ns(gap.end, 0)) / 1e9 for gap in gaps]
     return Times(told_s=max(late_s))
 
 

@@ -65,8 +65,8 @@ class Seen:
         """Of all gaps."""
         return {gap.cause for gap in self.of(Gap)}
 
-    def heard_ns(self, index: int, session: int) -> float:
-        """Wall time of a sample of a session, by the window that closed next to it."""
+    def captured_at_ns(self, index: int, session: int) -> float:
+        """SampleClock time of a sample of a session, by the window that closed next to it."""
         window = min(self.of(Window, session), key=lambda window: abs(window.end - index))
         return window.closed_ns + (index - window.end) / SECOND * 1e9
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.stream.history.worker import Keeper
+from whoplays.stream.history.worker import HistoryWorker
 from whoplays.stream.pubsub.messages import (
     Counters,
     End,
@@ -69,17 +69,17 @@ def make_status(
     )
 
 
-def make_window(number: int, *, stream: str = "hall", session: str = "one", began_ns: int = BEGAN_NS) -> Window:
+def make_window(number: int, *, stream: str = "hall", session: str = "one", started_at_ns: int = BEGAN_NS) -> Window:
     """The window of a session that ends after `number + 1` windows of three seconds."""
     end = (number + 1) * WINDOW_SAMPLES
     return Window(
         stream=stream,
         session=session,
         seq=number,
-        published_ns=began_ns + end * SECOND_NS // SAMPLE_RATE_HZ,
+        published_ns=started_at_ns + end * SECOND_NS // SAMPLE_RATE_HZ,
         start=end - WINDOW_SAMPLES,
         end=end,
-        closed_ns=began_ns + end * SECOND_NS // SAMPLE_RATE_HZ,
+        closed_ns=started_at_ns + end * SECOND_NS // SAMPLE_RATE_HZ,
         clock="arrival",
         probabilities={"piano": 0.9, "violin": 0.1},
         active={"piano": True, "violin": False},
@@ -152,9 +152,9 @@ def make_concert() -> list[Message]:
 @contextmanager
 def keeping(
     path: Path, *, keep_windows: bool = True, max_age_days: float | None = None, max_bytes: int | None = None
-) -> Iterator[Keeper]:
+) -> Iterator[HistoryWorker]:
     """A keeper without limits, unless some are given."""
-    with Keeper(path, keep_windows=keep_windows, max_age_days=max_age_days, max_bytes=max_bytes) as keeper:
+    with HistoryWorker(path, keep_windows=keep_windows, max_age_days=max_age_days, max_bytes=max_bytes) as keeper:
         yield keeper
 
 
@@ -164,7 +164,7 @@ def keep_all(path: Path, messages: list[Message], *, keep_windows: bool = True) 
             keeper.keep(message)
 
 
-def failures_of(keeper: Keeper) -> list[str]:
+def failures_of(keeper: HistoryWorker) -> list[str]:
     """What fails from now on, each time; the keeper itself tells of it once."""
     failures: list[str] = []
     attempt = keeper._attempt

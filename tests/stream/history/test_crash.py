@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tests.stream.history.make_history import failures_of, make_event, make_window
 from whoplays.stream.history.query import Query, appearances
 from whoplays.stream.history.schema import open_to_read, open_to_write
-from whoplays.stream.history.worker import Keeper
-from whoplays.stream.history.writer import Scribe
+from whoplays.stream.history.worker import HistoryWorker
+from whoplays.stream.history.writer import HistoryWriter
 
 LOST_S = 2.0
 """One second, and one more for a machine with much else to do."""
@@ -37,11 +37,11 @@ with keeping(Path(sys.argv[1])) as keeper:
 DISK_FULL = """
 import resource, sys, time
 from pathlib import Path
-from whoplays.stream.history.worker import Keeper
+from whoplays.stream.history.worker import HistoryWorker
 from tests.stream.history.make_history import failures_of, make_window, wait_for
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
-with Keeper(Path(sys.argv[1]), keep_windows=True, max_age_days=None, max_bytes=None, tell=print) as keeper:
+with HistoryWorker(Path(sys.argv[1]), keep_windows=True, max_age_days=None, max_bytes=None, tell=print) as keeper:
     failures = failures_of(keeper)
     for number in range(9_000):
         keeper.keep(make_window(number))
@@ -86,7 +86,7 @@ def test_a_log_cut_off_anywhere_leaves_the_beginning(tmp_path_factory: pytest.Te
     sizes = []
     with closing(open_to_write(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        scribe = Scribe(connection, keep_windows=True)
+        scribe = HistoryWriter(connection, keep_windows=True)
         for batch in range(batches):
             scribe.write([make_window(3 * batch + number) for number in range(3)] + [make_event(batch, "start", 0)])
             sizes.append((folder / "history.db-wal").stat().st_size)
@@ -124,7 +124,7 @@ def test_a_full_disk_is_told_once_and_gotten_over(tmp_path: Path) -> None:
 def test_a_database_that_is_damaged_meanwhile_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("whoplays.stream.history.worker.RETRY_S", 0.05)
     path, told = tmp_path / "history.db", list[str]()
-    with Keeper(path, keep_windows=True, max_age_days=None, max_bytes=None, tell=told.append) as keeper:
+    with HistoryWorker(path, keep_windows=True, max_age_days=None, max_bytes=None, tell=told.append) as keeper:
         failures = failures_of(keeper)
         with closing(sqlite3.connect(path)) as other:
             other.execute("DROP TABLE windows")

@@ -99,7 +99,7 @@ def test_who_was_cut_off_ends_at_the_last_known_window(path: Path) -> None:
 
 def test_who_plays_now_plays_on_until_the_session_is_over_or_falls_silent(path: Path) -> None:
     def begin(session: str, ago_ns: int) -> None:
-        window = make_window(0, session=session, began_ns=time.time_ns() - ago_ns)
+        window = make_window(0, session=session, started_at_ns=time.time_ns() - ago_ns)
         keep_all(path, [window, make_event(0, "start", 0, session=session)])
 
     def playing(session: str) -> bool:

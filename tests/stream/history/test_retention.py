@@ -18,7 +18,7 @@ from tests.stream.history.make_history import (
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.history.retention import DAY_NS, SMALLEST_BYTES, Retention
 from whoplays.stream.history.schema import open_to_write
-from whoplays.stream.history.writer import Scribe
+from whoplays.stream.history.writer import HistoryWriter
 from whoplays.stream.pubsub.messages import Message
 
 MIB = 1 << 20
@@ -37,11 +37,11 @@ def numbers(connection: sqlite3.Connection, what: str) -> list[int]:
 def write_days(connection: sqlite3.Connection, ages_days: list[int]) -> None:
     """A session of one window and one appearance on each of some days ago."""
     for age in ages_days:
-        began_ns, session = time.time_ns() - age * DAY_NS, f"{age} days ago"
-        window = make_window(0, session=session, began_ns=began_ns)
+        started_at_ns, session = time.time_ns() - age * DAY_NS, f"{age} days ago"
+        window = make_window(0, session=session, started_at_ns=started_at_ns)
         event = make_event(0, "start", 0, session=session)
         end = make_event(0, "end", 3, session=session)
-        Scribe(connection, keep_windows=True).write([window, event, end])
+        HistoryWriter(connection, keep_windows=True).write([window, event, end])
 
 
 def test_what_is_too_old_is_forgotten(connection: sqlite3.Connection) -> None:
@@ -55,10 +55,10 @@ def test_what_is_too_old_is_forgotten(connection: sqlite3.Connection) -> None:
 
 
 def test_a_session_that_goes_on_loses_its_old_part_only(connection: sqlite3.Connection) -> None:
-    began_ns = time.time_ns() - 3600 * 1_000_000_000
-    old: list[Message] = [make_window(number, began_ns=began_ns) for number in range(1190)]
+    started_at_ns = time.time_ns() - 3600 * 1_000_000_000
+    old: list[Message] = [make_window(number, started_at_ns=started_at_ns) for number in range(1190)]
     plays_on, played = make_event(0, "start", 0), [make_event(1, "start", 3), make_event(1, "end", 6)]
-    Scribe(connection, keep_windows=True).write([old[0], plays_on, old[1], *played, *old[2:]])
+    HistoryWriter(connection, keep_windows=True).write([old[0], plays_on, old[1], *played, *old[2:]])
     Retention(connection, 0.5 / 24, None).apply()
     assert 580 <= len(numbers(connection, "id FROM windows")) <= 601
     assert numbers(connection, "start_sample FROM events") == [0]
@@ -72,7 +72,7 @@ def test_without_limits_nothing_is_forgotten(connection: sqlite3.Connection) -> 
 
 
 def test_the_oldest_goes_first_when_it_grows_too_large(connection: sqlite3.Connection, tmp_path: Path) -> None:
-    scribe, retention, path = Scribe(connection, keep_windows=True), Retention(connection, None, MIB), tmp_path
+    scribe, retention, path = HistoryWriter(connection, keep_windows=True), Retention(connection, None, MIB), tmp_path
     largest = 0
     for first in range(0, 30_000, 1000):
         scribe.write(make_window(number) for number in range(first, first + 1000))
@@ -89,7 +89,7 @@ def test_the_oldest_goes_first_when_it_grows_too_large(connection: sqlite3.Conne
 
 def test_sessions_that_say_nothing_are_bounded_too(connection: sqlite3.Connection) -> None:
     """A source that comes and goes each second, for days."""
-    scribe, retention = Scribe(connection, keep_windows=False), Retention(connection, None, SMALLEST_BYTES)
+    scribe, retention = HistoryWriter(connection, keep_windows=False), Retention(connection, None, SMALLEST_BYTES)
     for first in range(0, 12_000, 1000):
         scribe.write(make_end(0, session=f"{number:050}") for number in range(first, first + 1000))
         retention.apply()
@@ -100,9 +100,9 @@ def test_sessions_that_say_nothing_are_bounded_too(connection: sqlite3.Connectio
 
 def test_wrong_clocks_do_not_keep_it_from_shrinking(connection: sqlite3.Connection) -> None:
     """Half of it was written before the clock was set, half of that in the far future."""
-    scribe, retention = Scribe(connection, keep_windows=True), Retention(connection, None, MIB)
-    for session, began_ns in enumerate((0, 4 * BEGAN_NS, 0, BEGAN_NS)):
-        scribe.write(make_window(number, session=str(session), began_ns=began_ns) for number in range(4000))
+    scribe, retention = HistoryWriter(connection, keep_windows=True), Retention(connection, None, MIB)
+    for session, started_at_ns in enumerate((0, 4 * BEGAN_NS, 0, BEGAN_NS)):
+        scribe.write(make_window(number, session=str(session), started_at_ns=started_at_ns) for number in range(4000))
     retention.apply()
     assert numbers(connection, "page_count * 4096 < 1048576 FROM pragma_page_count") == [1]
     assert numbers(connection, "max(end_sample) FROM windows") == [4000 * 3 * SAMPLE_RATE_HZ]

@@ -17,7 +17,7 @@ from tests.stream.history.make_history import (
 from whoplays.models.errors import DataError, OptionError
 from whoplays.stream.history.query import Query, appearances
 from whoplays.stream.history.schema import open_to_read
-from whoplays.stream.history.worker import Keeper
+from whoplays.stream.history.worker import HistoryWorker
 
 
 def count(path: Path, table: str = "windows") -> int:
@@ -71,7 +71,7 @@ def test_a_locked_database_delays_nobody_and_is_tried_again(tmp_path: Path, monk
     monkeypatch.setattr("whoplays.stream.history.worker.RETRY_S", 0.05)
     monkeypatch.setattr("whoplays.stream.history.schema.BUSY_S", 0.05)
     path, sent, told = tmp_path / "history.db", 5_000, list[str]()
-    with Keeper(path, keep_windows=True, max_age_days=None, max_bytes=None, tell=told.append) as keeper:
+    with HistoryWorker(path, keep_windows=True, max_age_days=None, max_bytes=None, tell=told.append) as keeper:
         failures = failures_of(keeper)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")

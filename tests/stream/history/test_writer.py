@@ -20,7 +20,7 @@ from tests.stream.history.make_history import (
 )
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.history.schema import MIGRATIONS, open_to_write
-from whoplays.stream.history.writer import Scribe
+from whoplays.stream.history.writer import HistoryWriter
 from whoplays.stream.pubsub.messages import Message
 
 
@@ -35,7 +35,7 @@ def rows(connection: sqlite3.Connection, columns: str, table: str) -> list[tuple
 
 
 def test_a_concert_becomes_rows(connection: sqlite3.Connection) -> None:
-    Scribe(connection, keep_windows=True).write(make_concert())
+    HistoryWriter(connection, keep_windows=True).write(make_concert())
     assert rows(connection, "stream, session, source, uri, model, known_sample, known_ns", "sessions") == [
         ("hall", "one", "concert.wav", "file:///concert.wav", "tiny 0.1", 4 * WINDOW_SAMPLES, BEGAN_NS + 12 * SECOND_NS)
     ]
@@ -59,7 +59,7 @@ def test_a_concert_becomes_rows(connection: sqlite3.Connection) -> None:
 
 
 def test_without_windows_it_is_still_known_how_far_a_session_came(connection: sqlite3.Connection) -> None:
-    Scribe(connection, keep_windows=False).write([make_status(), make_window(0), make_window(1)])
+    HistoryWriter(connection, keep_windows=False).write([make_status(), make_window(0), make_window(1)])
     assert rows(connection, "id, id", "windows") == []
     assert rows(connection, "known_sample, known_ns", "sessions") == [(2 * WINDOW_SAMPLES, make_window(1).closed_ns)]
 
@@ -67,16 +67,16 @@ def test_without_windows_it_is_still_known_how_far_a_session_came(connection: sq
 def test_who_was_cut_off_is_closed_when_the_stream_begins_anew(connection: sqlite3.Connection) -> None:
     cut_off: list[Message] = [make_status(), make_window(0), make_event(0, "start", 0), make_window(1)]
     other: list[Message] = [make_window(0, stream="foyer"), make_event(0, "start", 0, stream="foyer")]
-    Scribe(connection, keep_windows=True).write([*cut_off, *other])
+    HistoryWriter(connection, keep_windows=True).write([*cut_off, *other])
     assert rows(connection, "end_sample, end_ns", "events") == [(None, None), (None, None)]
     # Another process goes on after a crash.
-    Scribe(connection, keep_windows=True).write([make_status(0, session="two")])
+    HistoryWriter(connection, keep_windows=True).write([make_status(0, session="two")])
     known = (2 * WINDOW_SAMPLES, make_window(1).closed_ns)
     assert rows(connection, "id, end_sample, end_ns", "events") == [(1, *known), (2, None, None)]
 
 
 def test_what_failed_can_be_written_again(connection: sqlite3.Connection, tmp_path: Path) -> None:
-    scribe, concert = Scribe(connection, keep_windows=True), make_concert()
+    scribe, concert = HistoryWriter(connection, keep_windows=True), make_concert()
     scribe.write(concert[:5])
     with closing(sqlite3.connect(tmp_path / "history.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -87,14 +87,14 @@ def test_what_failed_can_be_written_again(connection: sqlite3.Connection, tmp_pa
     scribe.write(concert[5:])
     again = rows(connection, "number, start_ns, end_ns, peak", "events")
     with closing(open_to_write(tmp_path / "other.db")) as straight:
-        Scribe(straight, keep_windows=True).write(concert)
+        HistoryWriter(straight, keep_windows=True).write(concert)
         assert again == rows(straight, "number, start_ns, end_ns, peak", "events")
         assert rows(connection, "end_sample, id", "windows") == rows(straight, "end_sample, id", "windows")
 
 
 def test_a_batch_is_written_as_a_whole_or_not_at_all(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TRIGGER full BEFORE INSERT ON ends BEGIN SELECT RAISE(ABORT, 'no room'); END")
-    scribe = Scribe(connection, keep_windows=True)
+    scribe = HistoryWriter(connection, keep_windows=True)
     with pytest.raises(sqlite3.IntegrityError, match="no room"):
         scribe.write(make_concert())
     assert rows(connection, "id, id", "sessions") == []
@@ -113,7 +113,7 @@ def test_any_starts_and_ends_pair_up(batches: list[list[Told]]) -> None:
     """Whatever was lost before: one row for each appearance, with what was told of it."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.executescript(MIGRATIONS[0])
-        scribe = Scribe(connection, keep_windows=False)
+        scribe = HistoryWriter(connection, keep_windows=False)
         for batch in batches:
             scribe.write(make_event(number, phase, 3 if phase == "start" else 6) for number, phase in batch)
         found = rows(connection, "number, start_sample, end_sample", "events")
@@ -129,7 +129,7 @@ def test_any_starts_and_ends_pair_up(batches: list[list[Told]]) -> None:
 
 
 def test_an_end_is_told_once(connection: sqlite3.Connection) -> None:
-    scribe = Scribe(connection, keep_windows=False)
+    scribe = HistoryWriter(connection, keep_windows=False)
     scribe.write([make_window(0), make_end(3)])
     scribe.write([make_end(3)])
     assert rows(connection, "session, final_sample", "ends") == [(1, 3 * SAMPLE_RATE_HZ)]

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.stream.history.make_history import make_concert, make_end, make_event, make_status, make_window
 from tests.stream.metrics.make_metrics import make_metrics
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.stream.audio.block import Cause
+from whoplays.stream.audio.block import GapCause
 from whoplays.stream.metrics.collectors import Metrics, Probes
 from whoplays.stream.pubsub.messages import Gap, State
 
@@ -33,7 +33,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
     return found
 
 
-def make_gap(seconds: int, cause: Cause = "network", *, session: str = "one") -> Gap:
+def make_gap(seconds: int, cause: GapCause = "network", *, session: str = "one") -> Gap:
     return Gap(
         stream="hall", session=session, seq=0, published_ns=1, start=0, end=seconds * SAMPLE_RATE_HZ, cause=cause
     )
@@ -132,7 +132,7 @@ def test_labels_are_bounded_whatever_the_messages_say() -> None:
         metrics.follow(make_status(session=session))
         metrics.follow(make_window(number, session=session))
         metrics.follow(make_event(number, "start", 0, f"label {number}", session=session))
-        metrics.follow(make_gap(1, get_args(Cause)[number % len(get_args(Cause))], session=session))
+        metrics.follow(make_gap(1, get_args(GapCause)[number % len(get_args(GapCause))], session=session))
         metrics.follow(make_end(1, session=session))
     found = scrape(metrics)
     assert {name: len(samples) for name, samples in found.items() if name.startswith("whoplays_")} == sizes

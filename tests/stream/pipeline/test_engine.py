@@ -10,11 +10,11 @@ import pytest
 from tests.stream.listening import engine_for, heard
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import WINDOW_SAMPLES
-from whoplays.stream.audio.block import Audio, Block, Cause, ClockKind
+from whoplays.stream.audio.block import Audio, Block, ClockKind, GapCause
 from whoplays.stream.pipeline.engine import Engine
-from whoplays.stream.pipeline.options import Habits
+from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer, Windows
-from whoplays.stream.pipeline.session import Hearing
+from whoplays.stream.pipeline.session import Session
 from whoplays.stream.pubsub.messages import KINDS, End, Event, Gap, Message, Status, Window, kind_of
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.file import FileSource
@@ -30,8 +30,8 @@ class FakeSource:
     name = "fake"
     uri = "fake:"
     clock: ClockKind = "arrival"
-    outage: Cause = "device_lost"
-    remark = ""
+    disconnect_cause: GapCause = "device_lost"
+    warning = ""
 
     def __init__(self, blocks: list[Audio], *, live: bool = False, error: str = "", endless: bool = False) -> None:
         self.live = live
@@ -56,8 +56,8 @@ def noise(seconds: float, level: float = 0.1) -> Audio:
     return np.random.default_rng(0).normal(0, level, (2, round(seconds * SECOND))).astype(np.float32)
 
 
-def hearing_of(engine: Engine) -> Hearing:
-    return engine._streams["main"].hearing
+def hearing_of(engine: Engine) -> Session:
+    return engine._streams["main"].session
 
 
 def of_kind(messages: list[Message], kind: type[M]) -> list[M]:
@@ -212,7 +212,7 @@ def test_whatever_ends_it_an_end_is_published_first(
     recognizer, publisher = Recognizer.load(model, "cpu"), Kept()
     monkeypatch.setattr(recognizer, "recognize", recognize)
     engine = Engine(publisher)
-    engine.add(once(FakeSource([noise(4.0)], endless=True)), recognizer, Habits())
+    engine.add(once(FakeSource([noise(4.0)], endless=True)), recognizer, StreamOptions())
     with pytest.raises(type(error)):
         list(engine.run())
     (end,) = of_kind(publisher.messages, End)
@@ -234,7 +234,7 @@ def test_a_source_that_says_nothing_is_stalled_not_silent(
     for message in engine.run():
         if isinstance(message, Status) and message.state == "stalled":
             engine.stop()
-    assert hearing_of(engine).session.last_seq["window"] == 0
+    assert hearing_of(engine).sequencer.last_seq["window"] == 0
 
 
 def test_closing_the_iterator_ends_everything(recognizer: Recognizer) -> None:

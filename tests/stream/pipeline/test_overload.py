@@ -6,7 +6,7 @@ import pytest
 
 from tests.stream.sources.made_source import live, opening
 from whoplays.stream.pipeline.engine import Engine
-from whoplays.stream.pipeline.options import Habits
+from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer, Windows
 from whoplays.stream.pubsub.messages import Gap, Message, Status, Window
 
@@ -31,7 +31,7 @@ def slow(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> Recognizer:
 def listen(slow: Recognizer, seconds: float) -> list[Message]:
     engine = Engine()
     for name in ("hall", "stage"):
-        engine.add(opening([live(60.0)]), slow, Habits(stream=name, hop_samples=SECOND, max_lag_s=LAG_S))
+        engine.add(opening([live(60.0)]), slow, StreamOptions(stream=name, hop_samples=SECOND, max_lag_s=LAG_S))
     messages: list[Message] = []
     end_s = time.monotonic() + seconds
     for message in engine.run():

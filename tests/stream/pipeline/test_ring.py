@@ -55,16 +55,16 @@ def test_a_read_during_writing_is_right_or_refused() -> None:
 
 
 def test_a_writer_that_waits_loses_nothing() -> None:
-    bell = threading.Event()
-    ring = RingBuffer(2, 40, bell)
+    wakeup = threading.Event()
+    ring = RingBuffer(2, 40, wakeup)
     writer = threading.Thread(target=ring.write, args=(ramp(0, 1000),), kwargs={"wait": True})
     writer.start()
     out = np.empty((2, 10), np.float32)
     for start in range(0, 1000, 10):
-        ring.alarm = start + 10
+        ring.wake_at = start + 10
         while ring.written < start + 10:
-            assert bell.wait(10)
-            bell.clear()
+            assert wakeup.wait(10)
+            wakeup.clear()
         assert ring.read(start, out)
         np.testing.assert_array_equal(out, ramp(start, 10))
         ring.release(start + 10)
@@ -72,23 +72,23 @@ def test_a_writer_that_waits_loses_nothing() -> None:
 
 
 def test_closing_wakes_both_sides() -> None:
-    bell = threading.Event()
-    ring = RingBuffer(2, 8, bell)
-    ring.alarm = 1000
+    wakeup = threading.Event()
+    ring = RingBuffer(2, 8, wakeup)
+    ring.wake_at = 1000
     results: list[bool] = []
     writer = threading.Thread(target=lambda: results.append(ring.write(ramp(0, 100), wait=True)))
     writer.start()
     ring.close()
-    assert bell.wait(10)
+    assert wakeup.wait(10)
     writer.join()
     assert results == [False]
 
 
 def test_the_bell_rings_when_the_alarm_is_reached() -> None:
-    bell = threading.Event()
-    ring = RingBuffer(2, 16, bell)
-    ring.alarm = 10
+    wakeup = threading.Event()
+    ring = RingBuffer(2, 16, wakeup)
+    ring.wake_at = 10
     ring.write(ramp(0, 9))
-    assert not bell.is_set()
+    assert not wakeup.is_set()
     ring.write(ramp(9, 1))
-    assert bell.is_set()
+    assert wakeup.is_set()

@@ -10,11 +10,11 @@ import pytest
 from tests.stream.sources.made_source import MadeSource, begins_anew, fails, hole, live, nothing, opening, sound, then
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block
-from whoplays.stream.pipeline.engine import Engine, Wanted
-from whoplays.stream.pipeline.options import Habits
+from whoplays.stream.pipeline.engine import Engine, StreamRequest
+from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import End, Gap, Message, Status, Window
-from whoplays.stream.sources.registry import Opening
+from whoplays.stream.sources.registry import SourceSpec
 
 SECOND = 44_100
 PATIENCE_S = 60.0
@@ -29,11 +29,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def listen_until(
-    enough: Callable[[list[Message]], bool], opened: Opening, recognizer: Recognizer, hop_s: float = 1.0
+    enough: Callable[[list[Message]], bool], opened: SourceSpec, recognizer: Recognizer, hop_s: float = 1.0
 ) -> list[Message]:
-    """Everything said until there is enough of it, and the farewell."""
+    """Everything said until there is enough of it, and the end_messages."""
     engine = Engine()
-    engine.add(opened, recognizer, Habits(hop_samples=round(hop_s * SECOND)))
+    engine.add(opened, recognizer, StreamOptions(hop_samples=round(hop_s * SECOND)))
     messages: list[Message] = []
     deadline_s = time.monotonic() + PATIENCE_S
     for message in engine.run():
@@ -167,7 +167,7 @@ def test_a_device_that_is_not_there_yet_is_waited_for(recognizer: Recognizer) ->
 
 def test_nothing_is_left_running(recognizer: Recognizer) -> None:
     engine = Engine()
-    engine.add(opening([nothing]), recognizer, Habits())
+    engine.add(opening([nothing]), recognizer, StreamOptions())
     run = engine.run()
     next(run)
     run.close()
@@ -180,8 +180,8 @@ def test_what_nobody_has_foreseen_is_told_and_costs_no_other_stream_anything(rec
         raise ZeroDivisionError("a mistake in the source")
 
     engine = Engine()
-    engine.add(opening([broken]), recognizer, Habits(stream="broken"))
-    engine.add(opening([sound(6.0)]), recognizer, Habits(stream="hall"))
+    engine.add(opening([broken]), recognizer, StreamOptions(stream="broken"))
+    engine.add(opening([sound(6.0)]), recognizer, StreamOptions(stream="hall"))
     messages: list[Message] = []
     for message in engine.run():
         messages.append(message)
@@ -213,7 +213,7 @@ def test_a_source_that_hangs_keeps_nobody_from_ending(
     recognizer: Recognizer, hangs: Callable[[MadeSource], Iterator[Block]]
 ) -> None:
     engine = Engine()
-    engine.add(opening([hangs]), recognizer, Habits())
+    engine.add(opening([hangs]), recognizer, StreamOptions())
     messages: list[Message] = []
     for message in engine.run():
         messages.append(message)
@@ -236,12 +236,12 @@ def test_a_stop_is_no_outage(recognizer: Recognizer) -> None:
 
 def test_a_stream_takes_the_place_of_another_when_that_has_left(recognizer: Recognizer) -> None:
     engine = Engine()
-    engine.add(opening([sound(30.0)]), recognizer, Habits(stream="old"))
+    engine.add(opening([sound(30.0)]), recognizer, StreamOptions(stream="old"))
     messages: list[Message] = []
     for message in engine.run():
         messages.append(message)
         if isinstance(message, Window) and message.stream == "old" and message.seq == 0:
-            engine.change([Wanted(opening([sound(4.0)]), recognizer, Habits(stream="new"))], ["old"])
+            engine.change([StreamRequest(opening([sound(4.0)]), recognizer, StreamOptions(stream="new"))], ["old"])
         if isinstance(message, Window) and message.stream == "new":
             engine.stop()
     streams = [message.stream for message in messages]
@@ -253,11 +253,11 @@ def test_a_source_that_hangs_keeps_nobody_from_taking_its_place(
     recognizer: Recognizer, hangs: Callable[[MadeSource], Iterator[Block]]
 ) -> None:
     engine = Engine()
-    engine.add(opening([hangs]), recognizer, Habits(stream="old"))
+    engine.add(opening([hangs]), recognizer, StreamOptions(stream="old"))
     messages: list[Message] = []
     for message in engine.run():
         if not messages:
-            engine.change([Wanted(opening([sound(4.0)]), recognizer, Habits(stream="new"))], ["old"])
+            engine.change([StreamRequest(opening([sound(4.0)]), recognizer, StreamOptions(stream="new"))], ["old"])
         messages.append(message)
         if isinstance(message, Window):
             engine.stop()

@@ -5,15 +5,15 @@ from hypothesis import strategies as st
 
 from tests.stream.pipeline.test_ring import block_sizes, ramp
 from whoplays.stream.pipeline.ring import RingBuffer
-from whoplays.stream.pipeline.windower import Missed, Span, Windower
+from whoplays.stream.pipeline.windower import Skipped, Span, Windower
 
 WINDOW = 8
 
 
-def take_all(windower: Windower) -> list[Span | Missed]:
+def take_all(windower: Windower) -> list[Span | Skipped]:
     """Everything that is ready; each window must hold the samples that its span says."""
     out = np.empty((2, windower.window_samples), np.float32)
-    pieces: list[Span | Missed] = []
+    pieces: list[Span | Skipped] = []
     while (piece := windower.take(out)) is not None:
         pieces.append(piece)
         if isinstance(piece, Span):
@@ -25,7 +25,7 @@ def take_all(windower: Windower) -> list[Span | Missed]:
 def test_blocks_of_any_sizes_give_the_same_windows(sizes: list[int], hop: int) -> None:
     ring = RingBuffer(2, 256)
     windower = Windower(ring, WINDOW, hop)
-    taken: list[Span | Missed] = []
+    taken: list[Span | Skipped] = []
     for size in sizes:
         ring.write(ramp(ring.written, size))
         taken += take_all(windower)
@@ -42,7 +42,7 @@ def test_windows_and_misses_tile_what_was_heard(sizes: list[int], hop: int, ever
         if number % every and number + 1 < len(sizes):
             continue
         for piece in take_all(windower):
-            if isinstance(piece, Missed):
+            if isinstance(piece, Skipped):
                 assert covered == piece.start < piece.end
             else:
                 assert piece.start <= covered <= piece.end

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.block import Block, Cause, ClockKind
+from whoplays.stream.audio.block import Block, ClockKind, GapCause
 from whoplays.stream.sources.base import SessionOverError, Source
-from whoplays.stream.sources.registry import Opening
+from whoplays.stream.sources.registry import SourceSpec
 
 SAMPLES = 4410
 
@@ -22,8 +22,8 @@ class MadeSource:
     name = "made"
     uri = "made:"
     clock: ClockKind = "arrival"
-    outage: Cause = "device_lost"
-    remark = ""
+    disconnect_cause: GapCause = "device_lost"
+    warning = ""
     live = True
 
     def __init__(self, acts: list[Act]) -> None:
@@ -91,7 +91,7 @@ def then(*acts: Act) -> Act:
     return act
 
 
-def opening(*attempts: list[Act], absent: int = 0) -> Opening:
+def opening(*attempts: list[Act], absent: int = 0) -> SourceSpec:
     """A source whose every opening plays the next acts; at first it cannot be opened `absent` times."""
     left, missing = list(attempts), [None] * absent
 
@@ -101,4 +101,4 @@ def opening(*attempts: list[Act], absent: int = 0) -> Opening:
             raise SourceError("there is no such device")
         return MadeSource(left.pop(0) if left else [])
 
-    return Opening("made", "made:", open_next, live=True, lasting=True)
+    return SourceSpec("made", "made:", open_next, live=True, reconnects=True)

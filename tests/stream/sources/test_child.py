@@ -16,13 +16,15 @@ from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.worker import ChildSource, last_line
-from whoplays.stream.sources.worker_process import Farewell, Unpacker, pack
+from whoplays.stream.sources.worker_process import ExitMessage, Unpacker, pack
 
 WORKS = "tests.stream.sources.child_works"
 
 
 def child(work: str, **arguments: object) -> ChildSource:
-    return ChildSource(f"{WORKS}:{work}", arguments, name="stage", uri="stage:", clock="arrival", outage="device_lost")
+    return ChildSource(
+        f"{WORKS}:{work}", arguments, name="stage", uri="stage:", clock="arrival", disconnect_cause="device_lost"
+    )
 
 
 def is_alive(pid: int) -> bool:
@@ -61,7 +63,7 @@ def test_blocks_come_as_they_were_sent_and_end() -> None:
     np.testing.assert_array_equal(audio, np.stack([ramp, -ramp]))
     assert (lost.lost, lost.audio.shape, lost.audio.any()) == ("overflow", (2, 44_100), np.False_)
     assert {block.lost for block in heard} == {None}
-    times = [block.heard_ns for block in heard]
+    times = [block.captured_at_ns for block in heard]
     assert times == sorted(times)
     assert times[0] < time.monotonic_ns() < times[0] + 60_000_000_000
     assert source.pid
@@ -70,7 +72,12 @@ def test_blocks_come_as_they_were_sent_and_end() -> None:
 
 def test_a_source_says_what_it_is() -> None:
     source = child("count")
-    assert (source.name, source.uri, source.clock, source.outage) == ("stage", "stage:", "arrival", "device_lost")
+    assert (source.name, source.uri, source.clock, source.disconnect_cause) == (
+        "stage",
+        "stage:",
+        "arrival",
+        "device_lost",
+    )
     assert (source.live, source.pid) == (True, None)
 
 
@@ -174,18 +181,18 @@ frames = st.one_of(
         st.integers(0, 2**62),
         st.sampled_from([None, "overflow", "network", "device_lost", "overload"]),
     ),
-    st.builds(Farewell, st.sampled_from(["ended", "failed", "session_over"]), st.text(max_size=20)),
+    st.builds(ExitMessage, st.sampled_from(["ended", "failed", "session_over"]), st.text(max_size=20)),
 )
 
 
 @settings(max_examples=100, deadline=None)
 @given(sent=st.lists(frames, max_size=5), piece=st.integers(1, 100))
-def test_frames_come_through_in_pieces_of_any_size(sent: list[Block | Farewell], piece: int) -> None:
+def test_frames_come_through_in_pieces_of_any_size(sent: list[Block | ExitMessage], piece: int) -> None:
     data = b"".join(map(pack, sent))
     unpacker = Unpacker()
     came = [frame for at in range(0, len(data), piece) for frame in unpacker.feed(data[at : at + piece])]
     assert [_plain(frame) for frame in came] == [_plain(frame) for frame in sent]
 
 
-def _plain(frame: Block | Farewell) -> object:
-    return frame if isinstance(frame, Farewell) else (frame.audio.tolist(), *frame[1:])
+def _plain(frame: Block | ExitMessage) -> object:
+    return frame if isinstance(frame, ExitMessage) else (frame.audio.tolist(), *frame[1:])

@@ -17,7 +17,7 @@ def test_every_sample_is_due_at_its_time(sizes: list[int]) -> None:
     assert (ends[-1] if ends else 0) == sum(sizes)
     assert set(range(GRID_SAMPLES, sum(sizes) + 1, GRID_SAMPLES)) <= set(ends)
     for end, block in zip(ends, blocks, strict=True):
-        assert abs(block.heard_ns - blocks[0].heard_ns - (end - ends[0]) * 1e9 / 44_100) <= 1
+        assert abs(block.captured_at_ns - blocks[0].captured_at_ns - (end - ends[0]) * 1e9 / 44_100) <= 1
 
 
 def test_stopping_interrupts_the_wait() -> None:

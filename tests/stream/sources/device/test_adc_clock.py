@@ -18,7 +18,7 @@ def hear(clock: AdcClock, calls: int, pace: float = 1.0, age_s: float = 0.12) ->
         now_s = NOW_S + call * 0.1
         adc_s = NOW_S - age_s + call * 0.1 * pace
         now_ns = NOW_NS + call * TENTH_NS
-        heard.append(now_ns - clock.heard_ns(FRAMES, now_ns, adc_s, now_s))
+        heard.append(now_ns - clock.captured_at_ns(FRAMES, now_ns, adc_s, now_s))
     return heard
 
 
@@ -35,7 +35,7 @@ def test_the_last_frame_is_never_heard_in_the_future() -> None:
 @pytest.mark.parametrize("adc_s", [0.0, -1.0, NOW_S - 60, NOW_S + 60, math.nan, math.inf])
 def test_arrival_counts_where_the_converters_time_makes_no_sense(adc_s: float) -> None:
     clock = AdcClock(44_100)
-    assert clock.heard_ns(FRAMES, NOW_NS, adc_s, NOW_S) == NOW_NS
+    assert clock.captured_at_ns(FRAMES, NOW_NS, adc_s, NOW_S) == NOW_NS
     assert not clock.proven
 
 
@@ -63,7 +63,7 @@ def test_a_clock_is_not_proven_by_too_little() -> None:
 def test_an_estimate_that_steps_back_a_little_is_believed() -> None:
     clock = AdcClock(44_100)
     hear(clock, 3)
-    clock.heard_ns(FRAMES, NOW_NS, NOW_S + 0.05, NOW_S + 0.2)
+    clock.captured_at_ns(FRAMES, NOW_NS, NOW_S + 0.05, NOW_S + 0.2)
     hear(clock, 10)
     assert clock.proven
 
@@ -71,13 +71,15 @@ def test_an_estimate_that_steps_back_a_little_is_believed() -> None:
 def test_what_came_no_later_than_ever_was_not_heard_long_before() -> None:
     clock = AdcClock(44_100)
     hear(clock, 10)
-    heard_ns = clock.heard_ns(FRAMES, NOW_NS + 10 * TENTH_NS, NOW_S + 1.0 - 0.7, NOW_S + 1.0)
-    assert heard_ns == NOW_NS + 10 * TENTH_NS - 300_000_000
+    captured_at_ns = clock.captured_at_ns(FRAMES, NOW_NS + 10 * TENTH_NS, NOW_S + 1.0 - 0.7, NOW_S + 1.0)
+    assert captured_at_ns == NOW_NS + 10 * TENTH_NS - 300_000_000
 
 
 def test_what_came_late_was_heard_on_time() -> None:
     clock = AdcClock(44_100)
     hear(clock, 10)
     late_ns, late_s = NOW_NS + 40 * TENTH_NS, NOW_S + 4.0
-    ages_ns = [late_ns - clock.heard_ns(FRAMES, late_ns, NOW_S - 0.12 + call * 0.1, late_s) for call in range(10, 40)]
+    ages_ns = [
+        late_ns - clock.captured_at_ns(FRAMES, late_ns, NOW_S - 0.12 + call * 0.1, late_s) for call in range(10, 40)
+    ]
     assert ages_ns == pytest.approx([(4.02 - 0.1 * call) * 1e9 for call in range(10, 40)], abs=1000)

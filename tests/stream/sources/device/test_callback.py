@@ -31,7 +31,7 @@ def test_what_came_is_copied_with_its_time_and_flag() -> None:
     assert captured.overflowed
     assert captured.missed_frames == 0
     # The first of its 0.1 s was heard 0.3 s before the call.
-    assert before_ns - 200_000_000 <= captured.heard_ns <= time.monotonic_ns() - 200_000_000
+    assert before_ns - 200_000_000 <= captured.captured_at_ns <= time.monotonic_ns() - 200_000_000
 
 
 def test_a_full_queue_takes_no_more_and_counts_what_it_missed() -> None:

@@ -3,9 +3,10 @@ import pytest
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.sources.device.adc_clock import AdcClock
-from whoplays.stream.sources.device.capture import POLL_S, Captured, CaptureQueue, follow
+from whoplays.stream.sources.device.capture import Captured, CaptureQueue
 from whoplays.stream.sources.device.names import Input
 from whoplays.stream.sources.device.portaudio import Stream
+from whoplays.stream.sources.device.source import POLL_S, follow
 
 MIC = Input(hostapi="ALSA", name="Mic", channels=2, rate_hz=44_100, default=True)
 

@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whoplays.stream.audio.block import Block
-from whoplays.stream.audio.resample import Intake
-from whoplays.stream.sources.device.capture import Captured
-from whoplays.stream.sources.device.portaudio import Ledger
+from whoplays.stream.audio.resample import ChannelSelection
+from whoplays.stream.sources.device.capture import Captured, GapAwareCapture
 
 START_NS = 7_000_000_000_000
 
@@ -19,7 +18,7 @@ class Device:
     def __init__(self, rate_hz: int) -> None:
         self.rate_hz = rate_hz
         self.frames = 0
-        self.ledger = Ledger(rate_hz, 2, Intake())
+        self.ledger = GapAwareCapture(rate_hz, 2, ChannelSelection())
         self.blocks: list[Block] = []
 
     def lose(self, frames: int) -> None:
@@ -27,8 +26,8 @@ class Device:
 
     def hear(self, frames: int, *, overflowed: bool = False, missed: int = 0, jitter_ns: int = 0) -> None:
         self.frames += missed + frames
-        heard_ns = START_NS + self.frames * 1_000_000_000 // self.rate_hz + jitter_ns
-        captured = Captured(np.full((frames, 2), 0.5, np.float32), heard_ns, overflowed, missed)
+        captured_at_ns = START_NS + self.frames * 1_000_000_000 // self.rate_hz + jitter_ns
+        captured = Captured(np.full((frames, 2), 0.5, np.float32), captured_at_ns, overflowed, missed)
         self.blocks.extend(self.ledger.blocks(captured))
 
     @property
@@ -64,7 +63,7 @@ def test_what_was_lost_is_silence_in_pieces_with_the_times_of_their_ends() -> No
     assert after.audio.all()
     ends = np.cumsum([block.audio.shape[1] for block in device.blocks])
     expected_ns = START_NS + ends * (1_000_000_000 / 44_100)
-    np.testing.assert_allclose([block.heard_ns for block in device.blocks], expected_ns, rtol=0, atol=10)
+    np.testing.assert_allclose([block.captured_at_ns for block in device.blocks], expected_ns, rtol=0, atol=10)
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 44_100, 48_000, 96_000, 176_400, 192_000, 384_000])

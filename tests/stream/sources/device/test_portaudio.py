@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.device import portaudio
 from whoplays.stream.sources.device.names import Input, read_address
 
@@ -56,7 +56,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, accepts: Callable[[int], bool] = bool,
 
 
 def opened_channels(uri: str) -> int:
-    with portaudio.listening(read_address(uri, Intake())) as stream:
+    with portaudio.listening(read_address(uri, ChannelSelection())) as stream:
         return stream.channels
 
 
@@ -93,7 +93,7 @@ def test_a_refusal_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_input_that_stops_has_gone_away(monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch)
-    with portaudio.listening(read_address("device:stage", Intake())) as stream:
+    with portaudio.listening(read_address("device:stage", ChannelSelection())) as stream:
         assert stream.take(0.0) is None
         stream.native.close()
         with pytest.raises(SourceError, match="Stage box went away; connect it again"):

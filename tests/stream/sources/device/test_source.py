@@ -22,7 +22,7 @@ from tests.stream.sources.device.pulse import (
 )
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.resample import WHOLE, Intake
+from whoplays.stream.audio.resample import WHOLE, ChannelSelection
 from whoplays.stream.sources.registry import from_uri
 from whoplays.stream.sources.worker import ChildSource
 
@@ -39,9 +39,9 @@ def tone(hz: float) -> Pcm:
 
 
 @contextmanager
-def hearing(uri: str, intake: Intake = WHOLE) -> Iterator[tuple[ChildSource, Iterator[Block]]]:
+def session(uri: str, selection: ChannelSelection = WHOLE) -> Iterator[tuple[ChildSource, Iterator[Block]]]:
     """A source and its blocks."""
-    source = from_uri(uri, intake=intake)
+    source = from_uri(uri, selection=selection)
     assert isinstance(source, ChildSource)
     blocks = source.blocks()
     with closing(blocks):  # type: ignore[type-var]  # it is a generator
@@ -65,7 +65,7 @@ def assert_plays(audio: Audio, pcm: Pcm) -> None:
 
 def test_every_sample_is_heard_as_it_is(card: Pulse) -> None:
     pcm = noise()
-    with card.playing(pcm), hearing(f"device:{CARD}") as (source, blocks):
+    with card.playing(pcm), session(f"device:{CARD}") as (source, blocks):
         audio, taken = take(blocks, 1.2)
         now_ns = time.monotonic_ns()
     assert_plays(audio, pcm)
@@ -73,14 +73,17 @@ def test_every_sample_is_heard_as_it_is(card: Pulse) -> None:
     assert source.uri == f"device:ALSA:{CARD}"
     assert source.name == CARD
     assert source.live
-    assert source.outage == "device_lost"
-    assert now_ns - 20_000_000_000 < taken[-1].heard_ns <= now_ns
+    assert source.disconnect_cause == "device_lost"
+    assert now_ns - 20_000_000_000 < taken[-1].captured_at_ns <= now_ns
 
 
 def test_channels_are_chosen(pulse: Pulse) -> None:
     pulse.plug_in(channels=4)
     pcm = noise(4)
-    with pulse.playing(pcm), hearing(f"device:{CARD}?channels=3,4", Intake(channels=(1, 2))) as (source, blocks):
+    with (
+        pulse.playing(pcm),
+        session(f"device:{CARD}?channels=3,4", ChannelSelection(channels=(1, 2))) as (source, blocks),
+    ):
         assert source.uri == f"device:ALSA:{CARD}?channels=3,4"
         assert_plays(take(blocks, 0.5)[0], pcm[:, 2:])
 
@@ -88,12 +91,12 @@ def test_channels_are_chosen(pulse: Pulse) -> None:
 def test_a_mono_input_is_heard_on_both_sides(pulse: Pulse) -> None:
     pulse.plug_in(channels=1)
     pcm = noise(1)
-    with pulse.playing(pcm), hearing(f"device:{CARD}") as (_, blocks):
+    with pulse.playing(pcm), session(f"device:{CARD}") as (_, blocks):
         assert_plays(take(blocks, 0.5)[0], pcm[:, [0, 0]])
 
 
 def test_another_rate_is_converted_back(card: Pulse) -> None:
-    with card.playing(tone(440.0)), hearing(f"device:{CARD}?rate=48000") as (source, blocks):
+    with card.playing(tone(440.0)), session(f"device:{CARD}?rate=48000") as (source, blocks):
         audio, _ = take(blocks, 1.0)
     assert source.uri == f"device:ALSA:{CARD}?rate=48000"
     spectrum = np.abs(np.fft.rfft(audio[0, :RATE_HZ] * np.hanning(RATE_HZ)))
@@ -102,14 +105,14 @@ def test_another_rate_is_converted_back(card: Pulse) -> None:
 
 def test_the_default_input_is_what_the_system_says(card: Pulse) -> None:
     pcm = noise()
-    with card.playing(pcm), hearing("device:") as (source, blocks):
+    with card.playing(pcm), session("device:") as (source, blocks):
         assert_plays(take(blocks, 0.5)[0], pcm)
     assert (source.name, source.uri) == ("default", "device:")
 
 
 def test_an_input_that_is_unplugged_is_gone_until_it_comes_back(card: Pulse) -> None:
     pcm = noise()
-    with card.playing(pcm), hearing(f"device:{CARD}") as (source, blocks):
+    with card.playing(pcm), session(f"device:{CARD}") as (source, blocks):
         take(blocks, 0.5)
         card.unplug()
         with pytest.raises(SourceError, match=f"{CARD} went away; connect it again"):
@@ -118,7 +121,7 @@ def test_an_input_that_is_unplugged_is_gone_until_it_comes_back(card: Pulse) -> 
     with pytest.raises(SourceError, match=f"{CARD} cannot be listened to: "):
         from_uri(f"device:{CARD}")
     card.plug_in()
-    with card.playing(pcm), hearing(f"device:{CARD}") as (_, blocks):
+    with card.playing(pcm), session(f"device:{CARD}") as (_, blocks):
         assert_plays(take(blocks, 0.5)[0], pcm)
         with closing(source.blocks()) as again:  # type: ignore[type-var]  # it is a generator
             assert_plays(take(again, 0.5)[0], pcm)
@@ -129,7 +132,7 @@ def test_a_sound_server_that_dies_takes_the_input_with_it(tmp_path: Path, monkey
     with running(tmp_path, monkeypatch.setenv) as pulse:
         pulse.plug_in()
         skip_without_card()
-        with pulse.playing(noise()), hearing(f"device:{CARD}") as (_, blocks):
+        with pulse.playing(noise()), session(f"device:{CARD}") as (_, blocks):
             take(blocks, 0.5)
             pulse.kill()
             with pytest.raises(SourceError, match=f"{CARD} went away; connect it again"):
@@ -139,12 +142,12 @@ def test_a_sound_server_that_dies_takes_the_input_with_it(tmp_path: Path, monkey
 def test_an_input_that_delivers_nothing_is_given_up(card: Pulse) -> None:
     arguments = {"selector": CARD, "channels": [], "gain_db": 0.0, "rate_hz": None, "quiet_s": 1.0}
     source = ChildSource(
-        "whoplays.stream.sources.device.capture:capture",
+        "whoplays.stream.sources.device.source:capture",
         arguments,
         name="",
         uri="",
         clock="arrival",
-        outage="device_lost",
+        disconnect_cause="device_lost",
     )
     with pytest.raises(SourceError, match=f"{CARD} has delivered nothing for 1 s; see whether it is connected"):
         list(source.blocks())
@@ -156,7 +159,7 @@ def test_an_input_that_is_not_there_is_refused_with_those_that_are(card: Pulse) 
 
 
 def test_a_child_that_is_killed_is_missed(card: Pulse) -> None:
-    with card.playing(noise()), hearing(f"device:{CARD}") as (source, blocks):
+    with card.playing(noise()), session(f"device:{CARD}") as (source, blocks):
         take(blocks, 0.5)
         assert source.pid
         os.kill(source.pid, signal.SIGKILL)
@@ -169,7 +172,7 @@ def test_a_child_that_is_killed_is_missed(card: Pulse) -> None:
 def test_what_was_heard_while_nobody_could_listen_keeps_its_time(card: Pulse) -> None:
     """The sound server keeps some seconds for a child that stands still: they come late, but were heard on time."""
     pcm = noise()
-    with card.playing(pcm), hearing(f"device:{CARD}") as (source, blocks):
+    with card.playing(pcm), session(f"device:{CARD}") as (source, blocks):
         # What has piled up since it was plugged in comes first, at once.
         before, _ = take(blocks, 1.5)
         assert source.pid
@@ -181,7 +184,7 @@ def test_what_was_heard_while_nobody_could_listen_keeps_its_time(card: Pulse) ->
     assert not any(block.lost for block in taken)
     if source.clock == "adc":
         ends = np.cumsum([block.audio.shape[1] for block in taken]) / RATE_HZ
-        late_s = np.array([block.heard_ns for block in taken]) / 1e9 - ends
+        late_s = np.array([block.captured_at_ns for block in taken]) / 1e9 - ends
         assert np.ptp(late_s) < 2.0
 
 
@@ -196,7 +199,7 @@ def test_an_impossible_rate_is_refused(card: Pulse) -> None:
 
 
 def test_stopping_ends_it(card: Pulse) -> None:
-    with card.playing(noise()), hearing(f"device:{CARD}") as (source, blocks):
+    with card.playing(noise()), session(f"device:{CARD}") as (source, blocks):
         take(blocks, 0.5)
         source.stop()
         list(blocks)

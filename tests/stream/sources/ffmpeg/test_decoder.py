@@ -8,10 +8,10 @@ from av.audio.frame import AudioFrame
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.ffmpeg.decoder import Decoder, Piece, to_float
-from whoplays.stream.sources.ffmpeg.demux import Spot
+from whoplays.stream.sources.ffmpeg.demux import MediaSpec
 
 RATE_HZ = 44_100
 FRAME = 1024
@@ -44,8 +44,8 @@ def frame(start: int | None, *, rate_hz: int = RATE_HZ, layout: str = "stereo", 
     return made
 
 
-def decode(*frames: AudioFrame | None, network: bool = True, intake: Intake | None = None) -> list[Piece]:
-    spot = Spot(url="", name="hall", network=network, intake=intake or Intake())
+def decode(*frames: AudioFrame | None, network: bool = True, selection: ChannelSelection | None = None) -> list[Piece]:
+    spot = MediaSpec(url="", name="hall", network=network, selection=selection or ChannelSelection())
     stream: Any = Stream()
     decoder = Decoder(spot, stream)
     packets: list[Any] = [Packet(frame) for frame in frames]
@@ -129,4 +129,4 @@ def test_a_damaged_file_is_said() -> None:
 
 def test_a_channel_that_is_not_there_is_said() -> None:
     with pytest.raises(SourceError, match=r"there is no channel 3; there are 2"):
-        decode(frame(0), intake=Intake(channels=(3,)))
+        decode(frame(0), selection=ChannelSelection(channels=(3,)))

@@ -16,7 +16,7 @@ import pytest
 
 from tests.stream.sources.ffmpeg.servers import free_port
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.ffmpeg.source import open_media
 
 CONFIG = """
@@ -116,15 +116,15 @@ def test_a_broadcast_is_heard_in_real_time_until_it_breaks_off(
     sender: tuple[str, "subprocess.Popen[bytes]"],
 ) -> None:
     uri, process = sender
-    blocks = open_media(uri, Intake()).blocks()
+    blocks = open_media(uri, ChannelSelection()).blocks()
     start_ns = time.monotonic_ns()
     heard = [next(blocks)]
-    first_ns = heard[0].heard_ns
-    while heard[-1].heard_ns < first_ns + 1_500_000_000:
+    first_ns = heard[0].captured_at_ns
+    while heard[-1].captured_at_ns < first_ns + 1_500_000_000:
         heard.append(next(blocks))
-        assert start_ns < heard[-1].heard_ns <= time.monotonic_ns()
+        assert start_ns < heard[-1].captured_at_ns <= time.monotonic_ns()
     audio = np.concatenate([block.audio for block in heard[1:]], axis=1)
-    assert audio.shape[1] / 44_100 == pytest.approx((heard[-1].heard_ns - first_ns) / 1e9, abs=1e-3)
+    assert audio.shape[1] / 44_100 == pytest.approx((heard[-1].captured_at_ns - first_ns) / 1e9, abs=1e-3)
     assert np.abs(np.fft.rfft(audio[0, :44_100])).argmax() == pytest.approx(440, abs=2)
     assert not any(block.lost for block in heard)
     process.kill()

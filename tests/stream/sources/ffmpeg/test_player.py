@@ -2,7 +2,7 @@ import time
 
 import numpy as np
 
-from whoplays.stream.audio.block import Block, Cause
+from whoplays.stream.audio.block import Block, GapCause
 from whoplays.stream.sources.ffmpeg.decoder import Piece
 from whoplays.stream.sources.ffmpeg.player import Player
 
@@ -15,11 +15,11 @@ def test_what_comes_at_once_is_handed_out_when_it_is_due() -> None:
     start_ns = time.monotonic_ns()
     with Player(lambda block: sent.append((block, time.monotonic_ns())), broadcast=True) as player:
         for number in range(12):
-            lost: Cause | None = "network" if number == 5 else None
+            lost: GapCause | None = "network" if number == 5 else None
             player.put(Piece(np.full((2, SAMPLES), 0 if lost else 0.5, np.float32), lost), start_ns)
-    assert [block.heard_ns for block, _ in sent] == [start_ns + number * NS for number in range(12)]
+    assert [block.captured_at_ns for block, _ in sent] == [start_ns + number * NS for number in range(12)]
     assert [number for number, (block, _) in enumerate(sent) if block.lost] == [5]
-    assert all(at_ns >= block.heard_ns for block, at_ns in sent)
+    assert all(at_ns >= block.captured_at_ns for block, at_ns in sent)
 
 
 def test_what_never_came_is_made_up_for_only_in_a_broadcast() -> None:

@@ -18,12 +18,12 @@ from tests.stream.sources.ffmpeg.conftest import CLIP_SAMPLES
 from tests.stream.sources.ffmpeg.servers import free_port, serve_rtsp
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.ffmpeg.source import open_media
 from whoplays.stream.sources.registry import from_uri
 from whoplays.stream.sources.worker import ChildSource
 
-WHOLE = Intake()
+WHOLE = ChannelSelection()
 
 
 def hear(uri: str) -> list[Block]:
@@ -40,7 +40,7 @@ def hear_seconds(source: ChildSource, seconds: float) -> list[Block]:
     heard: list[Block] = []
     while sum(block.audio.shape[1] for block in heard) < seconds * 44_100:
         block = next(blocks)
-        assert block.heard_ns <= time.monotonic_ns()
+        assert block.captured_at_ns <= time.monotonic_ns()
         heard.append(block)
     source.stop()
     list(blocks)
@@ -55,8 +55,8 @@ def hear_until_lost(source: ChildSource) -> list[Block]:
     return heard
 
 
-def open_child(uri: str, intake: Intake = WHOLE) -> ChildSource:
-    source = open_media(uri, intake)
+def open_child(uri: str, selection: ChannelSelection = WHOLE) -> ChildSource:
+    source = open_media(uri, selection)
     assert isinstance(source, ChildSource)
     return source
 
@@ -73,13 +73,13 @@ def test_an_http_recording_is_played_in_real_time_and_ends(http: str) -> None:
     blocks = hear(f"{http}/clip.flac")
     assert time.monotonic() - start >= 1.4
     np.testing.assert_allclose(join(blocks), make_concert(44_100)[:CLIP_SAMPLES].T, atol=1e-4)
-    times = [block.heard_ns for block in blocks]
+    times = [block.captured_at_ns for block in blocks]
     assert times[-1] - times[0] == pytest.approx(1.5e9 - 50e6, abs=1e6)
     assert not any(block.lost for block in blocks)
 
 
 def test_the_intake_is_heeded(http: str) -> None:
-    source = open_child(f"{http}/clip.flac", Intake(channels=(2, 1), gain_db=-6.0205999))
+    source = open_child(f"{http}/clip.flac", ChannelSelection(channels=(2, 1), gain_db=-6.0205999))
     audio = join(hear_seconds(source, 0.2))
     expected = make_concert(44_100)[: audio.shape[1], ::-1].T / 2
     np.testing.assert_allclose(audio, expected, atol=1e-4)
@@ -91,7 +91,7 @@ def test_a_burst_at_the_beginning_is_handed_out_in_real_time(http: str) -> None:
     blocks = hear_seconds(open_child(f"{http}/endless/clip.mp3"), 2)
     assert time.monotonic_ns() - start >= 1_900_000_000
     assert not any(block.lost for block in blocks)
-    times = [block.heard_ns for block in blocks]
+    times = [block.captured_at_ns for block in blocks]
     heard_s = join(blocks[1:]).shape[1] / 44_100
     assert (times[-1] - times[0]) / 1e9 == pytest.approx(heard_s, abs=1e-3)
 

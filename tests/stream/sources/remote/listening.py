@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from tests.stream.sources.remote.make_packets import joined
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.remote.source import RemoteSource, open_remote
 
@@ -53,7 +53,7 @@ class Listening:
 
 @contextmanager
 def listening(uri: str = ANY_PORT) -> Iterator[Listening]:
-    source = open_remote(uri, Intake())
+    source = open_remote(uri, ChannelSelection())
     listener = Listening(source)
     listener.thread.start()
     try:

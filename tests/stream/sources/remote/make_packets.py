@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.audio.block import Audio, Block, Cause
+from whoplays.stream.audio.block import Audio, Block, GapCause
 from whoplays.stream.audio.pcm import WIDTH_BYTES, encode
 from whoplays.stream.sources.remote.protocol import Header, Packet, WireFormat, pack
 
@@ -19,7 +19,7 @@ def make_header(
     rate_hz: int = SAMPLE_RATE_HZ,
     channels: int = 2,
     encoding: WireFormat = "s16le",
-    lost: Cause | None = None,
+    lost: GapCause | None = None,
 ) -> Header:
     return Header(
         session=session,

@@ -5,7 +5,7 @@ import pytest
 from tests.stream.sources.made_source import MadeSource
 from whoplays.models.errors import SourceError
 from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.registry import Opening
+from whoplays.stream.sources.registry import SourceSpec
 from whoplays.stream.sources.remote.sender import Lasting
 
 
@@ -14,7 +14,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("whoplays.stream.pipeline.ingest.FIRST_PAUSE_S", 0.01)
 
 
-def opens(*outcomes: MadeSource | SourceError, lasting: bool = True) -> Lasting:
+def opens(*outcomes: MadeSource | SourceError, reconnects: bool = True) -> Lasting:
     left = list(outcomes)
 
     def open_next() -> Source:
@@ -23,7 +23,7 @@ def opens(*outcomes: MadeSource | SourceError, lasting: bool = True) -> Lasting:
             raise outcome
         return outcome
 
-    return Lasting(Opening("made", "made:", open_next, live=True, lasting=lasting))
+    return Lasting(SourceSpec("made", "made:", open_next, live=True, reconnects=reconnects))
 
 
 def losing(count: int, sent: list[Source]) -> Callable[[Source], None]:
@@ -37,9 +37,9 @@ def losing(count: int, sent: list[Source]) -> Callable[[Source], None]:
 
 def test_a_live_source_is_opened_again_until_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = MadeSource([]), MadeSource([])
-    lasting = opens(first, SourceError("there is no such device"), second)
+    reconnects = opens(first, SourceError("there is no such device"), second)
     sent: list[Source] = []
-    lasting.play(losing(1, sent))
+    reconnects.play(losing(1, sent))
     assert sent == [first, second]
     told = capsys.readouterr().err.splitlines()
     assert told == [
@@ -49,9 +49,9 @@ def test_a_live_source_is_opened_again_until_it_ends(capsys: pytest.CaptureFixtu
 
 
 def test_any_other_source_fails_for_good() -> None:
-    lasting = opens(MadeSource([]), lasting=False)
+    reconnects = opens(MadeSource([]), reconnects=False)
     with pytest.raises(SourceError, match="the cable was pulled"):
-        lasting.play(losing(1, []))
+        reconnects.play(losing(1, []))
 
 
 def test_a_lost_source_is_left_before_it_is_opened_again() -> None:
@@ -62,25 +62,25 @@ def test_a_lost_source_is_left_before_it_is_opened_again() -> None:
         left.append(first.stopped.is_set())
         return first if len(left) == 1 else MadeSource([])
 
-    Lasting(Opening("made", "made:", open_next, live=True, lasting=True)).play(losing(1, []))
+    Lasting(SourceSpec("made", "made:", open_next, live=True, reconnects=True)).play(losing(1, []))
     assert left == [False, True]
 
 
 def test_who_is_told_to_stop_opens_nothing_again() -> None:
     source = MadeSource([])
-    lasting = opens(source)
-    lasting.play(lambda _: lasting.stop())
+    reconnects = opens(source)
+    reconnects.play(lambda _: reconnects.stop())
     assert source.stopped.is_set()
-    lasting.play(lambda _: pytest.fail("it was stopped"))
+    reconnects.play(lambda _: pytest.fail("it was stopped"))
 
 
 def test_a_stop_while_it_is_opened_is_heeded() -> None:
     opened = MadeSource([])
 
     def open_slowly() -> Source:
-        lasting.stop()
+        reconnects.stop()
         return opened
 
-    lasting = Lasting(Opening("made", "made:", open_slowly, live=True, lasting=True))
-    lasting.play(lambda _: pytest.fail("it was stopped"))
+    reconnects = Lasting(SourceSpec("made", "made:", open_slowly, live=True, reconnects=True))
+    reconnects.play(lambda _: pytest.fail("it was stopped"))
     assert opened.stopped.is_set()

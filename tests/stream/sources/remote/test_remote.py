@@ -17,7 +17,7 @@ from tests.stream.sources.remote.make_packets import joined, lost_samples, make_
 from tests.stream.sources.remote.relay import Relay
 from whoplays.models.errors import EndpointError, SourceError
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.remote.protocol import WireFormat
 from whoplays.stream.sources.remote.sender import CAPACITY, PACKET_SAMPLES, Outgoing, Packer, Sender
 from whoplays.stream.sources.remote.source import open_remote
@@ -41,8 +41,8 @@ def test_audio_arrives_bit_by_bit(encoding: WireFormat, bits: int) -> None:
         wait_until(lambda: heard.heard() == audio.shape[1])
         np.testing.assert_array_equal(heard.audio(), audio)
         assert heard.source.name == "stage"
-        assert (heard.source.clock, heard.source.outage, heard.source.live) == ("arrival", "network", True)
-        assert all(block.heard_ns <= time.monotonic_ns() for block in heard.sessions[0])
+        assert (heard.source.clock, heard.source.disconnect_cause, heard.source.live) == ("arrival", "network", True)
+        assert all(block.captured_at_ns <= time.monotonic_ns() for block in heard.sessions[0])
 
 
 def test_audio_arrives_at_an_ipv6_address(ipv6: str) -> None:
@@ -171,15 +171,15 @@ def test_nonsense_is_counted_and_what_makes_sense_is_heard() -> None:
 def test_what_is_refused_or_ignored_is_told_until_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("whoplays.stream.common.clock.LATELY_NS", 500_000_000)
     with listening() as heard, pushing(heard.bound()) as push, pushing(heard.bound()) as stranger:
-        assert heard.source.remark == ""
+        assert heard.source.warning == ""
         push.send_multipart([b"nonsense"])
-        wait_until(lambda: heard.source.remark.startswith("messages are refused: "))
-        wait_until(lambda: heard.source.remark == "")
+        wait_until(lambda: heard.source.warning.startswith("messages are refused: "))
+        wait_until(lambda: heard.source.warning == "")
         push.send_multipart(make_message(make_header()))
         wait_until(lambda: heard.heard() == 2205)
         stranger.send_multipart(make_message(make_header(session="another")))
-        wait_until(lambda: heard.source.remark == "another sender is ignored")
-        wait_until(lambda: heard.source.remark == "")
+        wait_until(lambda: heard.source.warning == "another sender is ignored")
+        wait_until(lambda: heard.source.warning == "")
         assert (heard.source.counts.refused, heard.source.counts.strangers) == (1, 1)
 
 
@@ -193,11 +193,11 @@ def test_a_message_that_is_too_large_ends_the_connection_and_nothing_else() -> N
 
 
 def test_stopping_frees_the_address_also_between_sessions() -> None:
-    source = open_remote(ANY_PORT, Intake())
+    source = open_remote(ANY_PORT, ChannelSelection())
     blocks = source.blocks()
     with listening() as other:
         port = int(other.bound().rpartition(":")[2])
-    bound = open_remote(f"zmq://127.0.0.1:{port}", Intake())
+    bound = open_remote(f"zmq://127.0.0.1:{port}", ChannelSelection())
     blocks = bound.blocks()
     with pushing(bound.endpoint) as push:
         push.send_multipart(make_message(make_header()))
@@ -215,7 +215,7 @@ def test_stopping_frees_the_address_also_between_sessions() -> None:
 
 def test_an_address_in_use_is_said() -> None:
     with listening() as heard:
-        taken = open_remote(heard.bound().replace("tcp", "zmq"), Intake())
+        taken = open_remote(heard.bound().replace("tcp", "zmq"), ChannelSelection())
         with pytest.raises(SourceError, match="is in use"):
             joined(taken.blocks())
 
@@ -230,7 +230,7 @@ def test_only_allowed_senders_are_heard(tmp_path: Path) -> None:
             send(sender, packets)
             wait_until(lambda: heard.source.handshakes.failed > 1)
             wait_until(lambda: told[-1].endswith("the client's key is not allowed"))
-            wait_until(lambda: heard.source.remark.startswith("a sender is refused: "))
+            wait_until(lambda: heard.source.warning.startswith("a sender is refused: "))
             assert heard.heard() == sender.sent_samples == 0
             keyring.allow("stage")
             wait_until(lambda: heard.heard() == 2205)
@@ -254,12 +254,12 @@ def test_only_allowed_senders_are_heard(tmp_path: Path) -> None:
 )
 def test_addresses_of_no_use_are_refused(uri: str, message: str) -> None:
     with pytest.raises(SourceError, match=re.escape(message)):
-        open_remote(uri, Intake())
+        open_remote(uri, ChannelSelection())
 
 
 def test_insistence_opens_an_address_to_the_network() -> None:
-    assert open_remote("zmq://*:9461?insecure=1", Intake()).endpoint == "tcp://*:9461"
-    assert open_remote("zmq://[::1]:9461", Intake()).endpoint == "tcp://[::1]:9461"
+    assert open_remote("zmq://*:9461?insecure=1", ChannelSelection()).endpoint == "tcp://*:9461"
+    assert open_remote("zmq://[::1]:9461", ChannelSelection()).endpoint == "tcp://[::1]:9461"
 
 
 @pytest.mark.parametrize("endpoint", ["nowhere", "tcp://127.0.0.1:*", "tcp://127.0.0.1"])

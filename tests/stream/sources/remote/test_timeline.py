@@ -1,4 +1,4 @@
-"""Holes become zeros of their true length, at any rate."""
+"""GapTracker become zeros of their true length, at any rate."""
 
 import itertools
 import time
@@ -12,9 +12,9 @@ from tests.stream.sources.remote.make_packets import joined, lost_samples, make_
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Block
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.audio.timeline import PIECE_SAMPLES
-from whoplays.stream.sources.remote.receiver import Timeline
+from whoplays.stream.sources.remote.receiver import PacketTimeline
 
 
 def place(spans: list[tuple[int, int]], rate_hz: int = SAMPLE_RATE_HZ, lost: int = 0) -> list[Block]:
@@ -22,7 +22,7 @@ def place(spans: list[tuple[int, int]], rate_hz: int = SAMPLE_RATE_HZ, lost: int
     headers = [make_header(first, frames, seq=seq, rate_hz=rate_hz) for seq, (first, frames) in enumerate(spans)]
     end = headers[-1].end
     headers += [make_header(end, lost, seq=len(spans), rate_hz=rate_hz, lost="overflow")] if lost else []
-    timeline = Timeline(headers[0], Intake())
+    timeline = PacketTimeline(headers[0], ChannelSelection())
     return [block for header in headers for block in timeline.place(make_packet(header), time.monotonic_ns())]
 
 
@@ -39,7 +39,7 @@ def test_a_hole_is_as_long_as_what_is_missing() -> None:
 
 def test_what_was_lost_at_the_source_keeps_its_cause() -> None:
     headers = [make_header(0, 100), make_header(100, 200, seq=1, lost="device_lost"), make_header(350, 100, seq=2)]
-    timeline = Timeline(headers[0], Intake())
+    timeline = PacketTimeline(headers[0], ChannelSelection())
     blocks = [block for header in headers for block in timeline.place(make_packet(header), time.monotonic_ns())]
     told = [(block.audio.shape[1], block.lost) for block in blocks]
     assert told == [(100, None), (200, "device_lost"), (50, "network"), (100, None)]
@@ -58,10 +58,10 @@ def test_an_index_is_always_a_time(rate_hz: int, spans: list[tuple[int, int]]) -
     elapsed = placed[-1][0] + placed[-1][1] - placed[0][0] + 1000
     assert joined(blocks).shape[1] == elapsed * SAMPLE_RATE_HZ // rate_hz
     assert all((block.audio == 0).all() for block in blocks if block.lost)
-    heard = [block.heard_ns for block in blocks]
+    heard = [block.captured_at_ns for block in blocks]
     assert heard == sorted(heard)
 
 
 def test_a_channel_that_is_not_there_is_said() -> None:
     with pytest.raises(SourceError, match="there is no channel 3; there are 2"):
-        Timeline(make_header(), Intake(channels=(3,)))
+        PacketTimeline(make_header(), ChannelSelection(channels=(3,)))

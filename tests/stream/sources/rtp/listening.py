@@ -9,7 +9,7 @@ from typing import Final, Self
 import numpy as np
 
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.rtp.source import open_rtp
 
@@ -19,8 +19,8 @@ DEADLINE_S: Final = 20
 class Listening:
     """Hears `rtp://…` until it is left; each session's blocks are kept apart."""
 
-    def __init__(self, uri: str = "rtp://127.0.0.1:0", intake: Intake | None = None) -> None:
-        self.source: Final = open_rtp(uri, intake or Intake())
+    def __init__(self, uri: str = "rtp://127.0.0.1:0", selection: ChannelSelection | None = None) -> None:
+        self.source: Final = open_rtp(uri, selection or ChannelSelection())
         self.sessions: Final[list[list[Block]]] = [[]]
         self._stopped = False
         self._thread: Final = threading.Thread(target=self._listen, name="test-listening")

@@ -121,8 +121,8 @@ def test_what_is_missing_is_waited_for_until_the_deadline_and_then_filled() -> N
     assert buffer.deadline_ns == 100 * MS
     filled, *heard = buffer.pull(100 * MS)
     assert (filled.payload, filled.start, filled.frames) == (None, 10, 20)
-    assert filled.heard_ns == 30 * MS, "when packet 3 began"
-    assert [piece.heard_ns for piece in heard] == [40 * MS, 50 * MS]
+    assert filled.captured_at_ns == 30 * MS, "when packet 3 began"
+    assert [piece.captured_at_ns for piece in heard] == [40 * MS, 50 * MS]
     assert buffer.push(placed(1, 101)) is False
     assert buffer.push(placed(1, 102)) is False
     assert (counts.lost, counts.late, counts.duplicate) == (2, 1, 1)
@@ -132,7 +132,7 @@ def test_a_long_gap_is_filled_in_pieces_each_with_its_time() -> None:
     pieces = hear([placed(0, 10), placed(1, 4_510, start=4_500)], Counts())
     filled = [piece for piece in pieces if piece.payload is None]
     assert [piece.frames for piece in filled] == [500] * 8 + [490]
-    assert [piece.heard_ns // MS for piece in filled] == [*range(510, 4_500, 500), 4_500]
+    assert [piece.captured_at_ns // MS for piece in filled] == [*range(510, 4_500, 500), 4_500]
     fast = Format(1_000_000, 64, 24)
     buffer = JitterBuffer(placed(0, 0), fast, WAIT_NS, Counts())
     buffer.push(placed(0, 0, start=1_000_000))

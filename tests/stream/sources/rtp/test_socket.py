@@ -5,10 +5,10 @@ import pytest
 
 from tests.stream.sources.rtp.relay import send
 from whoplays.models.errors import SourceError
-from whoplays.stream.sources.rtp.socket import Inlet
+from whoplays.stream.sources.rtp.socket import UdpReceiver
 
 
-def receive(inlet: Inlet, timeout_s: float = 10.0) -> list[bytes]:
+def receive(inlet: UdpReceiver, timeout_s: float = 10.0) -> list[bytes]:
     return [datagram.data for datagram in inlet.receive(timeout_s, 100)]
 
 
@@ -18,7 +18,7 @@ def receive(inlet: Inlet, timeout_s: float = 10.0) -> list[bytes]:
 def test_datagrams_come_through(bound: str, sent_to: str) -> None:
     if ":" in sent_to and not socket.has_dualstack_ipv6():
         pytest.skip("there is no IPv6 here")
-    inlet = Inlet(bound, 0)
+    inlet = UdpReceiver(bound, 0)
     send([b"one", b"two"], inlet.port, host=sent_to)
     assert receive(inlet) == [b"one", b"two"]
     inlet.close()
@@ -26,13 +26,13 @@ def test_datagrams_come_through(bound: str, sent_to: str) -> None:
 
 
 def test_nothing_comes_in_the_time_that_is_given() -> None:
-    inlet = Inlet("127.0.0.1", 0)
+    inlet = UdpReceiver("127.0.0.1", 0)
     assert receive(inlet, 0.01) == receive(inlet, 0) == []
     inlet.close()
 
 
 def test_each_datagram_carries_its_time_and_the_rest_stays() -> None:
-    inlet = Inlet("127.0.0.1", 0)
+    inlet = UdpReceiver("127.0.0.1", 0)
     send([b"one", b"two", b"three"], inlet.port)
     first, second = inlet.receive(10, 2)
     assert first.arrived_ns <= second.arrived_ns
@@ -55,8 +55,8 @@ def test_a_group_of_ipv6_is_joined_too() -> None:
 
 def both_hear(group: str, interface: str, sending: socket.socket) -> tuple[list[bytes], list[bytes]]:
     """What two members hear of what is sent to their group."""
-    first = Inlet(group, 0, interface)
-    second = Inlet(group, first.port, interface)
+    first = UdpReceiver(group, 0, interface)
+    second = UdpReceiver(group, first.port, interface)
     sending.sendto(b"all", (group, first.port))
     heard = receive(first), receive(second)
     first.close()
@@ -77,9 +77,9 @@ def ipv6_interface(sending: socket.socket) -> str:
 
 
 def test_a_port_that_is_taken_is_said() -> None:
-    inlet = Inlet("127.0.0.1", 0)
+    inlet = UdpReceiver("127.0.0.1", 0)
     with pytest.raises(SourceError, match=rf"cannot listen on 127.0.0.1:{inlet.port}: .* another program has it"):
-        Inlet("127.0.0.1", inlet.port)
+        UdpReceiver("127.0.0.1", inlet.port)
     inlet.close()
 
 
@@ -97,5 +97,5 @@ def test_a_port_that_is_taken_is_said() -> None:
 )
 def test_what_cannot_be_listened_to_is_said(host: str, interface: str, why: str) -> None:
     with pytest.raises(SourceError, match=why) as refused:
-        Inlet(host, 5004, interface)
+        UdpReceiver(host, 5004, interface)
     assert "\n" not in str(refused.value)

@@ -10,7 +10,7 @@ from tests.stream.sources.rtp.listening import Listening
 from tests.stream.sources.rtp.packets import FRAMES, make_audio, make_packet, packetize
 from tests.stream.sources.rtp.relay import Weather, send, through
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.resample import Intake
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.registry import from_uri
 from whoplays.stream.sources.rtp.source import open_rtp
 
@@ -20,7 +20,11 @@ PACKET_S = FRAMES / 44_100
 def test_an_address_is_opened_by_its_scheme() -> None:
     source = from_uri("rtp://127.0.0.1:0?jitter_ms=10")
     assert source.name.startswith("RTP on 127.0.0.1:")
-    assert (source.uri, source.clock, source.outage) == ("rtp://127.0.0.1:0?jitter_ms=10", "arrival", "network")
+    assert (source.uri, source.clock, source.disconnect_cause) == (
+        "rtp://127.0.0.1:0?jitter_ms=10",
+        "arrival",
+        "network",
+    )
     assert source.live
     source.stop()
 
@@ -33,9 +37,9 @@ def test_what_is_sent_is_heard_sample_by_sample_and_when_it_came() -> None:
         listening.wait_for_samples(len(audio))
         after_ns = time.monotonic_ns()
     np.testing.assert_array_equal(listening.audio(), audio.T)
-    heard_ns = [block.heard_ns for block in listening.sessions[0]]
-    assert before_ns < heard_ns[0] < heard_ns[-1] < after_ns
-    assert heard_ns == sorted(heard_ns)
+    captured_at_ns = [block.captured_at_ns for block in listening.sessions[0]]
+    assert before_ns < captured_at_ns[0] < captured_at_ns[-1] < after_ns
+    assert captured_at_ns == sorted(captured_at_ns)
     assert not any(block.lost for block in listening.sessions[0])
 
 
@@ -101,7 +105,7 @@ def test_a_pause_yields_nothing_and_is_filled_when_the_sender_goes_on() -> None:
 def test_another_rate_with_losses_keeps_its_length(tmp_path: Path) -> None:
     path = tmp_path / "box.sdp"
     path.write_text("v=0\nm=audio 5004 RTP/AVP 97\na=rtpmap:97 L24/48000/4", encoding="utf-8")
-    with Listening(f"rtp://127.0.0.1:0?sdp={path}", Intake(channels=(3, 4), gain_db=-6.0)) as listening:
+    with Listening(f"rtp://127.0.0.1:0?sdp={path}", ChannelSelection(channels=(3, 4), gain_db=-6.0)) as listening:
         frame = b"\0\0\0" * 2 + b"\x40\0\0" * 2
         packets = [make_packet(at, at * 48, 48 * frame, payload_type=97) for at in range(1000)]
         send([*packets[:500], *packets[600:]], listening.source.port, every_s=0.0005)
@@ -132,18 +136,18 @@ def test_what_is_refused_or_late_is_told_until_it_is_over(monkeypatch: pytest.Mo
     monkeypatch.setattr("whoplays.stream.common.clock.LATELY_NS", 500_000_000)
     packets = packetize(make_audio(10 * FRAMES))
     with Listening("rtp://127.0.0.1:0?jitter_ms=0") as listening:
-        assert listening.source.remark == ""
+        assert listening.source.warning == ""
         send([*packets[:4], b"no packet", *packets[5:]], listening.source.port)
-        listening.wait_for(lambda: listening.source.remark == "packets are refused: short")
-        listening.wait_for(lambda: listening.source.remark == "")
+        listening.wait_for(lambda: listening.source.warning == "packets are refused: short")
+        listening.wait_for(lambda: listening.source.warning == "")
         send([packets[4]], listening.source.port)
-        listening.wait_for(lambda: "packets come too late; give a larger jitter_ms" in listening.source.remark)
-        listening.wait_for(lambda: listening.source.remark == "")
+        listening.wait_for(lambda: "packets come too late; give a larger jitter_ms" in listening.source.warning)
+        listening.wait_for(lambda: listening.source.warning == "")
         assert listening.source.counts.refused["short"] == 1
 
 
 def test_stopping_ends_the_wait_and_gives_the_port_back() -> None:
-    source = open_rtp("rtp://127.0.0.1:0", Intake())
+    source = open_rtp("rtp://127.0.0.1:0", ChannelSelection())
     ended = threading.Thread(target=lambda: list(source.blocks()))
     ended.start()
     source.stop()
@@ -156,7 +160,7 @@ def test_stopping_ends_the_wait_and_gives_the_port_back() -> None:
 
 
 def test_a_source_that_is_left_in_the_middle_can_be_stopped() -> None:
-    source = open_rtp("rtp://127.0.0.1:0", Intake())
+    source = open_rtp("rtp://127.0.0.1:0", ChannelSelection())
     send(packetize(make_audio(2 * FRAMES)), source.port)
     blocks = source.blocks()
     assert next(blocks).audio.shape[1] in (FRAMES, 2 * FRAMES)
@@ -166,8 +170,8 @@ def test_a_source_that_is_left_in_the_middle_can_be_stopped() -> None:
 
 def test_channels_that_do_not_come_are_refused_at_once_or_when_it_is_known() -> None:
     with pytest.raises(SourceError, match="no channel 3; there are 2"):
-        open_rtp("rtp://127.0.0.1:0", Intake(channels=(3,)))
-    source = open_rtp("rtp://127.0.0.1:0", Intake(channels=(2,)))
+        open_rtp("rtp://127.0.0.1:0", ChannelSelection(channels=(3,)))
+    source = open_rtp("rtp://127.0.0.1:0", ChannelSelection(channels=(2,)))
     send([make_packet(at, at, b"\0\0", payload_type=11) for at in range(2)], source.port)
     with pytest.raises(SourceError, match="no channel 2; there are 1"):
         list(source.blocks())
