@@ -20,7 +20,7 @@ from whoplays.training.recordings.clip import Clip
 from whoplays.training.recordings.library import Library
 from whoplays.training.recordings.splits import Splits, by_group
 from whoplays.training.run import RunFolder, configure
-from whoplays.training.teachers.efficientat import EfficientAT
+from whoplays.training.taggers.efficientat import EfficientAT
 
 
 @pytest.fixture(scope="module")

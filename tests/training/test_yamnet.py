@@ -10,10 +10,10 @@ import pytest
 
 from whoplays.models.errors import DataError
 from whoplays.models.labels import NAMES
-from whoplays.training import yamnet as file
-from whoplays.training.judging.peers import yamnet as module
-from whoplays.training.judging.peers.audioset import CLASSES
-from whoplays.training.teachers.yamnet import YamnetTeacher
+from whoplays.training.taggers import yamnet as file
+from whoplays.training.taggers import yamnet_peer as module
+from whoplays.training.taggers.audioset import CLASSES
+from whoplays.training.taggers.yamnet_teacher import YamnetTeacher
 
 LIST = ["Speech", *(name for names in CLASSES.values() for name in names)]
 

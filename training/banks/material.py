@@ -27,8 +27,8 @@ from whoplays.training.recordings.library import Library
 from whoplays.training.recordings.music import Music
 from whoplays.training.recordings.rooms import read_rooms
 from whoplays.training.run import Config, RunFolder
-from whoplays.training.teachers.efficientat import EfficientAT
-from whoplays.training.teachers.yamnet import YamnetTeacher
+from whoplays.training.taggers.efficientat import EfficientAT
+from whoplays.training.taggers.yamnet_teacher import YamnetTeacher
 
 _YAMNET: Final = "yamnet.tflite"
 _EFFICIENTAT: Final = "efficientat_mn04_as.pt"

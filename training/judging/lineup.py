@@ -109,13 +109,13 @@ def _refuse_nobody(name: str) -> None:
 
 
 def _yamnet(path: Path, threads: int) -> Candidate:
-    from whoplays.training.judging.peers.yamnet import yamnet  # noqa: PLC0415  an extra that few will have
+    from whoplays.training.taggers.yamnet_peer import yamnet  # noqa: PLC0415  an extra that few will have
 
     return yamnet(path, threads)
 
 
 def _efficientat(path: Path, _threads: int) -> Candidate:
-    from whoplays.training.judging.peers.efficientat import efficientat  # noqa: PLC0415  torch is not needed to judge models
+    from whoplays.training.taggers.efficientat_peer import efficientat  # noqa: PLC0415  torch is not needed to judge models
 
     return efficientat(path)
 

@@ -36,7 +36,7 @@ def check(recipe: Recipe, base: Path | None) -> None:
     if (base / "card.json").is_file():
         raise DataError(f"{base} is an exported model, of which only the graph is kept; --base takes a run folder")
     if recipe.base == EFFICIENTAT:
-        from whoplays.training.teachers.efficientat import load_tagger  # noqa: PLC0415  torch takes seconds to load
+        from whoplays.training.taggers.efficientat import load_tagger  # noqa: PLC0415  torch takes seconds to load
 
         load_tagger(base)
     else:

@@ -11,7 +11,7 @@ from whoplays.training.networks.transfer import Transfer
 from whoplays.training.recipe import Recipe
 from whoplays.training.recordings.splits import Splits, refuse_heard
 from whoplays.training.run import RunFolder
-from whoplays.training.teachers.efficientat import load_tagger
+from whoplays.training.taggers.efficientat import load_tagger
 
 
 class Frozen(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from whoplays.training.yamnet import FRAME_SAMPLES, Yamnet
+from whoplays.training.taggers.yamnet import FRAME_SAMPLES, Yamnet
 
 CLASSES: Final = 521
 _LEAST: Final = 1e-6

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
 from whoplays.training.judging.candidates import Candidate
-from whoplays.training.judging.peers.audioset import CLASSES, AudioSetJudge, Columns, peer
-from whoplays.training.yamnet import FRAME_SAMPLES, Yamnet, class_names
+from whoplays.training.taggers.audioset import CLASSES, AudioSetJudge, Columns, peer
+from whoplays.training.taggers.yamnet import FRAME_SAMPLES, Yamnet, class_names
 
 _HOP_SAMPLES: Final = FRAME_SAMPLES // 2
 """Half a frame, so that what one frame's edge fades out is in the middle of another."""

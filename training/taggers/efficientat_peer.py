@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from whoplays.training.judging.candidates import Candidate
-from whoplays.training.judging.peers.audioset import CLASSES, AudioSetJudge, peer
-from whoplays.training.teachers.efficientat import EfficientAT
+from whoplays.training.taggers.audioset import CLASSES, AudioSetJudge, peer
+from whoplays.training.taggers.efficientat import EfficientAT
 
 _PLACES: Final = MappingProxyType(
     {

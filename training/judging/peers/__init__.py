@@ -1,1 +1,0 @@
-"""Audio taggers of others, to be measured against. The default has learnt from both, and ships neither."""

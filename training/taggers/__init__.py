@@ -1,0 +1,1 @@
+"""Published audio taggers (AudioSet), to be measured against or to transfer from. None of them is shipped."""
