@@ -36,7 +36,7 @@ def export(
     if not replace and any((out / name / file).exists() for file in ("card.json", "model.onnx")):
         raise OptionError(f"{out / name} holds a model already; give --replace to write over it, or another --name")
     from whoplays.export.package import package  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
-    from whoplays.training.recordings.library import Library  # noqa: PLC0415
+    from whoplays.training.data.library import Library  # noqa: PLC0415
     from whoplays.training.run import RunFolder  # noqa: PLC0415
 
     card, parity = package(RunFolder(run), name, version, out / name, Library(cache))

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from whoplays.models.errors import ModelError
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
-from whoplays.training.learning.tagger import Tagger
+from whoplays.training.fit.tagger import Tagger
 
 OPSET: Final = 18
 

@@ -16,17 +16,17 @@ from whoplays.models.card import Corpus, Hysteresis, Measurement, ModelCard, gra
 from whoplays.models.errors import DataError
 from whoplays.training.calibrating import calibrated
 from whoplays.training.calibrating.calibrated import Calibrated, Marked, Sitting
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.corpora import open_material
+from whoplays.training.data.library import Library
+from whoplays.training.data.mixing import solos
+from whoplays.training.fit.checkpoints import load
+from whoplays.training.fit.progress import note_unfinished, training_length
+from whoplays.training.fit.tagger import Tagger
 from whoplays.training.judging.exam import places
 from whoplays.training.judging.findings import Judgement, Report
 from whoplays.training.judging.report import of_recipe, read, thresholds
-from whoplays.training.learning.checkpoints import load
-from whoplays.training.learning.progress import note_unfinished, training_length
-from whoplays.training.learning.tagger import Tagger
 from whoplays.training.recipe import EFFICIENTAT
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.corpora import open_material
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.mixing import solos
 from whoplays.training.run import Config, RunFolder
 
 _REAL_WINDOWS: Final = 12

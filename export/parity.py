@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whoplays.models.card import MAX_DIFFERENCE
 from whoplays.models.errors import ModelError
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
-from whoplays.training.learning.tagger import Tagger
+from whoplays.training.fit.tagger import Tagger
 
 _RANDOM_WINDOWS: Final = 4
 _BATCH: Final = 4

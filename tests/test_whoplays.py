@@ -121,8 +121,8 @@ def test_a_missing_extra_gives_one_line(
     ("verb", "place", "told"),
     [
         ("evaluate", "whoplays.training.judging.commands", "stopped"),
-        ("train", "whoplays.training.learning.commands", "stopped; the same command goes on"),
-        ("render", "whoplays.training.render.commands", "stopped; the same command goes on"),
+        ("train", "whoplays.training.cli.train", "stopped; the same command goes on"),
+        ("render", "whoplays.training.cli.render", "stopped; the same command goes on"),
     ],
 )
 def test_who_stops_a_command_is_told_so(

@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from whoplays.models.errors import DataError
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.splits import Splits
 from whoplays.training.recipe import EFFICIENTAT, Recipe
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.splits import Splits
 from whoplays.training.whole import whole
 
 

@@ -107,9 +107,9 @@ _VERBS: Final = {
     "demo": ("stream.cli.demo:demo", "Play a bundled concert through the whole path."),
     "history": ("stream.cli.history:history", "Show who played when, as whoplays serve has kept it."),
     "models": ("stream.cli.models:models", "List the models that ship, and how good they are."),
-    "material": ("training.banks.commands:material", "Prepare windows to train on."),
-    "render": ("training.render.commands:render", "Play MIDI scores into a labelled folder to train on."),
-    "train": ("training.learning.commands:train", "Train a recipe on recordings."),
+    "material": ("training.cli.prepare:material", "Prepare windows to train on."),
+    "render": ("training.cli.render:render", "Play MIDI scores into a labelled folder to train on."),
+    "train": ("training.cli.train:train", "Train a recipe on recordings."),
     "table": (
         "training.table.commands:table",
         "Make the seed's whole table: train, judge and compare its rows.",

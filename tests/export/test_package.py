@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.export.conftest import Exported, made_windows, write_run
-from tests.training.tiny_corpus import write_index
+from tests.training.data.tiny_corpus import write_index
 from whoplays.export import package as module
 from whoplays.export.graph import OPSET
 from whoplays.export.parity import prove
@@ -19,9 +19,9 @@ from whoplays.models.errors import DataError, ModelError, SourceError
 from whoplays.models.labels import CORE, NAMES
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.training import recipe as recipes
-from whoplays.training.recordings.corpora import open_corpus
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.splits import Splits
+from whoplays.training.data.corpora import open_corpus
+from whoplays.training.data.library import Library
+from whoplays.training.data.splits import Splits
 from whoplays.training.run import configure
 
 

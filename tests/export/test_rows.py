@@ -14,9 +14,9 @@ from whoplays.models.card import MAX_DIFFERENCE
 from whoplays.models.labels import CORE
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.training import recipe as recipes
-from whoplays.training.learning.grow import grow
-from whoplays.training.recordings.corpora import gather, open_material
-from whoplays.training.recordings.library import Library
+from whoplays.training.baselines.fit_forest import grow
+from whoplays.training.data.corpora import gather, open_material
+from whoplays.training.data.library import Library
 from whoplays.training.run import RunFolder, configure
 
 

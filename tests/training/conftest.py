@@ -7,14 +7,14 @@ import pytest
 import torch
 
 import whoplays
-from tests.training.tiny_corpus import write_corpus
-from whoplays.training.banks import soundscapes
+from tests.training.data.tiny_corpus import write_corpus
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.labelled_folder import LabelledFolder
+from whoplays.training.data.library import Library
+from whoplays.training.fit import data_module as batches
 from whoplays.training.judging import exam
-from whoplays.training.learning import batches
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.labelled_folder import LabelledFolder
-from whoplays.training.recordings.library import Library
 from whoplays.training.run import RunFolder
+from whoplays.training.windows import soundscapes
 
 
 @pytest.fixture(scope="session", autouse=True)

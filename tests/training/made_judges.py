@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from whoplays.models.labels import CORE, NAMES
+from whoplays.training.data.clip import Clip
 from whoplays.training.judging.candidates import Candidate
-from whoplays.training.recordings.clip import Clip
 
 
 class Constant:

@@ -13,15 +13,15 @@ from whoplays.training import recipe as recipes
 from whoplays.training.calibrating import answers, calibrated
 from whoplays.training.calibrating.calibrate import Material, calibrate
 from whoplays.training.calibrating.fitted import Ask, fit_all
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library
+from whoplays.training.data.splits import Splits
+from whoplays.training.fit.tagger import Tagger
 from whoplays.training.judging import report
 from whoplays.training.judging.evaluate import evaluate
 from whoplays.training.judging.examine import Wishes, examine
 from whoplays.training.judging.judges.of_run import of_runs
 from whoplays.training.judging.lineup import Entries
-from whoplays.training.learning.tagger import Tagger
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.splits import Splits
 from whoplays.training.run import RunFolder, configure
 
 ASK = Ask("platt", "exact", 1.0)

@@ -10,10 +10,10 @@ import soundfile
 import whoplays
 from whoplays.models.errors import DataError
 from whoplays.training.concerts.concert import Concert, Players, sounding
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library
+from whoplays.training.data.splits import Splits
 from whoplays.training.recipes.band_melcnn import RECIPE
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.splits import Splits
 from whoplays.training.run import RunFolder, configure
 
 RATE_HZ = 44_100

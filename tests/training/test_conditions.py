@@ -7,8 +7,8 @@ import soundfile
 
 from whoplays.models.errors import DataError
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.training.data.mixing import rms
 from whoplays.training.judging.conditions import Condition, conditions, pink
-from whoplays.training.recordings.mixing import rms
 
 ALL = {condition.name: condition for condition in conditions()}
 TIME_S = np.arange(WINDOW_SAMPLES) / SAMPLE_RATE_HZ

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.training.make_clips import clip
+from tests.training.data.make_clips import clip
 from whoplays.training.judging.bootstrap import intervals
 from whoplays.training.judging.differences import differences
 from whoplays.training.judging.exam import Place, Question

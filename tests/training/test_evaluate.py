@@ -12,6 +12,10 @@ import torch
 
 from whoplays.models.errors import DataError
 from whoplays.training import recipe as recipes
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library
+from whoplays.training.data.splits import Splits
+from whoplays.training.fit.tagger import Tagger
 from whoplays.training.judging import report
 from whoplays.training.judging.candidates import Candidate
 from whoplays.training.judging.evaluate import evaluate
@@ -19,14 +23,10 @@ from whoplays.training.judging.examine import Wishes, examine
 from whoplays.training.judging.findings import Report
 from whoplays.training.judging.judges.of_run import of_runs
 from whoplays.training.judging.lineup import Entries
-from whoplays.training.learning.tagger import Tagger
 from whoplays.training.pages import accuracy as page
 from whoplays.training.pages import figures
 from whoplays.training.pages import tables as report_tables
 from whoplays.training.recipe import Recipe
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.splits import Splits
 from whoplays.training.run import RunFolder, configure
 
 HALF = np.full(11, 0.5)

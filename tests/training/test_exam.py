@@ -4,14 +4,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from tests.training.make_clips import clip
-from tests.training.tiny_corpus import SECONDS
+from tests.training.data.make_clips import clip
+from tests.training.data.tiny_corpus import SECONDS
 from whoplays.models.labels import CORE
 from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.training.data.clip import Clip, Stretch
+from whoplays.training.data.library import Library
+from whoplays.training.data.mixing import rms
 from whoplays.training.judging.exam import Exam, Place, Question, places, set_exam
-from whoplays.training.recordings.clip import Clip, Stretch
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.mixing import rms
 
 
 @pytest.fixture(scope="module")

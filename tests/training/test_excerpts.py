@@ -3,16 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.training.data.tiny_corpus import write_sound
 from tests.training.made_judges import Constant, constant
-from tests.training.tiny_corpus import write_sound
 from whoplays.models.labels import NAMES
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.corpora import open_corpus
+from whoplays.training.data.library import Library
 from whoplays.training.judging.candidates import Candidate
 from whoplays.training.judging.evaluate import evaluate
 from whoplays.training.judging.excerpts import sit_excerpts
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.corpora import open_corpus
-from whoplays.training.recordings.library import Library
 
 LABELS = tuple(NAMES)
 SECONDS = {"one-1": 7.0, "one-2": 2.0, "two-1": 3.0, "three-1": 4.5}

@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from tests.training.made_judges import constant
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library
 from whoplays.training.judging.evaluate import evaluate
 from whoplays.training.judging.findings import Report
 from whoplays.training.pages import accuracy as page
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library
 from whoplays.training.run import groups
 
 pytestmark = pytest.mark.usefixtures("few")

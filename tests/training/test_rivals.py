@@ -6,12 +6,15 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.training.data.tiny_corpus import write_index, write_sound
 from tests.training.made_judges import Constant, constant, spectral
-from tests.training.tiny_corpus import write_index, write_sound
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.labels import CORE
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.training.concerts.figures import read_concerts
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.labelled_folder import LabelledFolder
+from whoplays.training.data.library import Library
 from whoplays.training.judging import report
 from whoplays.training.judging.conditions import conditions
 from whoplays.training.judging.evaluate import evaluate
@@ -21,9 +24,6 @@ from whoplays.training.pages import accuracy as page
 from whoplays.training.pages import figures
 from whoplays.training.pages import tables as report_tables
 from whoplays.training.pages.typed import evaluate_command
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.labelled_folder import LabelledFolder
-from whoplays.training.recordings.library import Library
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from tests.training.data.make_clips import clip
 from tests.training.made_judges import Constant, constant
-from tests.training.make_clips import clip
 from whoplays.models.errors import DataError
 from whoplays.models.labels import CORE
 from whoplays.training.judging.candidates import Candidate

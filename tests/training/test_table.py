@@ -12,13 +12,13 @@ import torch
 import whoplays
 from whoplays.models.errors import DataError
 from whoplays.training import recipe as recipes
-from whoplays.training.learning.grow import grow
+from whoplays.training.baselines.fit_forest import grow
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library
+from whoplays.training.data.splits import Splits, by_group
 from whoplays.training.networks.efficientat import EfficientATNetwork
 from whoplays.training.pages.typed import table_command
 from whoplays.training.recipe import EFFICIENTAT
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.splits import Splits, by_group
 from whoplays.training.run import RunFolder, configure
 from whoplays.training.table import commands as table_commands
 from whoplays.training.table import table

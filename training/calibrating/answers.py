@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library, keep_array, read_array
+from whoplays.training.fit.checkpoints import load
 from whoplays.training.judging.exam import Question, set_exam
 from whoplays.training.judging.judges.of_run import of_runs, shared_recipe
 from whoplays.training.judging.scores import Probabilities, Truths
 from whoplays.training.judging.shares import divide
-from whoplays.training.learning.checkpoints import load
 from whoplays.training.recipe import Recipe
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library, keep_array, read_array
 from whoplays.training.run import RunFolder
 
 SEED: Final = 7

@@ -12,12 +12,12 @@ from whoplays.training.calibrating.answers import Sheet, answer, common_recipe, 
 from whoplays.training.calibrating.calibrated import Calibrated, Marked, Sitting
 from whoplays.training.calibrating.fitted import Ask, Fitted, fit_all, fit_others
 from whoplays.training.calibrating.tables import tables
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library
 from whoplays.training.judging.calibration import apply
 from whoplays.training.judging.exam import scopes_of
 from whoplays.training.judging.scores import score
 from whoplays.training.recipe import Recipe
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library
 from whoplays.training.run import RunFolder
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.corpora import open_corpora, open_corpus
+from whoplays.training.data.library import Library
+from whoplays.training.data.reading import needed
 from whoplays.training.options import refuse_less
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.corpora import open_corpora, open_corpus
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.reading import needed
 from whoplays.training.run import RunFolder
 
 

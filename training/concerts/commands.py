@@ -14,11 +14,11 @@ from whoplays.models.labels import NAMES
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.training.concerts.concert import Concert, Players
 from whoplays.training.console import NOTES
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.corpora import open_corpora
+from whoplays.training.data.library import Library
+from whoplays.training.data.reading import readable
 from whoplays.training.options import refuse_less
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.corpora import open_corpora
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.reading import readable
 from whoplays.training.run import RunFolder
 from whoplays.training.whole import whole
 

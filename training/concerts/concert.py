@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.mixing import by_label, solos
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library
+from whoplays.training.data.mixing import by_label, solos
 
 Audio = NDArray[np.float32]
 """`float32 [2, samples]` in [-1, 1]."""

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from whoplays.models.card import Task
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.mixing import Windows
 from whoplays.training.judging.calibration import Calibration, apply
 from whoplays.training.judging.scores import Probabilities, Thresholds
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.mixing import Windows
 
 
 class Own(NamedTuple):

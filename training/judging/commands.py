@@ -6,13 +6,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.corpora import open_corpora, open_material
+from whoplays.training.data.library import Library
+from whoplays.training.data.reading import needed
 from whoplays.training.options import refuse_less
 from whoplays.training.pages.generated import refuse_another
 from whoplays.training.pages.typed import evaluate_command
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.corpora import open_corpora, open_material
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.reading import needed
 from whoplays.training.run import RunFolder
 
 
@@ -59,9 +59,9 @@ def evaluate(
     if report:
         refuse_another(report, MARK)
     entries = Entries(tuple(candidates), tuple(against or ()), tuple(find_peer(text) for text in peer or ()))
+    from whoplays.training.fit.progress import note_unfinished  # noqa: PLC0415
     from whoplays.training.judging.conditions import conditions  # noqa: PLC0415
     from whoplays.training.judging.examine import Wishes, examine  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
-    from whoplays.training.learning.progress import note_unfinished  # noqa: PLC0415
 
     runs = runs_of(entries.judged)
     if not runs and not (data and out):

@@ -17,8 +17,8 @@ from scipy.signal import fftconvolve, firwin
 
 from whoplays.models.errors import DataError
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.training.recordings.mixing import Window, rms
-from whoplays.training.recordings.rooms import read_response
+from whoplays.training.data.impulse_responses import read_response
+from whoplays.training.data.mixing import Window, rms
 
 LEVELS_DB: Final = (-24, -12, 6)
 NOISES_DB: Final = (20, 10)

@@ -7,6 +7,8 @@ import msgspec
 
 from whoplays.models.errors import DataError
 from whoplays.training.console import counted
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library
 from whoplays.training.judging import excerpts
 from whoplays.training.judging.candidates import Candidate, Own
 from whoplays.training.judging.conditions import Condition
@@ -28,8 +30,6 @@ from whoplays.training.judging.marking import (
 from whoplays.training.judging.remarks import remarks
 from whoplays.training.judging.scores import Thresholds
 from whoplays.training.judging.sitting import Paper
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library
 from whoplays.training.run import groups
 
 _UNDER_CONDITIONS: Final = ("solos", "pairs", OTHERS)

@@ -9,9 +9,9 @@ import numpy as np
 
 from whoplays.models.labels import CORE
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library, cut
-from whoplays.training.recordings.mixing import Window, peak_normalised, rms, solos
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library, cut
+from whoplays.training.data.mixing import Window, peak_normalised, rms, solos
 
 OTHERS: Final = "other sounds"
 """The set of which nothing should be named."""

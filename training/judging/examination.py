@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import DataError
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library
 from whoplays.training.judging.candidates import Candidate, Judge
 from whoplays.training.judging.conditions import Condition
 from whoplays.training.judging.exam import scopes_of, set_exam
 from whoplays.training.judging.shares import Share, divide, halved
 from whoplays.training.judging.silence import silences
 from whoplays.training.judging.sitting import Asked, Paper, sit
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library
 
 _SEED: Final = 7
 

@@ -12,18 +12,18 @@ from whoplays.models.errors import DataError
 from whoplays.training.calibrating import calibrated
 from whoplays.training.concerts.figures import read_concerts
 from whoplays.training.console import NOTES, counted
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library
+from whoplays.training.fit.memory import keep_freed_memory
 from whoplays.training.judging import report
 from whoplays.training.judging.conditions import Condition
 from whoplays.training.judging.evaluate import evaluate
 from whoplays.training.judging.findings import Report
 from whoplays.training.judging.lineup import Entries, line_up, runs_of
 from whoplays.training.judging.scores import Thresholds
-from whoplays.training.learning.memory import keep_freed_memory
 from whoplays.training.pages import accuracy as page
 from whoplays.training.pages import figures
 from whoplays.training.pages import tables as report_tables
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library
 from whoplays.training.run import RunFolder
 
 _WIDTH: Final = 160

@@ -13,6 +13,9 @@ from scipy.special import expit
 
 from whoplays.models.labels import NAMES
 from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.irmas import IRMAS_TEST_PART
+from whoplays.training.data.library import Library
 from whoplays.training.judging.bootstrap import intervals
 from whoplays.training.judging.calibration import to_logits
 from whoplays.training.judging.candidates import Candidate, Judge
@@ -21,9 +24,6 @@ from whoplays.training.judging.findings import Excerpts
 from whoplays.training.judging.marking import Marked, figures
 from whoplays.training.judging.scores import Probabilities, f1_by_label
 from whoplays.training.judging.sitting import Answers, Paper
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.irmas import IRMAS_TEST_PART
-from whoplays.training.recordings.library import Library
 
 SET: Final = "excerpts"
 LABELS: Final = tuple(NAMES)

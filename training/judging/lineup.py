@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 from whoplays.models import catalogue
 from whoplays.models.errors import DataError, ModelError, OptionError
 from whoplays.training.calibrating import calibrated
+from whoplays.training.data.clip import Clip
 from whoplays.training.judging import report
 from whoplays.training.judging.candidates import Candidate
 from whoplays.training.judging.scores import Thresholds
 from whoplays.training.recipe import EFFICIENTAT
-from whoplays.training.recordings.clip import Clip
 from whoplays.training.run import RunFolder
 
 JOINT: Final = "+"

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from whoplays.training.data.clip import Clip
 from whoplays.training.judging.exam import MIX_SIZES
 from whoplays.training.judging.examination import Examination, Sets
-from whoplays.training.recordings.clip import Clip
 
 _NUMBERS: Final = {2: "two", 3: "three"}
 

@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 
 from whoplays.models.errors import DataError, OptionError
+from whoplays.training.data.clip import Clip
 from whoplays.training.judging.findings import Hearing, Interval, Judgement, Report
 from whoplays.training.judging.scores import Thresholds
 from whoplays.training.recipe import Recipe
-from whoplays.training.recordings.clip import Clip
 from whoplays.training.run import RunFolder, write_json
 
 _FIGURES: Final = {

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import msgspec
 
 from whoplays.models.errors import DataError
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.splits import holding_out
 from whoplays.training.judging.candidates import Candidate, Judge
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.splits import holding_out
 
 
 class Share(NamedTuple):

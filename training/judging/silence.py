@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.mixing import Window
+from whoplays.training.data.library import Library
+from whoplays.training.data.mixing import Window
 
 _LEVELS_DBFS: Final = (-96.0, -84.0, -72.0, -66.0, -60.0)
 

@@ -6,13 +6,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from whoplays.training.data.library import Library
+from whoplays.training.data.mixing import Windows
 from whoplays.training.judging.candidates import Candidate, Judge
 from whoplays.training.judging.conditions import Condition
 from whoplays.training.judging.exam import Question
 from whoplays.training.judging.scores import Probabilities, Truths
 from whoplays.training.judging.silence import Silence
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.mixing import Windows
 
 Asked = Question | Silence
 

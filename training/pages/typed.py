@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from whoplays.training.recordings.corpora import folder_and_share
+from whoplays.training.data.corpora import folder_and_share
 
 
 def evaluate_command(

@@ -4,11 +4,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from whoplays.training.render.cast import Cast, Voice, draw_kit
 from whoplays.training.render.drums import drum_part
 from whoplays.training.render.excerpt import draw_excerpt
 from whoplays.training.render.instruments import DRUMS
 from whoplays.training.render.notes import Note
+from whoplays.training.render.orchestration import Cast, Voice, draw_kit
 from whoplays.training.render.performance import Performance, perform
 from whoplays.training.render.scores import Song
 

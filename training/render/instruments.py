@@ -6,9 +6,9 @@ Ranges are those in which players are mostly heard, not the extremes. Programs a
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from whoplays.training.render import idioms
-from whoplays.training.render.idioms import Idiom
+from whoplays.training.render import styles as idioms
 from whoplays.training.render.notes import Range
+from whoplays.training.render.styles import Idiom
 
 Weighted = tuple[tuple[Idiom, float], ...]
 

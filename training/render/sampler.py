@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.training.render.notes import Note
 from whoplays.training.render.performance import STEP_S, Performance
-from whoplays.training.render.samples import Sample, Sampled
+from whoplays.training.render.sample_library import Sample, Sampled
 
 _SOFTEST_DB: Final = -26.0
 _ATTACK_S: Final = 0.003

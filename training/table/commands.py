@@ -7,16 +7,16 @@ from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
 from whoplays.training import recipe as recipes
+from whoplays.training.baselines import bases
+from whoplays.training.cli.train import train
 from whoplays.training.console import NOTES
-from whoplays.training.learning import bases
-from whoplays.training.learning.commands import train
+from whoplays.training.data.corpora import gather, open_corpus, open_materials
+from whoplays.training.data.library import Library
+from whoplays.training.data.reading import needed
 from whoplays.training.options import refuse_less
 from whoplays.training.pages.generated import refuse_another
 from whoplays.training.pages.typed import table_command
 from whoplays.training.recipe import EFFICIENTAT
-from whoplays.training.recordings.corpora import gather, open_corpus, open_materials
-from whoplays.training.recordings.library import Library
-from whoplays.training.recordings.reading import needed
 from whoplays.training.run import RunFolder
 from whoplays.training.table.rows import ROWS, Row
 from whoplays.training.whole import whole

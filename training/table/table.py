@@ -11,16 +11,16 @@ import torch
 
 from whoplays.models.errors import DataError
 from whoplays.training.damaged import DAMAGED
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library, stamp
+from whoplays.training.fit.checkpoints import is_finished, load
+from whoplays.training.fit.memory import keep_freed_memory
+from whoplays.training.fit.timing import Timing, timing_of
 from whoplays.training.judging.evaluate import evaluate
 from whoplays.training.judging.findings import Report
 from whoplays.training.judging.judges.of_run import of_runs
-from whoplays.training.learning.checkpoints import is_finished, load
-from whoplays.training.learning.memory import keep_freed_memory
-from whoplays.training.learning.timing import Timing, timing_of
 from whoplays.training.pages.figures import draw_confusions
 from whoplays.training.recipe import Recipe
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.library import Library, stamp
 from whoplays.training.run import RunFolder, write_json
 from whoplays.training.table.rows import Row
 

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.mixing import Windows
 from whoplays.training.judging.candidates import Candidate
 from whoplays.training.judging.scores import Probabilities
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.mixing import Windows
 
 CLASSES: Final = MappingProxyType(
     {

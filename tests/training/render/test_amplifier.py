@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.training.render.amplifier import amplified
+from whoplays.training.render.effects import amplified
 from whoplays.training.render.instruments import BY_NAME
 
 DRAWS = 40

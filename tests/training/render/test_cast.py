@@ -7,9 +7,9 @@ import pytest
 from tests.training.render.made import write_libraries
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.labels import CODES
-from whoplays.training.render.cast import Cast, Soundfont, Voice
 from whoplays.training.render.instruments import LABELLED, OTHERS
-from whoplays.training.render.samples import read_libraries
+from whoplays.training.render.orchestration import Cast, Soundfont, Voice
+from whoplays.training.render.sample_library import read_libraries
 
 FONTS = [Soundfont(Path("One GM.sf2"), "MIT"), Soundfont(Path("two.sf2"), "MIT")]
 

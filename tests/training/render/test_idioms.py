@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from tests.training.render.made import MELODY, PIANO, write_midi
-from whoplays.training.render import idioms
+from whoplays.training.render import styles as idioms
 from whoplays.training.render.drums import drum_part
 from whoplays.training.render.excerpt import Excerpt, chords, draw_excerpt
-from whoplays.training.render.idioms import Idiom
 from whoplays.training.render.instruments import LABELLED, OTHERS
 from whoplays.training.render.notes import Note, Range, fold, monophonic
 from whoplays.training.render.scores import Song, read_song
+from whoplays.training.render.styles import Idiom
 
 SECONDS = 7.0
 EVERY = sorted(

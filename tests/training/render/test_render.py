@@ -8,8 +8,8 @@ import soundfile
 
 import whoplays
 from tests.training.render.made import write_libraries, write_scores
-from whoplays.training.recordings.labelled_folder import LabelledFolder
-from whoplays.training.render import studio
+from whoplays.training.data.labelled_folder import LabelledFolder
+from whoplays.training.render import renderer as studio
 from whoplays.training.render.clips import Plan
 
 

@@ -11,8 +11,8 @@ from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.training.render.instruments import BY_NAME
 from whoplays.training.render.notes import Note, Range
 from whoplays.training.render.performance import STEP_S, Performance
+from whoplays.training.render.sample_library import Library, Sampled, read_libraries
 from whoplays.training.render.sampler import play_samples
-from whoplays.training.render.samples import Library, Sampled, read_libraries
 
 SECONDS = 2.0
 POINTS = round(SECONDS / STEP_S) + 1

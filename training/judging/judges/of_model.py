@@ -10,10 +10,10 @@ import onnxruntime
 from whoplays.models import catalogue
 from whoplays.models.card import ModelCard
 from whoplays.models.errors import ModelError
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.mixing import Windows
 from whoplays.training.judging.candidates import Candidate
 from whoplays.training.judging.scores import Probabilities
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.mixing import Windows
 
 _SILENT = 4
 

@@ -8,13 +8,13 @@ import torch
 
 from whoplays.models.errors import DataError
 from whoplays.training.calibrating.calibrated import Calibrated
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.mixing import Windows
+from whoplays.training.fit.checkpoints import load
+from whoplays.training.fit.tagger import Tagger
 from whoplays.training.judging.candidates import Candidate, Own
 from whoplays.training.judging.scores import Probabilities, Thresholds
-from whoplays.training.learning.checkpoints import load
-from whoplays.training.learning.tagger import Tagger
 from whoplays.training.recipe import Recipe
-from whoplays.training.recordings.clip import Clip
-from whoplays.training.recordings.mixing import Windows
 from whoplays.training.run import RunFolder
 
 

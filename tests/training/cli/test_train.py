@@ -1,0 +1,219 @@
+"""What the training commands say of material and of settings that they cannot use."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import whoplays
+from tests.training.data.tiny_corpus import write_index, write_sound
+from whoplays.models.catalogue import CATALOGUE
+from whoplays.training import recipe as recipes
+from whoplays.training.baselines import fit_features as learning
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library
+from whoplays.training.data.reading import readable
+from whoplays.training.data.splits import Splits
+from whoplays.training.judging import report
+from whoplays.training.run import RunFolder, configure
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A corpus of one sound piano; its other files are missing, damaged or silent."""
+    write_sound(tmp_path / "piano.wav", 0.1 * np.ones(1000))
+    write_sound(tmp_path / "silent.wav", np.zeros(1000))
+    (tmp_path / "damaged.wav").write_bytes(b"RIFF, and then nothing")
+    names = ("piano", "silent", "damaged", "missing")
+    return write_index(tmp_path, [(f"{name}.wav", "pia", name, "made", "CC0") for name in names])
+
+
+def failure(folder: Path, capfd: pytest.CaptureFixture[str], recipe: str = "solo-rawcnn", **changes: str) -> list[str]:
+    """The lines on standard error of a training that fails."""
+    chosen = {"out": str(folder / "run"), "cache": str(folder / "cache")} | changes
+    options = {f"--{option}": value for option, value in chosen.items()}
+    given = [part for option in options.items() for part in option]
+    with pytest.raises(SystemExit) as leaving:
+        whoplays.main(["train", recipe, "--data", f"{folder}@all", *given])
+    assert leaving.value.code
+    return capfd.readouterr().err.splitlines()
+
+
+def test_files_that_cannot_be_read_are_named_and_counted(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines = failure(folder, capfd)
+    assert lines[0] == f"skipped {folder / 'silent.wav'}: it holds no sound"
+    assert lines[1].startswith(f"skipped {folder / 'damaged.wav'}: ")
+    assert lines[2].startswith(f"skipped {folder / 'missing.wav'}: ")
+    assert lines[3] == "skipped 3 of 4 files"
+    assert lines[-1] == "whoplays: an epoch of 1 windows does not fill a batch of 16"
+
+
+@pytest.mark.parametrize(
+    ("option", "message"), [("cache", "cannot be a cache folder"), ("out", "cannot be a run folder")]
+)
+def test_a_file_is_no_folder(folder: Path, capfd: pytest.CaptureFixture[str], option: str, message: str) -> None:
+    line = failure(folder, capfd, **{option: str(folder / "index.csv")})[-1]
+    assert line.startswith("whoplays: ")
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("seed", "-1", "--seed must be 0 or more, not -1"),
+        ("seed", "5000000000", "--seed must be 4294967295 or less, not 5000000000"),
+        ("lesson-weight", "nan", "--lesson-weight must be 0 or more, not nan"),
+        ("lesson-weight", "1", "solo-rawcnn mixes no bands; leave out --lesson-weight"),
+        ("bank", "anything", "solo-rawcnn mixes no bands; leave out --bank"),
+        ("trees", "5", "solo-rawcnn grows no trees; leave out --trees"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_one_line(
+    folder: Path, capfd: pytest.CaptureFixture[str], option: str, value: str, message: str
+) -> None:
+    assert failure(folder, capfd, **{option: value}) == [f"whoplays: {message}"]
+
+
+def test_a_gpu_that_would_not_be_used_is_refused(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "last.ckpt").touch()
+    told = "is computed on the CPU alone; leave out --accelerator gpu"
+    assert failure(folder, capfd, "forest-raw", accelerator="gpu") == [f"whoplays: forest-raw {told}"]
+    taught = failure(folder, capfd, "transfer-melcnn", accelerator="gpu", base=str(folder))
+    assert taught == [f"whoplays: transfer-melcnn {told}"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_missed_before_anything_is_made(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (line,) = failure(folder, capfd, "band-melcnn", accelerator="gpu")
+    assert line.startswith("whoplays: cannot compute on gpu here: ")
+    assert not (folder / "run").exists()
+
+
+@pytest.mark.parametrize(("groups", "on"), [(1, " --data DIR"), (5, "")])
+def test_a_run_is_judged_on_its_own_test_split_where_it_has_one(
+    groups: int, on: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[tuple[str, ...]] = [(f"{k}.wav", "pia", f"g{k}", "made", "CC0") for k in range(groups)]
+    for name, *_ in rows:
+        write_sound(tmp_path / "x" / name, 0.1 * np.ones(1000))
+    write_index(tmp_path / "x", rows)
+    monkeypatch.setattr(learning, "learn", lambda *_, **__: None)
+    given = ["--data", str(tmp_path / "x"), "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
+    whoplays.main(["train", "forest-raw", *given])
+    told = capfd.readouterr().err.splitlines()[-1]
+    assert told == f"trained; judge it with: whoplays evaluate {tmp_path / 'run'}{on}"
+
+
+@pytest.mark.parametrize("rows", [[], [("missing.wav", "pia", "g", "made", "CC0")]])
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("train band-melcnn --data x@all --out run", "there is nothing to train on: no recording in x@all can be read"),
+        ("material bank --data x", "there is nothing to play from: no recording in x can be read"),
+        ("evaluate band-melcnn --data x --out y", "there is nothing to judge on: no recording in x can be read"),
+    ],
+)
+def test_where_nothing_can_be_read_it_is_said(
+    rows: list[tuple[str, ...]],
+    command: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_index(tmp_path / "x", rows)
+    with pytest.raises(SystemExit):
+        whoplays.main([*command.split(), "--cache", "cache"])
+    assert capfd.readouterr().err.splitlines()[-1] == f"whoplays: {told}"
+
+
+def test_a_model_is_nothing_to_go_on_from(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model = CATALOGUE / "band-melcnn"
+    told = f"{model} is an exported model, of which only the graph is kept; --base takes a run folder"
+    assert failure(folder, capfd, "band-melcnn", base=str(model)) == [f"whoplays: {told}"]
+    (line,) = failure(folder, capfd, "band-melcnn", base=str(folder))
+    assert line.startswith(f"whoplays: {folder} is not a run")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--out", "nope"], "nope is not a run"),
+        (["--out", "run", "--false-alarm-cost", "2"], "--rule f-measure knows no cost of false alarms; leave out"),
+    ],
+)
+def test_a_calibration_that_nobody_would_find_or_weigh_is_refused(
+    given: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    RunFolder(Path("run")).write_config(configure(recipes.find("solo-rawcnn"), ("x",), Splits([], [], [])))
+    with pytest.raises(SystemExit):
+        whoplays.main(["calibrate", "run", "--data", "x", *given])
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"whoplays: {told}")
+
+
+def test_a_model_is_judged_against_another_and_a_page_is_made(
+    corpus: Path, cache: Path, tmp_path: Path, few: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    page, out = tmp_path / "docs" / "accuracy.md", tmp_path / "judged"
+    given = ["--data", str(corpus), "--cache", str(cache), "--out", str(out), "--report", str(page)]
+    whoplays.main(["evaluate", "band-melcnn", "--against", str(CATALOGUE / "band-melcnn"), *given])
+    said = capfd.readouterr().out
+    assert "silence" in said
+    assert "tuned" in said
+    (kept,) = report.read(out / "metrics.json")
+    assert (kept.data, kept.name, kept.shares) == ("tiny", "band-melcnn", 2)
+    assert [one.judgements for one in kept.against] == [kept.judgements]
+    written = page.read_text(encoding="utf-8")
+    assert (
+        "whoplays evaluate band-melcnn --data tiny --against band-melcnn --out judged --report accuracy.md" in written
+    )
+    assert str(tmp_path) not in written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("band-melcnn", "a model is judged with --data"),
+        ("band-melcnn --data x --out y --peer tagger=z", "--peer tagger=z: give NAME=PATH; known are yamnet"),
+        ("band-melcnn --data x --out y --peer yamnet=z", "--peer yamnet=z: there is no file z"),
+        ("band-melcnn duo-rawcnn --data x --out y", "band-melcnn is not a run: of several, each must be one"),
+        ("band-melcnn --data x --out y --robustness --impulse z", "z is no impulse response"),
+        ("band-melcnn --data x --out y --impulse z", "--impulse is the room of --robustness; add that, or leave"),
+        ("band-melcnn --data x --out y --report x/index.csv", "x/index.csv is no page of an earlier --report"),
+        ("band-melcnn --data x --out y --report x", "--report x: give the page a name that ends with .md"),
+        ("band-melcnn --data x@1/2 --out y", "x@1/2: a share of a corpus is for training; give x"),
+        ("run", "run kept no test split; say with --data on what to judge it"),
+        ("run run", "several runs are judged together with --data"),
+    ],
+)
+def test_what_cannot_be_judged_gives_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_sound(tmp_path / "x" / "a.wav", 0.1 * np.ones(1000))
+    write_index(tmp_path / "x", [("a.wav", "pia", "a", "made", "CC0")])
+    RunFolder(Path("run")).write_config(configure(recipes.find("solo-rawcnn"), ("x@all",), Splits([], [], [])))
+    with pytest.raises(SystemExit) as leaving:
+        whoplays.main(["evaluate", *arguments.split()])
+    assert leaving.value.code
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("whoplays: ")
+    assert message in line
+
+
+def test_what_is_skipped_is_named_whole(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """As IRMAS names its files."""
+    missing = Clip(path=tmp_path / "[gac][pop_roc]0571__1.wav", labels=frozenset({"gac"}), group="a", source="a")
+    assert readable([missing], Library(tmp_path)) == []
+    assert capfd.readouterr().err.startswith(f"skipped {missing.path}: ")

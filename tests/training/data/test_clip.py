@@ -1,0 +1,50 @@
+import msgspec
+import pytest
+
+from tests.training.data.make_clips import clip
+from whoplays.training.data.clip import Stretch
+
+
+def stretch(start_s: float, end_s: float, *labels: str) -> Stretch:
+    return Stretch(start_s=start_s, end_s=end_s, labels=frozenset(labels))
+
+
+DUO = msgspec.structs.replace(
+    clip("duo", ["pia", "vio"]), timeline=(stretch(0, 10, "pia"), stretch(4, 7, "vio"), stretch(6, 8, "vio", "pia"))
+)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "heard"),
+    [
+        (0, 3, {"pia"}),
+        (3, 6, {"pia", "vio"}),
+        (1.4, 4.4, None),  # 0.4 s of violin: too short to be named, too long to be denied
+        (1.5, 4.5, {"pia", "vio"}),
+        (7.5, 10.5, {"pia", "vio"}),
+        (8, 11, {"pia"}),
+        (10, 13, set()),
+    ],
+)
+def test_a_window_holds_what_sounds_for_half_a_second(start_s: float, end_s: float, heard: set[str] | None) -> None:
+    assert DUO.heard_between(start_s, end_s) == (None if heard is None else frozenset(heard))
+
+
+def test_when_any_of_its_labels_plays() -> None:
+    assert DUO.playing_s() == [(0, 10)]
+    gaps = msgspec.structs.replace(DUO, timeline=(stretch(5, 6, "vio"), stretch(0, 2, "pia"), stretch(1, 3, "pia")))
+    assert gaps.playing_s() == [(0, 2), (2, 3), (5, 6)]
+
+
+def test_what_overlaps_counts_once() -> None:
+    twice = msgspec.structs.replace(clip("a", ["pia"]), timeline=(stretch(0, 0.4, "pia"), stretch(0.1, 0.45, "pia")))
+    assert twice.heard_between(0, 3) is None
+
+
+def test_short_stretches_add_up() -> None:
+    notes = msgspec.structs.replace(clip("a", ["pia"]), timeline=(stretch(0, 0.3, "pia"), stretch(1, 1.3, "pia")))
+    assert notes.heard_between(0, 3) == frozenset({"pia"})
+
+
+def test_without_times_all_plays_all_the_time() -> None:
+    assert clip("a", ["pia", "vio"]).heard_between(100, 103) == frozenset({"pia", "vio"})

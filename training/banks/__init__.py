@@ -1,1 +1,0 @@
-"""Windows to train on, prepared once: stems, rooms, equipment, true mixes, unlabelled music."""

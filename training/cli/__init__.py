@@ -1,0 +1,1 @@
+"""The training verbs of the `whoplays` command, one a file."""

@@ -1,0 +1,82 @@
+"""`whoplays render`."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from whoplays.models.errors import OptionError
+from whoplays.training.console import NOTES
+from whoplays.training.options import refuse_less
+from whoplays.training.render.orchestration import Cast, Soundfont
+from whoplays.training.render.rendered_folder import Manifest, RenderedFolder
+from whoplays.training.render.renderer import Studio
+from whoplays.training.render.sample_library import Library, read_libraries
+from whoplays.training.render.scores import read_scores
+from whoplays.training.render.soundfont import check
+
+
+def render(
+    out: Path,
+    /,
+    *,
+    scores: Annotated[list[Path], Parameter(negative=())],
+    soundfont: Annotated[list[str] | None, Parameter(negative=())] = None,
+    samples: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    only: Annotated[list[str] | None, Parameter(negative=())] = None,
+    clips: int,
+    seed: int = 0,
+) -> None:
+    """Play MIDI scores with many sound sources into a labelled folder; one that is there already is gone on with.
+
+    Args:
+        out: The labelled folder.
+        scores: A folder of MIDI files.
+        soundfont: A General MIDI soundfont and its licence, FILE.sf2=LICENCE.
+        samples: A CSV that lists folders of single notes: name, folder, instrument, licence, pattern, octaves.
+        only: An instrument to play, such as viola or drums; may be given several times. All of them unless given.
+        clips: How many clips, of 6 to 8 s each.
+        seed: All chance comes from it.
+    """
+    refuse_less("clips", clips, 1)
+    refuse_less("seed", seed, 0)
+    soundfonts = [_soundfont(text) for text in soundfont or ()]
+    libraries = [library for path in samples or () for library in read_libraries(path)]
+    cast = Cast(soundfonts, libraries, only or ())
+    songs, skipped = read_scores(scores)
+    for reason in skipped:
+        NOTES.print(f"skipped: {reason}")
+    chosen = tuple(sorted(set(only or ())))
+    manifest = Manifest(seed=seed, sources=_sources(soundfonts, libraries), only=chosen, scores=_digest(songs))
+    folder = RenderedFolder(out, manifest)
+    folder.refuse_fewer(clips)
+    studio = Studio(cast, songs, folder, seed)
+    begun = time.monotonic()
+    written = 0
+    for written in studio.render(clips):
+        NOTES.print(f"{written} of {clips} clips after {time.monotonic() - begun:.0f} s")
+    if written < clips:
+        NOTES.print(f"{clips - written} clips were silent and are left out")
+
+
+def _soundfont(text: str) -> Soundfont:
+    name, _, licence = text.partition("=")
+    if not licence:
+        raise OptionError(f"--soundfont {text} names no licence; write FILE.sf2=LICENCE")
+    font = Soundfont(Path(name), licence)
+    check(font.path)
+    return font
+
+
+def _sources(soundfonts: Sequence[Soundfont], libraries: Sequence[Library]) -> tuple[str, ...]:
+    return (
+        *(f"{font.name} {font.path.stat().st_size} bytes" for font in soundfonts),
+        *(f"{library.name} {library.instrument.name} {len(library.files())} notes" for library in libraries),
+    )
+
+
+def _digest(songs: object) -> str:
+    return hashlib.sha256(repr(songs).encode()).hexdigest()[:16]

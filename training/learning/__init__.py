@@ -1,1 +1,0 @@
-"""From windows to a network: batches, losses, checkpoints, forests and heads on frozen features."""

@@ -1,1 +1,0 @@
-"""Recordings: where they are, what is said of them, and which may be heard."""

@@ -1,0 +1,158 @@
+"""Sample libraries: folders of single notes, whose pitches their file names tell."""
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from whoplays.models.errors import DataError
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.data.columns import read_rows
+from whoplays.training.data.library import decode
+from whoplays.training.render.instruments import BY_NAME, Instrument
+from whoplays.training.render.notes import Range
+from whoplays.training.render.pitch_names import dynamic_in, key_in
+
+_COLUMNS: Final = ("name", "folder", "instrument", "licence")
+_SUFFIXES: Final = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"}
+_LONGEST_S: Final = 9.0
+FURTHEST_KEYS: Final = 3
+"""How many semitones a sample is played away from its own pitch, at most."""
+_LEAST_SPAN: Final = 12
+_PEAK: Final = 0.5
+
+
+class Library(NamedTuple):
+    """A folder of single notes of one instrument."""
+
+    name: str
+    folder: Path
+    instrument: Instrument
+    licence: str
+    group: str
+    """What must stay in one split: its name, unless other libraries record the same instrument."""
+    pattern: str = "*"
+    """Which of its files."""
+    octaves: int = 0
+    """By how many octaves it sounds higher than its names say."""
+
+    def files(self) -> list[tuple[Path, int]]:
+        """Its files whose names tell a pitch, with the key numbers, in a stable order."""
+        paths = (path for path in sorted(self.folder.glob(self.pattern)) if path.suffix.lower() in _SUFFIXES)
+        keys = [(path, key_in(path.stem)) for path in paths]
+        return [(path, key + 12 * self.octaves) for path, key in keys if key is not None]
+
+    def span(self) -> Range:
+        """What it can play of its instrument's range, with three semitones beyond its lowest and highest note.
+
+        Raises:
+            DataError: no file's name tells a pitch of that range.
+        """
+        keys = [key for _, key in self.files()]
+        if not keys:
+            raise DataError(f"{self.folder} holds no {self.pattern!r} whose name tells a pitch")
+        whole = self.instrument.span
+        span = Range(max(min(keys) - FURTHEST_KEYS, whole.low), min(max(keys) + FURTHEST_KEYS, whole.high))
+        if span.high - span.low < _LEAST_SPAN:
+            low, high = min(keys), max(keys)
+            raise DataError(f"{self.folder} holds notes {low} to {high}, too few of a {self.instrument.name}'s")
+        return span
+
+
+class Sample(NamedTuple):
+    """One note."""
+
+    key: int
+    dynamic: float
+    """0 (softest) to 1 (loudest)."""
+    audio: NDArray[np.float32]
+    """`float32 [samples]` at 44.1 kHz, from its attack on, at a common peak."""
+
+
+class Sampled:
+    """A library's notes, decoded; files that are damaged or silent are left out.
+
+    Raises:
+        DataError: none is left.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._by_key: dict[int, list[Sample]] = {}
+        for path, key in library.files():
+            audio = _read(path)
+            if audio is not None:
+                self._by_key.setdefault(key, []).append(Sample(key, dynamic_in(path.stem) or 0.6, audio))
+        if not self._by_key:
+            raise DataError(f"{library.folder} holds no note that can be read")
+
+    def nearest(self, key: int, length_s: float, velocity: int, rng: np.random.Generator) -> Sample | None:
+        """A sample near the key, long enough and about as loud; nothing if none is within three semitones."""
+        distance = min(abs(key - other) for other in self._by_key)
+        if distance > FURTHEST_KEYS:
+            return None
+        found = [s for other in (key - distance, key + distance) for s in self._by_key.get(other, ())]
+        wanted = min(length_s, 1.5)
+        costs = [
+            3 * max(0.0, wanted - sample.audio.size / SAMPLE_RATE_HZ)
+            + abs(sample.dynamic - velocity / 127)
+            + 0.15 * float(rng.random())
+            for sample in found
+        ]
+        return found[int(np.argmin(costs))]
+
+
+def read_libraries(path: Path) -> list[Library]:
+    """Read a list of libraries: a CSV of name, folder, instrument, licence, and if needed pattern and octaves.
+
+    Raises:
+        DataError: it cannot be read, or says something of no use.
+    """
+    return [_library(path, row) for _, row in read_rows(path, _COLUMNS)]
+
+
+def _library(path: Path, row: dict[str, str]) -> Library:
+    folder = path.parent / row["folder"]
+    if row["instrument"] not in BY_NAME:
+        raise DataError(f"{path}: unknown instrument {row['instrument']!r}; known are: {', '.join(BY_NAME)}")
+    if not folder.is_dir():
+        raise DataError(f"{path}: {folder} is not a folder")
+    try:
+        octaves = int(row.get("octaves") or 0)
+    except ValueError as error:
+        raise DataError(f"{path}: octaves must be a whole number, not {row['octaves']!r}") from error
+    return Library(
+        name=row["name"],
+        folder=folder,
+        instrument=BY_NAME[row["instrument"]],
+        licence=row["licence"],
+        pattern=_pattern(path, row, folder),
+        octaves=octaves,
+        group=row.get("group") or row["name"],
+    )
+
+
+def _pattern(path: Path, row: dict[str, str], folder: Path) -> str:
+    pattern = row.get("pattern") or "*"
+    try:
+        next(folder.glob(pattern), None)
+    except (IndexError, NotImplementedError, ValueError) as error:
+        wanted = f"pattern must be one of files below {folder}, such as *.wav, not {pattern!r}"
+        raise DataError(f"{path}, {row['name']}: {wanted}") from error
+    return pattern
+
+
+def _read(path: Path) -> NDArray[np.float32] | None:
+    """A file as mono from its attack on; nothing if it is damaged or silent."""
+    try:
+        audio = decode(path).mean(axis=0, dtype=np.float32)
+    except (OSError, soundfile.LibsndfileError):
+        return None
+    peak = float(np.abs(audio).max(initial=0.0))
+    if peak < 1:
+        return None
+    attack = int(np.argmax(np.abs(audio) > 0.02 * peak))
+    start = max(0, attack - round(0.005 * SAMPLE_RATE_HZ))
+    cut: NDArray[np.float32] = audio[start : start + round(_LONGEST_S * SAMPLE_RATE_HZ)] * np.float32(_PEAK / peak)
+    return cut
