@@ -109,7 +109,7 @@ def tell(audience: Audience, heard: Heard, hysteresis: Hysteresis, hop_s: int) -
     for place in range(0, len(heard.probabilities), hop_s):
         span = Span(place * SAMPLE_RATE_HZ, place * SAMPLE_RATE_HZ + WINDOW_SAMPLES)
         row = dict(zip(audience.labels, heard.probabilities[place].tolist(), strict=True))
-        for change in decider.follow(span, row):
+        for change in decider.update(*span, row):
             _note(change, span, begun, told)
     for change in decider.finish():
         _note(change, span, begun, told)

@@ -6,7 +6,7 @@ WhoplaysError
 ├── SourceError       audio that is missing, empty, damaged, or of no known kind
 ├── EndpointError     an address that cannot be bound or connected to
 ├── DataError         a corpus, a split or a run that cannot be used
-└── OptionError       an option's value that makes no sense
+└── OptionError       an option's value that is out of range or of no known kind
 """
 
 
@@ -35,4 +35,25 @@ class DataError(WhoplaysError):
 
 
 class OptionError(WhoplaysError):
-    """An option's value that makes no sense."""
+    """An option's value that is out of range or of no known kind."""
+
+
+def require_between(what: str, value: float, lowest: float, highest: float, unit: str = "") -> None:
+    """Refuse a number outside of its range.
+
+    >>> require_between("hop", 5, 0.000023, 3, "s")
+    Traceback (most recent call last):
+    ...
+    whoplays.models.errors.OptionError: hop must be between 0.000023 and 3 s, got 5
+
+    Raises:
+        OptionError: it is less than `lowest` or more than `highest`, or no number (NaN).
+    """
+    if not lowest <= value <= highest:
+        unit = f" {unit}" if unit else ""
+        raise OptionError(f"{what} must be between {_plain(lowest)} and {_plain(highest)}{unit}, got {_plain(value)}")
+
+
+def _plain(value: float) -> str:
+    """A number without an exponent or needless digits."""
+    return f"{value:.6f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"

@@ -1,79 +1,84 @@
-"""From probabilities to who enters and who leaves."""
+"""Events from probabilities: what a card's thresholds and hysteresis mean."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from whoplays.models.card import Hysteresis
-from whoplays.stream.pipeline.windower import Span
 
-USUAL: Final = Hysteresis()
+DEFAULT_HYSTERESIS: Final = Hysteresis()
 
 
 class EventTransition(NamedTuple):
     """An instrument enters or leaves."""
 
     id: int
+    """Counts events since the session began; the same at onset and offset."""
     label: str
     phase: Literal["start", "end"]
     at: int
+    """Sample index of the onset or offset."""
     peak: float
+    """Largest probability so far, in [0, 1]."""
 
 
 @dataclass(slots=True)
-class _Appearance:
+class _Event:
     id: int
     peak: float
-    until: int
+    end: int
 
 
 class EventDetector:
-    """Applies per-label thresholds with hysteresis to one stream's windows, in their order.
+    """Applies per-label thresholds with hysteresis to one session's windows, in order.
 
     Args:
         labels: English names, in the model's output order.
         thresholds: at or above its threshold a label is active; in the same order.
-        hysteresis: who enters must be as sure as it says, and plays on for as long as it says, so that a wavering
+        hysteresis: how far above its threshold a label enters, and how far below it leaves, so that a wavering
             probability is one event.
     """
 
-    def __init__(self, labels: Sequence[str], thresholds: Sequence[float], hysteresis: Hysteresis = USUAL) -> None:
+    def __init__(
+        self, labels: Sequence[str], thresholds: Sequence[float], hysteresis: Hysteresis = DEFAULT_HYSTERESIS
+    ) -> None:
         self._hysteresis: Final = hysteresis
         self._thresholds: Final = dict(zip(labels, thresholds, strict=True))
-        self._playing: Final[dict[str, _Appearance]] = {}
+        self._playing: Final[dict[str, _Event]] = {}
         self._count = 0
 
-    def active(self, probabilities: dict[str, float]) -> dict[str, bool]:
+    def active(self, probabilities: Mapping[str, float]) -> dict[str, bool]:
         """Whether each label is at or above its threshold."""
         return {label: value >= self._thresholds[label] for label, value in probabilities.items()}
 
-    def follow(self, span: Span, probabilities: dict[str, float]) -> Iterator[EventTransition]:
-        """Who enters or leaves with this window."""
+    def update(self, start: int, end: int, probabilities: Mapping[str, float]) -> Iterator[EventTransition]:
+        """Onsets and offsets that the window from sample `start` to `end` (half open) brings.
+
+        Args:
+            start: sample index of the window's first sample.
+            end: sample index after its last one.
+            probabilities: of every label, in [0, 1].
+        """
         for label, threshold in self._thresholds.items():
             value = probabilities[label]
             if label not in self._playing and value >= self._hysteresis.enters_at(threshold):
-                yield self._enter(label, span, value)
+                yield self._enter(label, start, value)
             if label in self._playing and value < self._hysteresis.leaves_below(threshold):
                 yield self._leave(label)
-            self._go_on(label, span, value)
+            if event := self._playing.get(label):
+                event.end = end
+                event.peak = max(event.peak, value)
 
     def finish(self) -> Iterator[EventTransition]:
-        """Everyone who still plays leaves: the stream is over."""
+        """An offset for each label that still plays: the session is over."""
         for label in list(self._playing):
             yield self._leave(label)
 
-    def _enter(self, label: str, span: Span, value: float) -> EventTransition:
-        self._playing[label] = _Appearance(self._count, value, span.end)
+    def _enter(self, label: str, start: int, value: float) -> EventTransition:
+        event = self._playing[label] = _Event(self._count, value, start)
         self._count += 1
-        return EventTransition(self._count - 1, label, "start", span.start, value)
-
-    def _go_on(self, label: str, span: Span, value: float) -> None:
-        """Whoever plays now has played through this window."""
-        appearance = self._playing.get(label)
-        if appearance is not None:
-            appearance.until = span.end
-            appearance.peak = max(appearance.peak, value)
+        return EventTransition(event.id, label, "start", start, value)
 
     def _leave(self, label: str) -> EventTransition:
-        appearance = self._playing.pop(label)
-        return EventTransition(appearance.id, label, "end", appearance.until, appearance.peak)
+        event = self._playing.pop(label)
+        return EventTransition(event.id, label, "end", event.end, event.peak)

@@ -1,4 +1,4 @@
-"""SourceSpec a graph on the onnxruntime provider that was asked for, and on no other."""
+"""Opens a graph on the onnxruntime provider that was asked for, and on no other."""
 
 import io
 from collections.abc import Iterator

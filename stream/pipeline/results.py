@@ -73,7 +73,7 @@ class ResultBuilder:
         row = inferred.probabilities
         probabilities = self._named(np.zeros_like(row) if self.silent else row, inferred.span)
         yield self._window(inferred, level, probabilities)
-        yield from self._events(self._decider.follow(inferred.span, probabilities))
+        yield from self._events(self._decider.update(*inferred.span, probabilities))
 
     def finish(self) -> Iterator[Event]:
         """An `event` for everyone who still plays: the session is over."""

@@ -3,15 +3,14 @@ from hypothesis import strategies as st
 
 from whoplays.models.card import Hysteresis
 from whoplays.models.events import EventDetector, EventTransition
-from whoplays.stream.pipeline.windower import Span
 
 
-def follow(decider: EventDetector, values: list[float | None]) -> list[EventTransition]:
+def follow(detector: EventDetector, values: list[float | None]) -> list[EventTransition]:
     """The changes over windows of ten samples; None is silence."""
     changes: list[EventTransition] = []
     for number, value in enumerate(values):
         probabilities = {"piano": value or 0.0, "violin": 0.0}
-        changes += decider.follow(Span(10 * number, 10 * number + 10), probabilities)
+        changes += detector.update(10 * number, 10 * number + 10, probabilities)
     return changes
 
 
@@ -40,10 +39,10 @@ def test_who_wavers_plays_on_down_to_the_release() -> None:
 
 def test_who_enters_must_be_as_sure_as_the_entry_asks_for() -> None:
     """Half of the way from 0.5 to 1; once in, it plays on below the threshold as anyone does."""
-    decider = EventDetector(["piano", "violin"], [0.5, 0.9], Hysteresis(entry=0.5))
-    changes = follow(decider, [0.5, 0.74, 0.0, 0.6, 0.75, 0.5, 0.41, 0.39, 0.7])
+    detector = EventDetector(["piano", "violin"], [0.5, 0.9], Hysteresis(entry=0.5))
+    changes = follow(detector, [0.5, 0.74, 0.0, 0.6, 0.75, 0.5, 0.41, 0.39, 0.7])
     assert [(change.phase, change.at) for change in changes] == [("start", 40), ("end", 70)]
-    assert decider.active({"piano": 0.5, "violin": 0.0}) == {"piano": True, "violin": False}
+    assert detector.active({"piano": 0.5, "violin": 0.0}) == {"piano": True, "violin": False}
 
 
 def test_silence_sends_everyone_off() -> None:
@@ -56,10 +55,10 @@ def test_silence_sends_everyone_off() -> None:
 
 
 def test_the_end_sends_everyone_off() -> None:
-    decider = make()
-    follow(decider, [0.9, 0.7])
-    assert list(decider.finish()) == [EventTransition(0, "piano", "end", 20, 0.9)]
-    assert list(decider.finish()) == []
+    detector = make()
+    follow(detector, [0.9, 0.7])
+    assert list(detector.finish()) == [EventTransition(0, "piano", "end", 20, 0.9)]
+    assert list(detector.finish()) == []
 
 
 def test_active_is_at_or_above_the_threshold() -> None:
@@ -68,8 +67,8 @@ def test_active_is_at_or_above_the_threshold() -> None:
 
 @given(st.lists(st.none() | st.floats(0, 1)))
 def test_starts_and_ends_alternate(values: list[float | None]) -> None:
-    decider = make()
-    changes = [*follow(decider, values), *decider.finish()]
+    detector = make()
+    changes = [*follow(detector, values), *detector.finish()]
     assert [change.phase for change in changes] == ["start", "end"] * (len(changes) // 2)
     assert [change.id for change in changes] == [number // 2 for number in range(len(changes))]
     assert [change.at for change in changes] == sorted(change.at for change in changes)
