@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from whoplays.training.evaluate.calibration import Calibration
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.judging.calibration import Calibration
 
 
 class Affine(nn.Module):

@@ -14,18 +14,18 @@ from whoplays.export.graph import OPSET, count_macs, write_graph
 from whoplays.export.parity import Parity, prove
 from whoplays.models.card import Corpus, Hysteresis, Measurement, ModelCard, graph_digest, write_card
 from whoplays.models.errors import DataError
-from whoplays.training.calibrating import calibrated
-from whoplays.training.calibrating.calibrated import Calibrated, Marked, Sitting
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.corpora import open_material
 from whoplays.training.data.library import Library
 from whoplays.training.data.mixing import solos
+from whoplays.training.evaluate import calibrated
+from whoplays.training.evaluate.calibrated import Calibrated, Marked, Sitting
+from whoplays.training.evaluate.exam import places
+from whoplays.training.evaluate.findings import Judgement, Report
+from whoplays.training.evaluate.report import of_recipe, read, thresholds
 from whoplays.training.fit.checkpoints import load
 from whoplays.training.fit.progress import note_unfinished, training_length
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.judging.exam import places
-from whoplays.training.judging.findings import Judgement, Report
-from whoplays.training.judging.report import of_recipe, read, thresholds
 from whoplays.training.recipe import EFFICIENTAT
 from whoplays.training.run import Config, RunFolder
 

@@ -120,7 +120,7 @@ def test_a_missing_extra_gives_one_line(
 @pytest.mark.parametrize(
     ("verb", "place", "told"),
     [
-        ("evaluate", "whoplays.training.judging.commands", "stopped"),
+        ("evaluate", "whoplays.training.cli.evaluate", "stopped"),
         ("train", "whoplays.training.cli.train", "stopped; the same command goes on"),
         ("render", "whoplays.training.cli.render", "stopped; the same command goes on"),
     ],

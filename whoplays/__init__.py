@@ -111,16 +111,16 @@ _VERBS: Final = {
     "render": ("training.cli.render:render", "Play MIDI scores into a labelled folder to train on."),
     "train": ("training.cli.train:train", "Train a recipe on recordings."),
     "table": (
-        "training.table.commands:table",
+        "training.cli.baselines:table",
         "Make the seed's whole table: train, judge and compare its rows.",
     ),
-    "evaluate": ("training.judging.commands:evaluate", "ResultBuilder runs on recordings they have not heard."),
+    "evaluate": ("training.cli.evaluate:evaluate", "Judge runs on recordings they have not heard."),
     "calibrate": (
-        "training.calibrating.commands:calibrate",
+        "training.cli.calibrate:calibrate",
         "Fit calibration and thresholds to runs' answers.",
     ),
-    "concerts": ("training.concerts.commands:concerts", "Make concerts of recordings, with who plays when."),
-    "export": ("export.commands:export", "Make a model from a run."),
+    "concerts": ("training.cli.simulate:concerts", "Make concerts of recordings, with who plays when."),
+    "export": ("export.cli:export", "Make a model from a run."),
     "bench": ("bench.commands:app", "Measure latency, throughput and endurance."),
 }
 _GO_ON: Final = {"material", "render", "train", "table"}

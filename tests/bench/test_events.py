@@ -16,7 +16,7 @@ from whoplays.bench.events import Audience, Heard, best, measure_events, tell
 from whoplays.models.card import Hysteresis
 from whoplays.models.errors import DataError, OptionError
 from whoplays.stream.pubsub.messages import ModelInfo
-from whoplays.training.concerts.figures import read_concerts as read_figures
+from whoplays.training.report.events import read_concerts as read_figures
 
 RATE_HZ = 44_100
 MADE = ModelInfo(name="made", version="1", sha256="0123456789ab")

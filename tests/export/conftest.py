@@ -17,11 +17,11 @@ from whoplays.models.card import ModelCard, read_card
 from whoplays.models.labels import NAMES
 from whoplays.training import recipe as recipes
 from whoplays.training.data.corpora import gather, open_material
+from whoplays.training.evaluate import report
+from whoplays.training.evaluate.findings import Judgement, Report
+from whoplays.training.evaluate.scores import Scores
 from whoplays.training.fit.checkpoints import load
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.judging import report
-from whoplays.training.judging.findings import Judgement, Report
-from whoplays.training.judging.scores import Scores
 from whoplays.training.run import RunFolder, configure
 
 

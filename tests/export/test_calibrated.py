@@ -15,10 +15,9 @@ from whoplays.models.card import MAX_DIFFERENCE, Hysteresis
 from whoplays.models.errors import DataError
 from whoplays.models.labels import NAMES
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.training.calibrating import calibrated
-from whoplays.training.calibrating.calibrated import Calibrated, Marked, Sitting
-from whoplays.training.judging import report
-from whoplays.training.judging.calibration import apply
+from whoplays.training.evaluate import calibrated, report
+from whoplays.training.evaluate.calibrated import Calibrated, Marked, Sitting
+from whoplays.training.evaluate.calibration import apply
 from whoplays.training.run import RunFolder
 
 SCALES = tuple(np.linspace(0.5, 2, 11).round(3).tolist())

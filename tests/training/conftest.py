@@ -11,8 +11,8 @@ from tests.training.data.tiny_corpus import write_corpus
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.labelled_folder import LabelledFolder
 from whoplays.training.data.library import Library
+from whoplays.training.evaluate import exam
 from whoplays.training.fit import data_module as batches
-from whoplays.training.judging import exam
 from whoplays.training.run import RunFolder
 from whoplays.training.windows import soundscapes
 

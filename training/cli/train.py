@@ -85,10 +85,10 @@ def _train(
 ) -> None:
     train, *others = gather(materials, recipe.seed)
     from whoplays.training.baselines.fit_features import learn  # noqa: PLC0415
+    from whoplays.training.evaluate.report import refuse_judged  # noqa: PLC0415
     from whoplays.training.fit.checkpoints import has_ended  # noqa: PLC0415
     from whoplays.training.fit.trainer import check_accelerator, fit  # noqa: PLC0415
-    from whoplays.training.judging.report import refuse_judged  # noqa: PLC0415
-    from whoplays.training.pages.figures import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
+    from whoplays.training.report.plots import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
     from whoplays.training.windows.build import open_bank, refuse_unheard, with_banks  # noqa: PLC0415
 
     check_accelerator(accelerator)

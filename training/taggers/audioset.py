@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.mixing import Windows
-from whoplays.training.judging.candidates import Candidate
-from whoplays.training.judging.scores import Probabilities
+from whoplays.training.evaluate.candidates import Candidate
+from whoplays.training.evaluate.scores import Probabilities
 
 CLASSES: Final = MappingProxyType(
     {

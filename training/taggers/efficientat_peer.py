@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from whoplays.training.judging.candidates import Candidate
+from whoplays.training.evaluate.candidates import Candidate
 from whoplays.training.taggers.audioset import CLASSES, AudioSetJudge, peer
 from whoplays.training.taggers.efficientat import EfficientAT
 

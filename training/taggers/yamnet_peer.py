@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
-from whoplays.training.judging.candidates import Candidate
+from whoplays.training.evaluate.candidates import Candidate
 from whoplays.training.taggers.audioset import CLASSES, AudioSetJudge, Columns, peer
 from whoplays.training.taggers.yamnet import FRAME_SAMPLES, Yamnet, class_names
 

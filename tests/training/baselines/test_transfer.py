@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.test_evaluate import untrained
+from tests.training.evaluate.test_evaluate import untrained
 from whoplays.models.errors import DataError, OptionError, WhoplaysError
 from whoplays.training import recipe as recipes
 from whoplays.training.baselines import bases

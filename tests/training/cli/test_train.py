@@ -15,7 +15,7 @@ from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.reading import readable
 from whoplays.training.data.splits import Splits
-from whoplays.training.judging import report
+from whoplays.training.evaluate import report
 from whoplays.training.run import RunFolder, configure
 
 

@@ -21,14 +21,14 @@ from whoplays.training import recipe as recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits, by_group
+from whoplays.training.evaluate import report
+from whoplays.training.evaluate.findings import Report
 from whoplays.training.fit.checkpoints import load
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.fit.timing import timing_of
 from whoplays.training.fit.trainer import callbacks, fit
-from whoplays.training.judging import report
-from whoplays.training.judging.findings import Report
-from whoplays.training.pages import figures
 from whoplays.training.recipe import Recipe
+from whoplays.training.report import plots as figures
 from whoplays.training.run import RunFolder, configure
 from whoplays.training.windows.build import open_bank
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
 from whoplays.models.labels import NAMES
-from whoplays.training.judging.lineup import Entries, Peer, find_peer, line_up
+from whoplays.training.evaluate.lineup import Entries, Peer, find_peer, line_up
 from whoplays.training.taggers import efficientat_peer as module
 from whoplays.training.taggers.audioset import CLASSES
 from whoplays.training.taggers.efficientat import EfficientAT

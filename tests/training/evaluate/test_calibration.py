@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy.special import expit
+
+from whoplays.training.evaluate.calibration import Calibration, apply, fit, identity, log_loss, to_logits
+from whoplays.training.evaluate.reliability import reliability
+
+
+def drawn(scale: float, bias: float, windows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities `[windows, 2]`, and truths as likely as scale * logit + bias says."""
+    rng = np.random.default_rng(3)
+    logits = rng.normal(-1, 2, (windows, 2))
+    truths = rng.random(logits.shape) < expit(scale * logits + bias)
+    return expit(logits).astype(np.float32), truths
+
+
+def test_what_was_off_by_a_scale_and_a_bias_is_found_out() -> None:
+    probabilities, truths = drawn(0.5, -1.0)
+    found = fit(probabilities, truths, np.ones(len(truths)), "platt")
+    assert found.scales == pytest.approx([0.5, 0.5], abs=0.05)
+    assert found.biases == pytest.approx([-1.0, -1.0], abs=0.1)
+
+
+def test_a_temperature_is_one_scale_for_all_labels() -> None:
+    probabilities, truths = drawn(2.0, 0.0)
+    found = fit(probabilities, truths, np.ones(len(truths)), "temperature")
+    assert found.scales == pytest.approx([2.0, 2.0], abs=0.15)
+    assert found.scales[0] == found.scales[1]
+    assert found.biases.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("method", ["temperature", "platt"])
+def test_calibrating_lowers_error_and_loss_on_what_it_was_not_fitted_on(method: str) -> None:
+    probabilities, truths = drawn(0.4, 0.0 if method == "temperature" else 1.0)
+    half = np.arange(len(truths)) < len(truths) // 2
+    weights = np.ones(half.sum())
+    found = fit(probabilities[half], truths[half], weights, method)  # type: ignore[arg-type]
+    told, other, true = apply(found, probabilities[~half]), probabilities[~half], truths[~half]
+    assert reliability(told, true, weights).error < 0.5 * reliability(other, true, weights).error
+    assert log_loss(told, true, weights) < log_loss(other, true, weights)
+
+
+def test_windows_count_by_their_weights() -> None:
+    """Of two halves that disagree, the one with the weight has its way."""
+    probabilities, truths = drawn(1.0, 0.0)
+    halves = np.where(np.arange(len(truths)) % 2, 1.0, 1e-6)
+    truths[::2] = False
+    found = fit(probabilities, truths, halves, "platt")
+    assert found.biases == pytest.approx([0.0, 0.0], abs=0.2)
+
+
+def test_a_label_that_never_plays_is_left_as_it_is() -> None:
+    probabilities, truths = drawn(0.5, -1.0)
+    truths[:, 1] = False
+    found = fit(probabilities, truths, np.ones(len(truths)), "platt")
+    assert (found.scales[1], found.biases[1]) == (1.0, 0.0)
+    assert found.scales[0] != 1.0
+
+
+def test_labels_told_apart_without_fault_stay_within_bounds() -> None:
+    truths = np.array([[True], [True], [False], [False]])
+    probabilities = np.where(truths, 1.0, 0.0).astype(np.float32)
+    found = fit(probabilities, truths, np.ones(4), "platt")
+    told = apply(found, probabilities)
+    assert np.isfinite([*found.scales, *found.biases]).all()
+    assert told[truths] == pytest.approx([0.75, 0.75], abs=0.01)
+    assert told[~truths] == pytest.approx([0.25, 0.25], abs=0.01)
+
+
+def test_none_is_the_identity() -> None:
+    probabilities, truths = drawn(0.5, -1.0)
+    found = fit(probabilities, truths, np.ones(len(truths)), "none")
+    assert apply(found, probabilities) == pytest.approx(probabilities, abs=1e-5)
+
+
+@given(
+    arrays.arrays(np.float32, (20, 2), elements=st.floats(0, 1, width=32)),
+    st.floats(0.05, 20),
+    st.floats(-5, 5),
+)
+def test_larger_stays_larger(probabilities: np.ndarray, scale: float, bias: float) -> None:
+    told = apply(Calibration(np.full(2, scale), np.full(2, bias)), probabilities)
+    assert ((told >= 0) & (told <= 1)).all()
+    for k in range(2):
+        assert (np.diff(told[probabilities[:, k].argsort(kind="stable"), k]) >= 0).all()
+
+
+def test_logits_are_finite_and_come_back() -> None:
+    shares = np.array([[0.0, 0.25, 1.0]], np.float32)
+    assert np.isfinite(to_logits(shares)).all()
+    assert apply(identity(3), shares) == pytest.approx(shares, abs=1e-5)

@@ -1,0 +1,129 @@
+"""The seed's whole table: every row trained on one grouped split and asked the same questions."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import torch
+
+from whoplays.models.errors import DataError
+from whoplays.training.baselines.rows import Row
+from whoplays.training.damaged import DAMAGED
+from whoplays.training.data.clip import Clip
+from whoplays.training.data.library import Library, stamp
+from whoplays.training.evaluate.evaluate import evaluate
+from whoplays.training.evaluate.findings import Report
+from whoplays.training.evaluate.of_run import of_runs
+from whoplays.training.fit.checkpoints import is_finished, load
+from whoplays.training.fit.memory import keep_freed_memory
+from whoplays.training.fit.timing import Timing, timing_of
+from whoplays.training.recipe import Recipe
+from whoplays.training.report.plots import draw_confusions
+from whoplays.training.run import RunFolder, write_json
+
+_FAIR: Final = 0.5
+
+Train = Callable[[Row, RunFolder], None]
+"""Trains a row into a run folder, or goes on with it."""
+
+
+class Made(NamedTuple):
+    """A row with what there is to say of it."""
+
+    row: Row
+    recipe: Recipe
+    """As run."""
+    parameters: int
+    timing: Timing | None
+    reports: tuple[Report, ...]
+    """One for each material it was judged on."""
+
+
+class Questions(NamedTuple):
+    """Recordings to judge on, and what they are called."""
+
+    name: str
+    clips: list[Clip]
+
+
+def make_table(
+    rows: Sequence[Row], runs: Path, train: Train, materials: list[Questions], library: Library, out: Path, threads: int
+) -> Iterator[Made]:
+    """Train each row or take the run that is there, ask it the same as the others, and keep what it answered.
+
+    Args:
+        rows: in an order in which a row stands after the one that it learns from.
+        out: keeps reports and confusion matrices, a folder for each row; what is kept is not asked again.
+
+    Raises:
+        DataError: a run cannot be used, or has heard what it would be judged on.
+    """
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    for row in rows:
+        run = RunFolder(runs / row.name)
+        if not _finished(run):
+            train(row, run)
+        recipe = run.config().recipe
+        if recipe.name != row.recipe:
+            raise DataError(f"{run.folder} is a run of {recipe.name}, not of {row.recipe}; give another --runs")
+        reports = tuple(_judged(run, material, library, out / row.name) for material in materials)
+        network = load(recipe, run.best_checkpoint()).network
+        yield Made(row, recipe, sum(each.numel() for each in network.parameters()), timing_of(run), reports)
+
+
+def _finished(run: RunFolder) -> bool:
+    """Whether nothing is left to learn. A damaged checkpoint is put away, and its row learnt again."""
+    if not run.last_checkpoint.is_file():
+        return False
+    try:
+        return is_finished(run, run.config().recipe)
+    except DAMAGED:
+        # Otherwise training would try to go on from it.
+        run.last_checkpoint.unlink()
+        return False
+
+
+def _judged(run: RunFolder, material: Questions, library: Library, folder: Path) -> Report:
+    """What the run answers, every label named from 0.5; as kept, where neither it nor the recordings have changed."""
+    config = run.config()
+    heard = config.heard & {clip.group for clip in material.clips}
+    if heard:
+        raise DataError(f"{run.folder} has heard {min(heard)}, which the table is judged on; give another --runs")
+    path = folder / f"{material.name}.json"
+    key = _key(run.best_checkpoint(), material.clips)
+    kept = _kept(path)
+    if kept is not None and kept.key == key:
+        return kept.report
+    candidate = of_runs([run], np.full(len(config.recipe.labels), _FAIR))
+    found = evaluate([candidate], material.clips, library, material.name)
+    write_json(path, _Kept(key=key, report=found))
+    try:
+        draw_confusions(found, folder)
+    except OSError as error:
+        raise DataError(f"{folder} cannot keep what was found: {error.strerror}") from error
+    return found
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A report, and what it depends on."""
+
+    key: str
+    report: Report
+
+
+def _kept(path: Path) -> _Kept | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Kept)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _key(checkpoint: Path, clips: list[Clip]) -> str:
+    digest = hashlib.sha256(checkpoint.read_bytes())
+    for clip in clips:
+        digest.update(stamp(clip.path).encode() + clip.described() + clip.source.encode())
+    return digest.hexdigest()

@@ -1,1 +1,0 @@
-"""Calibration and thresholds, fitted to what runs answered."""

@@ -1,1 +1,0 @@
-"""Networks as judges of windows: of a run, under torch; of an exported model, under onnxruntime."""

@@ -1,1 +1,0 @@
-"""The seed's whole table."""
