@@ -2,22 +2,38 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# With COVERAGE=1 the share of lines that tests pass through is printed; the second kind of tests adds to the first.
+COVERED = $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 
-.PHONY: demo test lint clean
+.PHONY: help demo format lint test test-slow docs clean
 
-demo: .venv/runtime.stamp
+help:  ## Show what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/runtime.stamp  ## Play a bundled concert through the whole path
 	$(BIN)/whoplays demo
 
-test: .venv/develop.stamp
-	$(BIN)/python -m pytest
+format: .venv/develop.stamp  ## Format the code, and mend what a linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
-lint: .venv/develop.stamp
+lint: .venv/develop.stamp  ## Check formatting, style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
-clean:
-	rm -rf .venv
+test: .venv/develop.stamp  ## Run all tests but the slow ones
+	$(BIN)/python -m pytest -m "not slow" $(COVERED)
+
+test-slow: .venv/develop.stamp  ## Run the slow tests
+	$(BIN)/python -m pytest -m slow $(COVERED) $(if $(COVERAGE),--cov-append)
+
+docs: .venv/develop.stamp  ## Make the man page and the shell completions anew
+	$(BIN)/python -m whoplays.manual docs/share
+
+clean:  ## Remove the environment and everything that was built
+	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .import_linter_cache .pytest_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -32,5 +48,5 @@ $(BIN)/python:
 	@touch $@
 
 .venv/develop.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable '.[cpu,train,dev]'
+	$(PIP) --editable '.[cpu,train,peers,dev]'
 	@touch $@ .venv/runtime.stamp

@@ -9,6 +9,8 @@ WhoplaysError
 └── OptionError       an option's value that is out of range or of no known kind
 """
 
+from pathlib import Path
+
 
 class WhoplaysError(Exception):
     """The root: its message is one line that says what was wrong and what to do."""
@@ -57,3 +59,12 @@ def require_between(what: str, value: float, lowest: float, highest: float, unit
 def _plain(value: float) -> str:
     """A number without an exponent or needless digits."""
     return f"{value:.6f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
+
+    """An option's value that makes no sense."""
+
+
+def install_hint(extras: str) -> str:
+    """The command that installs extras, such as `cpu` or `cpu,train`: from this checkout, or by the package's name."""
+    if (Path(__file__).resolve().parents[1] / "constraints.txt").is_file():
+        return f"pip install -c constraints.txt '.[{extras}]'"
+    return f"pip install 'whoplays[{extras}]'"

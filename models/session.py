@@ -7,8 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from whoplays.models.errors import ModelError, ProviderError
-from whoplays.models.extras import INSTALL, ONE_OF
+from whoplays.models.errors import ModelError, ProviderError, install_hint
 
 PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 SILENT: Final = 4
@@ -37,7 +36,8 @@ def _import_runtime() -> ModuleType:
     try:
         import onnxruntime  # noqa: PLC0415  `import whoplays` must stay quick, and work without it
     except ModuleNotFoundError as error:
-        raise ProviderError(f"onnxruntime is not installed; {ONE_OF}") from error
+        one_of = f"{install_hint('cpu')}, or {install_hint('gpu')} for CUDA"
+        raise ProviderError(f"onnxruntime is not installed; install exactly one of the two: {one_of}") from error
     # What it would log on standard error is said by our own errors, in one line.
     onnxruntime.set_default_logger_severity(SILENT)
     runtime: ModuleType = onnxruntime
@@ -63,7 +63,7 @@ def _refuse_missing(runtime: ModuleType, provider: str) -> None:
         raise ProviderError(f"unknown provider {provider!r}; known are {', '.join(PROVIDERS)}")
     if PROVIDERS[provider] not in runtime.get_available_providers():
         raise ProviderError(
-            f"provider {provider} is not installed; it comes in place of '.[cpu]' with: {INSTALL} '.[gpu]'"
+            f"provider {provider} is not installed; it comes in place of the extra cpu with: {install_hint('gpu')}"
         )
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from whoplays import command_line
+from whoplays.command import command_line
 from whoplays.stream.daemon.check import check
-from whoplays.stream.daemon.config import SCHEMA_PATH, read_config
+from whoplays.stream.daemon.config import SCHEMA_PATH, MetricsConfig, read_config
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "docs" / "deploy"
@@ -62,7 +62,7 @@ def test_the_unit_says_what_the_daemon_does() -> None:
 def test_the_unit_starts_a_command_that_there_is() -> None:
     program, *words = unit()["Service"]["ExecStart"].split()
     assert Path(program).name in PROJECT["project"]["scripts"]
-    command_line().parse_args(words, exit_on_error=False, print_error=False)
+    command_line(words[0]).parse_args(words, exit_on_error=False, print_error=False)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
@@ -83,25 +83,33 @@ def test_the_image_copies_what_there_is_and_all_that_is_installed() -> None:
     assert all((ROOT / source).exists() for source in copied)
     packages = {pattern.rstrip("*") for pattern in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]}
     linked = {link.name for link in (ROOT / "whoplays").iterdir() if link.is_symlink()}
-    files = {PROJECT["project"]["readme"], *PROJECT["project"]["license-files"], "pyproject.toml", "constraints.txt"}
-    assert copied == packages | linked | files
+    licences = {pattern.partition("/")[0] for pattern in PROJECT["project"]["license-files"]}
+    build = {PROJECT["project"]["readme"], "pyproject.toml", "setup.py", "constraints.txt", "docs/share"}
+    assert copied == packages | linked | licences | build
 
 
 def test_the_image_runs_the_console_script_with_a_command_that_there_is() -> None:
     (entry,), (words,) = of("ENTRYPOINT"), of("CMD")
     assert json.loads(entry)[0] in PROJECT["project"]["scripts"]
-    command_line().parse_args(json.loads(words), exit_on_error=False, print_error=False)
+    command_line("serve").parse_args(json.loads(words), exit_on_error=False, print_error=False)
 
 
 def test_the_image_is_made_of_one_base_with_constraints_and_without_rights() -> None:
     assert {rest.split()[0] for rest in of("FROM")} == {"python:3.11-slim"}
-    assert not re.search(r"https?://|\w\.(io|com|org)/", " ".join(rest for _, rest in instructions()))
+    assert not re.search(
+        r"https?://|\w\.(io|com|org)/", " ".join(rest for name, rest in instructions() if name != "HEALTHCHECK")
+    )
     (install,) = [rest for rest in of("RUN") if "pip install" in rest]
     assert "--constraint constraints.txt" in install
     assert any("libportaudio2" in rest for rest in of("RUN"))
     names = [name for name, _ in instructions()]
     assert len(names) - 1 - names[::-1].index("FROM") < names.index("USER") < names.index("ENTRYPOINT")
     assert of("USER") == ["whoplays"]
+
+
+def test_the_image_asks_for_health_where_the_daemon_serves_it() -> None:
+    (check,) = of("HEALTHCHECK")
+    assert f"http://{MetricsConfig().address}/healthz" in check
 
 
 def test_the_configuration_to_begin_with_makes_sense(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The front door: quick to open, and one line for whatever goes wrong behind it."""
 
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 import whoplays
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 HEAVY = ("onnxruntime", "torch", "lightning", "cyclopts", "zmq", "soundfile", "numpy", "sklearn")
 
 
@@ -42,7 +43,9 @@ def test_the_recognizer_loads_the_runtime_only_with_a_model() -> None:
 
 
 def test_listening_loads_nothing_that_trains() -> None:
-    loaded = loaded_by("import whoplays, whoplays.stream.cli.listen; whoplays.listen, whoplays.Subscriber")
+    loaded = loaded_by(
+        "import whoplays, whoplays.stream.cli.listen, whoplays.stream.cli.watch; whoplays.listen, whoplays.Subscriber"
+    )
     assert not loaded & {"torch", "lightning", "sklearn", "onnxruntime"}
 
 
@@ -96,25 +99,77 @@ def test_each_mistake_gives_one_clear_line(
     assert message in complaint(arguments.split(), capfd)
 
 
+ENGINE = {"av", "numpy", "onnxruntime", "prometheus_client", "sounddevice", "soundfile", "soxr", "structlog"}
+TRAINING = {"lightning", "matplotlib", "mido", "onnx", "onnxscript", "scipy", "sklearn", "torch", "torchaudio"}
+
+
+HIDE = """
+import sys
+
+class Hidden:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in {packages}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Hidden())
+import whoplays
+"""
+
+
+def run_without(packages: set[str], code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run some code in a process and folder of its own, as if packages were not installed."""
+    command = [sys.executable, "-c", HIDE.format(packages=packages) + code]
+    path = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=path, capture_output=True, text=True, check=False, timeout=60)
+
+
 @pytest.mark.parametrize(
-    ("arguments", "package"),
-    [("train band-melcnn --data . --out run", "lightning"), ("evaluate run", "torch"), ("export run --name n", "onnx")],
+    ("arguments", "package", "extras"),
+    [
+        ("train band-melcnn --data . --out run", "lightning", "cpu,train"),
+        ("evaluate run", "torch", "cpu,train"),
+        ("export run --name n", "onnx", "cpu,train"),
+        ("render", "mido", "cpu,train"),
+        ("bench latency", "numpy", "cpu"),
+        ("demo", "numpy", "cpu"),
+        ("devices", "numpy", "cpu"),
+        ("listen", "numpy", "cpu"),
+        ("send", "numpy", "cpu"),
+        ("serve", "numpy", "cpu"),
+    ],
 )
-def test_a_missing_extra_gives_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: str, package: str
-) -> None:
-    """As if the package were not installed: whatever was loaded from it before is forgotten, then not found again."""
-    monkeypatch.chdir(tmp_path)
-    Path("index.csv").write_text("path,labels,group\n")
-    for name in [name for name in sys.modules if name.startswith(("whoplays.training", "whoplays.export"))]:
-        monkeypatch.delitem(sys.modules, name)
-    for package_of_ours in ("training", "export"):
-        monkeypatch.delattr(whoplays, package_of_ours, raising=False)
-    monkeypatch.setitem(sys.modules, package, None)
-    line = complaint(arguments.split(), capfd)
-    needs = "pip install -c constraints.txt '.[cpu,train]'"
-    assert line == f"whoplays: {package} is not installed; training and export need: {needs}"
-    assert needs in README.read_text(encoding="utf-8")
+def test_missing_extra_gives_one_line(tmp_path: Path, arguments: str, package: str, extras: str) -> None:
+    (tmp_path / "index.csv").write_text("path,labels,group\n")
+    done = run_without({package}, f"whoplays.main({arguments.split()})", tmp_path)
+    needs = f"pip install -c constraints.txt '.[{extras}]'"
+    verb = arguments.split(maxsplit=1)[0]
+    assert done.stderr == f"whoplays: {package} is not installed; whoplays {verb} needs: {needs}\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "whoplays.Subscriber",
+        "whoplays.main(['--help'])",
+        "whoplays.main(['--version'])",
+        "whoplays.main(['watch', '--help'])",
+        "whoplays.main(['keys', 'make', 'hall', '--folder', '.'])",
+        "whoplays.main(['models'])",
+        "whoplays.main(['history', '--help'])",
+        "whoplays.main(['--install-completion', '--shell', 'bash', '--output', 'completion'])",
+    ],
+)
+def test_base_installation_is_enough(tmp_path: Path, code: str) -> None:
+    done = run_without(ENGINE | TRAINING, code, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_unknown_verb_gives_one_line_without_extras(tmp_path: Path) -> None:
+    done = run_without(ENGINE | TRAINING, "whoplays.main(['lissten'])", tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert '"listen"' in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,13 @@
 """Blocks of audio as they leave a source."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from whoplays.stream.common.clock import GapCause
+
 Audio = npt.NDArray[np.float32]
-
-ClockKind = Literal["adc", "arrival", "file"]
-"""What heard-times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it has
-only in real time: at `max` speed, the time of reading)."""
-
-GapCause = Literal["overflow", "network", "device_lost", "overload"]
-"""Why samples were lost: a device was not read in time, packets did not arrive, the input went away, or inference could
-not keep up."""
 
 
 class Block(NamedTuple):

@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
-from whoplays.stream.audio.block import Audio, Block, GapCause
+from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.resample import ChannelSelection, Converter
+from whoplays.stream.common.clock import GapCause
 
 PIECE_SAMPLES: Final = SAMPLE_RATE_HZ // 2
 """The longest block of zeros."""

@@ -1,4 +1,4 @@
-"""`whoplays listen` and `whoplays watch`."""
+"""`whoplays listen`."""
 
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -6,21 +6,18 @@ from typing import Annotated, Final
 
 from cyclopts import CycloptsError, Parameter
 
-from whoplays.models.errors import EndpointError, OptionError, SourceError
+from whoplays.models.errors import OptionError, SourceError
 from whoplays.stream.api import open_engine
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.audio.pcm import Encoding, PcmFormat
 from whoplays.stream.cli.views import Display, View, choose_view
 from whoplays.stream.common.console import note
-from whoplays.stream.common.signals import leaving, reader_may_leave, stopping
+from whoplays.stream.common.signals import reader_may_leave, stopping
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import WINDOW_S
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
-from whoplays.stream.pubsub.messages import End
 from whoplays.stream.pubsub.publisher import Publisher
-from whoplays.stream.pubsub.subscriber import Subscriber
 from whoplays.stream.security.allow_list import server_keys
-from whoplays.stream.security.keys import client_keys
 from whoplays.stream.sources.file import Speed
 from whoplays.stream.sources.registry import CHOICES, open_source
 
@@ -94,44 +91,6 @@ def listen(
             publisher.wait_for_subscriber(wait)
         view = choose_view(json=json)
         _show(engine, Display(view) if opening.live else view)
-
-
-def watch(
-    endpoint: str = DEFAULT_ENDPOINT,
-    /,
-    *,
-    stream: str | None = None,
-    until_end: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
-    keys: Path | None = None,
-    server_key: Path | None = None,
-) -> None:
-    """Show what a publisher says, here or on another machine, and what of it was lost.
-
-    Args:
-        endpoint: The publisher's ZeroMQ address.
-        stream: The one stream to show; all of them unless given.
-        until_end: Leave when a stream has ended; fail if any message was lost before.
-        json: Print the messages as they come over the wire, one a line.
-        keys: One's own secret key file, for a publisher that encrypts.
-        server_key: The publisher's public key file.
-    """
-    ended = False
-    own = client_keys(keys, server_key)
-    with (
-        reader_may_leave(),
-        Subscriber(endpoint, stream, keys=own) as subscriber,
-        choose_view(json=json) as view,
-        leaving(),
-    ):
-        for item in subscriber:
-            view.show(item)
-            ended = until_end and isinstance(item, End)
-            if ended:
-                break
-    if until_end and not (ended and subscriber.lost == 0):
-        missed = f"{subscriber.lost} messages were lost" if ended else "left before the stream had ended"
-        raise EndpointError(f"{endpoint}: {missed}")
 
 
 def _refuse_option(source: str) -> None:

@@ -1,8 +1,16 @@
-"""clock."""
+"""Clocks: what times are made of, why samples are missing on them, and what happened lately."""
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
+
+ClockKind = Literal["adc", "arrival", "file"]
+"""What heard-times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it has
+only in real time: at `max` speed, the time of reading)."""
+
+GapCause = Literal["overflow", "network", "device_lost", "overload"]
+"""Why samples were lost: a device was not read in time, packets did not arrive, the input went away, or inference could
+not keep up."""
 
 LATELY_NS: Final = 10_000_000_000
 """So long is a trouble told after it last occurred."""

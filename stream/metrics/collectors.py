@@ -11,7 +11,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from whoplays.stream.audio.block import GapCause
+from whoplays.stream.common.clock import GapCause
 from whoplays.stream.pubsub.messages import Gap, Message, State, Status, Window
 
 CAUSES: Final[tuple[str, ...]] = get_args(GapCause)

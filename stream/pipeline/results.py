@@ -7,9 +7,9 @@ import numpy as np
 
 from whoplays.models.errors import ModelError
 from whoplays.models.events import EventDetector, EventTransition
-from whoplays.stream.audio.block import Audio, ClockKind
+from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.level import Level, measure
-from whoplays.stream.common.clock import wall_ns
+from whoplays.stream.common.clock import ClockKind, wall_ns
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.windower import Span
 from whoplays.stream.pubsub.messages import Event, Message, Quality, Timing, Window

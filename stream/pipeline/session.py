@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.stream.audio.block import Audio, Block, GapCause
+from whoplays.stream.audio.block import Audio, Block
+from whoplays.stream.common.clock import GapCause
 from whoplays.stream.pipeline.clock import Clock, LiveClock, ScheduleClock
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypedDict, get_args
 
 import msgspec
 
-from whoplays.stream.audio.block import ClockKind, GapCause
+from whoplays.stream.common.clock import ClockKind, GapCause
 
 VERSION: Final = 1
 State = Literal["connecting", "listening", "silent", "stalled", "lost", "ended"]

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.block import Block, ClockKind, GapCause
+from whoplays.stream.audio.block import Block
+from whoplays.stream.common.clock import ClockKind, GapCause
 
 
 class SessionOverError(SourceError):

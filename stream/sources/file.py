@@ -12,8 +12,9 @@ import soundfile
 
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.stream.audio.block import Audio, Block, ClockKind, GapCause
+from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.resample import WHOLE, ChannelSelection, Converter
+from whoplays.stream.common.clock import ClockKind, GapCause
 
 GRID_SAMPLES: Final = SAMPLE_RATE_HZ // 100
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.block import Block, ClockKind, GapCause
+from whoplays.stream.audio.block import Block
 from whoplays.stream.audio.pcm import PcmFormat, decode
 from whoplays.stream.audio.resample import WHOLE, ChannelSelection, Converter
+from whoplays.stream.common.clock import ClockKind, GapCause
 
 POLL_S: Final = 0.1
 PIPE: Final = "pipe PCM into it: ffmpeg … -f s16le - | whoplays listen -"

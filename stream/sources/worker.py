@@ -17,7 +17,8 @@ from typing import Any, Final, Self
 import msgspec
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.block import Block, ClockKind, GapCause
+from whoplays.stream.audio.block import Block
+from whoplays.stream.common.clock import ClockKind, GapCause
 from whoplays.stream.common.uri import redact
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.worker_process import ExitMessage, Send, Task, Unpacker

@@ -16,7 +16,8 @@ import msgspec
 import numpy as np
 
 from whoplays.models.errors import WhoplaysError
-from whoplays.stream.audio.block import Audio, Block, GapCause
+from whoplays.stream.audio.block import Audio, Block
+from whoplays.stream.common.clock import GapCause
 from whoplays.stream.sources.base import SessionOverError
 
 ExitReason = Literal["ended", "failed", "session_over"]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.stream.make_messages import make_status
 from whoplays.bench.account import Account
-from whoplays.stream.audio.block import GapCause
+from whoplays.stream.common.clock import GapCause
 from whoplays.stream.pubsub.messages import Counters, End, Gap, Message, Quality, Status, Timing, Window
 
 HOP = 132_300

@@ -23,9 +23,10 @@ def test_the_front_door_has_it() -> None:
     ("modules", "unwanted"),
     [
         ("whoplays", {"numpy", "zmq", "cyclopts", *HEAVY}),
-        ("whoplays.stream.cli.listen, whoplays.stream.demo", HEAVY),
+        ("whoplays.stream.cli.listen, whoplays.stream.cli.demo", HEAVY),
         ("whoplays.stream.cli.send, whoplays.stream.cli.devices, whoplays.stream.cli.keys", HEAVY),
-        ("whoplays.stream.cli.history", HEAVY - {"sqlite3"}),
+        ("whoplays.stream.cli.watch", {"numpy", *HEAVY}),
+        ("whoplays.stream.cli.history", {"numpy", *HEAVY} - {"sqlite3"}),
         ("whoplays.stream.cli.serve", HEAVY - {"sqlite3", "structlog", "prometheus_client"}),
     ],
 )

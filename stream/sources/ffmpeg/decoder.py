@@ -11,8 +11,9 @@ from av.packet import Packet
 
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.audio.block import Audio, GapCause
+from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.resample import Converter
+from whoplays.stream.common.clock import GapCause
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.ffmpeg.demux import MediaSpec
 

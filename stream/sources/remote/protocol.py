@@ -7,9 +7,10 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from whoplays.stream.audio.block import Audio, GapCause
+from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.pcm import PcmFormat, decode
 from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
+from whoplays.stream.common.clock import GapCause
 
 VERSION: Final = 1
 MOST_BYTES: Final = 1 << 20

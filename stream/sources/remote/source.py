@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from whoplays.models.errors import OptionError, SourceError
-from whoplays.stream.audio.block import Block, ClockKind, GapCause
+from whoplays.stream.audio.block import Block
 from whoplays.stream.audio.resample import ChannelSelection
-from whoplays.stream.common.clock import RecentIncreases
+from whoplays.stream.common.clock import ClockKind, GapCause, RecentIncreases
 from whoplays.stream.common.paths import expanded
 from whoplays.stream.common.uri import Address, host_and_port, parse_uri, redact
 from whoplays.stream.pubsub.endpoint import LAST_PORT, is_open

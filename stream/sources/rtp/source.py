@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
-from whoplays.stream.audio.block import Block, ClockKind, GapCause
+from whoplays.stream.audio.block import Block
 from whoplays.stream.audio.pcm import decode
 from whoplays.stream.audio.resample import ChannelSelection, Converter
 from whoplays.stream.audio.timeline import Timeline
-from whoplays.stream.common.clock import RecentIncreases
+from whoplays.stream.common.clock import ClockKind, GapCause, RecentIncreases
 from whoplays.stream.common.uri import redact
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.rtp.address import RtpAddress, read_address

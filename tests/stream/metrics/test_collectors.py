@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.stream.history.make_history import make_concert, make_end, make_event, make_status, make_window
 from tests.stream.metrics.make_metrics import make_metrics
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.stream.audio.block import GapCause
+from whoplays.stream.common.clock import GapCause
 from whoplays.stream.metrics.collectors import Metrics, Probes
 from whoplays.stream.pubsub.messages import Gap, State
 

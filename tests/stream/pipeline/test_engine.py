@@ -10,7 +10,8 @@ import pytest
 from tests.stream.listening import engine_for, heard
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import WINDOW_SAMPLES
-from whoplays.stream.audio.block import Audio, Block, ClockKind, GapCause
+from whoplays.stream.audio.block import Audio, Block
+from whoplays.stream.common.clock import ClockKind, GapCause
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer, Windows

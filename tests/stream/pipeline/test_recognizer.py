@@ -57,7 +57,7 @@ def test_every_batch_size_is_warmed(model: Path) -> None:
 def test_a_provider_that_is_not_installed_is_refused(model: Path) -> None:
     with pytest.raises(
         ProviderError,
-        match=r"cuda is not installed; .* in place of '\.\[cpu\]' with: pip install -c constraints\.txt '\.\[gpu\]'",
+        match=r"cuda is not installed; .* in place of the extra cpu with: pip install -c constraints\.txt '\.\[gpu\]'",
     ):
         Recognizer.load(model, "cuda")
 

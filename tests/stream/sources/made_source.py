@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.block import Block, ClockKind, GapCause
+from whoplays.stream.audio.block import Block
+from whoplays.stream.common.clock import ClockKind, GapCause
 from whoplays.stream.sources.base import SessionOverError, Source
 from whoplays.stream.sources.registry import SourceSpec
 

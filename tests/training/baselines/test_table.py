@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import whoplays
+from whoplays.command import command_line
 from whoplays.models.errors import DataError
 from whoplays.training import recipe as recipes
 from whoplays.training.baselines import table
@@ -153,7 +154,7 @@ def test_the_page_tells_the_command_that_was_given(
         "whoplays table --data tiny@2/5 --judge tiny --only forest-mel-50 --only forest-raw-50 "
         "--runs runs --out runs/table --report docs/seed.md"
     )
-    whoplays.command_line().parse_args(command.split()[1:], exit_on_error=False, print_error=False)
+    command_line("table").parse_args(command.split()[1:], exit_on_error=False, print_error=False)
 
 
 @pytest.fixture

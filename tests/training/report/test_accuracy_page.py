@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from whoplays import command_line
+from whoplays.command import command_line
 from whoplays.models.errors import DataError
 from whoplays.training.report import accuracy as page
 
@@ -24,7 +24,7 @@ def test_the_command_that_makes_it_is_one() -> None:
     commands = re.findall(r"^whoplays (evaluate .*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert commands
     for command in commands:
-        command_line().parse_args(command, exit_on_error=False, print_error=False)
+        command_line("evaluate").parse_args(command, exit_on_error=False, print_error=False)
 
 
 def test_a_page_that_was_edited_is_known() -> None:

@@ -2,7 +2,8 @@ import time
 
 import numpy as np
 
-from whoplays.stream.audio.block import Block, GapCause
+from whoplays.stream.audio.block import Block
+from whoplays.stream.common.clock import GapCause
 from whoplays.stream.sources.ffmpeg.decoder import Piece
 from whoplays.stream.sources.ffmpeg.player import Player
 

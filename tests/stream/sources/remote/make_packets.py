@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.audio.block import Audio, Block, GapCause
+from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.pcm import WIDTH_BYTES, encode
+from whoplays.stream.common.clock import GapCause
 from whoplays.stream.sources.remote.protocol import Header, Packet, WireFormat, pack
 
 

@@ -1,0 +1,162 @@
+"""The `whoplays` command: its verbs, and one line for whatever goes wrong in them."""
+
+import errno
+import importlib
+import sys
+from typing import Any, Final, NamedTuple
+
+from cyclopts import App, CycloptsError
+
+import whoplays
+from whoplays.models.errors import WhoplaysError, install_hint
+
+
+class Verb(NamedTuple):
+    """What follows `whoplays` on the command line."""
+
+    target: str
+    """Module and name of its function, or of an `App` with verbs of its own."""
+    summary: str
+    resumable: bool = False
+    """Whether the same command goes on where it was stopped."""
+
+
+VERBS: Final = {
+    "listen": Verb("stream.cli.listen:listen", "Listen to a source, and publish and show who plays."),
+    "watch": Verb("stream.cli.watch:watch", "Show what a publisher says, and what of it was lost."),
+    "devices": Verb("stream.cli.devices:devices", "List the sound inputs, and the address of each."),
+    "send": Verb("stream.cli.send:send", "Send a source to another machine that listens."),
+    "keys": Verb("stream.cli.keys:app", "Make key pairs, and say whose keys are allowed."),
+    "serve": Verb("stream.cli.serve:serve", "Listen to many streams, as a configuration says, until told to end."),
+    "demo": Verb("stream.cli.demo:demo", "Play a bundled concert through the whole path."),
+    "history": Verb("stream.cli.history:history", "Show who played when, as whoplays serve has kept it."),
+    "models": Verb("stream.cli.models:models", "List the models that ship, and how good they are."),
+    "material": Verb("training.cli.prepare:material", "Prepare windows to train on.", resumable=True),
+    "render": Verb(
+        "training.cli.render:render", "Play MIDI scores into a labelled folder to train on.", resumable=True
+    ),
+    "train": Verb("training.cli.train:train", "Train a recipe on recordings.", resumable=True),
+    "table": Verb(
+        "training.cli.baselines:table",
+        "Make the seed's whole table: train, judge and compare its rows.",
+        resumable=True,
+    ),
+    "evaluate": Verb("training.cli.evaluate:evaluate", "Judge runs on recordings they have not heard."),
+    "calibrate": Verb("training.cli.calibrate:calibrate", "Fit calibration and thresholds to runs' answers."),
+    "concerts": Verb("training.cli.simulate:concerts", "Make concerts of recordings, with who plays when."),
+    "export": Verb("export.cli:export", "Make a model from a run."),
+    "bench": Verb("bench.commands:app", "Measure latency, throughput and endurance."),
+}
+INSTALL_COMPLETION: Final = "--install-completion"
+
+_DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_EXTRAS: Final = {
+    "cpu": {"av", "numpy", "onnxruntime", "prometheus_client", "sounddevice", "soundfile", "soxr", "structlog"},
+    "cpu,train": {
+        "lightning",
+        "matplotlib",
+        "mido",
+        "onnx",
+        "onnxscript",
+        "scipy",
+        "sklearn",
+        "torch",
+        "torchaudio",
+        "torchmetrics",
+    },
+}
+"""By the extras that bring them, the packages that are imported."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the `whoplays` command.
+
+    Whatever a user can cause ends in one line on standard error and a non-zero exit code.
+
+    Args:
+        arguments: What follows `whoplays`; those of the process unless given.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    verb = next((word for word in words if word in VERBS), "")
+    try:
+        app = installed_command() if INSTALL_COMPLETION in words else command_line(verb)
+        app(words, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        sys.exit(_complain(" ".join(str(error).split()), 2))
+    except WhoplaysError as error:
+        sys.exit(_complain(str(error), 1))
+    except ModuleNotFoundError as error:
+        sys.exit(_complain(_missing_package(error, verb), 1))
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        sys.exit(_complain(f"{error.filename or 'a file'} cannot be written: {error.strerror}", 1))
+    except KeyboardInterrupt as stop:
+        resumable = verb in VERBS and VERBS[verb].resumable
+        sys.exit(_complain(str(stop) or ("stopped; the same command goes on" if resumable else "stopped"), 130))
+
+
+def command_line(*loaded: str) -> App:
+    """The command.
+
+    Args:
+        loaded: The verbs whose modules are imported; of the others only names and summaries are known.
+
+    Raises:
+        ModuleNotFoundError: a package that one of them needs is not installed.
+    """
+    return _command_line({verb: _load(verb) for verb in loaded if verb in VERBS})
+
+
+def installed_command() -> App:
+    """The command with every verb loaded for which everything is installed."""
+    loaded = {}
+    for verb in VERBS:
+        try:
+            loaded[verb] = _load(verb)
+        except ModuleNotFoundError as error:
+            _missing_package(error, verb)
+    return _command_line(loaded)
+
+
+def _command_line(loaded: dict[str, Any]) -> App:
+    app = App(
+        name="whoplays",
+        version=whoplays.__version__,
+        help=(whoplays.__doc__ or "").partition("\n")[0],
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for name, verb in VERBS.items():
+        target = loaded.get(name)
+        if isinstance(target, App):
+            app.command(target)
+        else:
+            app.command(target or _not_loaded, name=name, help=verb.summary)
+    app.register_install_completion_command(
+        INSTALL_COMPLETION, add_to_startup=False, help="Complete verbs and options in your shell."
+    )
+    return app
+
+
+def _load(verb: str) -> Any:
+    module, _, name = VERBS[verb].target.partition(":")
+    return getattr(importlib.import_module(f"whoplays.{module}"), name)
+
+
+def _not_loaded() -> None:
+    """Stands for a verb that is not the one asked for."""
+
+
+def _missing_package(error: ModuleNotFoundError, verb: str) -> str:
+    """What to install; anything but a package that an extra brings is raised again."""
+    package = (error.name or "").partition(".")[0]
+    for extras, packages in _EXTRAS.items():
+        if package in packages:
+            return f"{package} is not installed; whoplays {verb} needs: {install_hint(extras)}"
+    raise error
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"whoplays: {message}", file=sys.stderr)
+    return code
