@@ -17,7 +17,7 @@ def export(
     *,
     name: str,
     version: str = "1.0.0",
-    out: Path = catalogue.CATALOGUE,
+    out: Annotated[Path, Parameter(show_default=False)] = catalogue.CATALOGUE,
     replace: Annotated[bool, Parameter(negative=())] = False,
     cache: Path | None = None,
 ) -> None:

@@ -60,8 +60,6 @@ def _plain(value: float) -> str:
     """A number without an exponent or needless digits."""
     return f"{value:.6f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
 
-    """An option's value that makes no sense."""
-
 
 def install_hint(extras: str) -> str:
     """The command that installs extras, such as `cpu` or `cpu,train`: from this checkout, or by the package's name."""

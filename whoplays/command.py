@@ -132,7 +132,7 @@ def _command_line(loaded: dict[str, Any]) -> App:
         if isinstance(target, App):
             app.command(target)
         else:
-            app.command(target or _not_loaded, name=name, help=verb.summary)
+            app.command(target or _not_loaded, name=name, help=None if target else verb.summary)
     app.register_install_completion_command(
         INSTALL_COMPLETION, add_to_startup=False, help="Complete verbs and options in your shell."
     )

@@ -5,7 +5,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+from cyclopts import Parameter
 
 from whoplays.models.errors import EndpointError
 from whoplays.stream.common.signals import leaving, stopping
@@ -22,13 +24,13 @@ JOIN_S: Final = 20.0
 LEAVE_S: Final = 20.0
 
 
-def demo(clip: Path = CLIP, /, *, model: str = "default") -> None:
+def demo(clip: Annotated[Path, Parameter(show_default=False)] = CLIP, /, *, model: str = "default") -> None:
     """Play a bundled concert in real time, and show what a subscriber in another process receives.
 
     It fails unless the subscriber got every message, up to the end of the stream. Ctrl-C ends the stream early.
 
     Args:
-        clip: Another recording to play.
+        clip: Another recording to play, instead of the bundled one.
         model: Another model to listen with.
     """
     source, recognizer = FileSource(clip), Recognizer.load(model)
