@@ -1,9 +1,6 @@
 """Messages as lines: for people when there is no terminal to draw on, and as JSON for programs."""
 
-import queue
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -12,6 +9,7 @@ from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.cli.live_view import LiveView
 from whoplays.stream.cli.stream_state import describe, describe_end, describe_state, moment
 from whoplays.stream.common.console import note
+from whoplays.stream.common.worker_thread import WorkerThread
 from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Status, Window, encode
 from whoplays.stream.pubsub.subscriber import Notice
 
@@ -138,67 +136,35 @@ def choose_view(*, json: bool) -> View:
 
 
 QUEUE_MESSAGES: Final = 1000
-CHECK_S: Final = 0.1
 
 
-class Display:
+class Display(WorkerThread[Message | Notice]):
     """A view in a thread of its own: a full pipe or a paused terminal delays no listening and no publishing.
 
-    When the view falls too far behind, it skips messages and is told how many. It always gets the `end`.
+    When the view falls too far behind, messages are skipped, and a notice says how many. The `end` is always shown.
     """
 
     def __init__(self, view: View) -> None:
+        super().__init__("whoplays-display", QUEUE_MESSAGES)
         self._view: Final = view
-        self._queue: Final = queue.Queue[Message | Notice | None](QUEUE_MESSAGES)
-        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="whoplays-display")
-        self._showing: Future[None] | None = None
         self._skipped = 0
 
     def __enter__(self) -> Self:
-        self._showing = self._thread.submit(self._run)
+        self._start(self._run)
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._put(None, wait=True)
-        self._thread.shutdown()
-        if error is None:
-            self._check()
 
     def show(self, item: Message | Notice) -> None:
         """Show a message or a notice soon; raises what the view raised, if it has failed."""
-        self._check()
-        wait = isinstance(item, End)
-        try:
-            self._tell_skipped(wait=wait)
-            self._put(item, wait=wait)
-        except queue.Full:
-            self._skipped += 1
-
-    def _tell_skipped(self, *, wait: bool) -> None:
+        timeout_s = None if isinstance(item, End) else 0.0
         if self._skipped:
             text = f"nobody read fast enough: {self._skipped} messages were not shown"
-            self._put(Notice(what="lost", text=text, count=self._skipped), wait=wait)
-            self._skipped = 0
-
-    def _put(self, item: Message | Notice | None, *, wait: bool) -> None:
-        """Queue an item; wait for room if it must be shown, but not for a view that has failed."""
-        if not wait:
-            self._queue.put_nowait(item)
-        while wait and not self._failed():
-            with suppress(queue.Full):
-                self._queue.put(item, timeout=CHECK_S)
-                return
-
-    def _check(self) -> None:
-        if self._showing is not None and self._showing.done():
-            self._showing.result()
-
-    def _failed(self) -> bool:
-        return self._showing is not None and self._showing.done()
+            if self._put(Notice(what="lost", text=text, count=self._skipped), timeout_s):
+                self._skipped = 0
+        # What comes after messages that were skipped waits until that is said.
+        if self._skipped or not self._put(item, timeout_s):
+            self._skipped += 1
 
     def _run(self) -> None:
         with self._view as view:
-            while (item := self._queue.get()) is not None:
+            while item := self._take():
                 view.show(item)

@@ -1,17 +1,15 @@
 """Publishing messages over ZeroMQ."""
 
 import errno
-import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Final, Self
 
 import zmq
 
 from whoplays.models.errors import EndpointError
+from whoplays.stream.common.worker_thread import WorkerThread
 from whoplays.stream.pubsub.endpoint import check_bind, is_taken, keep_alive, speak_ipv6
 from whoplays.stream.pubsub.messages import Message, encode, kind_of, topic_of
 from whoplays.stream.security.allow_list import ServerKeys, zap_authenticator
@@ -25,7 +23,7 @@ POLL_S: Final = 0.05
 Frames = tuple[bytes, bytes]
 
 
-class Publisher:
+class Publisher(WorkerThread[Frames]):
     """Sends messages to every subscriber; one thread owns the socket, from `__enter__` to `__exit__`.
 
     Nobody waits for a slow subscriber: past the high-water mark it loses messages, and sees that from their `seq`.
@@ -49,6 +47,7 @@ class Publisher:
         keys: ServerKeys | None = None,
         on_handshake_failed: Callable[[str], None] | None = None,
     ) -> None:
+        super().__init__("whoplays-publisher", QUEUE_MESSAGES)
         check_bind(endpoint, insecure=insecure, encrypted=keys is not None)
         self.endpoint = endpoint
         """Once entered, the address as it is bound."""
@@ -57,11 +56,7 @@ class Publisher:
         self.dropped = 0
         """Messages given up because the queue was full."""
         self._keys: Final = keys
-        self._queue: Final = queue.Queue[Frames](QUEUE_MESSAGES)
         self._joined: Final = threading.Event()
-        self._leaving: Final = threading.Event()
-        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="whoplays-publisher")
-        self._publishing: Future[None] | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -72,21 +67,8 @@ class Publisher:
             _bind(socket, self.endpoint)
             self.endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT)
             # From here on all of it is the thread's.
-            self._publishing = self._thread.submit(self._run, socket, stack.pop_all())
+            self._start(self._run, socket, stack.pop_all())
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._leaving.set()
-        self._thread.shutdown()
-        if error is None:
-            self._check()
-
-    @property
-    def waiting(self) -> int:
-        """How many messages wait to be sent."""
-        return self._queue.qsize()
 
     def send(self, message: Message, *, wait: bool = False) -> None:
         """Queue a message; when the queue is full, give it up and count it, or wait for room.
@@ -94,28 +76,12 @@ class Publisher:
         Whatever has ended the socket's thread is raised here, and on leaving.
         """
         frames = (topic_of(message.stream, kind_of(message)).encode("ascii"), encode(message))
-        while not self._queued(frames, wait=wait):
-            if not wait:
-                self.dropped += 1
-                return
+        if not self._put(frames, timeout_s=None if wait else 0.0):
+            self.dropped += 1
 
     def wait_for_subscriber(self, timeout_s: float) -> bool:
         """Wait until somebody has subscribed; False if nobody did in time."""
         return self._joined.wait(timeout_s)
-
-    def _queued(self, frames: Frames, *, wait: bool) -> bool:
-        """Whether there was room, at once or after a while."""
-        self._check()
-        try:
-            self._queue.put(frames, block=wait, timeout=POLL_S)
-        except queue.Full:
-            return False
-        return True
-
-    def _check(self) -> None:
-        """Raise what has ended the thread."""
-        if self._publishing is not None and self._publishing.done():
-            self._publishing.result()
 
     def _socket(self, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
         socket = context.socket(zmq.XPUB)
@@ -129,21 +95,11 @@ class Publisher:
 
     def _run(self, socket: zmq.Socket[bytes], owned: ExitStack) -> None:
         with owned:
-            while (frames := self._next(socket)) is not None:
-                socket.send_multipart(frames)
-
-    def _next(self, socket: zmq.Socket[bytes]) -> Frames | None:
-        """The next message; None when all are sent and nobody will give another."""
-        while True:
-            # Asked first: what was queued before it was set is there to be had.
-            last = self._leaving.is_set()
-            self._note_subscribers(socket)
-            self.handshakes.note()
-            try:
-                return self._queue.get(timeout=0.0 if last else POLL_S)
-            except queue.Empty:
-                if last:
-                    return None
+            while not self._finished:
+                self._note_subscribers(socket)
+                self.handshakes.note()
+                if frames := self._take(POLL_S):
+                    socket.send_multipart(frames)
 
     def _note_subscribers(self, socket: zmq.Socket[bytes]) -> None:
         while socket.poll(0):

@@ -16,6 +16,7 @@ from whoplays.stream.pubsub.messages import Event, Message, decode
 from whoplays.stream.pubsub.subscriber import Notice
 from whoplays.stream.sources.file import FileSource
 
+QUEUE_MESSAGES = 3
 LOST = Notice(what="lost", text="lost 3 messages of hall", stream="hall", count=3)
 
 
@@ -102,18 +103,18 @@ class HeldView(PlainLines):
 
     def hold(self, display: Display) -> None:
         """Let one message be taken, and fill the queue."""
-        put = display._queue.put
+        put = display._put
 
-        def watched(item: Message | Notice | None, block: bool = True, timeout: float | None = None) -> None:
-            if block:
+        def watched(item: Message | Notice, timeout_s: float | None = 0.0) -> bool:
+            if timeout_s is None:
                 self._going_on.set()
-            put(item, block, timeout)
+            return put(item, timeout_s)
 
-        display._queue.put = watched  # type: ignore[method-assign]
+        display._put = watched  # type: ignore[method-assign]
         display.show(make_gap(0))
-        while display._queue.qsize():
+        while display.waiting:
             pass
-        while not display._queue.full():
+        for _ in range(QUEUE_MESSAGES):
             display.show(make_gap(0))
 
 
@@ -132,7 +133,7 @@ def end(messages: list[Message]) -> Message:
 
 @pytest.mark.timeout(30)
 def test_a_view_that_dies_while_the_queue_is_full_delays_nothing(end: Message, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoplays.stream.cli.views.QUEUE_MESSAGES", 3)
+    monkeypatch.setattr("whoplays.stream.cli.views.QUEUE_MESSAGES", QUEUE_MESSAGES)
     with pytest.raises(BrokenPipeError):
         end_while_full(HeldView(BlockedView()), end)
 
@@ -141,7 +142,7 @@ def test_a_view_that_dies_while_the_queue_is_full_delays_nothing(end: Message, m
 def test_the_end_is_shown_although_messages_were_skipped(
     end: Message, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whoplays.stream.cli.views.QUEUE_MESSAGES", 3)
+    monkeypatch.setattr("whoplays.stream.cli.views.QUEUE_MESSAGES", QUEUE_MESSAGES)
     end_while_full(HeldView(PlainLines()), end, skipped=1)
     *_, skipped, last = capsys.readouterr().out.splitlines()
     assert skipped == "! nobody read fast enough: 1 messages were not shown"
@@ -151,12 +152,12 @@ def test_the_end_is_shown_although_messages_were_skipped(
 def test_a_display_that_falls_behind_says_how_much_it_skipped(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whoplays.stream.cli.views.QUEUE_MESSAGES", 3)
+    monkeypatch.setattr("whoplays.stream.cli.views.QUEUE_MESSAGES", QUEUE_MESSAGES)
     display = Display(PlainLines())
     for seq in range(5):
         display.show(make_gap(seq))
     with display:
-        while display._queue.qsize() > 1:
+        while display.waiting > 1:
             pass
         display.show(make_gap(5))
     lines = capsys.readouterr().out.splitlines()
