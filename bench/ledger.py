@@ -5,7 +5,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Final
 
-from whoplays.bench.account import Account
+from whoplays.bench.stream_audit import Account
 from whoplays.stream.pubsub.messages import Message, Status
 from whoplays.stream.pubsub.subscriber import Subscriber
 

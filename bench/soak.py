@@ -8,11 +8,11 @@ from typing import Final
 from whoplays.bench.conditions import load_now, observe
 from whoplays.bench.footprint import Footprint
 from whoplays.bench.ledger import Ledger
+from whoplays.bench.processes import Served, serving
 from whoplays.bench.results import Point, SoakResult
-from whoplays.bench.rtp_sender import PACKET_SAMPLES, RtpSender, free_ports
-from whoplays.bench.served import Served, serving
+from whoplays.bench.senders import PACKET_SAMPLES, RtpSender, free_ports
+from whoplays.bench.soak_checks import accounting, ending, frugality, punctuality
 from whoplays.bench.summary import Summary, summarize
-from whoplays.bench.verdict import accounting, ending, frugality, punctuality
 from whoplays.models.errors import OptionError, WhoplaysError
 from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.stream.common.console import note

@@ -45,7 +45,7 @@ VERBS: Final = {
     "calibrate": Verb("training.cli.calibrate:calibrate", "Fit calibration and thresholds to runs' answers."),
     "concerts": Verb("training.cli.simulate:concerts", "Make concerts of recordings, with who plays when."),
     "export": Verb("export.cli:export", "Make a model from a run."),
-    "bench": Verb("bench.commands:app", "Measure latency, throughput and endurance."),
+    "bench": Verb("bench.cli:app", "Measure latency, throughput and endurance."),
 }
 INSTALL_COMPLETION: Final = "--install-completion"
 

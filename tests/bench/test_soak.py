@@ -7,7 +7,7 @@ import pytest
 
 import whoplays
 from tests.bench.conftest import CONDITIONS, TIMES
-from whoplays.bench.page import page
+from whoplays.bench.report import page
 from whoplays.bench.results import Point, SoakResult
 from whoplays.bench.soak import failures, measure_soak
 
@@ -55,7 +55,7 @@ def failed() -> SoakResult:
 def test_what_fails_is_shown_and_fails(
     failed: SoakResult, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("whoplays.bench.commands.measure_soak", lambda *_: failed)
+    monkeypatch.setattr("whoplays.bench.cli.measure_soak", lambda *_: failed)
     with pytest.raises(SystemExit) as leaving:
         whoplays.main(["bench", "soak", "--json", str(tmp_path / "soak.json")])
     out, err = capfd.readouterr()

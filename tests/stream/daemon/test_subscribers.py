@@ -15,8 +15,8 @@ import pytest
 from tests.stream.daemon.daemon import serving, stream, write
 from tests.stream.daemon.feeding import Feed
 from tests.stream.make_messages import make_status
-from whoplays.bench.account import Account
 from whoplays.bench.footprint import look
+from whoplays.bench.stream_audit import Account
 from whoplays.stream.pubsub.messages import Message, Window
 from whoplays.stream.pubsub.publisher import HIGH_WATER_MESSAGES, Publisher
 from whoplays.stream.pubsub.subscriber import Notice, Subscriber

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from whoplays.bench.footprint import FEWEST, Footprint, Growth, Look, growth, look
-from whoplays.bench.rtp_sender import HOST, NEVER_LOST, PACKET_SAMPLES, RtpSender, free_ports
-from whoplays.bench.verdict import MEMORY_GROWTH_BYTES, frugality
+from whoplays.bench.senders import HOST, NEVER_LOST, PACKET_SAMPLES, RtpSender, free_ports
+from whoplays.bench.soak_checks import MEMORY_GROWTH_BYTES, frugality
 
 PATIENCE_S = 30.0
 

@@ -5,9 +5,9 @@ from typing import Final
 
 from whoplays.bench.footprint import Growth, Look, growth
 from whoplays.bench.ledger import Ledger
+from whoplays.bench.processes import stream_name
 from whoplays.bench.results import Point
-from whoplays.bench.rtp_sender import PACKET_SAMPLES, RtpSender
-from whoplays.bench.served import stream_name
+from whoplays.bench.senders import PACKET_SAMPLES, RtpSender
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.daemon.config import StreamConfig
 from whoplays.stream.pubsub.subscriber import Subscriber

@@ -9,7 +9,7 @@ from rich.console import Console
 from whoplays.bench.events import measure_events
 from whoplays.bench.latency import measure_latency
 from whoplays.bench.numbers import parse_numbers
-from whoplays.bench.page import page
+from whoplays.bench.report import page
 from whoplays.bench.results import Result, check_writable, read_result, write_result
 from whoplays.bench.soak import failures, measure_soak
 from whoplays.bench.tables import show

@@ -34,7 +34,7 @@ def test_results_that_differ_are_shown_and_fail(
     (cell,) = throughput.cells
     wrong = msgspec.structs.replace(cell, batch=8, max_abs_diff=0.25, agrees=False)
     differing = msgspec.structs.replace(throughput, cells=(cell, wrong), tolerance=MAX_DIFFERENCE)
-    monkeypatch.setattr("whoplays.bench.commands.measure_throughput", lambda *_: differing)
+    monkeypatch.setattr("whoplays.bench.cli.measure_throughput", lambda *_: differing)
     with pytest.raises(SystemExit) as leaving:
         whoplays.main(["bench", "throughput"])
     out, err = capfd.readouterr()

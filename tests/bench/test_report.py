@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from whoplays.bench.commands import app
-from whoplays.bench.page import page
+from whoplays.bench.cli import app
+from whoplays.bench.report import page
 from whoplays.bench.results import LatencyResult, ThroughputResult, read_result
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from whoplays.bench.notes import last_words
-from whoplays.bench.rtp_sender import HOST
+from whoplays.bench.senders import HOST
 from whoplays.models.errors import WhoplaysError
 
 BEGIN_S: Final = 120.0

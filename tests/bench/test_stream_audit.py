@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.stream.make_messages import make_status
-from whoplays.bench.account import Account
+from whoplays.bench.stream_audit import Account
 from whoplays.stream.common.clock import GapCause
 from whoplays.stream.pubsub.messages import Counters, End, Gap, Message, Quality, Status, Timing, Window
 
