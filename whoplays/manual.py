@@ -72,9 +72,10 @@ def _section(text: str) -> Iterator[str]:
     if not body:
         return
     usage, _, rest = body.strip().partition("\n\n")
-    name = re.sub(r" (\[|[A-Z]|--\w+ [A-Z]).*", "", usage.strip())
+    usage = re.sub(r" -m \S+", "", usage.strip(), count=1)  # of a program that was started with python -m
+    name = re.sub(r" (\[|[A-Z]|--\w+ [A-Z]).*", "", usage)
     yield f'.SH "{_escaped(name.upper())}"'
-    yield f".B {_escaped(usage.strip())}"
+    yield f".B {_escaped(usage)}"
     for paragraph in re.split(r"\n\n+", rest.strip()):
         yield from _paragraph(paragraph)
 
