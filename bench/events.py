@@ -16,7 +16,7 @@ from whoplays.models.errors import DataError, OptionError
 from whoplays.models.events import EventDetector, EventTransition
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.level import SILENCE_DBFS, measure
-from whoplays.stream.common.console import note
+from whoplays.stream.common.terminal import note
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.windower import Span
 from whoplays.stream.pubsub.messages import ModelInfo

@@ -13,7 +13,7 @@ from whoplays.bench.sender import send
 from whoplays.bench.summary import Summary, summarize
 from whoplays.models.errors import EndpointError, OptionError
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.common.console import note
+from whoplays.stream.common.terminal import note
 from whoplays.stream.pubsub.messages import Status
 
 CUTOFF_S: Final = 10.0

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from whoplays.models.errors import EndpointError
-from whoplays.stream.common.signals import leaving
+from whoplays.stream.common.terminal import leaving
 from whoplays.stream.pubsub.messages import End, Status, Window
 from whoplays.stream.pubsub.subscriber import Notice, Subscriber
 

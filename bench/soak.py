@@ -15,7 +15,7 @@ from whoplays.bench.soak_checks import accounting, ending, frugality, punctualit
 from whoplays.bench.summary import Summary, summarize
 from whoplays.models.errors import OptionError, WhoplaysError
 from whoplays.models.signal import WINDOW_SAMPLES
-from whoplays.stream.common.console import note
+from whoplays.stream.common.terminal import note
 from whoplays.stream.pubsub.messages import Status
 from whoplays.stream.pubsub.subscriber import Subscriber
 

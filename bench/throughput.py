@@ -16,7 +16,7 @@ from whoplays.bench.results import Cell, PeerCell, Rates, ThroughputResult
 from whoplays.models.card import MAX_DIFFERENCE
 from whoplays.models.errors import OptionError
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
-from whoplays.stream.common.console import note
+from whoplays.stream.common.terminal import note
 from whoplays.stream.pipeline.recognizer import Recognizer
 
 ROUNDS: Final = 5

@@ -9,6 +9,8 @@ WhoplaysError
 └── OptionError       an option's value that is out of range or of no known kind
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -38,6 +40,19 @@ class DataError(WhoplaysError):
 
 class OptionError(WhoplaysError):
     """An option's value that is out of range or of no known kind."""
+
+
+@contextmanager
+def naming(*places: str) -> Iterator[None]:
+    """Let what goes wrong begin with where: a file, a stream, a key.
+
+    Raises:
+        WhoplaysError: of the same kind, with the places before its message.
+    """
+    try:
+        yield
+    except WhoplaysError as error:
+        raise type(error)(": ".join((*places, str(error)))) from error
 
 
 def require_between(what: str, value: float, lowest: float, highest: float, unit: str = "") -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from whoplays.models.errors import EndpointError
-from whoplays.stream.common.signals import leaving, stopping
+from whoplays.stream.common.terminal import leaving, stopping
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer

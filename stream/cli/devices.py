@@ -11,7 +11,7 @@ from rich.text import Text
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
-from whoplays.stream.common.signals import reader_may_leave
+from whoplays.stream.common.terminal import reader_may_leave
 from whoplays.stream.sources.device.names import NONE, DeviceRequest, Input, selector_of, uri_of
 from whoplays.stream.sources.device.probe import hear, list_inputs
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from whoplays.stream.common.paths import history_file
-from whoplays.stream.common.signals import reader_may_leave
+from whoplays.stream.common.terminal import reader_may_leave
 from whoplays.stream.history.export import Format, parse_moment, write
 from whoplays.stream.history.query import Query, appearances, newest_session
 

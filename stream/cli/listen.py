@@ -11,8 +11,7 @@ from whoplays.stream.api import open_engine
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.audio.pcm import Encoding, PcmFormat
 from whoplays.stream.cli.views import Display, View, choose_view
-from whoplays.stream.common.console import note
-from whoplays.stream.common.signals import reader_may_leave, stopping
+from whoplays.stream.common.terminal import note, reader_may_leave, stopping
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import WINDOW_S
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT

@@ -8,8 +8,7 @@ from cyclopts import Parameter
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.resample import ChannelSelection, read_channels
-from whoplays.stream.common.console import note
-from whoplays.stream.common.signals import stopping
+from whoplays.stream.common.terminal import note, stopping
 from whoplays.stream.security.keys import client_keys
 from whoplays.stream.sources.base import SessionOverError, Source
 from whoplays.stream.sources.registry import open_source

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from whoplays.models.errors import EndpointError
 from whoplays.stream.cli.views import choose_view
-from whoplays.stream.common.signals import leaving, reader_may_leave
+from whoplays.stream.common.terminal import leaving, reader_may_leave
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
 from whoplays.stream.pubsub.messages import End
 from whoplays.stream.pubsub.subscriber import Subscriber

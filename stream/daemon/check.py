@@ -5,8 +5,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from whoplays.models.errors import OptionError
-from whoplays.stream.common.error_context import naming
+from whoplays.models.errors import OptionError, naming
 from whoplays.stream.daemon.config import Config, StreamConfig, read_config
 from whoplays.stream.daemon.reload import load
 from whoplays.stream.history.schema import check_to_write

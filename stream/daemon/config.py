@@ -9,10 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from whoplays.models.errors import OptionError
+from whoplays.models.errors import OptionError, naming
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.audio.resample import ChannelSelection
-from whoplays.stream.common.error_context import naming
 from whoplays.stream.common.paths import expanded, history_file
 from whoplays.stream.daemon.config_errors import NO_STREAM, Sections, explained, stream_place
 from whoplays.stream.daemon.security_policy import Security

@@ -13,9 +13,8 @@ from typing import Final, Self
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
-from whoplays.models.errors import OptionError, WhoplaysError
-from whoplays.stream.common.error_context import naming
-from whoplays.stream.common.signals import beside, stopping
+from whoplays.models.errors import OptionError, WhoplaysError, naming
+from whoplays.stream.common.terminal import beside, stopping
 from whoplays.stream.daemon.config import Config, HistoryConfig, MetricsConfig, read_config
 from whoplays.stream.daemon.event_log import EventLog
 from whoplays.stream.daemon.health import HealthMonitor

@@ -5,8 +5,7 @@ from typing import Final
 
 import msgspec
 
-from whoplays.models.errors import OptionError, ProviderError, SourceError, WhoplaysError
-from whoplays.stream.common.error_context import naming
+from whoplays.models.errors import OptionError, ProviderError, SourceError, WhoplaysError, naming
 from whoplays.stream.common.uri import redact
 from whoplays.stream.daemon.config import StreamConfig
 from whoplays.stream.pipeline.engine import Engine, StreamRequest

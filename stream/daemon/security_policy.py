@@ -4,8 +4,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from whoplays.models.errors import OptionError
-from whoplays.stream.common.error_context import naming
+from whoplays.models.errors import OptionError, naming
 from whoplays.stream.common.paths import allowed_folder, expanded
 from whoplays.stream.pubsub.endpoint import is_open
 from whoplays.stream.security.allow_list import AllowList, ServerKeys

@@ -18,7 +18,7 @@ from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.pcm import encode
 from whoplays.stream.common.clock import GapCause, wall_ns
-from whoplays.stream.common.console import note
+from whoplays.stream.common.terminal import note
 from whoplays.stream.pipeline.ingest import Backoff
 from whoplays.stream.pubsub.endpoint import check_connect, speak_ipv6
 from whoplays.stream.security.handshakes import Handshakes, Reconnector

@@ -10,7 +10,7 @@ from tests.stream.listening import heard
 from tests.stream.make_messages import make_gap, make_status
 from whoplays.stream.cli.live_view import LiveView
 from whoplays.stream.cli.views import Display, JsonLines, PlainLines, View
-from whoplays.stream.common.console import note
+from whoplays.stream.common.terminal import note
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Event, Message, decode
 from whoplays.stream.pubsub.subscriber import Notice

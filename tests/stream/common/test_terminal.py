@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from whoplays.stream.common.signals import stopping
+from whoplays.stream.common.terminal import stopping
 
 PATIENCE_S = 5
 

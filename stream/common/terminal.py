@@ -1,13 +1,19 @@
-"""Ending well: what a command does when it is interrupted, or when its reader leaves."""
+"""What a command does beside its results: notes on standard error, interruptions, a reader that leaves."""
 
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from types import FrameType
+
+
+def note(text: str) -> None:
+    """Write a line beside the results, on standard error; whether it can be written makes no difference."""
+    with suppress(OSError):
+        print(f"whoplays: {text}", file=sys.stderr)
 
 
 @contextmanager
