@@ -15,7 +15,7 @@ from whoplays.export.parity import Parity, prove
 from whoplays.models.card import Corpus, Hysteresis, Measurement, ModelCard, graph_digest, write_card
 from whoplays.models.errors import DataError
 from whoplays.training.data.clip import Clip
-from whoplays.training.data.corpora import open_material
+from whoplays.training.data.corpora import open_share
 from whoplays.training.data.library import Library
 from whoplays.training.data.mixing import solos
 from whoplays.training.evaluate import calibrated
@@ -23,10 +23,9 @@ from whoplays.training.evaluate.calibrated import Calibrated, Marked, Sitting
 from whoplays.training.evaluate.exam import places
 from whoplays.training.evaluate.findings import Judgement, Report
 from whoplays.training.evaluate.report import of_recipe, read, thresholds
-from whoplays.training.fit.checkpoints import load
-from whoplays.training.fit.progress import note_unfinished, training_length
+from whoplays.training.fit.checkpoints import load, note_unfinished, training_length
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.recipe import EFFICIENTAT
+from whoplays.training.recipes import EFFICIENTAT
 from whoplays.training.run import Config, RunFolder
 
 _REAL_WINDOWS: Final = 12
@@ -138,8 +137,8 @@ def _taught(config: Config) -> str:
 
 def _heard(config: Config) -> tuple[Corpus, ...]:
     """What training heard, or chose its checkpoint by, with licences."""
-    clips = [clip for clip in _clips(config) if clip.group in config.heard]
-    all_of_them = config.recipe.material == "band" or (config.base and config.base != EFFICIENTAT)
+    clips = [clip for clip in _clips(config) if clip.group in config.seen]
+    all_of_them = config.recipe.examples == "band" or (config.base and config.base != EFFICIENTAT)
     used = clips if all_of_them else solos(clips, config.recipe.labels)
     pairs = sorted({(clip.source, clip.licence) for clip in used})
     heard = [Corpus(name=source, licence=licence) for source, licence in pairs]
@@ -148,7 +147,7 @@ def _heard(config: Config) -> tuple[Corpus, ...]:
 
 
 def _clips(config: Config) -> list[Clip]:
-    return [clip for text in config.data for clip in open_material(text).corpus.clips()]
+    return [clip for text in config.data for clip in open_share(text).corpus.clips()]
 
 
 def _measurements(

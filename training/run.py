@@ -4,6 +4,7 @@ runs/<name>/
   config.json         the recipe as run, the corpora, and which groups each split holds
   checkpoints/        last.ckpt, and the best by validation loss
   log/metrics.csv     every epoch's losses; log1/, log2/ and so on since the run was resumed
+  timing.json         how long it took
   metrics.json        what evaluations found
   *.png               curves and confusion matrices
 """
@@ -15,8 +16,8 @@ import msgspec
 from whoplays.models.errors import DataError
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.splits import Splits
-from whoplays.training.recipe import EFFICIENTAT, Recipe
-from whoplays.training.whole import whole
+from whoplays.training.files import write_json
+from whoplays.training.recipes import EFFICIENTAT, Recipe
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,24 +27,33 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     data: tuple[str, ...]
     """As given on the command line."""
     base: str | None = None
-    """The run, or the tagger, whose frozen features were learnt from, or whose network was gone on from, if any."""
+    """The run, or the tagger, whose frozen features were used, or the run that training continued from, if any."""
     teachers: tuple[str, ...] = ()
-    """Whose judgement of windows was foretold, if anyone's."""
+    """Taggers that earlier versions distilled from; theirs, and those of runs that continue from such."""
     music: tuple[tuple[str, str], ...] = ()
-    """Unlabelled recordings that were heard, by name and licence."""
-    banks: tuple[str, ...] = ()
-    """Fingerprints of the banks that bands were mixed from; none where the run made its own."""
+    """Unlabelled recordings that earlier versions trained on, by name and licence."""
+    prepared: tuple[str, ...] = msgspec.field(default=(), name="banks")
+    """Fingerprints of the prepared windows that were given; none where the run made its own."""
     train: tuple[str, ...]
-    """Groups heard in training."""
+    """Groups trained on."""
     validation: tuple[str, ...]
     """Groups that decided which checkpoint is the best, where they hold every label."""
     test: tuple[str, ...]
-    """Groups kept for judging."""
+    """Groups kept for testing."""
 
     @property
-    def heard(self) -> frozenset[str]:
-        """Groups that the run may not be asked about."""
+    def seen(self) -> frozenset[str]:
+        """Groups that the run may not be tested on."""
         return frozenset((*self.train, *self.validation))
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds of one run (`timing.json`): on the machine it ran on, beside whatever else ran there."""
+
+    prepare_s: float = 0.0
+    """Before the first epoch: computing features that are kept, or opening prepared windows, or making them."""
+    epoch_s: float
+    """One epoch, on average; of a forest, growing all of it."""
 
 
 class RunFolder:
@@ -114,15 +124,26 @@ class RunFolder:
             raise DataError(f"{self.folder} cannot be a run folder: {error.strerror}") from error
         write_json(self.config_path, config)
 
+    @property
+    def _timing_path(self) -> Path:
+        return self.folder / "timing.json"
 
-def write_json(path: Path, value: object) -> None:
-    """Write any message or mapping as indented JSON; an earlier file stands until all is written.
+    def timing(self) -> Timing | None:
+        """How long the run took; None of one that has not ended.
 
-    Raises:
-        DataError: it cannot be written.
-    """
-    with whole(path) as unfinished:
-        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+        Raises:
+            DataError: `timing.json` holds anything else.
+        """
+        if not self._timing_path.is_file():
+            return None
+        try:
+            return msgspec.json.decode(self._timing_path.read_bytes(), type=Timing)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DataError(f"{self._timing_path} holds no timing ({error}); delete it") from error
+
+    def write_timing(self, timing: Timing) -> None:
+        """Keep how long the run took."""
+        write_json(self._timing_path, timing)
 
 
 def groups(clips: list[Clip]) -> tuple[str, ...]:
@@ -130,29 +151,23 @@ def groups(clips: list[Clip]) -> tuple[str, ...]:
     return tuple(sorted({clip.group for clip in clips}))
 
 
-def _named(recipe: Recipe, base: Path | None) -> str | None:
-    """A tagger by its name, wherever its weights are; a run by its folder."""
-    if base is None:
-        return None
-    return EFFICIENTAT if recipe.base == EFFICIENTAT else str(base)
-
-
 def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits, base: Path | None = None) -> Config:
     """The configuration of a run over these splits.
 
     Args:
-        base: the run that it learns from or goes on from; what that one heard without labels, this one has learnt from.
-            Or the weights of the tagger that it learns from, of which its name is kept.
+        base: the run whose features it uses or that it continues from; what that one learnt from without labels, this
+            one has learnt from. Or the weights of a tagger, of which its name is kept, wherever they are.
 
     Raises:
         DataError: `base` is not a run.
     """
     train, validation, test = (groups(part) for part in splits)
-    before = RunFolder(base).config() if base and recipe.base != EFFICIENTAT else None
+    of_tagger = recipe.base == EFFICIENTAT
+    before = RunFolder(base).config() if base and not of_tagger else None
     return Config(
         recipe=recipe,
         data=data,
-        base=_named(recipe, base),
+        base=EFFICIENTAT if base and of_tagger else str(base) if base else None,
         teachers=before.teachers if before else (),
         music=before.music if before else (),
         train=train,

@@ -18,7 +18,7 @@ class Verb(NamedTuple):
     """Module and name of its function, or of an `App` with verbs of its own."""
     summary: str
     resumable: bool = False
-    """Whether the same command goes on where it was stopped."""
+    """Whether the same command continues where it was stopped."""
 
 
 VERBS: Final = {
@@ -31,7 +31,7 @@ VERBS: Final = {
     "demo": Verb("stream.cli.demo:demo", "Play a bundled concert through the whole path."),
     "history": Verb("stream.cli.history:history", "Show who played when, as whoplays serve has kept it."),
     "models": Verb("stream.cli.models:models", "List the models that ship, and how good they are."),
-    "material": Verb("training.cli.prepare:material", "Prepare windows to train on.", resumable=True),
+    "prepare": Verb("training.cli.prepare:prepare", "Prepare windows to train on.", resumable=True),
     "render": Verb(
         "training.cli.render:render", "Play MIDI scores into a labelled folder to train on.", resumable=True
     ),
@@ -47,6 +47,8 @@ VERBS: Final = {
     "export": Verb("export.cli:export", "Make a model from a run."),
     "bench": Verb("bench.cli:app", "Measure latency, throughput and endurance."),
 }
+FORMER_NAMES: Final = {"material": "prepare"}
+"""Names that verbs had before: they work, and no help shows them."""
 INSTALL_COMPLETION: Final = "--install-completion"
 
 _DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -77,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: What follows `whoplays`; those of the process unless given.
     """
     words = sys.argv[1:] if arguments is None else arguments
-    verb = next((word for word in words if word in VERBS), "")
+    verb = next((verb for word in words if (verb := FORMER_NAMES.get(word, word)) in VERBS), "")
     try:
         app = installed_command() if INSTALL_COMPLETION in words else command_line(verb)
         app(words, exit_on_error=False, print_error=False)
@@ -93,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(_complain(f"{error.filename or 'a file'} cannot be written: {error.strerror}", 1))
     except KeyboardInterrupt as stop:
         resumable = verb in VERBS and VERBS[verb].resumable
-        sys.exit(_complain(str(stop) or ("stopped; the same command goes on" if resumable else "stopped"), 130))
+        sys.exit(_complain(str(stop) or ("stopped; the same command continues" if resumable else "stopped"), 130))
 
 
 def command_line(*loaded: str) -> App:
@@ -133,6 +135,8 @@ def _command_line(loaded: dict[str, Any]) -> App:
             app.command(target)
         else:
             app.command(target or _not_loaded, name=name, help=None if target else verb.summary)
+    for former, name in FORMER_NAMES.items():
+        app.command(loaded.get(name) or _not_loaded, name=former, show=False)
     app.register_install_completion_command(
         INSTALL_COMPLETION, add_to_startup=False, help="Complete verbs and options in your shell."
     )

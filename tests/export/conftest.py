@@ -15,8 +15,8 @@ from tests.training.data.tiny_corpus import write_corpus
 from whoplays.export import package, parity
 from whoplays.models.card import ModelCard, read_card
 from whoplays.models.labels import NAMES
-from whoplays.training import recipe as recipes
-from whoplays.training.data.corpora import gather, open_material
+from whoplays.training import recipes
+from whoplays.training.data.corpora import gather, open_share
 from whoplays.training.evaluate import report
 from whoplays.training.evaluate.findings import Judgement, Report
 from whoplays.training.evaluate.scores import Scores
@@ -81,7 +81,7 @@ def write_run(folder: Path, recipe_name: str, corpus: Path, seed: int = 1) -> Ru
     """A run folder with random weights, whose batch norms have seen something."""
     recipe = recipes.find(recipe_name)
     run = RunFolder(folder)
-    run.write_config(configure(recipe, (str(corpus),), gather([open_material(str(corpus))], recipe.seed)))
+    run.write_config(configure(recipe, (str(corpus),), gather([open_share(str(corpus))], recipe.seed)))
     run.checkpoints.mkdir()
     lightning.seed_everything(seed, verbose=False)
     tagger = Tagger(recipe).train()

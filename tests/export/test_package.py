@@ -18,7 +18,7 @@ from whoplays.models.card import MAX_DIFFERENCE, Corpus, read_card
 from whoplays.models.errors import DataError, ModelError, SourceError
 from whoplays.models.labels import CORE, NAMES
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.training import recipe as recipes
+from whoplays.training import recipes
 from whoplays.training.data.corpora import open_corpus
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits

@@ -13,9 +13,9 @@ from tests.export.conftest import Exported, export, made_windows, write_run
 from whoplays.models.card import MAX_DIFFERENCE
 from whoplays.models.labels import CORE
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.training import recipe as recipes
-from whoplays.training.baselines.fit_forest import grow
-from whoplays.training.data.corpora import gather, open_material
+from whoplays.training import recipes
+from whoplays.training.baselines.fit_forest import fit_forest
+from whoplays.training.data.corpora import gather, open_share
 from whoplays.training.data.library import Library
 from whoplays.training.run import RunFolder, configure
 
@@ -23,9 +23,9 @@ from whoplays.training.run import RunFolder, configure
 def forest(folder: Path, recipe_name: str, corpus: Path, cache: Path) -> RunFolder:
     """A run of a few trees, grown on a few windows."""
     recipe = msgspec.structs.replace(recipes.find(recipe_name), trees=2, epoch_windows=16)
-    run, splits = RunFolder(folder), gather([open_material(str(corpus))], recipe.seed)
+    run, splits = RunFolder(folder), gather([open_share(str(corpus))], recipe.seed)
     run.write_config(configure(recipe, (str(corpus),), splits))
-    grow(recipe, splits, Library(cache), run, threads=1)
+    fit_forest(recipe, splits, Library(cache), run, threads=1)
     return run
 
 

@@ -12,7 +12,7 @@ from whoplays.training.data.clip import Clip
 from whoplays.training.data.labelled_folder import LabelledFolder
 from whoplays.training.data.library import Library
 from whoplays.training.evaluate import exam
-from whoplays.training.fit import data_module as batches
+from whoplays.training.fit import training_data
 from whoplays.training.run import RunFolder
 from whoplays.training.windows import soundscapes
 
@@ -46,7 +46,7 @@ def library(cache: Path) -> Library:
 def few() -> Iterator[None]:
     """A few windows to prepare at a time, to validate with and to examine on: enough here, and quick."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches, "VALIDATION_WINDOWS", 16)
+        patch.setattr(training_data, "VALIDATION_WINDOWS", 16)
         patch.setattr(exam, "MIXES", 16)
         patch.setattr(soundscapes, "SHARD_WINDOWS", 8)
         yield
@@ -62,5 +62,5 @@ def trained(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory,
 
 def little(corpus: Path, cache: Path, **changes: int) -> list[str]:
     """Options for a short training."""
-    amounts = {"epochs": 10, "epoch-windows": 256, "bank-windows": 128} | changes
+    amounts = {"epochs": 10, "epoch-windows": 256, "prepared-windows": 128} | changes
     return ["--data", str(corpus), "--cache", str(cache), *(f"--{key}={value}" for key, value in amounts.items())]

@@ -1,4 +1,4 @@
-"""Features heard once and learnt from often: what forests and transfer learning start from."""
+"""Features computed once and used often: what forests and transfer learning are fitted to."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,20 +11,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from whoplays.models.errors import DataError
-from whoplays.training.damaged import DAMAGED
 from whoplays.training.data.library import Library, stamp
 from whoplays.training.data.mixing import balanced, solos
 from whoplays.training.data.splits import Splits
-from whoplays.training.fit.examples import Example, draw_windows
-from whoplays.training.fit.saving import save
-from whoplays.training.recipe import Recipe
-from whoplays.training.whole import whole
+from whoplays.training.files import DAMAGED, atomic_write
+from whoplays.training.fit.checkpoints import save
+from whoplays.training.fit.training_data import Example, draw_windows
+from whoplays.training.recipes import Recipe
 
 _BATCH: Final = 16
 
 
-class Heard(NamedTuple):
-    """Windows as a front end or a frozen network hears them."""
+class CachedFeatures(NamedTuple):
+    """What a front end or a frozen network makes of windows."""
 
     features: Tensor
     """`float32 [windows, features]`."""
@@ -32,7 +31,9 @@ class Heard(NamedTuple):
     """`float32 [windows, labels]`, 0 or 1."""
 
 
-def hear(front: Callable[[Tensor], Tensor], recipe: Recipe, splits: Splits, library: Library) -> Heard:
+def compute_features(
+    front: Callable[[Tensor], Tensor], recipe: Recipe, splits: Splits, library: Library
+) -> CachedFeatures:
     """Draw the recipe's windows once and keep what `front` makes of them.
 
     Raises:
@@ -43,7 +44,7 @@ def hear(front: Callable[[Tensor], Tensor], recipe: Recipe, splits: Splits, libr
         raise DataError(f"no recording in the training split plays one of: {', '.join(recipe.labels)}")
     takes = balanced(train)
     count = recipe.epoch_windows or len(takes)
-    windows = draw_windows(recipe.material, library, takes, recipe.labels, count, (recipe.seed, 0))
+    windows = draw_windows(recipe.examples, library, takes, recipe.labels, count, (recipe.seed, 0))
     loader: DataLoader[Example] = DataLoader(windows, _BATCH)
     features: list[Tensor] = []
     targets: list[Tensor] = []
@@ -51,30 +52,30 @@ def hear(front: Callable[[Tensor], Tensor], recipe: Recipe, splits: Splits, libr
         with torch.no_grad():
             features.append(front(audio))
         targets.append(target)
-    return Heard(torch.cat(features), torch.cat(targets))
+    return CachedFeatures(torch.cat(features), torch.cat(targets))
 
 
-def kept(path: Path, key: str, make: Callable[[], Heard]) -> Heard:
-    """What was heard before and kept in `path` under the same key; else, or where that is damaged, made and kept."""
+def cached(path: Path, key: str, compute: Callable[[], CachedFeatures]) -> CachedFeatures:
+    """What was kept in `path` under the same key; else, or where that is damaged, computed and kept."""
     found = _read(path, key)
     if found is not None:
         return found
-    heard = make()
-    with whole(path) as unfinished:
-        save({"key": key, **heard._asdict()}, unfinished)
-    return heard
+    features = compute()
+    with atomic_write(path) as unfinished:
+        save({"key": key, **features._asdict()}, unfinished)
+    return features
 
 
-def _read(path: Path, key: str) -> Heard | None:
+def cache_key(recipe: Recipe, splits: Splits, weights: Path) -> str:
+    """What features depend on: the drawing of windows, the recordings as they are now, and the network's weights."""
+    drawn = (recipe.network, recipe.examples, recipe.labels, recipe.epoch_windows, recipe.seed)
+    facts = msgspec.json.encode([drawn, [(stamp(clip.path), clip.described().decode()) for clip in splits.train]])
+    return hashlib.sha256(facts + weights.read_bytes()).hexdigest()
+
+
+def _read(path: Path, key: str) -> CachedFeatures | None:
     try:
         found = torch.load(path)
-        return Heard(found["features"].clone(), found["targets"].clone()) if found["key"] == key else None
+        return CachedFeatures(found["features"].clone(), found["targets"].clone()) if found["key"] == key else None
     except (OSError, *DAMAGED):
         return None
-
-
-def key_of(recipe: Recipe, splits: Splits, base: Path) -> str:
-    """What features depend on: the drawing of windows, the recordings as they are now, and what hears them."""
-    drawn = (recipe.network, recipe.material, recipe.labels, recipe.epoch_windows, recipe.seed)
-    facts = msgspec.json.encode([drawn, [(stamp(clip.path), clip.described().decode()) for clip in splits.train]])
-    return hashlib.sha256(facts + base.read_bytes()).hexdigest()

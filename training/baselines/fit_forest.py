@@ -1,4 +1,4 @@
-"""Growing a forest: scikit-learn's trees, turned into a network."""
+"""Fitting a forest: scikit-learn's trees, turned into a network."""
 
 from time import perf_counter
 from typing import Any, Final
@@ -9,21 +9,20 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from whoplays.models.errors import DataError
-from whoplays.training.baselines.features import hear
+from whoplays.training.baselines.features import compute_features
 from whoplays.training.baselines.forest import Forest, Nodes
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
-from whoplays.training.fit.checkpoints import keep_checkpoint
+from whoplays.training.fit.checkpoints import write_checkpoint
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.fit.timing import Timing, keep_timing
-from whoplays.training.recipe import Recipe
-from whoplays.training.run import RunFolder
+from whoplays.training.recipes import Recipe
+from whoplays.training.run import RunFolder, Timing
 
 _LEAF: Final = -1
 
 
-def grow(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, *, threads: int) -> Tagger:
-    """Grow the recipe's trees on its windows, and keep them as the run's checkpoint.
+def fit_forest(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, *, threads: int) -> Tagger:
+    """Fit the recipe's trees to its windows, and keep them as the run's checkpoint.
 
     Raises:
         DataError: no recording in the training split plays one of the recipe's labels.
@@ -34,23 +33,23 @@ def grow(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, *, th
     if not isinstance(forest, Forest):
         raise DataError(f"recipe {recipe.name} grows no forest")
     begun = perf_counter()
-    heard = hear(forest.front, recipe, splits, library)
-    listened = perf_counter()
-    grown = RandomForestClassifier(recipe.trees, random_state=recipe.seed, n_jobs=threads)
-    grown.fit(heard.features.numpy(), heard.targets.numpy().astype(np.int64))
-    forest.plant(nodes(grown, len(recipe.labels)))
-    keep_timing(run, Timing(prepare_s=listened - begun, epoch_s=perf_counter() - listened))
-    keep_checkpoint(tagger, run)
+    features, targets = compute_features(forest.front, recipe, splits, library)
+    computed = perf_counter()
+    trees = RandomForestClassifier(recipe.trees, random_state=recipe.seed, n_jobs=threads)
+    trees.fit(features.numpy(), targets.numpy().astype(np.int64))
+    forest.plant(to_nodes(trees, len(recipe.labels)))
+    run.write_timing(Timing(prepare_s=computed - begun, epoch_s=perf_counter() - computed))
+    write_checkpoint(tagger, run)
     return tagger
 
 
-def nodes(grown: Any, labels: int) -> Nodes:
+def to_nodes(fitted: Any, labels: int) -> Nodes:
     """All trees of a fitted `RandomForestClassifier` with an output for each label, one after the other.
 
     scikit-learn compares in double precision; limits are rounded down, so that the same float32 features go the same
     way.
     """
-    trees = [each.tree_ for each in grown.estimators_]
+    trees = [each.tree_ for each in fitted.estimators_]
     offsets = np.cumsum([0, *(tree.node_count for tree in trees)])[:-1]
     left, right = (
         np.concatenate([_children(getattr(tree, side), at) for tree, at in zip(trees, offsets, strict=True)])
@@ -62,7 +61,7 @@ def nodes(grown: Any, labels: int) -> Nodes:
         limits=torch.from_numpy(_rounded_down(np.concatenate([tree.threshold for tree in trees]))),
         left=torch.from_numpy(left),
         right=torch.from_numpy(right),
-        shares=torch.from_numpy(np.concatenate([_shares(tree, grown.classes_, labels) for tree in trees])),
+        shares=torch.from_numpy(np.concatenate([_shares(tree, fitted.classes_, labels) for tree in trees])),
     )
 
 

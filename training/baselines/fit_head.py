@@ -1,4 +1,4 @@
-"""Transfer learning: a new head on frozen features, which are heard once and kept."""
+"""Transfer learning: a new head on frozen features, which are computed once and kept."""
 
 import csv
 from pathlib import Path
@@ -9,67 +9,70 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from whoplays.training.baselines.features import Heard, hear, kept, key_of
-from whoplays.training.baselines.frozen import frozen
+from whoplays.models.errors import DataError
+from whoplays.training.baselines.features import CachedFeatures, cache_key, cached, compute_features
+from whoplays.training.baselines.transfer import Transfer, load_frozen_features
+from whoplays.training.console import keep_freed_memory
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
-from whoplays.training.fit.checkpoints import keep_checkpoint
-from whoplays.training.fit.memory import keep_freed_memory
+from whoplays.training.files import atomic_write
+from whoplays.training.fit.checkpoints import write_checkpoint
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.fit.timing import Timing, keep_timing
-from whoplays.training.recipe import Recipe
-from whoplays.training.run import RunFolder
-from whoplays.training.whole import whole
+from whoplays.training.recipes import Recipe
+from whoplays.training.run import RunFolder, Timing
 
 _FEATURES: Final = "features.pt"
 
 
-def teach(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, base: Path, *, threads: int) -> Tagger:
-    """Teach a new head what the recipe's windows hold, heard through the features of `base`; keep the last epoch.
+def fit_head(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, base: Path, *, threads: int) -> Tagger:
+    """Fit a new head to the recipe's windows, through the features of `base`; keep the last epoch.
 
-    Features are kept in the run folder: a run that was cut off hears nothing twice.
+    Features are kept in the run folder: a run that was cut off computes none twice.
 
     Raises:
-        DataError: `base` is of another recipe or no such file, or has heard what this run keeps for judging.
+        DataError: `base` is of another recipe or no such file, or was trained on what this run holds out.
     """
     keep_freed_memory()
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
     begun = perf_counter()
-    tagger, network, weights = frozen(recipe, splits, base)
-    key = key_of(recipe, splits, weights)
-    heard = kept(run.folder / _FEATURES, key, lambda: hear(network.base, recipe, splits, library))
-    listened = perf_counter()
-    losses = _learn(tagger, network.head, heard)
-    epoch_s = (perf_counter() - listened) / recipe.epochs
-    _log(run, losses)
-    keep_timing(run, Timing(prepare_s=listened - begun, epoch_s=epoch_s))
-    keep_checkpoint(tagger, run)
+    tagger = Tagger(recipe).eval()
+    network = tagger.network
+    if not isinstance(network, Transfer):
+        raise DataError(f"recipe {recipe.name} has no frozen features")
+    weights = load_frozen_features(network, recipe, splits, base)
+    features = cached(
+        run.folder / _FEATURES,
+        cache_key(recipe, splits, weights),
+        lambda: compute_features(network.base, recipe, splits, library),
+    )
+    computed = perf_counter()
+    losses = _fit(tagger, network.head, features)
+    epoch_s = (perf_counter() - computed) / recipe.epochs
+    # As Lightning logs losses, so that curves are drawn of them.
+    with atomic_write(run.folder / "log" / "metrics.csv") as unfinished, unfinished.open("w", newline="") as file:
+        csv.writer(file).writerows([("epoch", "train_loss"), *enumerate(losses)])
+    run.write_timing(Timing(prepare_s=computed - begun, epoch_s=epoch_s))
+    write_checkpoint(tagger, run)
     return tagger
 
 
-def _learn(tagger: Tagger, head: nn.Module, heard: Heard) -> list[float]:
-    """Teach the head; return the mean loss of each epoch."""
+def _fit(tagger: Tagger, head: nn.Module, features: CachedFeatures) -> list[float]:
+    """Fit the head; return the mean loss of each epoch."""
     recipe = tagger.recipe
     optimiser = torch.optim.Adam(head.parameters(), recipe.learning_rate)
-    batches = DataLoader(TensorDataset(*heard), recipe.batch_windows, shuffle=True)
+    batches = DataLoader(TensorDataset(*features), recipe.batch_windows, shuffle=True)
     losses: list[float] = []
     torch.manual_seed(recipe.seed)
     head.train()
     for _ in range(recipe.epochs):
         total = 0.0
-        for features, target in batches:
-            loss = tagger.loss(head(features), target)
+        for batch, target in batches:
+            loss = tagger.loss(head(batch), target)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-            total += loss.item() * len(features)
-        losses.append(total / len(heard.targets))
+            total += loss.item() * len(batch)
+        losses.append(total / len(features.targets))
     head.eval()
     return losses
-
-
-def _log(run: RunFolder, losses: list[float]) -> None:
-    """Log losses as Lightning does, so that curves are drawn of them."""
-    with whole(run.folder / "log" / "metrics.csv") as unfinished, unfinished.open("w", newline="") as file:
-        csv.writer(file).writerows([("epoch", "train_loss"), *enumerate(losses)])

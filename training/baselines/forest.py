@@ -1,9 +1,14 @@
-"""A random forest as a network: walked by gathers, so that it exports and runs as any other."""
+"""A random forest as a network, walked by gathers, so that it exports and runs as any other; and what it decides by."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from whoplays.training.baselines.networks import peak_normalised
+from whoplays.training.networks.log_mel import LogMel, MelPower
+
+_DECIMATION: Final = 20
 
 
 class Nodes(NamedTuple):
@@ -57,11 +62,11 @@ class Forest(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Probabilities of a batch of windows."""
-        heard = self.front(audio)
+        decided_by = self.front(audio)
         features, left, right = (self.get_buffer(name) for name in ("features", "left", "right"))
         node = self.get_buffer("roots")[None].expand(audio.shape[0], -1)
         for _ in range(self.depth):
-            goes_left = heard.gather(1, features[node]) <= self.limits[node]
+            goes_left = decided_by.gather(1, features[node]) <= self.limits[node]
             node = torch.where(goes_left, left[node], right[node])
         return self.shares[node].mean(dim=1)
 
@@ -76,3 +81,44 @@ def _make_room(forest: nn.Module, state: dict[str, Tensor], prefix: str, *_: obj
 def _measure(forest: nn.Module, _incompatible: object) -> None:
     if isinstance(forest, Forest):
         forest.measure()
+
+
+class Samples(nn.Module):
+    """The waveform itself: peak-normalised, channels averaged, each twenty samples averaged (2,205 Hz).
+
+    Shape: `[batch, 2, 132300]` -> `[batch, 6615]`
+    """
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """Samples of a batch of windows."""
+        mono = peak_normalised(audio).mean(dim=1, keepdim=True)
+        return nn.functional.avg_pool1d(mono, _DECIMATION).flatten(1)
+
+
+class MelStatistics(nn.Module):
+    """Of each log-mel band over the window, peak-normalised: mean, deviation, maximum, and mean step between frames.
+
+    Shape: `[batch, 2, 132300]` -> `[batch, 256]`
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_mel = nn.Sequential(MelPower(), LogMel())
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """Statistics of a batch of windows."""
+        bands = self.log_mel(peak_normalised(audio)).flatten(1, 2)
+        mean = bands.mean(dim=2)
+        deviation = (bands - mean[..., None]).square().mean(dim=2).sqrt()
+        step = (bands[..., 1:] - bands[..., :-1]).abs().mean(dim=2)
+        return torch.cat([mean, deviation, bands.amax(dim=2), step], dim=1)
+
+
+def raw_forest(labels: int) -> Forest:
+    """A forest over the waveform."""
+    return Forest(Samples(), labels)
+
+
+def mel_forest(labels: int) -> Forest:
+    """A forest over statistics of log-mel bands."""
+    return Forest(MelStatistics(), labels)

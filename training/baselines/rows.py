@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from whoplays.training.recipe import EFFICIENTAT
+from whoplays.training.recipes import EFFICIENTAT
 
 TREES: Final = (50, 100, 200, 500)
 

@@ -11,18 +11,17 @@ import torch
 
 from whoplays.models.errors import DataError
 from whoplays.training.baselines.rows import Row
-from whoplays.training.damaged import DAMAGED
+from whoplays.training.console import keep_freed_memory
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library, stamp
 from whoplays.training.evaluate.evaluate import evaluate
 from whoplays.training.evaluate.findings import Report
 from whoplays.training.evaluate.of_run import of_runs
+from whoplays.training.files import write_json
 from whoplays.training.fit.checkpoints import is_finished, load
-from whoplays.training.fit.memory import keep_freed_memory
-from whoplays.training.fit.timing import Timing, timing_of
-from whoplays.training.recipe import Recipe
+from whoplays.training.recipes import Recipe
 from whoplays.training.report.plots import draw_confusions
-from whoplays.training.run import RunFolder, write_json
+from whoplays.training.run import RunFolder, Timing
 
 _FAIR: Final = 0.5
 
@@ -72,7 +71,7 @@ def make_table(
             raise DataError(f"{run.folder} is a run of {recipe.name}, not of {row.recipe}; give another --runs")
         reports = tuple(_judged(run, material, library, out / row.name) for material in materials)
         network = load(recipe, run.best_checkpoint()).network
-        yield Made(row, recipe, sum(each.numel() for each in network.parameters()), timing_of(run), reports)
+        yield Made(row, recipe, sum(each.numel() for each in network.parameters()), run.timing(), reports)
 
 
 def _finished(run: RunFolder) -> bool:
@@ -81,7 +80,7 @@ def _finished(run: RunFolder) -> bool:
         return False
     try:
         return is_finished(run, run.config().recipe)
-    except DAMAGED:
+    except DataError:
         # Otherwise training would try to go on from it.
         run.last_checkpoint.unlink()
         return False
@@ -90,7 +89,7 @@ def _finished(run: RunFolder) -> bool:
 def _judged(run: RunFolder, material: Questions, library: Library, folder: Path) -> Report:
     """What the run answers, every label named from 0.5; as kept, where neither it nor the recordings have changed."""
     config = run.config()
-    heard = config.heard & {clip.group for clip in material.clips}
+    heard = config.seen & {clip.group for clip in material.clips}
     if heard:
         raise DataError(f"{run.folder} has heard {min(heard)}, which the table is judged on; give another --runs")
     path = folder / f"{material.name}.json"

@@ -1,4 +1,4 @@
-"""`whoplays table`: the seed's whole table by one command."""
+"""`whoplays table`: the seed's atomic_write table by one command."""
 
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -6,20 +6,17 @@ from typing import Annotated, Any, NamedTuple
 from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
-from whoplays.training import recipe as recipes
-from whoplays.training.baselines import bases
+from whoplays.training import recipes
 from whoplays.training.baselines.rows import ROWS, Row
 from whoplays.training.cli.command_line import table_command
-from whoplays.training.cli.train import train
-from whoplays.training.console import NOTES
-from whoplays.training.data.corpora import gather, open_corpus, open_materials
+from whoplays.training.cli.train import check_base, train
+from whoplays.training.console import NOTES, check_at_least
+from whoplays.training.data.corpora import gather, open_corpus, open_shares, require_readable
 from whoplays.training.data.library import Library
-from whoplays.training.data.reading import needed
-from whoplays.training.options import refuse_less
-from whoplays.training.recipe import EFFICIENTAT
+from whoplays.training.files import atomic_write
+from whoplays.training.recipes import EFFICIENTAT
 from whoplays.training.report.generated import refuse_another
 from whoplays.training.run import RunFolder
-from whoplays.training.whole import whole
 
 
 def table(
@@ -50,18 +47,18 @@ def table(
     """
     from whoplays.training.baselines.page import MARK, page  # noqa: PLC0415  torch takes seconds to load
 
-    refuse_less("threads", threads, 1)
+    check_at_least("threads", threads, 1)
     if efficientat:
-        bases.check(recipes.find("transfer-efficientat"), efficientat)
+        check_base(recipes.find("transfer-efficientat"), efficientat)
     if report:
         refuse_another(report, MARK)
     rows = _rows(only or [], runs, efficientat)
     library = Library(cache)
-    splits = gather(open_materials(data), recipes.find(ROWS[0].recipe).seed)
+    splits = gather(open_shares(data), recipes.find(ROWS[0].recipe).seed)
     judged = [("test split", splits.test), *((path.resolve().name, open_corpus(path).clips()) for path in judge or ())]
     from whoplays.training.baselines.table import Made, Questions, make_table  # noqa: PLC0415  torch takes seconds to load
 
-    materials = [Questions(name, needed(clips, library, "to judge on", [name])) for name, clips in judged]
+    materials = [Questions(name, require_readable(clips, library, "to judge on", [name])) for name, clips in judged]
     training = _Training(data, runs, efficientat, threads, cache)
     paths = {"efficientat": efficientat, "runs": runs, "out": out, "report": report}
     typed = table_command(data, judge or [], only or [], paths)
@@ -71,7 +68,7 @@ def table(
         NOTES.print(f"{one.row.name}: judged")
         text = page(made, typed)
         if report:
-            with whole(report) as unfinished:
+            with atomic_write(report) as unfinished:
                 unfinished.write_text(text, encoding="utf-8")
     if not report:
         print(text)

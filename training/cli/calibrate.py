@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
+from whoplays.training.console import check_at_least
 from whoplays.training.data.clip import Clip
-from whoplays.training.data.corpora import open_corpora, open_corpus
+from whoplays.training.data.corpora import open_corpora, open_corpus, require_readable
 from whoplays.training.data.library import Library
-from whoplays.training.data.reading import needed
-from whoplays.training.options import refuse_less
 from whoplays.training.run import RunFolder
 
 
@@ -42,7 +41,7 @@ def calibrate(
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
-    refuse_less("threads", threads, 1)
+    check_at_least("threads", threads, 1)
     if false_alarm_cost is not None and rule == "f-measure":
         raise OptionError("--rule f-measure knows no cost of false alarms; leave out --false-alarm-cost")
     cost = 1.0 if false_alarm_cost is None else false_alarm_cost
@@ -80,5 +79,5 @@ def _refuse_fitted(data: list[Path], judge: list[Path]) -> None:
 def _material(folders: list[Path], library: Library) -> tuple[str, list[Clip]]:
     """What corpora are called together, and what of them can be read."""
     clips = [clip for corpus in open_corpora(folders) for clip in corpus.clips()]
-    good = needed(clips, library, "to ask about", map(str, folders))
+    good = require_readable(clips, library, "to ask about", map(str, folders))
     return " + ".join(folder.resolve().name for folder in folders), good

@@ -7,11 +7,10 @@ from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
 from whoplays.training.cli.command_line import evaluate_command
+from whoplays.training.console import check_at_least
 from whoplays.training.data.clip import Clip
-from whoplays.training.data.corpora import open_corpora, open_material
+from whoplays.training.data.corpora import open_corpora, open_share, require_readable
 from whoplays.training.data.library import Library
-from whoplays.training.data.reading import needed
-from whoplays.training.options import refuse_less
 from whoplays.training.report.generated import refuse_another
 from whoplays.training.run import RunFolder
 
@@ -53,7 +52,7 @@ def evaluate(
     from whoplays.training.evaluate.lineup import Entries, find_peer, runs_of  # noqa: PLC0415
     from whoplays.training.report.accuracy import MARK  # noqa: PLC0415  scikit-learn takes its time to load
 
-    refuse_less("threads", threads, 1)
+    check_at_least("threads", threads, 1)
     if impulse and not robustness:
         raise OptionError("--impulse is the room of --robustness; add that, or leave out --impulse")
     if report:
@@ -61,7 +60,7 @@ def evaluate(
     entries = Entries(tuple(candidates), tuple(against or ()), tuple(find_peer(text) for text in peer or ()))
     from whoplays.training.evaluate.conditions import conditions  # noqa: PLC0415
     from whoplays.training.evaluate.examine import Wishes, examine  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
-    from whoplays.training.fit.progress import note_unfinished  # noqa: PLC0415
+    from whoplays.training.fit.checkpoints import note_unfinished  # noqa: PLC0415
 
     runs = runs_of(entries.judged)
     if not runs and not (data and out):
@@ -82,7 +81,7 @@ def evaluate(
     wishes = Wishes(fit_thresholds, tuple(conditions(impulse)) if robustness else (), report, typed)
     name = " + ".join(path.resolve().name for path in data) if data else "test split"
     library = Library(cache)
-    good = needed(clips, library, "to judge on", map(str, data or runs[0].config().data))
+    good = require_readable(clips, library, "to judge on", map(str, data or runs[0].config().data))
     examine(entries, good, library, name, kept_in, wishes, threads=threads)
 
 
@@ -95,4 +94,4 @@ def _judged(runs: list[RunFolder], data: list[Path] | None) -> list[Clip]:
     test = set(config.test)
     if not test:
         raise OptionError(f"{runs[0].folder} kept no test split; say with --data on what to judge it")
-    return [clip for text in config.data for clip in open_material(text).corpus.clips() if clip.group in test]
+    return [clip for text in config.data for clip in open_share(text).corpus.clips() if clip.group in test]

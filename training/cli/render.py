@@ -9,8 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
-from whoplays.training.console import NOTES
-from whoplays.training.options import refuse_less
+from whoplays.training.console import NOTES, check_at_least
 from whoplays.training.render.orchestration import Cast, Soundfont
 from whoplays.training.render.rendered_folder import Manifest, RenderedFolder
 from whoplays.training.render.renderer import Studio
@@ -41,8 +40,8 @@ def render(
         clips: How many clips, of 6 to 8 s each.
         seed: All chance comes from it.
     """
-    refuse_less("clips", clips, 1)
-    refuse_less("seed", seed, 0)
+    check_at_least("clips", clips, 1)
+    check_at_least("seed", seed, 0)
     soundfonts = [_soundfont(text) for text in soundfont or ()]
     libraries = [library for path in samples or () for library in read_libraries(path)]
     cast = Cast(soundfonts, libraries, only or ())

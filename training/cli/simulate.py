@@ -12,15 +12,13 @@ from cyclopts import Parameter
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.labels import NAMES
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.training.console import NOTES
+from whoplays.training.console import NOTES, check_at_least
 from whoplays.training.data.clip import Clip
-from whoplays.training.data.corpora import open_corpora
+from whoplays.training.data.corpora import open_corpora, readable
 from whoplays.training.data.library import Library
-from whoplays.training.data.reading import readable
-from whoplays.training.options import refuse_less
+from whoplays.training.files import atomic_write
 from whoplays.training.run import RunFolder
 from whoplays.training.simulate.concert import Concert, Players
-from whoplays.training.whole import whole
 
 _COLUMNS: Final = ("path", "labels", "group", "source", "licence", "start_s", "end_s")
 _NAME: Final = re.compile(r"concert\d+\.flac")
@@ -50,7 +48,7 @@ def concerts(
     """
     if count < 1 or not 0.5 <= minutes <= 60:
         raise OptionError("--count must be 1 or more, and --minutes from 0.5 to 60")
-    refuse_less("seed", seed, 0)
+    check_at_least("seed", seed, 0)
     _refuse_others(folder / "index.csv")
     clips, labels = _unheard([clip for corpus in open_corpora(data) for clip in corpus.clips()], run)
     library = Library(cache)
@@ -61,7 +59,7 @@ def concerts(
     for number in range(count):
         made = players.concert(60 * minutes, np.random.default_rng([seed, number]))
         rows += _rows(_write(folder, number, made), made, folder.resolve().name, licences)
-    with whole(folder / "index.csv") as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(folder / "index.csv") as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
     NOTES.print(f"{count} concerts of {len(good)} recordings in {folder}")
 
@@ -71,7 +69,7 @@ def _unheard(clips: list[Clip], run: Path | None) -> tuple[list[Clip], tuple[str
     if run is None:
         return clips, tuple(NAMES)
     config = RunFolder(run).config()
-    heard = config.heard
+    heard = config.seen
     return [clip for clip in clips if clip.group not in heard], config.recipe.labels
 
 
@@ -93,7 +91,7 @@ def _refuse_others(index: Path) -> None:
 
 def _write(folder: Path, number: int, made: Concert) -> str:
     name = f"concert{number + 1:02d}.flac"
-    with whole(folder / name) as unfinished:
+    with atomic_write(folder / name) as unfinished:
         soundfile.write(unfinished, made.audio.T, SAMPLE_RATE_HZ)
     return name
 

@@ -1,6 +1,5 @@
 """`whoplays train`."""
 
-import math
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Final, Literal
@@ -8,16 +7,13 @@ from typing import Annotated, Final, Literal
 import msgspec
 from cyclopts import Parameter
 
-from whoplays.models.errors import OptionError
-from whoplays.training import recipe as recipes
-from whoplays.training.baselines import bases
-from whoplays.training.console import NOTES
-from whoplays.training.data.corpora import Material, gather, open_materials
+from whoplays.models.errors import DataError, OptionError
+from whoplays.training import recipes
+from whoplays.training.console import NOTES, check_at_least
+from whoplays.training.data.corpora import CorpusShare, gather, open_shares, readable, require_readable
 from whoplays.training.data.library import Library
-from whoplays.training.data.reading import needed, readable
 from whoplays.training.data.splits import Splits
-from whoplays.training.options import refuse_less
-from whoplays.training.recipe import Recipe
+from whoplays.training.recipes import EFFICIENTAT, Recipe
 from whoplays.training.run import Config, RunFolder, configure
 
 _LARGEST_SEED: Final = 2**32 - 1
@@ -33,9 +29,8 @@ def train(
     seed: int | None = None,
     trees: int | None = None,
     base: Path | None = None,
-    bank: Annotated[list[Path] | None, Parameter(negative=())] = None,
-    bank_windows: int | None = None,
-    lesson_weight: float | None = None,
+    prepared: Annotated[list[Path] | None, Parameter(alias="--bank", negative=())] = None,
+    prepared_windows: Annotated[int | None, Parameter(alias="--bank-windows")] = None,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
     threads: int = 1,
     cache: Path | None = None,
@@ -43,72 +38,122 @@ def train(
     """Train a recipe; a run that is there already is resumed.
 
     Args:
-        recipe: Which recipe, such as solo-rawcnn.
+        recipe: Which recipe, such as band-melcnn.
         data: A corpus folder, split 60/20/20 by group; DIR@k/n holds out a fold of its sources, DIR@all nothing.
         out: The run folder.
         epochs: Instead of the recipe's.
         epoch_windows: Windows in one epoch, instead of the recipe's.
         seed: Instead of the recipe's.
         trees: Trees of a forest, instead of the recipe's.
-        base: The run, or the tagger's weights, whose frozen features a transfer recipe learns from; for another recipe,
-            a run to go on from. A run may not have heard what this one holds out.
-        bank: Windows that were prepared with whoplays material, for a recipe that mixes bands; of several, all. Those
-            made of recordings that this run may not hear are left out. Without it, a bank is made in the run folder.
-        bank_windows: How many windows that bank has, instead of the recipe's.
-        lesson_weight: How much it counts to foretell the teachers, instead of the recipe's.
-        accelerator: Where to compute; forests and transfer recipes know but the CPU.
+        base: The run, or the tagger's weights, whose frozen features a transfer recipe uses; for another recipe, a run
+            to continue from. A run may not have been trained on what this one holds out.
+        prepared: Windows from whoplays prepare, for a recipe that draws mixtures; of several folders, all. Those made
+            of recordings that this run may not use are left out. Without it, they are prepared in the run folder.
+        prepared_windows: How many windows to prepare in the run folder, instead of the recipe's.
+        accelerator: Where to compute; forests and transfer recipes use the CPU alone.
         threads: CPU threads to compute with.
         cache: Where decoded audio is kept.
     """
-    refuse_less("threads", threads, 1)
-    changes: dict[str, float | None] = {"epochs": epochs, "epoch_windows": epoch_windows, "seed": seed, "trees": trees}
-    changes |= {"bank_windows": bank_windows, "lesson_weight": lesson_weight}
+    check_at_least("threads", threads, 1)
+    changes = {"epochs": epochs, "epoch_windows": epoch_windows, "seed": seed, "trees": trees}
+    changes["prepared_windows"] = prepared_windows
     chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
-    of_bands: dict[str, object] = {"--bank": bank, "--bank-windows": bank_windows, "--lesson-weight": lesson_weight}
-    _check_used(chosen, of_bands, trees, accelerator)
-    bases.check(chosen, base)
-    materials = open_materials(data)
-    _train(chosen, materials, Library(cache), RunFolder(out), base, accelerator, threads, bank or [])
+    _refuse_unused(chosen, {"--prepared": prepared, "--prepared-windows": prepared_windows}, trees, accelerator)
+    check_base(chosen, base)
+    shares = open_shares(data)
+    _train(chosen, shares, Library(cache), RunFolder(out), base, accelerator, threads, prepared or [])
     on = "" if RunFolder(out).config().test else " --data DIR"
-    NOTES.print(f"trained; judge it with: whoplays evaluate {out}{on}")
+    NOTES.print(f"trained; evaluate it with: whoplays evaluate {out}{on}")
+
+
+def check_base(recipe: Recipe, base: Path | None) -> None:
+    """Check that there is a base if and only if the recipe uses one, before anything is read or computed.
+
+    Raises:
+        DataError: the base is no run, or one without a checkpoint, or not the file of weights that the recipe asks for.
+        OptionError: it is missing, or not used.
+    """
+    if base is None:
+        if recipe.base == EFFICIENTAT:
+            raise OptionError(f"{recipe.name} uses the features of {recipe.base}: name its weights with --base FILE.pt")
+        if recipe.base is not None:
+            raise OptionError(f"{recipe.name} uses the features of a run of {recipe.base}: name one with --base RUN")
+        return
+    if recipe.is_forest:
+        raise OptionError(f"{recipe.name} is fitted to recordings alone, not to a run; leave out --base")
+    if (base / "card.json").is_file():
+        raise DataError(f"{base} is an exported model, of which only the graph is kept; --base takes a run folder")
+    if recipe.base == EFFICIENTAT:
+        from whoplays.training.taggers.efficientat import load_tagger  # noqa: PLC0415  torch takes seconds to load
+
+        load_tagger(base)
+    else:
+        run = RunFolder(base)
+        run.config()
+        run.best_checkpoint()
 
 
 def _train(
     recipe: Recipe,
-    materials: list[Material],
+    shares: list[CorpusShare],
     library: Library,
     run: RunFolder,
     base: Path | None,
     accelerator: str,
     threads: int,
-    banks: list[Path],
+    prepared: list[Path],
 ) -> None:
-    train, *others = gather(materials, recipe.seed)
-    from whoplays.training.baselines.fit_features import learn  # noqa: PLC0415
+    train, *others = gather(shares, recipe.seed)
     from whoplays.training.evaluate.report import refuse_judged  # noqa: PLC0415
     from whoplays.training.fit.checkpoints import has_ended  # noqa: PLC0415
-    from whoplays.training.fit.trainer import check_accelerator, fit  # noqa: PLC0415
-    from whoplays.training.report.plots import draw_curves  # noqa: PLC0415  torch takes seconds to load; a mistake should not
-    from whoplays.training.windows.build import open_bank, refuse_unheard, with_banks  # noqa: PLC0415
+    from whoplays.training.fit.trainer import check_accelerator  # noqa: PLC0415
+    from whoplays.training.report.plots import draw_curves  # noqa: PLC0415
+    from whoplays.training.windows.build import refuse_unprepared  # noqa: PLC0415
+    from whoplays.training.windows.shards import fingerprint  # noqa: PLC0415  torch takes seconds to load; a mistake should not
 
     check_accelerator(accelerator)
-    if banks:
-        refuse_unheard({each.text: each.splits(recipe.seed).train for each in materials}, banks)
-    data = tuple(each.text for each in materials)
-    splits = Splits(needed(train, library, "to train on", data), *(readable(clips, library) for clips in others))
-    config = with_banks(configure(recipe, data, splits, base), banks)
-    _check_begun(run, config)
+    if prepared:
+        refuse_unprepared({each.text: each.splits(recipe.seed).train for each in shares}, prepared)
+    data = tuple(each.text for each in shares)
+    splits = Splits(
+        require_readable(train, library, "to train on", data), *(readable(each, library) for each in others)
+    )
+    config = configure(recipe, data, splits, base)
+    config = msgspec.structs.replace(config, prepared=tuple(fingerprint(folder) for folder in prepared))
+    _refuse_changed(run, config)
     if not has_ended(run, config):
         refuse_judged(run)
     run.write_config(config)
     NOTES.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
-    begun = perf_counter()
-    bank = open_bank(recipe, splits.train, library, run, banks) if recipe.material == "band" else None
-    opened_s = perf_counter() - begun if bank else 0.0
-    if recipe.hears_once:
-        learn(recipe, splits, library, run, base, threads=threads)
+    _fit(recipe, splits, library, run, base, accelerator, threads, prepared)
+    draw_curves(run)
+
+
+def _fit(
+    recipe: Recipe,
+    splits: Splits,
+    library: Library,
+    run: RunFolder,
+    base: Path | None,
+    accelerator: str,
+    threads: int,
+    prepared: list[Path],
+) -> None:
+    """Fit trees, a head on frozen features, or a whole network; what is not asked for is not loaded."""
+    if recipe.is_forest:
+        from whoplays.training.baselines.fit_forest import fit_forest  # noqa: PLC0415
+
+        fit_forest(recipe, splits, library, run, threads=threads)
+    elif recipe.base and base:
+        from whoplays.training.baselines.fit_head import fit_head  # noqa: PLC0415
+
+        fit_head(recipe, splits, library, run, base, threads=threads)
     else:
-        start = RunFolder(base) if base else None
+        from whoplays.training.fit.trainer import fit  # noqa: PLC0415
+        from whoplays.training.windows.build import open_windows  # noqa: PLC0415
+
+        begun = perf_counter()
+        windows = open_windows(recipe, splits.train, library, run, prepared) if recipe.examples == "band" else None
         fit(
             recipe,
             splits,
@@ -116,35 +161,32 @@ def _train(
             run,
             accelerator=accelerator,
             threads=threads,
-            bank=bank,
-            base=start,
-            prepared_s=opened_s,
+            prepared=windows,
+            base=RunFolder(base) if base else None,
+            prepared_s=perf_counter() - begun if windows else 0.0,
         )
-    draw_curves(run)
 
 
-def _check_used(recipe: Recipe, of_bands: dict[str, object], trees: int | None, accelerator: str) -> None:
+def _refuse_unused(recipe: Recipe, prepared: dict[str, object], trees: int | None, accelerator: str) -> None:
     """Refuse what the recipe would not look at."""
-    given = next((option for option, value in of_bands.items() if value is not None), None)
-    if given and recipe.material != "band":
-        raise OptionError(f"{recipe.name} mixes no bands; leave out {given}")
+    given = next((option for option, value in prepared.items() if value is not None), None)
+    if given and recipe.examples != "band":
+        raise OptionError(f"{recipe.name} draws no mixtures; leave out {given}")
     if trees is not None and not recipe.is_forest:
         raise OptionError(f"{recipe.name} grows no trees; leave out --trees")
-    if accelerator == "gpu" and recipe.hears_once:
+    if accelerator == "gpu" and recipe.uses_cached_features:
         raise OptionError(f"{recipe.name} is computed on the CPU alone; leave out --accelerator gpu")
 
 
-def _changed(recipe: Recipe, changes: dict[str, float]) -> Recipe:
+def _changed(recipe: Recipe, changes: dict[str, int]) -> Recipe:
     for key, value in changes.items():
-        refuse_less(key.replace("_", "-"), value, 0 if key in {"seed", "lesson_weight"} else 1)
+        check_at_least(key.replace("_", "-"), value, 0 if key == "seed" else 1)
     if changes.get("seed", 0) > _LARGEST_SEED:
-        raise OptionError(f"--seed must be {_LARGEST_SEED} or less, not {changes['seed']}")
-    if math.isnan(changes.get("lesson_weight", 0)):
-        raise OptionError("--lesson-weight must be 0 or more, not nan")
+        raise OptionError(f"--seed must be between 0 and {_LARGEST_SEED}, got {changes['seed']}")
     return msgspec.structs.replace(recipe, **changes)
 
 
-def _check_begun(run: RunFolder, config: Config) -> None:
+def _refuse_changed(run: RunFolder, config: Config) -> None:
     """See that a run is resumed as it was begun.
 
     Save for its number of epochs, where the learning rate does not follow from it.

@@ -8,8 +8,8 @@ import msgspec
 _BARELY_S: Final = 0.5
 
 
-class Stretch(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of a recording and what plays in it. Stretches may overlap; where there is none, nothing plays."""
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """A segment of a recording and what plays in it. Stretches may overlap; where there is none, nothing plays."""
 
     start_s: float
     end_s: float
@@ -29,10 +29,10 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     licence: str = "none stated"
     kind: str = "phrase"
     """`note`, `phrase`, `other-instrument` or `noise`."""
-    timeline: tuple[Stretch, ...] = ()
+    timeline: tuple[Segment, ...] = ()
     """When each instrument plays, where that is known; else all of `labels` play all the time."""
 
-    def heard_between(self, start_s: float, end_s: float) -> frozenset[str] | None:
+    def labels_between(self, start_s: float, end_s: float) -> frozenset[str] | None:
         """What plays in a window of the recording: whatever sounds for half a second of it or longer.
 
         None where something sounds for less: of such a window nobody could say who plays in it.
@@ -47,30 +47,30 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     def described(self) -> bytes:
         """Its name, and all that decides which windows are made of it."""
         known = (self.path.name, sorted(self.labels), self.group, self.kind)
-        times = [(stretch.start_s, stretch.end_s, sorted(stretch.labels)) for stretch in self.timeline]
+        times = [(segment.start_s, segment.end_s, sorted(segment.labels)) for segment in self.timeline]
         return msgspec.json.encode((*known, times))
 
     def playing_s(self) -> list[tuple[float, float]]:
         """When any of its labels plays, in order and apart; only where there is a timeline."""
-        return _union([stretch for stretch in self.timeline if stretch.labels & self.labels])
+        return _union([segment for segment in self.timeline if segment.labels & self.labels])
 
-    def _of(self, label: str) -> list[Stretch]:
-        return [stretch for stretch in self.timeline if label in stretch.labels]
+    def _of(self, label: str) -> list[Segment]:
+        return [segment for segment in self.timeline if label in segment.labels]
 
 
-def _union(stretches: list[Stretch]) -> list[tuple[float, float]]:
-    """What stretches cover, as spans in order; what several of them cover is there once."""
+def _union(segments: list[Segment]) -> list[tuple[float, float]]:
+    """What segments cover, as spans in order; what several of them cover is there once."""
     spans: list[tuple[float, float]] = []
-    for stretch in sorted(stretches, key=lambda one: one.start_s):
-        left = max(stretch.start_s, spans[-1][1]) if spans else stretch.start_s
-        if stretch.end_s > left:
-            spans.append((left, stretch.end_s))
+    for segment in sorted(segments, key=lambda one: one.start_s):
+        left = max(segment.start_s, spans[-1][1]) if spans else segment.start_s
+        if segment.end_s > left:
+            spans.append((left, segment.end_s))
     return spans
 
 
-def _covered_s(stretches: list[Stretch], start_s: float, end_s: float) -> float:
-    """How much of a window stretches cover."""
-    return sum(max(0.0, min(right, end_s) - max(left, start_s)) for left, right in _union(stretches))
+def _covered_s(segments: list[Segment], start_s: float, end_s: float) -> float:
+    """How much of a window segments cover."""
+    return sum(max(0.0, min(right, end_s) - max(left, start_s)) for left, right in _union(segments))
 
 
 class Corpus(Protocol):

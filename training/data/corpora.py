@@ -1,26 +1,29 @@
-"""Opening corpora by folder, and how much of each a run may hear: `DIR`, `DIR@2/5` or `DIR@all`."""
+"""Corpora by folder, how much of each a run uses (`DIR`, `DIR@2/5` or `DIR@all`), and what of it can be read."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import DataError, OptionError
+from whoplays.training.console import NOTES
 from whoplays.training.data.clip import Clip, Corpus
 from whoplays.training.data.irmas import IRMAS_TEST_PART, TRAINING, Irmas, IrmasTest
 from whoplays.training.data.labelled_folder import LabelledFolder
+from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits, by_group, holding_out
 
 _SHARE: Final = re.compile(r"^(.+)(@(?:\d+/\d+|all))$")
 
 
-class Material(NamedTuple):
-    """A corpus and its part in a run."""
+class CorpusShare(NamedTuple):
+    """A corpus and how much of it a run uses."""
 
     text: str
     """As typed."""
     corpus: Corpus
     fold: tuple[int, int] | None
-    """(k, n): the k-th of n folds of its sources is for judging, the rest for training."""
+    """(k, n): the k-th of n folds of its sources is for testing, the rest for training."""
     everything: bool
     """All of it is for training."""
 
@@ -37,7 +40,7 @@ class Material(NamedTuple):
             return by_group(clips, seed)
         splits = holding_out(clips, *self.fold)
         if not splits.train or not splits.test:
-            what = "nothing to train on" if splits.test else "nothing to judge on"
+            what = "nothing to train on" if splits.test else "nothing to test on"
             sources = len({clip.source for clip in clips})
             raise DataError(
                 f"{self.text} leaves {what}: folds are of whole sources, and there {_are(sources)} (those that share a "
@@ -63,7 +66,7 @@ def open_corpus(folder: Path) -> Corpus:
     if folder.name.startswith(IRMAS_TEST_PART):
         return IrmasTest(folder)
     raise DataError(
-        f"{folder} is no corpus: it holds no index.csv, no {TRAINING}, and is no {IRMAS_TEST_PART}1, 2 or 3"
+        f"corpus not found in {folder}: it has no index.csv, no {TRAINING}, and is not {IRMAS_TEST_PART}1, 2 or 3"
     )
 
 
@@ -73,7 +76,7 @@ def folder_and_share(text: str) -> tuple[str, str]:
     return (found[1], found[2]) if found else (text, "")
 
 
-def open_material(text: str) -> Material:
+def open_share(text: str) -> CorpusShare:
     """`DIR` is split 60/20/20 by group; `DIR@k/n` holds out the k-th of n folds of its sources; `DIR@all`, nothing.
 
     Raises:
@@ -82,14 +85,14 @@ def open_material(text: str) -> Material:
     folder, share = folder_and_share(text)
     corpus = open_corpus(Path(folder))
     if share in {"", "@all"}:
-        return Material(text, corpus, fold=None, everything=share == "@all")
+        return CorpusShare(text, corpus, fold=None, everything=share == "@all")
     fold, folds = map(int, share.removeprefix("@").split("/"))
     if not 1 <= fold <= folds or folds < 2:
         raise DataError(f"{text}: folds are numbered 1 to n, n at least 2, as in {folder}@1/2")
-    return Material(text, corpus, fold=(fold, folds), everything=False)
+    return CorpusShare(text, corpus, fold=(fold, folds), everything=False)
 
 
-def open_materials(texts: list[str]) -> list[Material]:
+def open_shares(texts: list[str]) -> list[CorpusShare]:
     """Several, of which none is there twice.
 
     Raises:
@@ -97,7 +100,7 @@ def open_materials(texts: list[str]) -> list[Material]:
         OptionError: two are of one folder.
     """
     _refuse_twice(texts)
-    return [open_material(text) for text in texts]
+    return [open_share(text) for text in texts]
 
 
 def open_corpora(folders: list[Path]) -> list[Corpus]:
@@ -112,7 +115,7 @@ def open_corpora(folders: list[Path]) -> list[Corpus]:
 
 
 def _refuse_twice(texts: list[str]) -> None:
-    """Recordings would count twice, or be held out and heard all the same."""
+    """Recordings would count twice, or be held out and trained on all the same."""
     given: dict[Path, str] = {}
     for text in texts:
         folder = Path(folder_and_share(text)[0]).resolve()
@@ -122,12 +125,39 @@ def _refuse_twice(texts: list[str]) -> None:
         given[folder] = text
 
 
-def gather(materials: list[Material], seed: int) -> Splits:
+def gather(shares: list[CorpusShare], seed: int) -> Splits:
     """The splits of several corpora, joined."""
-    parts = [material.splits(seed) for material in materials]
+    parts = [share.splits(seed) for share in shares]
     joined: list[list[Clip]] = [[clip for part in parts for clip in part[index]] for index in range(3)]
     return Splits(*joined)
 
 
 def _are(sources: int) -> str:
     return "is one source" if sources == 1 else f"are {sources} sources"
+
+
+def readable(clips: Iterable[Clip], library: Library) -> list[Clip]:
+    """Leave out what cannot be read, naming each file and counting them."""
+    asked = list(clips)
+    good, skipped = library.readable(asked)
+    for path, reason in skipped:
+        NOTES.print(f"skipped {path}: {reason}")
+    if skipped:
+        NOTES.print(f"skipped {len(skipped)} of {len(asked)} files")
+    return good
+
+
+def require_readable(clips: Iterable[Clip], library: Library, what_for: str, folders: Iterable[str]) -> list[Clip]:
+    """What of them can be read, which must be something.
+
+    Args:
+        what_for: why they are needed, such as `to train on`.
+        folders: what they were looked for in.
+
+    Raises:
+        DataError: nothing of it can be read.
+    """
+    good = readable(clips, library)
+    if not good:
+        raise DataError(f"there is nothing {what_for}: no recording in {', '.join(folders)} can be read")
+    return good

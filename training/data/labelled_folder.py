@@ -1,6 +1,8 @@
 """Labelled folders: a directory with an `index.csv` (path, labels, group, licence, and what else it has)."""
 
+import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,8 +10,7 @@ import msgspec
 
 from whoplays.models.errors import DataError
 from whoplays.models.labels import to_code
-from whoplays.training.data.clip import Clip, Stretch
-from whoplays.training.data.columns import read_rows
+from whoplays.training.data.clip import Clip, Segment
 
 _REQUIRED: Final = ("path", "labels", "group")
 
@@ -49,7 +50,7 @@ class LabelledFolder:
 
     def _clip(self, row: dict[str, str]) -> Clip:
         labels = self._labels(row)
-        stretch = self._stretch(row, labels)
+        segment = self._segment(row, labels)
         return Clip(
             path=self._folder / row["path"],
             labels=labels,
@@ -57,7 +58,7 @@ class LabelledFolder:
             source=row.get("source") or row.get("corpus") or self.name,
             licence=row.get("licence") or "none stated",
             kind=row.get("kind") or "phrase",
-            timeline=(stretch,) if stretch else (),
+            timeline=(segment,) if segment else (),
         )
 
     def _labels(self, row: dict[str, str]) -> frozenset[str]:
@@ -66,7 +67,7 @@ class LabelledFolder:
         except DataError as error:
             raise DataError(f"{self._folder / 'index.csv'}, {row['path']}: {error}") from error
 
-    def _stretch(self, row: dict[str, str], labels: frozenset[str]) -> Stretch | None:
+    def _segment(self, row: dict[str, str], labels: frozenset[str]) -> Segment | None:
         """When the row's labels are heard; None where it gives no times."""
         times = row.get("start_s") or "", row.get("end_s") or ""
         if times == ("", ""):
@@ -80,7 +81,7 @@ class LabelledFolder:
             raise DataError(
                 f"{where}: start_s and end_s must be seconds, the second larger, not {' and '.join(times)!r}"
             )
-        return Stretch(start_s=start_s, end_s=end_s, labels=labels)
+        return Segment(start_s=start_s, end_s=end_s, labels=labels)
 
 
 def _refuse_different(earlier: Clip, clip: Clip, where: str) -> None:
@@ -96,3 +97,31 @@ def _joined(earlier: Clip, clip: Clip) -> Clip:
     """Two rows of one file: what is heard in either."""
     timeline = (*earlier.timeline, *clip.timeline)
     return msgspec.structs.replace(earlier, labels=earlier.labels | clip.labels, timeline=timeline)
+
+
+def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """Every row of a CSV file after the line that names its columns, each with its line's number.
+
+    Args:
+        columns: what it must have; it may have others.
+
+    Raises:
+        DataError: it cannot be read, or lacks columns.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            _refuse_without(columns, reader.fieldnames or (), path)
+            return [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def _refuse_without(columns: tuple[str, ...], found: Sequence[str], path: Path) -> None:
+    missing = [column for column in columns if column not in found]
+    if not missing:
+        return
+    # Excel puts semicolons between columns where a comma is what numbers are written with.
+    other = len(found) == 1 and any(mark in found[0] for mark in ";\t")
+    hint = f"; its first line is {found[0]!r}: put commas between columns" if other else ""
+    raise DataError(f"{path} lacks the columns {', '.join(missing)}{hint}")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from whoplays.models.errors import DataError
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.training.data.clip import Clip
-from whoplays.training.whole import whole
+from whoplays.training.files import atomic_write
 
 _UNKNOWN_LENGTH: Final = 1 << 62
 _ROUNDED_S: Final = 1.0
@@ -66,10 +66,10 @@ class Library:
     def _unusable(self, clip: Clip) -> str | None:
         """Why a clip cannot be used; None where it can be."""
         try:
-            audio, length_s = self.played(clip), self.audio(clip).shape[1] / SAMPLE_RATE_HZ
+            audio, length_s = self.active_audio(clip), self.audio(clip).shape[1] / SAMPLE_RATE_HZ
         except (OSError, soundfile.LibsndfileError) as error:
             return str(error)
-        end_s = max((stretch.end_s for stretch in clip.timeline), default=0.0)
+        end_s = max((segment.end_s for segment in clip.timeline), default=0.0)
         if end_s > length_s + _ROUNDED_S:
             return f"its index has something play until {end_s:g} s, and it ends at {length_s:.1f} s"
         if not audio.any():
@@ -84,8 +84,8 @@ class Library:
         """
         return self._mapped(clip.path)
 
-    def played(self, clip: Clip) -> NDArray[np.int16]:
-        """Only where its labels play, stretch after stretch; all of it where that is not known.
+    def active_audio(self, clip: Clip) -> NDArray[np.int16]:
+        """Only where its labels play, segment after segment; all of it where that is not known.
 
         Raises:
             OSError, soundfile.LibsndfileError: the file is missing or damaged.
@@ -135,7 +135,7 @@ def keep_array(path: Path, array: NDArray[Any]) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    with whole(path) as unfinished:
+    with atomic_write(path) as unfinished:
         np.save(unfinished, array)
         if read_array(unfinished, mapped=True) is None:
             # Of a full disk numpy does not always tell.

@@ -66,7 +66,7 @@ def balanced(clips: list[Clip]) -> list[Take]:
 
 def random_window(library: Library, clip: Clip, rng: np.random.Generator) -> Window:
     """Three seconds from anywhere where a clip's labels play; a shorter clip whole, followed by zeros."""
-    audio = library.played(clip)
+    audio = library.active_audio(clip)
     spare = audio.shape[1] - WINDOW_SAMPLES
     return cut(audio, int(rng.integers(spare + 1)) if spare > 0 else 0)
 

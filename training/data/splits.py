@@ -52,20 +52,20 @@ def holding_out(clips: list[Clip], fold: int, folds: int) -> Splits:
     return Splits(kept, [], held)
 
 
-def refuse_heard(heard: Iterable[str], splits: Splits, who: object) -> None:
-    """See that a run which another is to build on has heard nothing that the other must not hear.
+def refuse_leak(seen: Iterable[str], splits: Splits, who: object) -> None:
+    """See that a run which another is to build on was trained on nothing that the other holds out.
 
     Args:
-        heard: the groups that it has heard.
+        seen: the groups that it was trained or chosen on.
         who: what the message calls it.
 
     Raises:
-        DataError: it has.
+        DataError: it was.
     """
-    strange = set(heard) - {clip.group for clip in (*splits.train, *splits.validation)}
-    if strange:
+    leaked = set(seen) - {clip.group for clip in (*splits.train, *splits.validation)}
+    if leaked:
         raise DataError(
-            f"{who} has heard {min(strange)} and {len(strange) - 1} other groups that this run must not hear, "
+            f"{who} was trained on {min(leaked)} and {len(leaked) - 1} other groups that this run holds out, "
             "or does not know; train both on the same --data"
         )
 

@@ -17,7 +17,7 @@ from whoplays.training.evaluate.of_run import of_runs, shared_recipe
 from whoplays.training.evaluate.scores import Probabilities, Truths
 from whoplays.training.evaluate.shares import divide
 from whoplays.training.fit.checkpoints import load
-from whoplays.training.recipe import Recipe
+from whoplays.training.recipes import Recipe
 from whoplays.training.run import RunFolder
 
 SEED: Final = 7

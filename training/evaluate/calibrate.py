@@ -16,7 +16,7 @@ from whoplays.training.evaluate.calibration import apply
 from whoplays.training.evaluate.exam import scopes_of
 from whoplays.training.evaluate.fitted import Ask, Fitted, fit_all, fit_others
 from whoplays.training.evaluate.scores import score
-from whoplays.training.recipe import Recipe
+from whoplays.training.recipes import Recipe
 from whoplays.training.report.calibration import tables
 from whoplays.training.run import RunFolder
 

@@ -9,7 +9,8 @@ import numpy as np
 from whoplays.models.errors import DataError
 from whoplays.training.evaluate.calibration import Calibration, Method
 from whoplays.training.evaluate.scores import Scores
-from whoplays.training.run import RunFolder, write_json
+from whoplays.training.files import write_json
+from whoplays.training.run import RunFolder
 
 
 class Marked(msgspec.Struct, frozen=True, kw_only=True):

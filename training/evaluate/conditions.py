@@ -17,7 +17,7 @@ from scipy.signal import fftconvolve, firwin
 
 from whoplays.models.errors import DataError
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.training.data.impulse_responses import read_response
+from whoplays.training.data.impulse_responses import read_impulse_response
 from whoplays.training.data.mixing import Window, rms
 
 LEVELS_DB: Final = (-24, -12, 6)
@@ -48,7 +48,7 @@ def conditions(impulse: Path | None = None) -> list[Condition]:
     Raises:
         DataError: it cannot be read.
     """
-    response = made_response() if impulse is None else read_response(impulse)
+    response = made_response() if impulse is None else read_impulse_response(impulse)
     return [
         *(Condition(f"level {level:+d} dB", partial(_level, level_db=level)) for level in LEVELS_DB),
         Condition("mono", _mono),

@@ -33,12 +33,12 @@ class Place(NamedTuple):
     @property
     def labels(self) -> frozenset[str]:
         """What plays there; nothing where it cannot be said."""
-        return self.clip.heard_between(*self._span_s) or frozenset()
+        return self.clip.labels_between(*self._span_s) or frozenset()
 
     @property
     def clear(self) -> bool:
         """Whether it can be said what plays there."""
-        return self.clip.heard_between(*self._span_s) is not None
+        return self.clip.labels_between(*self._span_s) is not None
 
     @property
     def _span_s(self) -> tuple[float, float]:

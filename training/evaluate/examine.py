@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 
 from whoplays.models.errors import DataError
-from whoplays.training.console import NOTES, counted
+from whoplays.training.console import NOTES, counted, keep_freed_memory
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.evaluate import calibrated, report
@@ -18,7 +18,6 @@ from whoplays.training.evaluate.evaluate import evaluate
 from whoplays.training.evaluate.findings import Report
 from whoplays.training.evaluate.lineup import Entries, line_up, runs_of
 from whoplays.training.evaluate.scores import Thresholds
-from whoplays.training.fit.memory import keep_freed_memory
 from whoplays.training.report import accuracy as page
 from whoplays.training.report import plots as figures
 from whoplays.training.report import tables as report_tables

@@ -5,14 +5,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from whoplays.models import catalogue
 from whoplays.models.errors import DataError, ModelError, OptionError
 from whoplays.training.data.clip import Clip
 from whoplays.training.evaluate import calibrated, report
 from whoplays.training.evaluate.candidates import Candidate
 from whoplays.training.evaluate.scores import Thresholds
-from whoplays.training.recipe import EFFICIENTAT
+from whoplays.training.recipes import EFFICIENTAT
 from whoplays.training.run import RunFolder
+from whoplays.training.taggers.audioset import CLASSES, AudioSetTagger
 
 JOINT: Final = "+"
 """Between the runs of one candidate where several candidates are named."""
@@ -108,15 +111,20 @@ def _refuse_nobody(name: str) -> None:
 
 
 def _yamnet(path: Path, threads: int) -> Candidate:
-    from whoplays.training.taggers.yamnet_peer import yamnet  # noqa: PLC0415  an extra that few will have
+    from whoplays.training.taggers.yamnet import yamnet  # noqa: PLC0415  an extra that few will have
 
-    return yamnet(path, threads)
+    return _peer(yamnet(path, threads))
 
 
 def _efficientat(path: Path, _threads: int) -> Candidate:
-    from whoplays.training.taggers.efficientat_peer import efficientat  # noqa: PLC0415  torch is not needed to judge models
+    from whoplays.training.taggers.efficientat import efficientat  # noqa: PLC0415  torch is not needed to judge models
 
-    return efficientat(path)
+    return _peer(efficientat(path))
+
+
+def _peer(tagger: AudioSetTagger) -> Candidate:
+    """A tagger as a candidate; it has no thresholds but the 0.5 that a probability suggests."""
+    return Candidate(tuple(CLASSES), "multi-label", (tagger,), np.full(len(CLASSES), 0.5))
 
 
 _PEERS: Final = MappingProxyType[str, Callable[[Path, int], Candidate]]({"yamnet": _yamnet, EFFICIENTAT: _efficientat})

@@ -14,7 +14,7 @@ from whoplays.training.evaluate.candidates import Candidate, Own
 from whoplays.training.evaluate.scores import Probabilities, Thresholds
 from whoplays.training.fit.checkpoints import load
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.recipe import Recipe
+from whoplays.training.recipes import Recipe
 from whoplays.training.run import RunFolder
 
 
@@ -27,7 +27,7 @@ class RunJudge:
 
     def __init__(self, run: RunFolder, fitted_on: Collection[str] = ()) -> None:
         self._run = run
-        self._heard = {*run.config().heard, *fitted_on}
+        self._heard = {*run.config().seen, *fitted_on}
 
     @property
     def name(self) -> str:

@@ -11,8 +11,9 @@ from whoplays.models.errors import DataError, OptionError
 from whoplays.training.data.clip import Clip
 from whoplays.training.evaluate.findings import Hearing, Interval, Judgement, Report
 from whoplays.training.evaluate.scores import Thresholds
-from whoplays.training.recipe import Recipe
-from whoplays.training.run import RunFolder, write_json
+from whoplays.training.files import write_json
+from whoplays.training.recipes import Recipe
+from whoplays.training.run import RunFolder
 
 _FIGURES: Final = {
     "top1": "top-1",

@@ -1,4 +1,4 @@
-"""Augmentation of mel power: every stem and every band sounds as if played elsewhere, on another instrument, later."""
+"""Augmentation of mel power: each solo and each mixture as if played elsewhere, on another instrument, later."""
 
 from typing import Final
 
@@ -9,9 +9,9 @@ from whoplays.training.networks.log_mel import FRAMES, MELS, band_widths
 
 _LEAST_LOUDNESS: Final = 1e-3
 _SHORTEST_FRAMES: Final = 45
-# How much the tone colour of a stem, and of all of them together, is bent up and down.
-_STEM_DB: Final = 3.0
-_BAND_DB: Final = 3.0
+# How much the tone colour of a solo, and of a mixture, is bent up and down.
+_SOLO_DB: Final = 3.0
+_MIXTURE_DB: Final = 3.0
 _STRETCHED: Final = 0.2
 # Bends how far noise is below the music from evenly spread towards near: two windows in five are within 20 dB.
 _NEARER: Final = 1.4
@@ -21,58 +21,58 @@ _BAND_BINS: Final = np.maximum(1.0, band_widths() / 2).astype(np.float32)
 Rng = np.random.Generator
 
 
-def as_another(stems: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
-    """Stems in another tone colour, a little higher or lower, slower or faster, and some of them late.
+def augment_solos(solos: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+    """Solos in another tone colour, a little higher or lower, slower or faster, and some of them late.
 
-    Shape: `[stems, 148, 64]`, mel power, before and after.
+    Shape: `[solos, 148, 64]`, mel power, before and after.
     """
-    count = len(stems)
-    warped = _moved(_stretched(stems, rng), rng)
-    return np.asarray(warped * _curves(rng, count, _STEM_DB) * _entrances(rng, count)[..., None], np.float32)
+    count = len(solos)
+    warped = _shifted(_stretched(solos, rng), rng)
+    return np.asarray(warped * _curves(rng, count, _SOLO_DB) * _entrances(rng, count)[..., None], np.float32)
 
 
-def played(power: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+def augment_mixtures(power: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
     """Room noise, microphone, level, and gaps in time and pitch, for a batch `[batch, frames, mels]`."""
     batch = len(power)
     loudness = np.maximum(power.mean(axis=(1, 2), keepdims=True), _LEAST_LOUDNESS)
-    noise = _hiss(rng, batch) * decibels(-_below_db(rng, batch)) * loudness
-    heard = (power + noise) * _curves(rng, batch, _BAND_DB) * _low_pass(rng, batch)
-    level = decibels(rng.uniform(-42, -8, (batch, 1, 1)))
+    noise = _noise(rng, batch) * to_power(-_below_db(rng, batch)) * loudness
+    heard = (power + noise) * _curves(rng, batch, _MIXTURE_DB) * _low_pass(rng, batch)
+    level = to_power(rng.uniform(-42, -8, (batch, 1, 1)))
     return np.asarray(heard * level * _gaps(rng, batch), np.float32)
 
 
-def decibels(gains: NDArray[np.float64]) -> NDArray[np.float32]:
+def to_power(gains_db: NDArray[np.float64]) -> NDArray[np.float32]:
     """Factors of power."""
-    return np.asarray(10 ** (gains / 10), np.float32)
+    return np.asarray(10 ** (gains_db / 10), np.float32)
 
 
-def _stretched(stems: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+def _stretched(solos: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
     """Time runs up to a fifth faster or slower, about a moment of its own; what would be outside is mirrored."""
-    count = len(stems)
+    count = len(solos)
     speed = 1 + rng.uniform(-_STRETCHED, _STRETCHED, (count, 1))
     centre = rng.integers(0, FRAMES, (count, 1))
     frames = np.abs(np.rint(centre + (np.arange(FRAMES) - centre) * speed).astype(np.int64))
     frames = np.where(frames >= FRAMES, 2 * (FRAMES - 1) - frames, frames)
-    return np.asarray(stems[np.arange(count)[:, None], frames])
+    return np.asarray(solos[np.arange(count)[:, None], frames])
 
 
-def _moved(stems: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+def _shifted(solos: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
     """A mel band up, down or neither; the outermost is repeated. Never by parts of a band: that would blur."""
-    moved = rng.integers(-1, 2, (len(stems), 1))
+    moved = rng.integers(-1, 2, (len(solos), 1))
     bands = np.clip(np.arange(MELS) - moved, 0, MELS - 1)
-    return np.take_along_axis(stems, bands[:, None, :], axis=2)
+    return np.take_along_axis(solos, bands[:, None, :], axis=2)
 
 
-def _entrances(rng: Rng, stems: int) -> NDArray[np.float32]:
-    """Which frames each stem plays in, `[stems, frames]`: one in six enters late or leaves early."""
+def _entrances(rng: Rng, solos: int) -> NDArray[np.float32]:
+    """Which frames each solo plays in, `[solos, frames]`: one in six enters late or leaves early."""
     frames = np.arange(FRAMES)
-    cut = rng.integers(_SHORTEST_FRAMES, FRAMES, (stems, 1))
-    late = rng.random((stems, 1))
+    cut = rng.integers(_SHORTEST_FRAMES, FRAMES, (solos, 1))
+    late = rng.random((solos, 1))
     plays = np.where(late < 0.08, frames >= FRAMES - cut, np.where(late < 0.16, frames < cut, True))
     return plays.astype(np.float32)
 
 
-def _hiss(rng: Rng, batch: int) -> NDArray[np.float32]:
+def _noise(rng: Rng, batch: int) -> NDArray[np.float32]:
     """Power of steady noise of a smooth random colour, `[batch, frames, mels]`.
 
     Power in a band is a sum over its bins of exponentially distributed power, so it flickers: the more, the narrower.
@@ -92,12 +92,12 @@ def _curves(rng: Rng, batch: int, spread_db: float) -> NDArray[np.float32]:
     places = np.linspace(0, 5, MELS)
     low = np.minimum(places.astype(int), 4)
     share = places - low
-    return decibels(knots[:, low] * (1 - share) + knots[:, low + 1] * share)[:, None]
+    return to_power(knots[:, low] * (1 - share) + knots[:, low + 1] * share)[:, None]
 
 
 def _low_pass(rng: Rng, batch: int) -> NDArray[np.float32]:
     cutoff = np.where(rng.random((batch, 1, 1)) < 0.15, rng.integers(MELS // 2, MELS, (batch, 1, 1)), MELS)
-    return decibels(-6.0 * np.maximum(np.arange(MELS) - cutoff, 0))
+    return to_power(-6.0 * np.maximum(np.arange(MELS) - cutoff, 0))
 
 
 def _gaps(rng: Rng, batch: int) -> NDArray[np.float32]:

@@ -6,27 +6,23 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics.classification import MultilabelAveragePrecision
 
-from whoplays.training.fit.mixtures import BandBatch
-from whoplays.training.networks.mel_cnn import FEATURES, MelClassifier, MelCNN
-from whoplays.training.networks.registry import Network, build, to_probabilities
-from whoplays.training.recipe import Recipe
+from whoplays.training.fit.mixtures import MixtureBatch
+from whoplays.training.networks import registry
+from whoplays.training.networks.mel_cnn import MelCNN
+from whoplays.training.recipes import Recipe
 
 
 class Tagger(lightning.LightningModule):
     """A network with the loss and optimiser of its recipe.
 
-    Batches are `(audio, target float32 [batch, labels])`, or a `BandBatch`.
-
-    Args:
-        lessons: how many classes there are to foretell what teachers make of a window; needed in training only.
+    Batches are `(audio, target float32 [batch, labels])`, or a `MixtureBatch`.
     """
 
-    def __init__(self, recipe: Recipe, lessons: int = 0) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
-        self.network: Network = build(recipe.network, len(recipe.labels))
-        self.pupil = nn.Linear(FEATURES, lessons) if lessons else None
-        self.to_probabilities = to_probabilities(self.network, recipe.task)
+        self.network = registry.build(recipe.network, len(recipe.labels))
+        self.to_probabilities = _to_probabilities(recipe)
         self.precision = MultilabelAveragePrecision(num_labels=len(recipe.labels), average="weighted")
 
     def forward(self, audio: Tensor) -> Tensor:
@@ -38,25 +34,15 @@ class Tagger(lightning.LightningModule):
         """Seed dropout by the step's number, so that a resumed run goes on as an unbroken one would."""
         torch.manual_seed(self.recipe.seed + self.global_step)
 
-    def training_step(self, batch: BandBatch | tuple[Tensor, Tensor], _index: int) -> Tensor:
-        """Loss of one batch."""
-        if isinstance(batch, BandBatch) and isinstance(self.network, MelCNN):
-            loss = self._band_loss(self.network.classifier, batch)
+    def training_step(self, batch: MixtureBatch | tuple[Tensor, Tensor], _index: int) -> Tensor:
+        """Loss of one batch. Of mel power the front end, which has nothing to learn, is left out."""
+        if isinstance(batch, MixtureBatch) and isinstance(self.network, MelCNN):
+            logits: Tensor = self.network.classifier(batch.power)
         else:
-            loss = self.loss(self.network(batch[0]), batch[1])
+            logits = self.network(batch[0])
+        loss = self.loss(logits, batch[1])
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
-
-    def _band_loss(self, classifier: MelClassifier, batch: BandBatch) -> Tensor:
-        """A network over mel power learns behind its front end, which has nothing to learn."""
-        pooled = classifier.pooled(batch.power)
-        loss = self.loss(classifier.named(pooled)[batch.labelled], batch.target[batch.labelled])
-        self.log("label_loss", loss, on_step=False, on_epoch=True)
-        if self.pupil is None or not batch.taught.any():
-            return loss
-        lesson_loss = nn.functional.mse_loss(self.pupil(pooled[batch.taught]), batch.lesson[batch.taught])
-        self.log("lesson_loss", lesson_loss, on_step=False, on_epoch=True)
-        return loss + self.recipe.lesson_weight * lesson_loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
         """Loss and precision of one batch of windows."""
@@ -85,3 +71,10 @@ class Tagger(lightning.LightningModule):
         if self.recipe.task == "single-label":
             return nn.functional.cross_entropy(logits, target.argmax(dim=1))
         return nn.functional.multilabel_soft_margin_loss(logits, target)
+
+
+def _to_probabilities(recipe: Recipe) -> nn.Module:
+    """What makes probabilities of a network's output; a forest's are such already."""
+    if recipe.is_forest:
+        return nn.Identity()
+    return nn.Softmax(dim=1) if recipe.task == "single-label" else nn.Sigmoid()

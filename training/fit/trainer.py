@@ -1,34 +1,39 @@
-"""Training: a recipe and splits in, a run folder out; what is there already is gone on with."""
+"""Training: a recipe and splits in, a run folder out; a run that is there already is resumed."""
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, Timer
+from lightning.pytorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    ModelCheckpoint,
+    ProgressBar,
+    Timer,
+    TQDMProgressBar,
+)
 from lightning.pytorch.loggers import CSVLogger
 
-from whoplays.models.errors import DataError, OptionError
-from whoplays.training.console import NOTES
+from whoplays.models.errors import OptionError
+from whoplays.training.console import NOTES, keep_freed_memory
 from whoplays.training.data.library import Library
-from whoplays.training.data.splits import Splits, refuse_heard
-from whoplays.training.fit.checkpoints import load, nothing_left, take_over
-from whoplays.training.fit.data_module import Batches
-from whoplays.training.fit.memory import keep_freed_memory
-from whoplays.training.fit.progress_bar import progress_bar
+from whoplays.training.data.splits import Splits
+from whoplays.training.fit.checkpoints import continue_from, is_finished, load
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.fit.timing import Timing, keep_timing
-from whoplays.training.recipe import Recipe
-from whoplays.training.run import RunFolder
-from whoplays.training.windows.shards import Bank
+from whoplays.training.fit.training_data import TrainingData
+from whoplays.training.recipes import Recipe
+from whoplays.training.run import RunFolder, Timing
+from whoplays.training.windows.shards import PreparedWindows
 
-# What Lightning and torchmetrics say of things that are meant to be as they are.
-_REMARKS: Final = (
+# Warnings of Lightning and torchmetrics about what is meant to be as it is.
+_IGNORED: Final = (
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
     "Your `IterableDataset` has `__len__` defined",
     "The '.*_dataloader' does not have many workers",
@@ -45,42 +50,42 @@ def fit(
     *,
     accelerator: str,
     threads: int,
-    bank: Bank | None = None,
+    prepared: PreparedWindows | None = None,
     base: RunFolder | None = None,
     prepared_s: float = 0.0,
 ) -> Tagger:
     """Train until the recipe's last epoch or until validation no longer improves; return the best network.
 
     Args:
-        bank: what bands are mixed from, for a recipe of that material.
-        base: a run of the same network to go on from, instead of one that has learnt nothing.
+        prepared: what mixtures are drawn from, for a recipe of these.
+        base: a run of the same network to continue from, instead of an untrained network.
         accelerator: `auto`, `cpu` or `gpu`.
         threads: for computation on the CPU; part of what makes a run repeatable.
-        prepared_s: how long it took to open the bank, for the run's timing.
+        prepared_s: how long it took to open the prepared windows, for the run's timing.
 
     Raises:
-        DataError: the splits hold too little for the recipe, the base is of another network or has heard too much, or
-            what is there already is damaged.
+        DataError: the splits hold too little for the recipe, the base is of another network or was trained on what
+            this run holds out, or what is there already is damaged.
         OptionError: there is no such accelerator here.
     """
     check_accelerator(accelerator)
     keep_freed_memory()
     torch.set_num_threads(threads)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
-    batches = Batches(recipe, splits, library, bank)
-    tagger = Tagger(recipe, bank.windows.lessons.shape[1] if bank else 0)
+    data = TrainingData(recipe, splits, library, prepared)
+    tagger = Tagger(recipe)
     # Two thirds faster on a CPU.
     tagger.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if base is not None:
-        _go_on_from(tagger, base, splits)
+        continue_from(tagger, base, splits)
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
-    if resume and nothing_left(run, recipe):
+    if resume and is_finished(run, recipe):
         return load(recipe, run.best_checkpoint())
     timer = Timer()  # counts on where a run is resumed
     with _quiet():
-        trainer = _trainer(recipe, run, accelerator, timer, validated=batches.has_validation)
-        _run(trainer, tagger, batches, resume)
-    keep_timing(run, Timing(prepare_s=prepared_s, epoch_s=timer.time_elapsed("train") / trainer.current_epoch))
+        trainer = _trainer(recipe, run, accelerator, timer, validated=data.has_validation)
+        _run(trainer, tagger, data, resume)
+    run.write_timing(Timing(prepare_s=prepared_s, epoch_s=timer.time_elapsed("train") / trainer.current_epoch))
     return load(recipe, run.best_checkpoint())
 
 
@@ -97,28 +102,16 @@ def check_accelerator(accelerator: str) -> None:
         raise OptionError(f"cannot compute on {accelerator} here: {' '.join(str(error).split())}") from error
 
 
-def _run(trainer: lightning.Trainer, tagger: Tagger, batches: Batches, resume: Path | None) -> None:
+def _run(trainer: lightning.Trainer, tagger: Tagger, data: TrainingData, resume: Path | None) -> None:
     try:
-        trainer.fit(tagger, datamodule=batches, ckpt_path=resume)
+        trainer.fit(tagger, datamodule=data, ckpt_path=resume)
     except SystemExit as leaving:
         # Lightning makes Ctrl-C a failure that says nothing.
         if not trainer.interrupted:
             raise
         NOTES.print()  # the progress bar leaves its line open
-        told = f"stopped in epoch {trainer.current_epoch + 1} of {trainer.max_epochs}; the same command goes on"
-        raise KeyboardInterrupt(told) from leaving
-
-
-def _go_on_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:
-    config = base.config()
-    refuse_heard(config.heard, splits, base.folder)
-    strange = DataError(f"{base.folder} is of another network or other labels than {tagger.recipe.name}")
-    if config.recipe.labels != tagger.recipe.labels:
-        raise strange
-    try:
-        take_over(tagger, base.best_checkpoint())
-    except RuntimeError as error:
-        raise strange from error
+        message = f"stopped in epoch {trainer.current_epoch + 1} of {trainer.max_epochs}; the same command continues"
+        raise KeyboardInterrupt(message) from leaving
 
 
 def _trainer(recipe: Recipe, run: RunFolder, accelerator: str, timer: Timer, *, validated: bool) -> lightning.Trainer:
@@ -139,11 +132,11 @@ def _trainer(recipe: Recipe, run: RunFolder, accelerator: str, timer: Timer, *, 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep tips and remarks off the terminal; warnings of anything else are shown."""
+    """Keep tips and these warnings off the terminal; all others are shown."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        for remark in _REMARKS:
-            warnings.filterwarnings("ignore", remark)
+        for warning in _IGNORED:
+            warnings.filterwarnings("ignore", warning)
         yield
 
 
@@ -151,7 +144,7 @@ def callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callba
     """The last epoch is always kept; the best one, and an early stop, where there is something to validate with."""
     callbacks: list[Callback] = [
         ModelCheckpoint(run.checkpoints, filename=run.last_checkpoint.stem, enable_version_counter=False),
-        progress_bar(),
+        _Bar(refresh_rate=10) if sys.stdout.isatty() else _Lines(),
     ]
     if validated and not recipe.one_cycle:
         callbacks.append(
@@ -160,3 +153,20 @@ def callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callba
     if validated and recipe.patience_epochs is not None:
         callbacks.append(EarlyStopping("validation_loss", patience=recipe.patience_epochs))
     return callbacks
+
+
+class _Bar(TQDMProgressBar):
+    """For a terminal, on whose standard output Lightning draws it."""
+
+    def get_metrics(self, trainer: lightning.Trainer, tagger: lightning.LightningModule) -> dict[str, Any]:
+        """Losses alone: as version of a log, its folder's name was shown."""
+        return {name: value for name, value in super().get_metrics(trainer, tagger).items() if name != "v_num"}
+
+
+class _Lines(ProgressBar):
+    """A line for every epoch on standard error; a progress bar by name only, or Lightning would add one of its own."""
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, _tagger: lightning.LightningModule) -> None:
+        """Print which epoch is over, and its losses."""
+        losses = (f"{name.replace('_', ' ')} {float(loss):.4f}" for name, loss in trainer.progress_bar_metrics.items())
+        NOTES.print(f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}: {', '.join(losses)}")

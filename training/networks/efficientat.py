@@ -51,7 +51,7 @@ _BLOCKS: Final = (
 
 
 class EfficientATFeatures(nn.Module):
-    """What the tagger hears in windows, before it names anything: means over the window and all bands.
+    """The tagger without its classifier: means of its features over the window and all bands.
 
     Shape: `[batch, 2, 132300]` at 44.1 kHz -> `[batch, 384]`
     """
@@ -64,10 +64,10 @@ class EfficientATFeatures(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Features of a batch of windows."""
-        heard: Tensor = self.features(self.log_mel(self.resampled(audio.mean(dim=1))))
-        return heard.mean(dim=(2, 3))
+        features: Tensor = self.features(self.log_mel(self.resampled(audio.mean(dim=1))))
+        return features.mean(dim=(2, 3))
 
-    def behead(self) -> int:
+    def remove_head(self) -> int:
         """It has no head; return how many features it gives."""
         return FEATURES
 

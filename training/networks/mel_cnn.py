@@ -10,10 +10,8 @@ from torch import Tensor, nn
 from whoplays.training.networks.log_mel import LogMel, MelPower
 
 FEATURES: Final = 2 * 320
-_DEEPER: Final = {10: (80, 1), 11: (144, 4)}
-"""After which layer how many blocks of which width deepen the network."""
-DEEPENS: Final = "deeper"
-"""In the names of weights that a less deep network, to go on from, does not have: they add nothing at first."""
+_FRAME_BLOCKS: Final = {10: (80, 1), 11: (144, 4)}
+"""After which layer how many blocks of which width look at one frame at a time."""
 
 
 class MelCNN(nn.Module):
@@ -21,24 +19,20 @@ class MelCNN(nn.Module):
 
     No padding in time: what a frame contributes does not depend on where in the window it stands.
 
-    Args:
-        deep: with blocks that are nothing at first, so that it can go on from what one without them has learnt.
-        padded: pad in time all the same, to learn what going without costs.
-
     Shape: `[batch, 2, 132300]` -> `[batch, labels]`
     """
 
-    def __init__(self, labels: int, *, deep: bool = False, padded: bool = False) -> None:
+    def __init__(self, labels: int) -> None:
         super().__init__()
         self.power = MelPower()
-        self.classifier = MelClassifier(labels, deep=deep, padded=padded)
+        self.classifier = MelClassifier(labels)
 
     def forward(self, audio: Tensor) -> Tensor:
         """Logits of a batch of windows."""
         logits: Tensor = self.classifier(self.power(audio))
         return logits
 
-    def behead(self) -> int:
+    def remove_head(self) -> int:
         """Give features instead of logits from now on; return how many."""
         self.classifier.add_module("head", nn.Identity())
         return FEATURES
@@ -50,38 +44,31 @@ class MelClassifier(nn.Module):
     Shape: `[batch, frames, 64]` -> `[batch, labels]`
     """
 
-    def __init__(self, labels: int, *, deep: bool = False, padded: bool = False) -> None:
+    def __init__(self, labels: int) -> None:
         super().__init__()
         layers: list[nn.Module] = [
             LogMel(),
             # The convolution behind it can scale and shift as well; not to learn how saves an eighth of a step.
             nn.BatchNorm2d(1).requires_grad_(requires_grad=False),
-            *_convolution(1, 16, kernel=5, stride=2, padded=padded),
-            *_convolution(16, 32, kernel=3, stride=2, padded=padded),
-            InvertedResidual(32, 80, expand=3, stride=(2, 2), padded=padded),
-            InvertedResidual(80, 80, expand=2, padded=padded),
-            InvertedResidual(80, 80, expand=2, padded=padded),
-            InvertedResidual(80, 144, expand=2, stride=(2, 1), padded=padded),
+            *_convolution(1, 16, kernel=5, stride=2),
+            *_convolution(16, 32, kernel=3, stride=2),
+            InvertedResidual(32, 80, expand=3, stride=(2, 2)),
+            InvertedResidual(80, 80, expand=2),
+            InvertedResidual(80, 80, expand=2),
+            InvertedResidual(80, 144, expand=2, stride=(2, 1)),
             nn.Conv2d(144, 320, (4, 1), bias=False),
             nn.BatchNorm2d(320),
             nn.ReLU(),
             nn.Flatten(2),
         ]
-        self.features = nn.Sequential(_deepened(layers)) if deep else nn.Sequential(*layers)
+        self.features = nn.Sequential(_with_frame_blocks(layers))
         self.dropout = nn.Dropout(0.2)
         self.head = nn.Linear(FEATURES, labels)
 
     def forward(self, power: Tensor) -> Tensor:
-        """Logits of a batch of windows' mel power."""
-        return self.named(self.pooled(power))
-
-    def pooled(self, power: Tensor) -> Tensor:
-        """Mean and maximum over the window of every feature, `[batch, 640]`."""
+        """Logits of a batch of windows' mel power, from mean and maximum over the window of every feature."""
         features = self.features(power)
-        return torch.cat([features.mean(dim=2), features.amax(dim=2)], dim=1)
-
-    def named(self, pooled: Tensor) -> Tensor:
-        """Logits `[batch, labels]` from pooled features."""
+        pooled = torch.cat([features.mean(dim=2), features.amax(dim=2)], dim=1)
         logits: Tensor = self.head(self.dropout(pooled))
         return logits
 
@@ -103,18 +90,17 @@ class InvertedResidual(nn.Module):
         expand: int,
         stride: tuple[int, int] = (1, 1),
         frames: int = 3,
-        padded: bool = False,
     ) -> None:
         super().__init__()
         inner = channels * expand
         self.adds = stride == (1, 1) and channels == width
         margin = frames // 2
-        self.lost = slice(None) if padded or not margin else slice(margin, -margin)
+        self.lost = slice(margin, -margin) if margin else slice(None)
         self.body = nn.Sequential(
             nn.Conv2d(channels, inner, 1, bias=False),
             nn.BatchNorm2d(inner),
             nn.ReLU(),
-            nn.Conv2d(inner, inner, (3, frames), stride, (1, margin * padded), groups=inner, bias=False),
+            nn.Conv2d(inner, inner, (3, frames), stride, (1, 0), groups=inner, bias=False),
             nn.BatchNorm2d(inner),
             nn.ReLU(),
             nn.Conv2d(inner, width, 1, bias=False),
@@ -127,16 +113,15 @@ class InvertedResidual(nn.Module):
         return filtered + features[..., self.lost] if self.adds else filtered
 
 
-def _convolution(channels: int, width: int, *, kernel: int, stride: int, padded: bool) -> list[nn.Module]:
-    padding = (kernel // 2, kernel // 2 if padded else 0)
+def _convolution(channels: int, width: int, *, kernel: int, stride: int) -> list[nn.Module]:
     return [
-        nn.Conv2d(channels, width, kernel, stride, padding=padding, bias=False),
+        nn.Conv2d(channels, width, kernel, stride, padding=(kernel // 2, 0), bias=False),
         nn.BatchNorm2d(width),
         nn.ReLU(),
     ]
 
 
-def _deepened(layers: Sequence[nn.Module]) -> OrderedDict[str, nn.Module]:
+def _with_frame_blocks(layers: Sequence[nn.Module]) -> OrderedDict[str, nn.Module]:
     """Layers by number, and between them blocks that look at one frame at a time and add nothing at first.
 
     Goyal et al., "Accurate, Large Minibatch SGD" (2017): a block's last scale begins at zero.
@@ -144,9 +129,9 @@ def _deepened(layers: Sequence[nn.Module]) -> OrderedDict[str, nn.Module]:
     named: OrderedDict[str, nn.Module] = OrderedDict()
     for place, layer in enumerate(layers):
         named[str(place)] = layer
-        width, count = _DEEPER.get(place, (0, 0))
+        width, count = _FRAME_BLOCKS.get(place, (0, 0))
         for k in range(count):
             block = InvertedResidual(width, width, expand=2, frames=1)
             nn.init.zeros_(block.body.get_submodule("7").get_parameter("weight"))
-            named[f"{place}-{DEEPENS}-{k}"] = block
+            named[f"{place}-deeper-{k}"] = block  # the name in every checkpoint so far
     return named

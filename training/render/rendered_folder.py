@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.training.files import atomic_write, write_json
 from whoplays.training.render.clips import Plan
-from whoplays.training.run import write_json
-from whoplays.training.whole import whole
 
 _COLUMNS: Final = ("path", "labels", "corpus", "source", "group", "kind", "licence", "seconds", "instrument")
 
@@ -87,7 +86,7 @@ class RenderedFolder:
         Raises:
             DataError: the file cannot be written.
         """
-        with whole(self._folder / plan.path) as unfinished:
+        with atomic_write(self._folder / plan.path) as unfinished:
             soundfile.write(unfinished, audio, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
 
     def write_index(self, plans: Iterable[Plan]) -> int:
@@ -98,7 +97,7 @@ class RenderedFolder:
         """
         rows = [_row(plan) for plan in plans if self.has(plan)]
         with (
-            whole(self._folder / "index.csv") as unfinished,
+            atomic_write(self._folder / "index.csv") as unfinished,
             unfinished.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.writer(file, lineterminator="\n")

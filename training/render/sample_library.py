@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.training.data.columns import read_rows
+from whoplays.training.data.labelled_folder import read_rows
 from whoplays.training.data.library import decode
 from whoplays.training.render.instruments import BY_NAME, Instrument
 from whoplays.training.render.notes import Range

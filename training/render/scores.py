@@ -9,7 +9,7 @@ import numpy as np
 from mido.midifiles.meta import KeySignatureError
 
 from whoplays.models.errors import DataError
-from whoplays.training.damaged import reason
+from whoplays.training.files import reason
 from whoplays.training.render.notes import Note
 
 _SUFFIXES: Final = frozenset({".mid", ".midi"})

@@ -102,7 +102,7 @@ class Players:
         """
         source = str(rng.choice(sorted({clip.source for clip in clips})))
         members = [clip for clip in clips if clip.source == source]
-        sound = sounding(self._library.played(members[int(rng.integers(len(members)))]))
+        sound = sounding(self._library.active_audio(members[int(rng.integers(len(members)))]))
         first = int(rng.integers(sound.shape[1]))
         heard = np.take(sound, np.arange(first, first + samples), axis=1, mode="wrap")
         wanted = 10 ** ((_LEVEL_DBFS + rng.uniform(-_LEVEL_DB, _LEVEL_DB)) / 20)

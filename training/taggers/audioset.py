@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.mixing import Windows
-from whoplays.training.evaluate.candidates import Candidate
-from whoplays.training.evaluate.scores import Probabilities
 
 CLASSES: Final = MappingProxyType(
     {
@@ -35,22 +33,20 @@ CLASSES: Final = MappingProxyType(
 )
 """By our codes, in the order of `whoplays.models.labels.NAMES`."""
 
-Columns = list[list[int]]
-"""For each of our labels, where its classes are among a tagger's."""
 
-
-class AudioSetJudge:
-    """A tagger's scores for our labels: the largest of those of a label's classes.
+class AudioSetTagger:
+    """A published tagger's scores for our labels: the largest of those of a label's classes.
 
     It was trained on AudioSet, which holds none of our recordings as far as anyone can tell.
 
     Args:
         name: what reports call it.
+        columns: for each of our labels, where its classes are among the tagger's.
         scores: `float32 [n, 132300]`, windows as mono, -> `float32 [n, classes]`.
     """
 
     def __init__(
-        self, name: str, columns: Columns, scores: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+        self, name: str, columns: list[list[int]], scores: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     ) -> None:
         self.name = name
         self._columns, self._scores = columns, scores
@@ -59,12 +55,7 @@ class AudioSetJudge:
         """Never."""
         return False
 
-    def probabilities(self, windows: Windows) -> Probabilities:
+    def probabilities(self, windows: Windows) -> NDArray[np.float32]:
         """Scores `[n, 11]` of windows `[n, 2, 132300]`, in the order of `CLASSES`."""
         scores = self._scores(windows.mean(axis=1))
         return np.stack([scores[:, columns].max(axis=1) for columns in self._columns], axis=1)
-
-
-def peer(judge: AudioSetJudge) -> Candidate:
-    """A tagger as a candidate; it has no thresholds but the 0.5 that a probability suggests."""
-    return Candidate(tuple(CLASSES), "multi-label", (judge,), np.full(len(CLASSES), 0.5))

@@ -1,23 +1,50 @@
-"""EfficientAT mn04 as a teacher: its logits for every class, that the network learns to foretell."""
+"""EfficientAT mn04, as published: its weights, and its scores for our labels."""
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 import soxr
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
 from whoplays.models.errors import DataError
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.training.damaged import DAMAGED, reason
-from whoplays.training.networks.efficientat import CLASSES, RATE_HZ, EfficientATNetwork, KaldiLogMel
-from whoplays.training.recipe import EFFICIENTAT
+from whoplays.training.files import DAMAGED, reason
+from whoplays.training.networks.efficientat import RATE_HZ, EfficientATNetwork, KaldiLogMel
+from whoplays.training.recipes import EFFICIENTAT
+from whoplays.training.taggers.audioset import CLASSES, AudioSetTagger
+
+_INDICES: Final = MappingProxyType(
+    {
+        "Singing": 27,
+        "Choir": 28,
+        "Chant": 30,
+        "Child singing": 34,
+        "Electric guitar": 141,
+        "Acoustic guitar": 143,
+        "Piano": 153,
+        "Organ": 155,
+        "Electronic organ": 156,
+        "Hammond organ": 157,
+        "Trumpet": 187,
+        "Violin, fiddle": 191,
+        "Cello": 193,
+        "Flute": 196,
+        "Saxophone": 197,
+        "Clarinet": 198,
+        "Vocal music": 254,
+        "A capella": 255,
+    }
+)
+"""Where a class is among AudioSet's 527, by its `class_labels_indices.csv`."""
 
 
 def load_tagger(path: Path) -> EfficientATNetwork:
-    """The tagger of a file of published weights.
+    """The tagger of a file of published weights, a state dict.
 
     Raises:
         DataError: the file does not hold them.
@@ -30,26 +57,30 @@ def load_tagger(path: Path) -> EfficientATNetwork:
     return network
 
 
-class EfficientAT:
-    """What EfficientAT mn04 makes of windows.
+def efficientat(path: Path, _threads: int = 1) -> AudioSetTagger:
+    """EfficientAT mn04's probabilities for a window as a whole.
+
+    Args:
+        path: its weights.
 
     Raises:
         DataError: the file is not the tagger's weights.
     """
+    network, log_mel = load_tagger(path), KaldiLogMel()
 
-    name: Final = EFFICIENTAT
-    classes: Final = CLASSES
+    def scores(mono: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(expit(logits(network, log_mel, mono)), np.float32)
 
-    def __init__(self, path: Path) -> None:
-        self._network = load_tagger(path)
-        self._log_mel = KaldiLogMel()
+    columns = [[_INDICES[name] for name in classes] for classes in CLASSES.values()]
+    return AudioSetTagger(EFFICIENTAT, columns, scores)
 
-    def logits(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits of each window.
 
-        Shape: `float32 [windows, 132300]` -> `float32 [windows, 527]`
-        """
-        resampled = np.stack([soxr.resample(window, SAMPLE_RATE_HZ, RATE_HZ) for window in mono])
-        with torch.inference_mode():
-            logits: Tensor = self._network(self._log_mel(torch.from_numpy(resampled)))
-        return np.asarray(logits.numpy())
+def logits(network: EfficientATNetwork, log_mel: KaldiLogMel, mono: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits of each window.
+
+    Shape: `float32 [windows, 132300]` -> `float32 [windows, 527]`
+    """
+    resampled = np.stack([soxr.resample(window, SAMPLE_RATE_HZ, RATE_HZ) for window in mono])
+    with torch.inference_mode():
+        found: Tensor = network(log_mel(torch.from_numpy(resampled)))
+    return np.asarray(found.numpy())

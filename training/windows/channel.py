@@ -1,4 +1,4 @@
-"""What stands between a band and its listener: loudspeakers and microphones, converters, and codecs."""
+"""What is between an instrument and the network: stereo placement, loudspeakers, microphones, converters, codecs."""
 
 import io
 from typing import Final
@@ -8,16 +8,50 @@ import soundfile
 from numpy.typing import NDArray
 from scipy import signal
 
-from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.training.windows.solos import levelled
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 
 Mono = NDArray[np.float32]
+"""`float32 [132300]`."""
 Rng = np.random.Generator
 
 _CODECS: Final = (("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"))
+_SPACED_SHARE: Final = 0.5
+"""How often microphones stand apart."""
+_WIDEST_M: Final = 1.0
+_SPEED_OF_SOUND_M_S: Final = 343.0
 
 
-def reproduced(audio: Mono, rng: Rng) -> Mono:
+def rms_normalised(audio: Mono) -> Mono:
+    """Scale to an RMS of 1 over the parts that sound."""
+    power = np.square(audio).reshape(-1, WINDOW_SAMPLES // 60).mean(axis=1)
+    sounding = power[power > power.max() * 1e-3]
+    return audio / np.float32(np.sqrt(sounding.mean()) + 1e-9) if sounding.size else audio
+
+
+def panned(audio: Mono, rng: Rng) -> Mono:
+    """An instrument from somewhere between two microphones, as the mean of their channels: what networks are given.
+
+    Off the middle it is louder in one channel and, with microphones that stand apart, later in the other. In the mean,
+    what comes later cancels some frequencies and lifts others: a comb.
+
+    Panned by a constant-power law (cosine and sine of an angle: Roads, "The Computer Music Tutorial", 1996), and late
+    in the far channel by the way between the microphones, up to a metre, times the sine of the direction: what a plane
+    wave takes.
+
+    Shape: `float32 [samples]` -> the same
+    """
+    direction = rng.uniform(-1, 1)
+    angle = (direction + 1) * np.pi / 4
+    left, right = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    if rng.random() >= _SPACED_SHARE:
+        return np.asarray((left + right) / 2 * audio, np.float32)
+    way_m = rng.uniform(0, _WIDEST_M) * np.sin(abs(direction) * np.pi / 2)
+    near, far = max(left, right), min(left, right)
+    late = _delayed(audio, round(way_m / _SPEED_OF_SOUND_M_S * SAMPLE_RATE_HZ))
+    return np.asarray((near * audio + far * late) / 2, np.float32)
+
+
+def through_channel(audio: Mono, rng: Rng) -> Mono:
     """Band limits, compression, clipping and a codec, each at times.
 
     Shape: `float32 [samples]` at an RMS near 1 -> the same.
@@ -30,7 +64,13 @@ def reproduced(audio: Mono, rng: Rng) -> Mono:
         audio = _clipped(audio, rng)
     if rng.random() < 0.15:
         audio = _coded(audio, rng)
-    return levelled(audio)
+    return rms_normalised(audio)
+
+
+def _delayed(audio: Mono, samples: int) -> Mono:
+    shifted = np.zeros_like(audio)
+    shifted[samples:] = audio[: len(audio) - samples]
+    return shifted
 
 
 def _band_limited(audio: Mono, rng: Rng) -> Mono:

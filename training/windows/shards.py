@@ -1,12 +1,12 @@
-"""A bank: prepared windows on disk, as mel power with labels and what teachers make of them.
+"""Prepared windows on disk, in shards: mel power with labels, and whose recordings each window is made of.
 
-BANK/
-  manifest.json    what it is made of; a bank is gone on with only by the same
+FOLDER/
+  manifest.json    what they are made of; a folder is continued only from the same
   shard-00000.npz  256 windows each, the same for the same manifest
 """
 
 import hashlib
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 from zipfile import BadZipFile
@@ -17,38 +17,31 @@ from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
 from whoplays.training.data.clip import Clip
-from whoplays.training.data.music import licences
+from whoplays.training.files import atomic_write, write_json
 from whoplays.training.networks.log_mel import FRAMES, MELS
-from whoplays.training.run import write_json
-from whoplays.training.whole import whole
 from whoplays.training.windows import soundscapes
 
-KINDS: Final = ("solo", "mix", "music")
-_GENERATION: Final = 2
-_NOBODY: Final = -1
+KINDS: Final = ("solo", "mix")
+_GENERATION: Final = 3
+_NO_GROUP: Final = -1
 _SHARDS: Final = "shard-?????.npz"
 _OWN: Final = ("manifest.", "shard-")
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bank is made of."""
+    """What prepared windows are made of."""
 
     labels: tuple[str, ...]
     groups: tuple[str, ...]
-    """All groups that may be heard in it; windows refer to them by place."""
+    """All groups that may be in them; windows refer to them by index."""
     clips: int
     digest: str
     """Of the clips' names, labels, groups and kinds, in their order: it decides what is drawn."""
-    music: str | None
-    """Folder of unlabelled music."""
-    songs: tuple[tuple[str, str], ...] = ()
-    """Names and licences of what is in it; older manifests do not say."""
     rooms: str | None
     """Folder of impulse responses."""
-    teachers: tuple[str, ...]
     seed: int
-    generation: int | msgspec.UnsetType = msgspec.UNSET
-    """Counts changes of this package after which the same seed gives other windows; older manifests do not say."""
+    generation: int = 0
+    """Counts changes of this package after which the same seed gives other windows; the oldest manifests have none."""
 
 
 class Shard(NamedTuple):
@@ -57,111 +50,85 @@ class Shard(NamedTuple):
     log_power: NDArray[np.float16]
     """`float16 [windows, 148, 64]`: natural logarithm of mel power, at an RMS of 1 where it sounds."""
     kinds: NDArray[np.int8]
-    """`int8 [windows]`: place in `KINDS`."""
+    """`int8 [windows]`: index in `KINDS`; earlier versions also kept unlabelled windows, of a kind beyond these."""
     targets: NDArray[np.bool_]
-    """`bool [windows, labels]`; all false where nobody knows."""
+    """`bool [windows, labels]`"""
     groups: NDArray[np.int32]
-    """`int32 [windows, 4]`: places in the manifest's groups, -1 for none; in older banks `int16`."""
-    lessons: NDArray[np.float16]
-    """`float16 [windows, classes]`: the teachers' logits side by side; no columns without teachers."""
+    """`int32 [windows, 4]`: indices in the manifest's groups, -1 for none; in the oldest shards `int16`."""
+
+    def select(self, rows: NDArray[np.bool_]) -> "Shard":
+        """Those of the windows."""
+        return Shard(self.log_power[rows], self.kinds[rows], self.targets[rows], self.groups[rows])
 
 
-class Bank(NamedTuple):
-    """All windows that a run may hear."""
+class PreparedWindows(NamedTuple):
+    """All windows that a run may train on."""
 
     windows: Shard
     labels: tuple[str, ...]
 
     def solos(self, label: str | None) -> NDArray[np.intp]:
-        """Places of the windows in which that instrument plays alone; of other sounds for None."""
+        """Indices of the windows in which that instrument plays alone; of other sounds for None."""
         alone = self.windows.kinds == KINDS.index("solo")
         plays = self.windows.targets[:, self.labels.index(label)] if label else ~self.windows.targets.any(axis=1)
         return np.flatnonzero(alone & plays)
 
-    def without_lessons(self) -> "Bank":
-        """The same windows, of which no teacher has said anything."""
-        return self._replace(windows=self.windows._replace(lessons=self.windows.lessons[:, :0]))
 
-
-def describe(
-    clips: Sequence[Clip],
-    labels: tuple[str, ...],
-    music: Path | None,
-    rooms: Path | None,
-    teachers: Iterable[str],
-    seed: int,
-) -> Manifest:
-    """The manifest of a bank of these clips.
-
-    Raises:
-        DataError: the music's table of licences is none.
-    """
+def describe(clips: Sequence[Clip], labels: tuple[str, ...], rooms: Path | None, seed: int) -> Manifest:
+    """The manifest of windows made of these clips."""
     facts = [clip.described() for clip in clips]
     return Manifest(
         labels=labels,
         groups=tuple(sorted({clip.group for clip in clips})),
         clips=len(clips),
         digest=hashlib.sha256(b"\n".join(facts)).hexdigest()[:16],
-        music=str(music.resolve()) if music else None,
-        songs=tuple(licences(music)) if music else (),
         rooms=str(rooms.resolve()) if rooms else None,
-        teachers=tuple(teachers),
         seed=seed,
         generation=_GENERATION,
     )
 
 
 def begin(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest, or see that the bank that is there is of the same.
+    """Write the manifest, or see that what is there is made of the same.
 
     Raises:
-        DataError: the folder holds another bank, or anything else, or cannot be written to.
+        DataError: the folder holds other windows, or anything else, or cannot be written to.
     """
     path = folder / "manifest.json"
     if path.is_file():
-        if _settings(read_manifest(folder)) != _settings(manifest):
+        if read_manifest(folder) != manifest:
             raise DataError(
-                f"{folder} holds a bank of other recordings or settings, or of an older version; choose another folder"
+                f"{folder} holds windows of other recordings or settings, or of an older version; choose another folder"
             )
         return
     if folder.is_dir() and any(not each.name.startswith(_OWN) for each in folder.iterdir()):
-        raise DataError(f"{folder} holds something else than a bank; choose another folder for it")
+        raise DataError(f"{folder} holds something else than prepared windows; choose another folder for them")
     write_json(path, manifest)
 
 
-def _settings(manifest: Manifest) -> Manifest:
-    """What decides whether two banks are of the same: not whose the music is."""
-    return msgspec.structs.replace(manifest, songs=())
-
-
 def fingerprint(folder: Path) -> str:
-    """What a bank is known by: what it is made of, and how many windows.
+    """What prepared windows are known by: what they are made of, and how many shards.
 
     Raises:
-        DataError: the folder holds no bank.
+        DataError: the folder holds none.
     """
-    made_of = msgspec.json.encode(_settings(read_manifest(folder)))
+    made_of = msgspec.json.encode(read_manifest(folder))
     shards = sum(1 for _ in folder.glob(_SHARDS))
     return f"{hashlib.sha256(made_of).hexdigest()[:16]}-{shards}"
 
 
-def songs(manifest: Manifest) -> tuple[tuple[str, str], ...]:
-    """Names and licences of the unlabelled music in a bank; for an older one, as its folder tells them now."""
-    if manifest.songs or not manifest.music:
-        return manifest.songs
-    return tuple(licences(Path(manifest.music)))
-
-
 def read_manifest(folder: Path) -> Manifest:
-    """What a bank is made of.
+    """What prepared windows are made of.
 
     Raises:
-        DataError: the folder holds no bank.
+        DataError: the folder holds none.
     """
     try:
         return msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise DataError(f"{folder} holds no bank ({error}); make one: whoplays material {folder} --data DIR") from error
+        raise DataError(
+            f"prepared windows not found in {folder} ({error}); make them: whoplays prepare {folder} --data DIR"
+        ) from error
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -169,52 +136,52 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05d}.npz"
 
 
-def missing(folder: Path, windows: int) -> list[int]:
+def missing_shards(folder: Path, windows: int) -> list[int]:
     """Which shards are still to be made for so many windows."""
     return [n for n in range(-(-windows // soundscapes.SHARD_WINDOWS)) if not shard_path(folder, n).is_file()]
 
 
-def keep(folder: Path, number: int, shard: Shard) -> None:
+def write_shard(folder: Path, number: int, shard: Shard) -> None:
     """Write a shard; it appears only once it is whole."""
-    with whole(shard_path(folder, number)) as unfinished:
+    with atomic_write(shard_path(folder, number)) as unfinished:
         np.savez(unfinished, **shard._asdict())
 
 
-def load(folders: Sequence[Path], may_hear: Container[str]) -> Bank:
-    """All windows of these banks made of nothing but groups that may be heard.
+def load(folders: Sequence[Path], usable: Container[str]) -> PreparedWindows:
+    """All windows in these folders made of nothing but usable groups.
 
     Raises:
-        DataError: there is no bank, the banks are of different labels or teachers, or no window may be heard.
+        DataError: a folder holds no windows, they are of different labels, or none is left.
     """
     manifests = [read_manifest(folder) for folder in folders]
-    if len({(manifest.labels, manifest.teachers) for manifest in manifests}) > 1:
-        raise DataError("only banks of the same labels and teachers can be used together")
+    if len({manifest.labels for manifest in manifests}) > 1:
+        raise DataError("only windows of the same labels can be used together")
     shards: list[Shard] = []
     for folder, manifest in zip(folders, manifests, strict=True):
-        allowed = np.array([group in may_hear for group in manifest.groups] + [True])
-        shards += [_allowed(path, allowed) for path in sorted(folder.glob(_SHARDS))]
+        # The last index, -1, is that of _NO_GROUP.
+        allowed = np.array([group in usable for group in manifest.groups] + [True])
+        read = (_read_shard(path) for path in sorted(folder.glob(_SHARDS)))
+        shards += [each.select(allowed[each.groups].all(axis=1) & (each.kinds < len(KINDS))) for each in read]
     if not any(len(shard.kinds) for shard in shards):
-        raise DataError(f"no window in {', '.join(map(str, folders))} is made only of what this run may hear")
-    return Bank(Shard(*(np.concatenate(column) for column in zip(*shards, strict=True))), manifests[0].labels)
+        raise DataError(f"no window in {', '.join(map(str, folders))} is made only of what this run may train on")
+    return PreparedWindows(
+        Shard(*(np.concatenate(column) for column in zip(*shards, strict=True))), manifests[0].labels
+    )
 
 
-def empty(windows: int, labels: int, classes: int) -> Shard:
+def empty_shard(windows: int, labels: int) -> Shard:
     """A shard to be filled in."""
     return Shard(
         np.empty((windows, FRAMES, MELS), np.float16),
         np.zeros(windows, np.int8),
         np.zeros((windows, labels), np.bool_),
-        np.full((windows, 4), _NOBODY, np.int32),
-        np.zeros((windows, classes), np.float16),
+        np.full((windows, 4), _NO_GROUP, np.int32),
     )
 
 
-def _allowed(path: Path, allowed: NDArray[np.bool_]) -> Shard:
+def _read_shard(path: Path) -> Shard:
     try:
         with path.open("rb") as file, np.load(file) as kept:
-            whole = Shard(*(kept[name] for name in Shard._fields))
+            return Shard(*(kept[name] for name in Shard._fields))
     except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise DataError(f"{path} is damaged ({error}); delete it and make the bank again") from error
-    # The last place of `allowed` is that of _NOBODY.
-    good = allowed[whole.groups].all(axis=1)
-    return Shard(whole.log_power[good], whole.kinds[good], whole.targets[good], whole.groups[good], whole.lessons[good])
+        raise DataError(f"{path} is damaged ({error}); delete it and prepare the windows again") from error

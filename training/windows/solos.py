@@ -1,4 +1,4 @@
-"""Stems: three seconds of one instrument (or of another sound), played into a room; what bands are mixed from.
+"""Solos: three seconds of one instrument (or of another sound) in a room; what mixtures are made of.
 
 Notes are strung into phrases and chords; everything is varied in pitch, tone colour and room, so that a few players
 and instruments stand for many.
@@ -16,7 +16,9 @@ from whoplays.models.errors import DataError
 from whoplays.models.labels import CORE
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.training.data.clip import Clip
+from whoplays.training.data.impulse_responses import synthetic_response
 from whoplays.training.data.library import Library
+from whoplays.training.windows.channel import Mono, rms_normalised
 
 OTHER: Final = ""
 """The label of sounds that are none of the instruments."""
@@ -29,12 +31,9 @@ _PHRASES_CUT: Final = 0.15
 _CHORDAL: Final = frozenset({"gac", "gel", "org", "pia"})
 _TAIL_SAMPLES: Final = SAMPLE_RATE_HZ
 
-Mono = NDArray[np.float32]
-"""`float32 [132300]`."""
 
-
-class Stem(NamedTuple):
-    """What a stem is of."""
+class Solo(NamedTuple):
+    """Three seconds of one instrument, or of another sound."""
 
     label: str
     group: str
@@ -42,8 +41,8 @@ class Stem(NamedTuple):
     """At an RMS of 1 where it sounds."""
 
 
-class Stems:
-    """Stems, drawn evenly over the labels, then over the corpora, then over players.
+class SoloGenerator:
+    """Solos, drawn evenly over the labels, then over the corpora, then over players.
 
     Within a corpus a group counts by the root of its length.
 
@@ -67,14 +66,14 @@ class Stems:
             raise DataError("no recording is of a single instrument or of another sound")
         self._instruments = sorted(set(self._players) - {OTHER})
 
-    def draw(self, rng: np.random.Generator) -> Stem:
-        """One stem; the generator decides everything about it."""
+    def draw(self, rng: np.random.Generator) -> Solo:
+        """One solo; the generator decides everything about it."""
         label = self._label(rng)
         corpora = self._players[label]
         players = corpora[int(rng.integers(len(corpora)))]
         clips = players.groups[int(rng.choice(len(players.groups), p=players.weights))]
         audio = _phrase(self._library, clips, chordal=label in _CHORDAL, rng=rng)
-        return Stem(label, clips[0].group, levelled(_in_room(audio, self._room(rng), rng)))
+        return Solo(label, clips[0].group, rms_normalised(_in_room(audio, self._room(rng), rng)))
 
     def _label(self, rng: np.random.Generator) -> str:
         if OTHER in self._players and (not self._instruments or rng.random() < _OTHER_SHARE):
@@ -86,7 +85,7 @@ class Stems:
             return None
         if self._rooms and rng.random() < _MEASURED_ROOMS:
             return self._rooms[int(rng.integers(len(self._rooms)))]
-        return _room_response(rng)
+        return synthetic_response(rng, _TAIL_SAMPLES)
 
 
 class _Players(NamedTuple):
@@ -112,7 +111,7 @@ def _by_label_and_group(clips: Sequence[Clip], labels: tuple[str, ...]) -> dict[
 
 
 def _weights(library: Library, groups: list[list[Clip]]) -> NDArray[np.float64]:
-    lengths = [sum(library.played(clip).shape[1] for clip in clips) for clips in groups]
+    lengths = [sum(library.active_audio(clip).shape[1] for clip in clips) for clips in groups]
     roots = np.sqrt(np.asarray(lengths, np.float64))
     return np.asarray(roots / roots.sum())
 
@@ -134,7 +133,7 @@ def _phrase(library: Library, clips: list[Clip], *, chordal: bool, rng: np.rando
 
 def _take(library: Library, clip: Clip, rng: np.random.Generator) -> Mono:
     """Up to a window of a clip, from anywhere in it (a note from its start), up to two semitones higher or lower."""
-    audio = library.played(clip)
+    audio = library.active_audio(clip)
     ratio = 2 ** (rng.uniform(-2, 2) / 12)
     wanted = int(WINDOW_SAMPLES * ratio) + 1
     spare = audio.shape[1] - wanted
@@ -171,21 +170,3 @@ def _tone(bins: int, rng: np.random.Generator) -> NDArray[np.float32]:
     knots_hz = SAMPLE_RATE_HZ / 2 ** np.arange(11, 0, -1)
     gains = 10 ** (np.cumsum(rng.normal(0, 2.5, len(knots_hz))) / 20)
     return np.asarray(np.interp(np.linspace(0, knots_hz[-1], bins), knots_hz, gains), np.float32)
-
-
-def _room_response(rng: np.random.Generator) -> Mono:
-    """Direct sound and an exponentially decaying tail of noise, darker as it decays (Moorer, 1979)."""
-    reverberation_s = rng.uniform(0.15, 2.5)
-    seconds = np.arange(min(int(reverberation_s * SAMPLE_RATE_HZ), _TAIL_SAMPLES), dtype=np.float32) / SAMPLE_RATE_HZ
-    tail = rng.standard_normal(len(seconds), dtype=np.float32) * np.exp(-6.9 * seconds / reverberation_s)
-    tail[1:] += rng.uniform(0, 0.9) * tail[:-1]
-    response = tail * np.float32(10 ** (rng.uniform(-24, -2) / 20) / np.sqrt(np.square(tail).sum()))
-    response[0] = 1.0
-    return response
-
-
-def levelled(audio: Mono) -> Mono:
-    """Scale to an RMS of 1 over the parts that sound."""
-    power = np.square(audio).reshape(-1, WINDOW_SAMPLES // 60).mean(axis=1)
-    sounding = power[power > power.max() * 1e-3]
-    return audio / np.float32(np.sqrt(sounding.mean()) + 1e-9) if sounding.size else audio

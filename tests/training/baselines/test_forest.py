@@ -9,10 +9,9 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 
 from whoplays.models.signal import WINDOW_SAMPLES
-from whoplays.training import recipe as recipes
-from whoplays.training.baselines.fit_forest import grow, nodes
-from whoplays.training.baselines.forest import Forest
-from whoplays.training.baselines.forest_features import MelStatistics, Samples
+from whoplays.training import recipes
+from whoplays.training.baselines.fit_forest import fit_forest, to_nodes
+from whoplays.training.baselines.forest import Forest, MelStatistics, Samples
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import by_group
@@ -25,22 +24,22 @@ def test_the_network_walks_as_the_trees_do() -> None:
     rng = np.random.default_rng(1)
     features = rng.integers(0, 5, (200, 6)).astype(np.float32) / np.float32(3)
     targets = np.stack([features[:, 0] > 1, features[:, 1] + features[:, 2] > 2, np.zeros(200, bool)], axis=1)
-    grown = RandomForestClassifier(7, random_state=1).fit(features, targets.astype(int))
+    fitted = RandomForestClassifier(7, random_state=1).fit(features, targets.astype(int))
     forest = Forest(torch.nn.Identity(), 3)
-    forest.plant(nodes(grown, 3))
-    wanted = [each[:, 1] if each.shape[1] == 2 else np.zeros(200) for each in grown.predict_proba(features)]
+    forest.plant(to_nodes(fitted, 3))
+    wanted = [each[:, 1] if each.shape[1] == 2 else np.zeros(200) for each in fitted.predict_proba(features)]
     np.testing.assert_allclose(forest(torch.from_numpy(features)), np.stack(wanted, axis=1), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["forest-raw", "forest-mel"])
-def test_a_forest_is_grown_and_kept(name: str, clips: list[Clip], library: Library, tmp_path: Path) -> None:
+def test_a_forest_is_fitted_and_kept(name: str, clips: list[Clip], library: Library, tmp_path: Path) -> None:
     recipe = msgspec.structs.replace(recipes.find(name), trees=3, epoch_windows=24)
     run = RunFolder(tmp_path)
-    grown = grow(recipe, by_group(clips, 1), library, run, threads=1)
+    fitted = fit_forest(recipe, by_group(clips, 1), library, run, threads=1)
     kept = load(recipe, run.best_checkpoint())
     windows = torch.from_numpy(np.stack([library.window(clip, 0) for clip in clips[:4]]))
     with torch.inference_mode():
-        answers = grown(windows)
+        answers = fitted(windows)
         torch.testing.assert_close(kept(windows), answers)
     assert isinstance(kept.network, Forest)
     assert len(kept.network.get_buffer("roots")) == 3

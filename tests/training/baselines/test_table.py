@@ -12,9 +12,9 @@ import torch
 import whoplays
 from whoplays.command import command_line
 from whoplays.models.errors import DataError
-from whoplays.training import recipe as recipes
+from whoplays.training import recipes
 from whoplays.training.baselines import table
-from whoplays.training.baselines.fit_forest import grow
+from whoplays.training.baselines.fit_forest import fit_forest
 from whoplays.training.baselines.page import page
 from whoplays.training.baselines.rows import ROWS, Row
 from whoplays.training.baselines.table import Questions, make_table
@@ -24,7 +24,7 @@ from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits, by_group
 from whoplays.training.networks.efficientat import EfficientATNetwork
-from whoplays.training.recipe import EFFICIENTAT
+from whoplays.training.recipes import EFFICIENTAT
 from whoplays.training.run import RunFolder, configure
 
 ROW = Row("forest-mel-3", "forest-mel", MappingProxyType({"trees": 3}), None, "38 %")
@@ -55,7 +55,7 @@ def test_a_row_is_trained_and_judged_once(
         asked.append(row.name)
         recipe = msgspec.structs.replace(recipes.find(row.recipe), epoch_windows=24, **row.changes)
         run.write_config(configure(recipe, (), splits))
-        grow(recipe, splits, library, run, threads=1)
+        fit_forest(recipe, splits, library, run, threads=1)
 
     def make() -> list[table.Made]:
         materials = [Questions("test split", splits.test)]
@@ -95,7 +95,7 @@ def test_a_row_whose_files_are_damaged_is_made_again(
         trained.append(row.name)
         recipe = msgspec.structs.replace(recipes.find(row.recipe), epoch_windows=24, **row.changes)
         run.write_config(configure(recipe, (), splits))
-        grow(recipe, splits, library, run, threads=1)
+        fit_forest(recipe, splits, library, run, threads=1)
 
     def make() -> table.Made:
         materials = [Questions("test split", splits.test)]
@@ -134,7 +134,7 @@ def test_a_run_that_has_heard_the_questions_is_refused(
     def train(row: Row, run: RunFolder) -> None:
         recipe = msgspec.structs.replace(recipes.find(row.recipe), epoch_windows=8, **row.changes)
         run.write_config(configure(recipe, (), Splits(clips, [], [])))
-        grow(recipe, splits, library, run, threads=1)
+        fit_forest(recipe, splits, library, run, threads=1)
 
     with pytest.raises(DataError, match="which the table is judged on"):
         list(make_table([ROW], tmp_path, train, [Questions("all", clips)], library, tmp_path, 1))
@@ -207,7 +207,7 @@ def test_a_folder_whose_name_holds_an_at_sign_is_told_whole() -> None:
     ("option", "message"),
     [
         ("--only=lasagne", "there are forest-raw-50"),
-        ("--threads=0", "1 or"),
+        ("--threads=0", "at least 1"),
         ("--only=transfer-efficientat", "the weights with --efficientat FILE.pt"),
         ("--efficientat=nothing.pt", "nothing.pt does not hold the weights"),
     ],

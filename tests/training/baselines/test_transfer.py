@@ -1,4 +1,4 @@
-"""Transfer: features are frozen and heard once, and nothing is learnt from a run that has heard too much."""
+"""Transfer: features are frozen and computed once, and none are used of a run that was trained on what is held out."""
 
 from pathlib import Path
 
@@ -8,20 +8,20 @@ import pytest
 import torch
 
 from tests.training.evaluate.test_evaluate import untrained
-from whoplays.models.errors import DataError, OptionError, WhoplaysError
-from whoplays.training import recipe as recipes
-from whoplays.training.baselines import bases
-from whoplays.training.baselines import features as cached
-from whoplays.training.baselines.fit_features import learn
+from whoplays.models.errors import DataError, WhoplaysError
+from whoplays.training import recipes
+from whoplays.training.baselines import features
+from whoplays.training.baselines.fit_head import fit_head
 from whoplays.training.baselines.transfer import Transfer
+from whoplays.training.cli.train import check_base
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits, by_group
 from whoplays.training.fit.checkpoints import load
-from whoplays.training.networks.efficientat import EfficientATFeatures, EfficientATNetwork
-from whoplays.training.recipe import Recipe
+from whoplays.training.networks.efficientat import EfficientATFeatures, EfficientATNetwork, KaldiLogMel
+from whoplays.training.recipes import Recipe
 from whoplays.training.run import RunFolder, configure
-from whoplays.training.taggers.efficientat import EfficientAT
+from whoplays.training.taggers.efficientat import load_tagger, logits
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +51,13 @@ def short(name: str = "transfer-melcnn") -> Recipe:
     return msgspec.structs.replace(recipes.find(name), epochs=3, epoch_windows=16, batch_windows=8)
 
 
-def test_the_seeds_head_is_kept() -> None:
+def test_the_original_projects_head_is_kept() -> None:
     recipe = recipes.find("transfer-rawcnn")
     assert (recipe.learning_rate, recipe.batch_windows, recipe.base) == (1e-4, 64, "solo-rawcnn")
 
 
 def test_only_the_head_learns(base: RunFolder, splits: Splits, library: Library, tmp_path: Path) -> None:
-    learn(short(), splits, library, RunFolder(tmp_path), base.folder, threads=1)
+    fit_head(short(), splits, library, RunFolder(tmp_path), base.folder, threads=1)
     network = load(short(), RunFolder(tmp_path).best_checkpoint()).network
     assert isinstance(network, Transfer)
     frozen = load(base.config().recipe, base.best_checkpoint()).network.state_dict()
@@ -67,37 +67,32 @@ def test_only_the_head_learns(base: RunFolder, splits: Splits, library: Library,
     assert (tmp_path / "log" / "metrics.csv").read_text().splitlines()[0] == "epoch,train_loss"
 
 
-def test_features_are_heard_once_and_the_same_head_comes_of_them(
+def test_features_are_computed_once_and_the_same_head_comes_of_them(
     base: RunFolder, splits: Splits, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = RunFolder(tmp_path)
-    first = learn(short(), splits, library, run, base.folder, threads=1).network.state_dict()
-    monkeypatch.setattr(cached, "draw_windows", lambda *_: pytest.fail("heard twice"))
-    again = learn(short(), splits, library, run, base.folder, threads=1).network.state_dict()
+    first = fit_head(short(), splits, library, run, base.folder, threads=1).network.state_dict()
+    monkeypatch.setattr(features, "draw_windows", lambda *_: pytest.fail("computed twice"))
+    again = fit_head(short(), splits, library, run, base.folder, threads=1).network.state_dict()
     assert all(torch.equal(value, again[name]) for name, value in first.items())
 
 
-def test_a_base_that_has_heard_too_much_is_refused(
+def test_a_base_that_was_trained_on_what_is_held_out_is_refused(
     splits: Splits, clips: list[Clip], library: Library, tmp_path: Path
 ) -> None:
     everything = untrained(tmp_path / "band", clips)
-    with pytest.raises(DataError, match="other groups that this run must not hear"):
-        learn(short(), splits, library, RunFolder(tmp_path / "run"), everything.folder, threads=1)
+    with pytest.raises(DataError, match="other groups that this run holds out"):
+        fit_head(short(), splits, library, RunFolder(tmp_path / "run"), everything.folder, threads=1)
 
 
 def test_a_base_of_another_recipe_is_refused(base: RunFolder, splits: Splits, library: Library, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="learns from a run of solo-rawcnn"):
-        learn(recipes.find("transfer-rawcnn"), splits, library, RunFolder(tmp_path), base.folder, threads=1)
+    with pytest.raises(DataError, match="uses the features of a run of solo-rawcnn"):
+        fit_head(recipes.find("transfer-rawcnn"), splits, library, RunFolder(tmp_path), base.folder, threads=1)
 
 
-def test_a_missing_base_is_asked_for(splits: Splits, library: Library, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="name one with --base RUN"):
-        learn(short(), splits, library, RunFolder(tmp_path), None, threads=1)
-
-
-def test_a_tagger_is_learnt_from_as_a_run_is(splits: Splits, library: Library, weights: Path, tmp_path: Path) -> None:
+def test_a_taggers_features_are_used_too(splits: Splits, library: Library, weights: Path, tmp_path: Path) -> None:
     recipe = short("transfer-efficientat")
-    learn(recipe, splits, library, RunFolder(tmp_path), weights, threads=1)
+    fit_head(recipe, splits, library, RunFolder(tmp_path), weights, threads=1)
     network = load(recipe, RunFolder(tmp_path).best_checkpoint()).network
     assert isinstance(network, Transfer)
     assert isinstance(network.base, EfficientATFeatures)
@@ -110,24 +105,24 @@ def test_a_tagger_is_learnt_from_as_a_run_is(splits: Splits, library: Library, w
 
 
 def test_its_features_are_what_its_own_logits_are_made_of(weights: Path) -> None:
-    """As a teacher it is given windows resampled by another library, and their mean over both channels."""
+    """As a tagger it is given windows resampled by another library, and their mean over both channels."""
     tagger = EfficientATNetwork().eval()
     tagger.load_state_dict(torch.load(weights))
-    features = EfficientATFeatures().eval()
-    features.features.load_state_dict(tagger.features.state_dict())
+    pooled = EfficientATFeatures().eval()
+    pooled.features.load_state_dict(tagger.features.state_dict())
     noise = np.random.default_rng(1).standard_normal((2, 132_300))
     audio = np.stack([0.01 * noise, noise.cumsum(axis=1) * 1e-3]).astype(np.float32)
     with torch.inference_mode():
-        logits = tagger.classifier[2:](features(torch.from_numpy(audio))).numpy()
-    wanted = EfficientAT(weights).logits(audio.mean(axis=1))
+        found = tagger.classifier[2:](pooled(torch.from_numpy(audio))).numpy()
+    wanted = logits(load_tagger(weights), KaldiLogMel(), audio.mean(axis=1))
     apart = np.abs(wanted[0] - wanted[1]).max()
-    np.testing.assert_allclose(logits, wanted, atol=0.05 * apart)
+    np.testing.assert_allclose(found, wanted, atol=0.05 * apart)
 
 
 def test_what_is_no_tagger_is_refused(splits: Splits, library: Library, tmp_path: Path) -> None:
     (tmp_path / "tagger.pt").write_bytes(b"no weights")
     with pytest.raises(DataError, match="does not hold the weights of EfficientAT") as refused:
-        learn(short("transfer-efficientat"), splits, library, RunFolder(tmp_path), tmp_path / "tagger.pt", threads=1)
+        fit_head(short("transfer-efficientat"), splits, library, RunFolder(tmp_path), tmp_path / "tagger.pt", threads=1)
     assert "weights_only" not in str(refused.value)
 
 
@@ -152,4 +147,4 @@ def test_a_run_knows_its_tagger_by_name(splits: Splits, weights: Path) -> None:
 )
 def test_a_base_of_no_use_is_refused_before_anything_is_read(name: str, base: Path | None, message: str) -> None:
     with pytest.raises(WhoplaysError, match=message):
-        bases.check(recipes.find(name), base)
+        check_base(recipes.find(name), base)

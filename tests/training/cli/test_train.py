@@ -9,11 +9,11 @@ import torch
 import whoplays
 from tests.training.data.tiny_corpus import write_index, write_sound
 from whoplays.models.catalogue import CATALOGUE
-from whoplays.training import recipe as recipes
-from whoplays.training.baselines import fit_features as learning
+from whoplays.training import recipes
+from whoplays.training.baselines import fit_forest
 from whoplays.training.data.clip import Clip
+from whoplays.training.data.corpora import readable
 from whoplays.training.data.library import Library
-from whoplays.training.data.reading import readable
 from whoplays.training.data.splits import Splits
 from whoplays.training.evaluate import report
 from whoplays.training.run import RunFolder, configure
@@ -61,15 +61,15 @@ def test_a_file_is_no_folder(folder: Path, capfd: pytest.CaptureFixture[str], op
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("seed", "-1", "--seed must be 0 or more, not -1"),
-        ("seed", "5000000000", "--seed must be 4294967295 or less, not 5000000000"),
-        ("lesson-weight", "nan", "--lesson-weight must be 0 or more, not nan"),
-        ("lesson-weight", "1", "solo-rawcnn mixes no bands; leave out --lesson-weight"),
-        ("bank", "anything", "solo-rawcnn mixes no bands; leave out --bank"),
+        ("seed", "-1", "--seed must be at least 0, got -1"),
+        ("seed", "5000000000", "--seed must be between 0 and 4294967295, got 5000000000"),
+        ("prepared", "anything", "solo-rawcnn draws no mixtures; leave out --prepared"),
+        ("bank", "anything", "solo-rawcnn draws no mixtures; leave out --prepared"),
+        ("prepared-windows", "9", "solo-rawcnn draws no mixtures; leave out --prepared-windows"),
         ("trees", "5", "solo-rawcnn grows no trees; leave out --trees"),
     ],
 )
-def test_a_number_that_makes_no_sense_is_one_line(
+def test_an_option_out_of_range_is_one_line(
     folder: Path, capfd: pytest.CaptureFixture[str], option: str, value: str, message: str
 ) -> None:
     assert failure(folder, capfd, **{option: value}) == [f"whoplays: {message}"]
@@ -101,11 +101,11 @@ def test_a_run_is_judged_on_its_own_test_split_where_it_has_one(
     for name, *_ in rows:
         write_sound(tmp_path / "x" / name, 0.1 * np.ones(1000))
     write_index(tmp_path / "x", rows)
-    monkeypatch.setattr(learning, "learn", lambda *_, **__: None)
+    monkeypatch.setattr(fit_forest, "fit_forest", lambda *_, **__: None)
     given = ["--data", str(tmp_path / "x"), "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
     whoplays.main(["train", "forest-raw", *given])
     told = capfd.readouterr().err.splitlines()[-1]
-    assert told == f"trained; judge it with: whoplays evaluate {tmp_path / 'run'}{on}"
+    assert told == f"trained; evaluate it with: whoplays evaluate {tmp_path / 'run'}{on}"
 
 
 @pytest.mark.parametrize("rows", [[], [("missing.wav", "pia", "g", "made", "CC0")]])
@@ -113,7 +113,7 @@ def test_a_run_is_judged_on_its_own_test_split_where_it_has_one(
     ("command", "told"),
     [
         ("train band-melcnn --data x@all --out run", "there is nothing to train on: no recording in x@all can be read"),
-        ("material bank --data x", "there is nothing to play from: no recording in x can be read"),
+        ("prepare windows --data x", "there is nothing to prepare: no recording in x can be read"),
         ("evaluate band-melcnn --data x --out y", "there is nothing to judge on: no recording in x can be read"),
     ],
 )
@@ -132,7 +132,7 @@ def test_where_nothing_can_be_read_it_is_said(
     assert capfd.readouterr().err.splitlines()[-1] == f"whoplays: {told}"
 
 
-def test_a_model_is_nothing_to_go_on_from(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_model_is_nothing_to_continue_from(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     model = CATALOGUE / "band-melcnn"
     told = f"{model} is an exported model, of which only the graph is kept; --base takes a run folder"
     assert failure(folder, capfd, "band-melcnn", base=str(model)) == [f"whoplays: {told}"]
@@ -188,7 +188,7 @@ def test_a_model_is_judged_against_another_and_a_page_is_made(
         ("band-melcnn --data x --out y --peer tagger=z", "--peer tagger=z: give NAME=PATH; known are yamnet"),
         ("band-melcnn --data x --out y --peer yamnet=z", "--peer yamnet=z: there is no file z"),
         ("band-melcnn duo-rawcnn --data x --out y", "band-melcnn is not a run: of several, each must be one"),
-        ("band-melcnn --data x --out y --robustness --impulse z", "z is no impulse response"),
+        ("band-melcnn --data x --out y --robustness --impulse z", "z is not an impulse response"),
         ("band-melcnn --data x --out y --impulse z", "--impulse is the room of --robustness; add that, or leave"),
         ("band-melcnn --data x --out y --report x/index.csv", "x/index.csv is no page of an earlier --report"),
         ("band-melcnn --data x --out y --report x", "--report x: give the page a name that ends with .md"),

@@ -2,11 +2,11 @@ import msgspec
 import pytest
 
 from tests.training.data.make_clips import clip
-from whoplays.training.data.clip import Stretch
+from whoplays.training.data.clip import Segment
 
 
-def stretch(start_s: float, end_s: float, *labels: str) -> Stretch:
-    return Stretch(start_s=start_s, end_s=end_s, labels=frozenset(labels))
+def stretch(start_s: float, end_s: float, *labels: str) -> Segment:
+    return Segment(start_s=start_s, end_s=end_s, labels=frozenset(labels))
 
 
 DUO = msgspec.structs.replace(
@@ -27,7 +27,7 @@ DUO = msgspec.structs.replace(
     ],
 )
 def test_a_window_holds_what_sounds_for_half_a_second(start_s: float, end_s: float, heard: set[str] | None) -> None:
-    assert DUO.heard_between(start_s, end_s) == (None if heard is None else frozenset(heard))
+    assert DUO.labels_between(start_s, end_s) == (None if heard is None else frozenset(heard))
 
 
 def test_when_any_of_its_labels_plays() -> None:
@@ -38,13 +38,13 @@ def test_when_any_of_its_labels_plays() -> None:
 
 def test_what_overlaps_counts_once() -> None:
     twice = msgspec.structs.replace(clip("a", ["pia"]), timeline=(stretch(0, 0.4, "pia"), stretch(0.1, 0.45, "pia")))
-    assert twice.heard_between(0, 3) is None
+    assert twice.labels_between(0, 3) is None
 
 
 def test_short_stretches_add_up() -> None:
     notes = msgspec.structs.replace(clip("a", ["pia"]), timeline=(stretch(0, 0.3, "pia"), stretch(1, 1.3, "pia")))
-    assert notes.heard_between(0, 3) == frozenset({"pia"})
+    assert notes.labels_between(0, 3) == frozenset({"pia"})
 
 
 def test_without_times_all_plays_all_the_time() -> None:
-    assert clip("a", ["pia", "vio"]).heard_between(100, 103) == frozenset({"pia", "vio"})
+    assert clip("a", ["pia", "vio"]).labels_between(100, 103) == frozenset({"pia", "vio"})

@@ -4,7 +4,7 @@ import pytest
 
 from tests.training.data.tiny_corpus import write_index
 from whoplays.models.errors import DataError, OptionError
-from whoplays.training.data.corpora import gather, open_corpora, open_material, open_materials
+from whoplays.training.data.corpora import gather, open_corpora, open_share, open_shares
 
 
 @pytest.fixture
@@ -16,15 +16,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_split_60_20_20(folder: Path) -> None:
-    assert [len(part) for part in gather([open_material(str(folder))], seed=1)] == [6, 2, 2]
+    assert [len(part) for part in gather([open_share(str(folder))], seed=1)] == [6, 2, 2]
 
 
 def test_all_of_a_folder_is_trained_on(folder: Path) -> None:
-    assert [len(part) for part in gather([open_material(f"{folder}@all")], seed=1)] == [10, 0, 0]
+    assert [len(part) for part in gather([open_share(f"{folder}@all")], seed=1)] == [10, 0, 0]
 
 
 def test_a_fold_holds_out_sources(folder: Path) -> None:
-    first, second = (gather([open_material(f"{folder}@{fold}/2")], seed=1) for fold in (1, 2))
+    first, second = (gather([open_share(f"{folder}@{fold}/2")], seed=1) for fold in (1, 2))
     assert first.train == second.test
     assert second.train == first.test
     assert {clip.source for clip in first.test} | {clip.source for clip in second.test} == {"s0", "s1", "s2", "s3"}
@@ -34,27 +34,27 @@ def test_materials_are_joined(folder: Path) -> None:
     more = write_index(
         folder.parent / "more", [(f"{index}.wav", "pia", f"g{index}", "s", "CC0") for index in range(10)]
     )
-    parts = gather([open_material(str(folder)), open_material(f"{more}@all")], seed=1)
+    parts = gather([open_share(str(folder)), open_share(f"{more}@all")], seed=1)
     assert [len(part) for part in parts] == [16, 2, 2]
 
 
 @pytest.mark.parametrize("share", ["0/2", "3/2", "1/1", "0/0"])
 def test_a_fold_that_is_none_is_refused(folder: Path, share: str) -> None:
     with pytest.raises(DataError, match="folds are numbered 1 to n"):
-        open_material(f"{folder}@{share}")
+        open_share(f"{folder}@{share}")
 
 
 @pytest.mark.parametrize("given", ["missing", "missing@1/2", "missing@all", "corpus@some", "corpus@-1/2"])
 def test_a_folder_that_is_no_corpus_is_refused(folder: Path, given: str) -> None:
-    with pytest.raises(DataError, match=r"is no corpus: it holds no index\.csv"):
-        open_material(str(folder.parent / given))
+    with pytest.raises(DataError, match=r"corpus not found in .*: it has no index\.csv"):
+        open_share(str(folder.parent / given))
 
 
 @pytest.mark.parametrize(
     ("share", "sources", "told"),
     [
-        ("7/50", 4, "leaves nothing to judge on: .* there are 4 sources"),
-        ("2/2", 1, "leaves nothing to judge on: .* there is one source"),
+        ("7/50", 4, "leaves nothing to test on: .* there are 4 sources"),
+        ("2/2", 1, "leaves nothing to test on: .* there is one source"),
         ("1/2", 1, "leaves nothing to train on: .* there is one source"),
     ],
 )
@@ -62,18 +62,18 @@ def test_a_fold_of_no_sources_or_of_all_is_refused(tmp_path: Path, share: str, s
     rows = [(f"{index}.wav", "pia", f"g{index}", f"s{index % sources}", "CC0") for index in range(8)]
     folder = write_index(tmp_path / "corpus", list(rows))
     with pytest.raises(DataError, match=f"corpus@{share} {told}"):
-        gather([open_material(f"{folder}@{share}")], seed=1)
+        gather([open_share(f"{folder}@{share}")], seed=1)
 
 
 def test_irmas_has_two_names_for_one_folder(tmp_path: Path) -> None:
     (tmp_path / "IRMAS" / "IRMAS-TrainingData").mkdir(parents=True)
     with pytest.raises(OptionError, match="are of one folder"):
-        open_materials([f"{tmp_path}/IRMAS@1/5", f"{tmp_path}/IRMAS/IRMAS-TrainingData@all"])
+        open_shares([f"{tmp_path}/IRMAS@1/5", f"{tmp_path}/IRMAS/IRMAS-TrainingData@all"])
 
 
 @pytest.mark.parametrize("shares", [("", ""), ("@all", "@1/2"), ("/", "")])
 def test_a_folder_given_twice_is_refused(folder: Path, shares: tuple[str, str]) -> None:
     with pytest.raises(OptionError, match=r"corpus.* and --data .*corpus.* are of one folder"):
-        open_materials([f"{folder}{share}" for share in shares])
+        open_shares([f"{folder}{share}" for share in shares])
     with pytest.raises(OptionError, match="are of one folder"):
         open_corpora([folder, folder.parent / "elsewhere" / ".." / folder.name])

@@ -4,7 +4,7 @@ import pytest
 
 from tests.training.data.tiny_corpus import write_index
 from whoplays.models.errors import DataError
-from whoplays.training.data.clip import Clip, Stretch
+from whoplays.training.data.clip import Clip, Segment
 from whoplays.training.data.labelled_folder import LabelledFolder
 
 COLUMNS = ("path", "labels", "group")
@@ -95,8 +95,8 @@ def test_rows_with_times_make_one_clip(tmp_path: Path) -> None:
     duo, other = read(tmp_path, *rows, columns=TIMED)
     assert duo.labels == {"pia", "vio"}
     assert duo.timeline == (
-        Stretch(start_s=0, end_s=9.5, labels=frozenset({"pia"})),
-        Stretch(start_s=3, end_s=6, labels=frozenset({"vio"})),
+        Segment(start_s=0, end_s=9.5, labels=frozenset({"pia"})),
+        Segment(start_s=3, end_s=6, labels=frozenset({"vio"})),
     )
     assert other.timeline == ()
 

@@ -13,7 +13,7 @@ from tests.training.data.tiny_corpus import write_piped, write_sound
 from whoplays.models.errors import DataError
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.training.data import library as module
-from whoplays.training.data.clip import Clip, Stretch
+from whoplays.training.data.clip import Clip, Segment
 from whoplays.training.data.library import Library, cut, decode
 from whoplays.training.data.mixing import random_window
 
@@ -94,11 +94,11 @@ def test_only_so_many_recordings_are_open_at_a_time(tmp_path: Path, library: Lib
 def test_only_what_plays_is_played(tmp_path: Path, library: Library) -> None:
     sound = np.concatenate([np.zeros(SAMPLE_RATE_HZ), np.full(SAMPLE_RATE_HZ, 0.25), np.full(SAMPLE_RATE_HZ, 0.5)])
     one = at(write_sound(tmp_path / "a.wav", sound))
-    assert library.played(one).shape == (1, 3 * SAMPLE_RATE_HZ)
-    stretches = (Stretch(start_s=1, end_s=1.5, labels=one.labels), Stretch(start_s=2.5, end_s=3.5, labels=one.labels))
+    assert library.active_audio(one).shape == (1, 3 * SAMPLE_RATE_HZ)
+    stretches = (Segment(start_s=1, end_s=1.5, labels=one.labels), Segment(start_s=2.5, end_s=3.5, labels=one.labels))
     timed = msgspec.structs.replace(one, timeline=stretches)
-    assert library.played(timed).shape == (1, SAMPLE_RATE_HZ)
-    assert set((library.played(timed)[0] / FULL).round(2)) == {0.25, 0.5}
+    assert library.active_audio(timed).shape == (1, SAMPLE_RATE_HZ)
+    assert set((library.active_audio(timed)[0] / FULL).round(2)) == {0.25, 0.5}
     windows = [random_window(library, timed, np.random.default_rng(seed)) for seed in range(10)]
     assert all((np.abs(window[:, : SAMPLE_RATE_HZ // 2]) > 0.2).all() for window in windows)
 
@@ -136,7 +136,7 @@ def test_what_plays_on_after_the_end_is_set_aside(tmp_path: Path, library: Libra
     """As where times are in milliseconds; rounded ones may be a little late."""
     one = at(write_sound(tmp_path / "a.wav", np.full(2 * SAMPLE_RATE_HZ, 0.25)))
     rounded, wrong = (
-        msgspec.structs.replace(one, timeline=(Stretch(start_s=0, end_s=end_s, labels=one.labels),))
+        msgspec.structs.replace(one, timeline=(Segment(start_s=0, end_s=end_s, labels=one.labels),))
         for end_s in (2.5, 2000.0)
     )
     good, skipped = library.readable([rounded, wrong])

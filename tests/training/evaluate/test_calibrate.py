@@ -9,7 +9,7 @@ import torch
 
 import whoplays
 from whoplays.models.errors import DataError
-from whoplays.training import recipe as recipes
+from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
@@ -237,7 +237,7 @@ def test_runs_of_one_name_are_not_taken_for_one(
     ("options", "message"),
     [
         (["--rule", "even", "--false-alarm-cost", "-1"], "--false-alarm-cost must be from 0 to 1000, not -1"),
-        (["--threads", "0"], "--threads must be 1 or more, not 0"),
+        (["--threads", "0"], "--threads must be at least 1, got 0"),
         ([], "is not a run"),
     ],
 )

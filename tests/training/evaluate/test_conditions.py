@@ -107,7 +107,7 @@ def test_a_given_room_is_used(tmp_path: Path) -> None:
 def test_what_is_no_room_is_refused(tmp_path: Path, name: str) -> None:
     soundfile.write(tmp_path / "silent.wav", np.zeros(100), SAMPLE_RATE_HZ)
     (tmp_path / "text.wav").write_text("no sound")
-    with pytest.raises(DataError, match=f"{name} is no impulse response"):
+    with pytest.raises(DataError, match=f"{name} is not an impulse response"):
         conditions(tmp_path / name)
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from whoplays.models.errors import DataError
-from whoplays.training import recipe as recipes
+from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
@@ -23,7 +23,7 @@ from whoplays.training.evaluate.findings import Report
 from whoplays.training.evaluate.lineup import Entries
 from whoplays.training.evaluate.of_run import of_runs
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.recipe import Recipe
+from whoplays.training.recipes import Recipe
 from whoplays.training.report import accuracy as page
 from whoplays.training.report import plots as figures
 from whoplays.training.report import tables as report_tables

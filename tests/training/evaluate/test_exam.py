@@ -8,7 +8,7 @@ from tests.training.data.make_clips import clip
 from tests.training.data.tiny_corpus import SECONDS
 from whoplays.models.labels import CORE
 from whoplays.models.signal import WINDOW_SAMPLES
-from whoplays.training.data.clip import Clip, Stretch
+from whoplays.training.data.clip import Clip, Segment
 from whoplays.training.data.library import Library
 from whoplays.training.data.mixing import rms
 from whoplays.training.evaluate.exam import Exam, Place, Question, places, set_exam
@@ -114,7 +114,7 @@ def test_labels_of_one_source_only_are_not_mixed() -> None:
 
 def test_windows_of_an_ensemble_have_labels_of_their_own() -> None:
     times = ((0.0, 6.0, "pia"), (3.0, 12.0, "vio"), (12.0, 12.2, "pia"))
-    timeline = tuple(Stretch(start_s=a, end_s=b, labels=frozenset({label})) for a, b, label in times)
+    timeline = tuple(Segment(start_s=a, end_s=b, labels=frozenset({label})) for a, b, label in times)
     duo = msgspec.structs.replace(clip("duo", ["pia", "vio"]), timeline=timeline)
     exam = set_exam(Tape(np.full((1, 6 * WINDOW_SAMPLES), 1000, np.int16)), [duo], CORE, seed=1)
     assert list(exam.sets) == ["ensembles"]
@@ -123,7 +123,7 @@ def test_windows_of_an_ensemble_have_labels_of_their_own() -> None:
 
 
 def test_a_pause_in_a_solo_is_no_solo() -> None:
-    timeline = (Stretch(start_s=0, end_s=3, labels=frozenset({"pia"})),)
+    timeline = (Segment(start_s=0, end_s=3, labels=frozenset({"pia"})),)
     solo = msgspec.structs.replace(clip("solo", ["pia"]), timeline=timeline)
     exam = set_exam(Tape(np.full((1, 2 * WINDOW_SAMPLES), 1000, np.int16)), [solo], CORE, seed=1)
     assert [question.places[0].start for question in exam.sets["solos"]] == [0]

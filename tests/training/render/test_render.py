@@ -173,8 +173,8 @@ def test_an_index_that_was_not_rendered_is_not_written_over(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--clips", "0"], "--clips must be 1 or more, not 0"),
-        (["--clips", "1", "--seed", "-1"], "--seed must be 0 or more, not -1"),
+        (["--clips", "0"], "--clips must be at least 1, got 0"),
+        (["--clips", "1", "--seed", "-1"], "--seed must be at least 0, got -1"),
         (["--clips", "1", "--soundfont", "a.sf2"], "names no licence; write FILE.sf2=LICENCE"),
         (["--clips", "1", "--soundfont", "a.sf2=MIT"], "there is no soundfont a.sf2"),
         (

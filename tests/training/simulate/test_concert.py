@@ -9,10 +9,10 @@ import soundfile
 
 import whoplays
 from whoplays.models.errors import DataError
+from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
-from whoplays.training.recipes.band_melcnn import RECIPE
 from whoplays.training.run import RunFolder, configure
 from whoplays.training.simulate.concert import Concert, Players, sounding
 
@@ -87,7 +87,7 @@ def test_concerts_are_written_with_an_index(corpus: Path, cache: Path, clips: li
     """And of what a run has not heard alone."""
     run = RunFolder(tmp_path / "run")
     heard = [clip for clip in clips if clip.labels & {"gac", "pia", "tru"}]
-    run.write_config(configure(RECIPE, (), Splits(heard, [], [])))
+    run.write_config(configure(recipes.find("band-melcnn"), (), Splits(heard, [], [])))
     given = ["--data", str(corpus), "--run", str(run.folder), "--cache", str(cache), "--count=2", "--minutes=0.5"]
     whoplays.main(["concerts", str(tmp_path / "made"), *given])
     rows = list(csv.DictReader((tmp_path / "made" / "index.csv").read_text(encoding="utf-8").splitlines()))
@@ -103,7 +103,7 @@ def test_concerts_are_written_with_an_index(corpus: Path, cache: Path, clips: li
     [
         ("--count=0", "--count must be 1 or more"),
         ("--minutes=0", "--count must be 1 or more"),
-        ("--seed=-1", "--seed must be 0 or more, not -1"),
+        ("--seed=-1", "--seed must be at least 0, got -1"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(

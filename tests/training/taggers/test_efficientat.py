@@ -1,7 +1,6 @@
-"""The part of EfficientAT that is ours as a peer: what it is given, and what is made of its logits."""
+"""The part of EfficientAT that is ours: what it is given, and what is made of its logits."""
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pytest
@@ -11,21 +10,19 @@ from numpy.typing import NDArray
 from whoplays.models.errors import DataError
 from whoplays.models.labels import NAMES
 from whoplays.training.evaluate.lineup import Entries, Peer, find_peer, line_up
-from whoplays.training.taggers import efficientat_peer as module
+from whoplays.training.networks.efficientat import EfficientATNetwork
+from whoplays.training.taggers import efficientat as module
 from whoplays.training.taggers.audioset import CLASSES
-from whoplays.training.taggers.efficientat import EfficientAT
 
 
 class Tape:
-    """A tagger that keeps what it is given, and for which only one class sounds in each window."""
-
-    name: Final = EfficientAT.name
+    """Keeps the windows that the network is given, and lets only one class sound in each."""
 
     def __init__(self, places: list[int]) -> None:
         self._places = places
         self.given: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
-    def logits(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
+    def logits(self, _network: object, _log_mel: object, mono: NDArray[np.float32]) -> NDArray[np.float32]:
         self.given = mono
         logits = np.full((len(mono), 527), -4, np.float32)
         logits[np.arange(len(mono)), self._places] = 4
@@ -48,11 +45,12 @@ def test_a_label_scores_as_the_most_probable_of_its_classes(monkeypatch: pytest.
     places |= dict.fromkeys((155, 156, 157), "org") | dict.fromkeys((27, 28, 30, 34, 254, 255), "voi")
     places |= {0: "", 140: ""}
     tape = Tape(list(places))
-    monkeypatch.setattr(f"{module.__name__}.EfficientAT", lambda _: tape)
-    (judge,) = module.efficientat(tmp_path).judges
+    monkeypatch.setattr(module, "load_tagger", lambda _: EfficientATNetwork())
+    monkeypatch.setattr(module, "logits", tape.logits)
+    tagger = module.efficientat(tmp_path)
     windows = np.zeros((len(places), 2, 132_300), np.float32)
     windows[:, 1] = 0.5
-    found = judge.probabilities(windows)
+    found = tagger.probabilities(windows)
     assert found.shape == (len(places), 11)
     assert found.dtype == np.float32
     np.testing.assert_allclose(tape.given, 0.25)
@@ -64,8 +62,8 @@ def test_a_label_scores_as_the_most_probable_of_its_classes(monkeypatch: pytest.
 
 def test_every_class_has_a_place_of_its_own() -> None:
     named = [name for names in CLASSES.values() for name in names]
-    assert set(module._PLACES) == set(named)
-    assert len(set(module._PLACES.values())) == len(named)
+    assert set(module._INDICES) == set(named)
+    assert len(set(module._INDICES.values())) == len(named)
 
 
 def test_it_is_lined_up_by_name_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +72,7 @@ def test_it_is_lined_up_by_name_and_file(tmp_path: Path, monkeypatch: pytest.Mon
     peer = find_peer(f"efficientat-mn04={path}")
     assert peer == Peer("efficientat-mn04", path)
     entries = Entries(("default",), (), (peer,))
-    monkeypatch.setattr(f"{module.__name__}.EfficientAT", lambda _: Tape([0]))
+    monkeypatch.setattr(module, "load_tagger", lambda _: EfficientATNetwork())
     assert [one.judges[0].name for one in line_up(entries, None, "real", [], 1)][1:] == ["efficientat-mn04"]
 
 
@@ -99,4 +97,4 @@ def test_what_is_not_efficientat_is_refused(content: object, tmp_path: Path) -> 
     else:
         torch.save(content, path)
     with pytest.raises(DataError, match=r"weights.pt does not hold the weights of EfficientAT mn04: \S"):
-        EfficientAT(path)
+        module.efficientat(path)

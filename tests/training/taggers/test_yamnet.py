@@ -10,10 +10,8 @@ import pytest
 
 from whoplays.models.errors import DataError
 from whoplays.models.labels import NAMES
-from whoplays.training.taggers import yamnet as file
-from whoplays.training.taggers import yamnet_peer as module
+from whoplays.training.taggers import yamnet as module
 from whoplays.training.taggers.audioset import CLASSES
-from whoplays.training.taggers.yamnet_teacher import YamnetTeacher
 
 LIST = ["Speech", *(name for names in CLASSES.values() for name in names)]
 
@@ -59,11 +57,11 @@ def test_every_label_has_classes() -> None:
 
 def test_frames_are_averaged_and_the_largest_class_counts(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tape = Tape()
-    monkeypatch.setattr(file, "_interpreter", lambda *_: tape)
-    (judge,) = module.yamnet(model).judges
+    monkeypatch.setattr(module, "open_interpreter", lambda *_: tape)
+    tagger = module.yamnet(model)
     windows = np.stack([np.full((2, 132_300), level, np.float32) for level in (0.1, 0.2)])
     windows[:, 1] *= 3
-    found = judge.probabilities(windows)
+    found = tagger.probabilities(windows)
     assert found.shape == (2, 11)
     assert found.dtype == np.float32
     assert [len(frame) for frame in tape.frames] == [15_600] * 10
@@ -73,30 +71,17 @@ def test_frames_are_averaged_and_the_largest_class_counts(model: Path, monkeypat
     np.testing.assert_allclose(found[0], np.array(largest) / 100 + 0.2, atol=1e-6)
 
 
-def test_a_teacher_hears_frames_that_do_not_overlap(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tape = Tape()
-    monkeypatch.setattr(file, "_interpreter", lambda *_: tape)
-    found = YamnetTeacher(model).logits(np.full((1, 132_300), 0.1, np.float32))
-    assert [len(frame) for frame in tape.frames] == [15_600] * 3
-    assert found.dtype == np.float32
-    shares = np.arange(len(LIST)) / 100 + 0.1 * np.arange(3)[:, None]
-    shares = np.clip(shares, 1e-6, 1 - 1e-6)
-    np.testing.assert_allclose(found[0], np.log(shares / (1 - shares)).mean(axis=0), rtol=1e-4)
-
-
 def test_what_is_not_yamnet_is_refused(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "text").write_text("no model")
     for path in (tmp_path / "missing", tmp_path / "text"):
         with pytest.raises(DataError, match="is not YAMNet as TFLite"):
             module.yamnet(path)
-    monkeypatch.setattr(file, "_interpreter", lambda *_: Tape(samples=16_000))
-    for load in (module.yamnet, YamnetTeacher):
-        with pytest.raises(DataError, match="not 15600 samples"):
-            load(model)
+    monkeypatch.setattr(module, "open_interpreter", lambda *_: Tape(samples=16_000))
+    with pytest.raises(DataError, match="not 15600 samples"):
+        module.yamnet(model)
 
 
 def test_without_the_extra_it_says_which(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    for load in (module.yamnet, YamnetTeacher):
-        with pytest.raises(DataError, match=r"pip install -c constraints.txt -e '.\[peers\]'"):
-            load(model)
+    with pytest.raises(DataError, match=r"ai-edge-litert is not installed.* '.\[peers\]'"):
+        module.yamnet(model)

@@ -5,8 +5,8 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allowed --bank --bank-windows --base --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --hop --impulse --json --judge --keys --lesson-weight --loss --method --minutes --model --music --name --only --out --peer --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --teachers --threads --trees --until --version --wait --windows --workers'
-    set -l all_commands 'allow bench calibrate concerts demo devices evaluate events export history keys latency list listen make material models render report revoke send serve show soak table throughput train watch'
+    set -l options_with_values '--accelerator --against --allowed --bank --bank-windows --base --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --hop --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --trees --until --version --wait --windows --workers'
+    set -l all_commands 'allow bench calibrate concerts demo devices evaluate events export history keys latency list listen make models prepare render report revoke send serve show soak table throughput train watch'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
     set -e cmd[1]
@@ -51,7 +51,7 @@ complete -c whoplays -n __fish_use_subcommand -a 'serve' -d 'Listen to many stre
 complete -c whoplays -n __fish_use_subcommand -a 'demo' -d 'Play a bundled concert in real time, and show what a subscriber in another proc…'
 complete -c whoplays -n __fish_use_subcommand -a 'history' -d 'Show who played when, as far as whoplays serve has kept it; also while it runs.'
 complete -c whoplays -n __fish_use_subcommand -a 'models' -d 'List the models that ship: what they hear, how large they are, how good, and wh…'
-complete -c whoplays -n __fish_use_subcommand -a 'material' -d 'Prepare windows to train on; a bank that is there already is gone on with.'
+complete -c whoplays -n __fish_use_subcommand -a 'prepare' -d 'Prepare windows to train on; a folder that is there already is continued.'
 complete -c whoplays -n __fish_use_subcommand -a 'render' -d 'Play MIDI scores with many sound sources into a labelled folder; one that is th…'
 complete -c whoplays -n __fish_use_subcommand -a 'train' -d 'Train a recipe; a run that is there already is resumed.'
 complete -c whoplays -n __fish_use_subcommand -a 'table' -d 'Make the seed'\''s table: train each row, or take the run that is there, and ask a…'
@@ -261,23 +261,21 @@ complete -c whoplays -n '__fish_whoplays_using_command listen' -l format -x -a '
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l rate -r -d 'Sample rate of raw PCM, in Hz; 44100 unless given.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l channels -r -d 'Channels of raw PCM; 2 unless given.'
 
-# Options for: material
-complete -c whoplays -n '__fish_whoplays_using_command material' -l help -d 'Display this message and exit.'
-complete -c whoplays -n '__fish_whoplays_using_command material' -s h -d 'Display this message and exit.'
-complete -c whoplays -n '__fish_whoplays_using_command material' -l version -d 'Display application version.'
-complete -c whoplays -n '__fish_whoplays_using_command material' -l data -r -F -d 'Corpora to play from; each counts alike. All of them: a run hears what its own …'
-complete -c whoplays -n '__fish_whoplays_using_command material' -l windows -r -d 'How many, rounded up to whole shards of 256.'
-complete -c whoplays -n '__fish_whoplays_using_command material' -l music -r -F -d 'A folder of unlabelled recordings, for what the teachers make of them.'
-complete -c whoplays -n '__fish_whoplays_using_command material' -l rooms -r -F -d 'A folder of impulse responses.'
-complete -c whoplays -n '__fish_whoplays_using_command material' -l teachers -r -F -d 'A folder with yamnet.tflite, efficientat_mn04_as.pt, or both.'
-complete -c whoplays -n '__fish_whoplays_using_command material' -l seed -r -d 'Another seed gives other windows.'
-complete -c whoplays -n '__fish_whoplays_using_command material' -l workers -r -d 'Processes to work in.'
-complete -c whoplays -n '__fish_whoplays_using_command material' -l cache -r -F -d 'Where decoded audio is kept.'
-
 # Options for: models
 complete -c whoplays -n '__fish_whoplays_using_command models' -l help -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command models' -s h -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command models' -l version -d 'Display application version.'
+
+# Options for: prepare
+complete -c whoplays -n '__fish_whoplays_using_command prepare' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command prepare' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command prepare' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command prepare' -l data -r -F -d 'Corpora to make them of; each counts alike. All of them: a run uses what its ow…'
+complete -c whoplays -n '__fish_whoplays_using_command prepare' -l windows -r -d 'How many, rounded up to whole shards of 256.'
+complete -c whoplays -n '__fish_whoplays_using_command prepare' -l rooms -r -F -d 'A folder of impulse responses.'
+complete -c whoplays -n '__fish_whoplays_using_command prepare' -l seed -r -d 'Another seed gives other windows.'
+complete -c whoplays -n '__fish_whoplays_using_command prepare' -l workers -r -d 'Processes to work in.'
+complete -c whoplays -n '__fish_whoplays_using_command prepare' -l cache -r -F -d 'Where decoded audio is kept.'
 
 # Options for: render
 complete -c whoplays -n '__fish_whoplays_using_command render' -l help -d 'Display this message and exit.'
@@ -326,18 +324,19 @@ complete -c whoplays -n '__fish_whoplays_using_command table' -l cache -r -F -d 
 complete -c whoplays -n '__fish_whoplays_using_command train' -l help -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command train' -s h -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command train' -l version -d 'Display application version.'
-complete -c whoplays -n '__fish_whoplays_using_command train' -l recipe -r -d 'Which recipe, such as solo-rawcnn.'
+complete -c whoplays -n '__fish_whoplays_using_command train' -l recipe -r -d 'Which recipe, such as band-melcnn.'
 complete -c whoplays -n '__fish_whoplays_using_command train' -l data -r -d 'A corpus folder, split 60/20/20 by group; DIR@k/n holds out a fold of its sourc…'
 complete -c whoplays -n '__fish_whoplays_using_command train' -l out -r -F -d 'The run folder.'
 complete -c whoplays -n '__fish_whoplays_using_command train' -l epochs -r -d 'Instead of the recipe'\''s.'
 complete -c whoplays -n '__fish_whoplays_using_command train' -l epoch-windows -r -d 'Windows in one epoch, instead of the recipe'\''s.'
 complete -c whoplays -n '__fish_whoplays_using_command train' -l seed -r -d 'Instead of the recipe'\''s.'
 complete -c whoplays -n '__fish_whoplays_using_command train' -l trees -r -d 'Trees of a forest, instead of the recipe'\''s.'
-complete -c whoplays -n '__fish_whoplays_using_command train' -l base -r -F -d 'The run, or the tagger'\''s weights, whose frozen features a transfer recipe learn…'
-complete -c whoplays -n '__fish_whoplays_using_command train' -l bank -r -F -d 'Windows that were prepared with whoplays material, for a recipe that mixes band…'
-complete -c whoplays -n '__fish_whoplays_using_command train' -l bank-windows -r -d 'How many windows that bank has, instead of the recipe'\''s.'
-complete -c whoplays -n '__fish_whoplays_using_command train' -l lesson-weight -r -d 'How much it counts to foretell the teachers, instead of the recipe'\''s.'
-complete -c whoplays -n '__fish_whoplays_using_command train' -l accelerator -x -a 'auto cpu gpu' -d 'Where to compute; forests and transfer recipes know but the CPU.'
+complete -c whoplays -n '__fish_whoplays_using_command train' -l base -r -F -d 'The run, or the tagger'\''s weights, whose frozen features a transfer recipe uses;…'
+complete -c whoplays -n '__fish_whoplays_using_command train' -l prepared -r -F -d 'Windows from whoplays prepare, for a recipe that draws mixtures; of several fol…'
+complete -c whoplays -n '__fish_whoplays_using_command train' -l bank -r -F -d 'Windows from whoplays prepare, for a recipe that draws mixtures; of several fol…'
+complete -c whoplays -n '__fish_whoplays_using_command train' -l prepared-windows -r -d 'How many windows to prepare in the run folder, instead of the recipe'\''s.'
+complete -c whoplays -n '__fish_whoplays_using_command train' -l bank-windows -r -d 'How many windows to prepare in the run folder, instead of the recipe'\''s.'
+complete -c whoplays -n '__fish_whoplays_using_command train' -l accelerator -x -a 'auto cpu gpu' -d 'Where to compute; forests and transfer recipes use the CPU alone.'
 complete -c whoplays -n '__fish_whoplays_using_command train' -l threads -r -d 'CPU threads to compute with.'
 complete -c whoplays -n '__fish_whoplays_using_command train' -l cache -r -F -d 'Where decoded audio is kept.'
 

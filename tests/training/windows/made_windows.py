@@ -1,15 +1,15 @@
-"""Banks made of nothing recorded, for tests of what is done with them."""
+"""Prepared windows made of nothing recorded, for tests of what is done with them."""
 
 import numpy as np
 
 from whoplays.models.labels import CORE
 from whoplays.training.networks.log_mel import FRAMES, MELS
-from whoplays.training.windows.shards import KINDS, Bank, Shard
+from whoplays.training.windows.shards import KINDS, PreparedWindows, Shard
 
 QUIET = -18.0
 
 
-def made_bank(names: list[str | None], *, kinds: list[str] | None = None, classes: int = 0) -> Bank:
+def made_windows(names: list[str | None], *, kinds: list[str] | None = None) -> PreparedWindows:
     """One window for each name (None: another sound); each core label sounds in a quarter of the mel bands."""
     count = len(names)
     log_power = np.full((count, FRAMES, MELS), QUIET, np.float16)
@@ -19,6 +19,5 @@ def made_bank(names: list[str | None], *, kinds: list[str] | None = None, classe
             k = CORE.index(name)
             log_power[row, :, 16 * k : 16 * k + 16] = 0
             targets[row, k] = True
-    lessons = np.arange(count * classes, dtype=np.float16).reshape(count, classes)
-    places = np.array([KINDS.index(kind) for kind in kinds or ["solo"] * count], np.int8)
-    return Bank(Shard(log_power, places, targets, np.full((count, 4), -1, np.int32), lessons), CORE)
+    indices = np.array([KINDS.index(kind) for kind in kinds or ["solo"] * count], np.int8)
+    return PreparedWindows(Shard(log_power, indices, targets, np.full((count, 4), -1, np.int32)), CORE)

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 import torch
 
@@ -16,8 +15,7 @@ import whoplays
 from tests.training.conftest import little
 from whoplays.models.errors import DataError
 from whoplays.models.labels import CORE, NAMES
-from whoplays.models.signal import WINDOW_SAMPLES
-from whoplays.training import recipe as recipes
+from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits, by_group
@@ -25,12 +23,11 @@ from whoplays.training.evaluate import report
 from whoplays.training.evaluate.findings import Report
 from whoplays.training.fit.checkpoints import load
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.fit.timing import timing_of
 from whoplays.training.fit.trainer import callbacks, fit
-from whoplays.training.recipe import Recipe
+from whoplays.training.recipes import Recipe
 from whoplays.training.report import plots as figures
 from whoplays.training.run import RunFolder, configure
-from whoplays.training.windows.build import open_bank
+from whoplays.training.windows.build import open_windows
 
 
 def weights(tagger: Tagger) -> list[torch.Tensor]:
@@ -49,7 +46,7 @@ def test_a_run_learns(trained: RunFolder) -> None:
     assert losses[-1] < losses[0] / 2
 
 
-def test_what_it_learnt_holds_for_players_it_never_heard(trained: RunFolder, cache: Path) -> None:
+def test_what_it_learnt_holds_for_players_it_was_not_trained_on(trained: RunFolder, cache: Path) -> None:
     whoplays.main(["evaluate", str(trained.folder), "--cache", str(cache)])
     (found,) = report.read(trained.folder / "metrics.json")
     precision = {judgement.set: judgement.scores.mean_average_precision for judgement in found.judgements}
@@ -62,7 +59,7 @@ def test_what_it_learnt_holds_for_players_it_never_heard(trained: RunFolder, cac
 
 def test_a_run_keeps_what_it_was_made_of(trained: RunFolder, corpus: Path) -> None:
     config = trained.config()
-    assert (config.recipe.epochs, config.recipe.epoch_windows, config.recipe.bank_windows) == (10, 256, 128)
+    assert (config.recipe.epochs, config.recipe.epoch_windows, config.recipe.prepared_windows) == (10, 256, 128)
     assert config.data == (str(corpus),)
     assert not {*config.train} & {*config.validation, *config.test}
     assert len(config.train) + len(config.validation) + len(config.test) == 24
@@ -84,7 +81,7 @@ def test_a_label_that_is_not_validated_ends_validation(clips: list[Clip], librar
     """With some labels missing it would mislead; such a run keeps its last epoch."""
     splits = Splits([clip for clip in clips if clip.labels <= {"gac", "pia"}], [clips[0]], [])
     recipe = msgspec.structs.replace(
-        recipes.find("band-melcnn"), epochs=1, epoch_windows=8, batch_windows=8, bank_windows=8
+        recipes.find("band-melcnn"), epochs=1, epoch_windows=8, batch_windows=8, prepared_windows=8
     )
     train(recipe, splits, library, RunFolder(tmp_path))
     assert RunFolder(tmp_path).best_checkpoint().name == "last.ckpt"
@@ -92,16 +89,16 @@ def test_a_label_that_is_not_validated_ends_validation(clips: list[Clip], librar
 
 
 def train(recipe: Recipe, splits: Splits, library: Library, run: RunFolder) -> Tagger:
-    """Fit with a bank of the run's own."""
-    bank = open_bank(recipe, splits.train, library, run, [])
-    return fit(recipe, splits, library, run, accelerator="cpu", threads=1, bank=bank)
+    """Fit to windows of the run's own."""
+    windows = open_windows(recipe, splits.train, library, run, [])
+    return fit(recipe, splits, library, run, accelerator="cpu", threads=1, prepared=windows)
 
 
 def steady() -> Recipe:
     """A recipe of constant rate, which may be given more epochs; two windows a step."""
     band = recipes.find("band-melcnn")
     return msgspec.structs.replace(
-        band, one_cycle=False, epochs=2, epoch_windows=4, batch_windows=2, bank_windows=8, learning_rate=1e-3
+        band, one_cycle=False, epochs=2, epoch_windows=4, batch_windows=2, prepared_windows=8, learning_rate=1e-3
     )
 
 
@@ -153,68 +150,27 @@ def test_on_a_terminal_the_bar_tells_losses_alone(
     assert "v_num" not in said
 
 
-def test_a_run_goes_on_from_another(unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path) -> None:
-    """Where nothing is learnt, what is kept is the network that was gone on from."""
+def test_a_run_continues_from_another(unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path) -> None:
+    """Where nothing is learnt, what is kept is the network that was continued from."""
     base = RunFolder(tmp_path / "base")
     base.write_config(configure(steady(), (), splits))
     train(steady(), splits, library, base)
     still = msgspec.structs.replace(steady(), learning_rate=0.0, seed=5)
-    bank = open_bank(still, splits.train, library, base, [base.folder / "bank"])
+    windows = open_windows(still, splits.train, library, base, [base.folder / "windows"])
     run = RunFolder(tmp_path / "run")
-    after = fit(still, splits, library, run, accelerator="cpu", threads=1, bank=bank, base=base)
+    after = fit(still, splits, library, run, accelerator="cpu", threads=1, prepared=windows, base=base)
     learnt = dict(after.network.named_parameters())
     assert all(torch.equal(value, learnt[name]) for name, value in unbroken.network.named_parameters())
 
 
-def test_what_was_learnt_of_teachers_goes_on_too(
-    splits: Splits, clips: list[Clip], library: Library, tmp_path: Path
-) -> None:
-    bank = open_bank(steady(), splits.train, library, RunFolder(tmp_path / "base"), [])
-    lessons = np.random.default_rng(1).standard_normal((len(bank.windows.kinds), 3)).astype(np.float16)
-    bank = bank._replace(windows=bank.windows._replace(lessons=lessons))
-    base, run = RunFolder(tmp_path / "base"), RunFolder(tmp_path / "run")
-    base.write_config(configure(steady(), (), splits))
-    before = fit(steady(), splits, library, base, accelerator="cpu", threads=1, bank=bank)
-    still = msgspec.structs.replace(steady(), learning_rate=0.0, seed=5)
-    fit(still, splits, library, run, accelerator="cpu", threads=1, bank=bank, base=base)
-    learnt, kept = (
-        torch.load(path, weights_only=False)["state_dict"]["pupil.weight"]
-        for path in (base.last_checkpoint, run.last_checkpoint)
-    )
-    assert before.pupil is None
-    assert learnt.shape[0] == 3
-    assert torch.equal(kept, learnt)
-    fewer = bank._replace(windows=bank.windows._replace(lessons=lessons[:, :2]))
-    other = RunFolder(tmp_path / "other")
-    fit(still, splits, library, other, accelerator="cpu", threads=1, bank=fewer, base=base)
-    assert torch.load(other.last_checkpoint, weights_only=False)["state_dict"]["pupil.weight"].shape[0] == 2
-
-
-def test_a_checkpoint_of_a_less_deep_network_judges_as_ever(splits: Splits, library: Library, tmp_path: Path) -> None:
-    train(steady(), splits, library, RunFolder(tmp_path))
-    kept = torch.load(RunFolder(tmp_path).last_checkpoint, weights_only=False)
-    deeper = [name for name in kept["state_dict"] if "deeper-3" in name]
-    assert deeper
-    for name in deeper:
-        kept["state_dict"][name] = torch.zeros_like(kept["state_dict"][name])
-    torch.save(kept, tmp_path / "nothing.ckpt")
-    for name in deeper:
-        del kept["state_dict"][name]
-    torch.save(kept, tmp_path / "shallow.ckpt")
-    audio = torch.rand(2, 2, WINDOW_SAMPLES)
-    with torch.inference_mode():
-        one, two = (load(steady(), tmp_path / f"{name}.ckpt")(audio) for name in ("nothing", "shallow"))
-    torch.testing.assert_close(one, two)
-
-
-def test_a_run_does_not_go_on_from_one_that_heard_what_it_holds_out(
+def test_a_run_does_not_continue_from_one_that_was_trained_on_what_it_holds_out(
     splits: Splits, clips: list[Clip], library: Library, tmp_path: Path
 ) -> None:
     base = RunFolder(tmp_path / "base")
     base.write_config(configure(steady(), (), Splits(clips, [], [])))
-    bank = open_bank(steady(), splits.train, library, base, [])
-    with pytest.raises(DataError, match="other groups that this run must not hear"):
-        fit(steady(), splits, library, RunFolder(tmp_path), accelerator="cpu", threads=1, bank=bank, base=base)
+    windows = open_windows(steady(), splits.train, library, base, [])
+    with pytest.raises(DataError, match="other groups that this run holds out"):
+        fit(steady(), splits, library, RunFolder(tmp_path), accelerator="cpu", threads=1, prepared=windows, base=base)
 
 
 def test_a_run_that_ended_is_left_as_it_is(unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path) -> None:
@@ -228,7 +184,7 @@ def test_a_run_that_ended_is_left_as_it_is(unbroken: Tagger, splits: Splits, lib
     assert same(unbroken, train(longer, splits, library, run))
 
 
-def test_a_damaged_run_is_not_gone_on_with(splits: Splits, library: Library, tmp_path: Path) -> None:
+def test_a_damaged_run_is_not_resumed(splits: Splits, library: Library, tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.checkpoints.mkdir()
     run.last_checkpoint.write_bytes(b"no checkpoint at all")
@@ -236,9 +192,7 @@ def test_a_damaged_run_is_not_gone_on_with(splits: Splits, library: Library, tmp
         train(steady(), splits, library, run)
 
 
-def test_a_run_that_was_cut_off_is_gone_on_with(
-    unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path
-) -> None:
+def test_a_run_that_was_cut_off_is_resumed(unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path) -> None:
     """After one epoch and then another, the network is that of two epochs without a stop."""
     run = RunFolder(tmp_path)
     train(msgspec.structs.replace(steady(), epochs=1), splits, library, run)
@@ -317,7 +271,7 @@ def test_a_run_that_dies_has_kept_its_last_whole_epoch(
     clips: list[Clip], library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = msgspec.structs.replace(
-        recipes.find("band-melcnn"), epochs=2, epoch_windows=8, batch_windows=8, bank_windows=8, one_cycle=False
+        recipes.find("band-melcnn"), epochs=2, epoch_windows=8, batch_windows=8, prepared_windows=8, one_cycle=False
     )
     run, splits = RunFolder(tmp_path / "run"), by_group(clips, recipe.seed)
     step = Tagger.training_step
@@ -332,10 +286,10 @@ def test_a_run_that_dies_has_kept_its_last_whole_epoch(
         with pytest.raises(MemoryError):
             train(recipe, splits, library, run)
     assert torch.load(run.last_checkpoint, weights_only=False)["epoch"] == 0
-    assert timing_of(run) is None
+    assert run.timing() is None
     train(recipe, splits, library, run)
     assert torch.load(run.last_checkpoint, weights_only=False)["epoch"] == 1
-    timing = timing_of(run)
+    timing = run.timing()
     assert timing is not None
     assert timing.epoch_s > 0
     assert [path.name for path in run.checkpoints.iterdir() if path.name.startswith("last")] == ["last.ckpt"]
@@ -353,12 +307,12 @@ def test_who_stops_a_training_is_told_where_it_was(
 
     monkeypatch.setattr(Tagger, "training_step", stopped_in_its_second_epoch)
     heeded = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt, match="stopped in epoch 2 of 2; the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match="stopped in epoch 2 of 2; the same command continues"):
         train(steady(), splits, library, RunFolder(tmp_path))
     signal.signal(signal.SIGINT, heeded)
 
 
-def test_a_seed_recipe_stops_early_where_it_is_validated(tmp_path: Path) -> None:
+def test_a_recipe_with_patience_stops_early_where_it_is_validated(tmp_path: Path) -> None:
     recipe = recipes.find("solo-rawcnn")
     for validated in (True, False):
         kinds = {type(callback).__name__ for callback in callbacks(recipe, RunFolder(tmp_path), validated=validated)}

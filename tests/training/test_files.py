@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from whoplays.training.whole import whole
+from whoplays.training.files import atomic_write
 
 
 def test_a_file_appears_once_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    with whole(path) as unfinished:
+    with atomic_write(path) as unfinished:
         assert unfinished.suffix == ".json"
         unfinished.write_text("half")
         assert not path.exists()
@@ -21,7 +21,7 @@ def test_what_fails_leaves_the_earlier_file(tmp_path: Path) -> None:
     path.write_text("earlier")
 
     def fail() -> None:
-        with whole(path) as unfinished:
+        with atomic_write(path) as unfinished:
             unfinished.write_text("half")
             raise KeyboardInterrupt
 

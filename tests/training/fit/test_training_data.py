@@ -1,3 +1,5 @@
+"""Windows of solos and pairs, and what validation is computed on."""
+
 from collections.abc import Callable
 
 import numpy as np
@@ -5,11 +7,15 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
+from tests.training.windows.made_windows import made_windows
+from whoplays.models.errors import DataError
 from whoplays.models.labels import CORE
+from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.mixing import Take, solos
-from whoplays.training.fit.examples import Example, PairWindows, SoloWindows
+from whoplays.training.data.splits import Splits
+from whoplays.training.fit.training_data import Example, PairWindows, SoloWindows, TrainingData
 
 Make = Callable[[tuple[int, ...]], Dataset[Example]]
 
@@ -49,7 +55,7 @@ def test_a_solo_is_labelled_as_its_clip(library: Library, clips: list[Clip]) -> 
         assert window.target.tolist() == [float(label == one) for one in CORE]
 
 
-def test_a_reversed_take_is_heard_reversed(library: Library, clips: list[Clip]) -> None:
+def test_a_reversed_take_is_reversed(library: Library, clips: list[Clip]) -> None:
     plain, turned = (SoloWindows(library, [Take(clips[0], sign)], CORE, 1, (1,))[0].audio for sign in (1, -1))
     assert torch.equal(plain, -turned)
 
@@ -60,3 +66,19 @@ def test_solos_are_drawn_without_return(library: Library, clips: list[Clip]) -> 
     few = SoloWindows(library, takes, CORE, 8, (1,))
     assert len({few[k].audio.numpy().tobytes() for k in range(len(few))}) == len(few) == 8
     assert np.isfinite(few[0].audio.numpy()).all()
+
+
+@pytest.mark.parametrize(("labels", "validated"), [({"vio"}, False), ({"vio", "pia"}, True)])
+def test_mixtures_of_one_instrument_are_not_validated_with_pairs(
+    labels: set[str], validated: bool, clips: list[Clip], library: Library
+) -> None:
+    """There are none: training would end after an epoch."""
+    own = [clip for clip in clips if clip.labels & labels]
+    recipe = recipes.find("band-melcnn")
+    data = TrainingData(recipe, Splits(own, own, []), library, made_windows(["vio"]))
+    assert data.has_validation is validated
+    if validated:
+        assert np.isfinite(next(iter(data.val_dataloader()))[0].numpy()).all()
+    else:
+        with pytest.raises(DataError, match="pairs need clips of two labels at least"):
+            next(iter(data.val_dataloader()))

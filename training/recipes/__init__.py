@@ -1,1 +1,0 @@
-"""Recipes, one a file, each a `RECIPE`."""
