@@ -133,6 +133,7 @@ def run_without(packages: set[str], code: str, folder: Path) -> "subprocess.Comp
         ("evaluate run", "torch", "cpu,train"),
         ("export run --name n", "onnx", "cpu,train"),
         ("render", "mido", "cpu,train"),
+        ("evaluate run", "numpy", "cpu,train"),
         ("bench latency", "numpy", "cpu"),
         ("demo", "numpy", "cpu"),
         ("devices", "numpy", "cpu"),

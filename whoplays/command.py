@@ -52,22 +52,20 @@ FORMER_NAMES: Final = {"material": "prepare"}
 INSTALL_COMPLETION: Final = "--install-completion"
 
 _DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-_EXTRAS: Final = {
-    "cpu": {"av", "numpy", "onnxruntime", "prometheus_client", "sounddevice", "soundfile", "soxr", "structlog"},
-    "cpu,train": {
-        "lightning",
-        "matplotlib",
-        "mido",
-        "onnx",
-        "onnxscript",
-        "scipy",
-        "sklearn",
-        "torch",
-        "torchaudio",
-        "torchmetrics",
-    },
+_ENGINE: Final = {"av", "numpy", "onnxruntime", "prometheus_client", "sounddevice", "soundfile", "soxr", "structlog"}
+_TRAINING: Final = {
+    "lightning",
+    "matplotlib",
+    "mido",
+    "onnx",
+    "onnxscript",
+    "scipy",
+    "sklearn",
+    "torch",
+    "torchaudio",
+    "torchmetrics",
 }
-"""By the extras that bring them, the packages that are imported."""
+"""The packages of the extras `cpu` and `train`, as they are imported."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -155,10 +153,10 @@ def _not_loaded() -> None:
 def _missing_package(error: ModuleNotFoundError, verb: str) -> str:
     """What to install; anything but a package that an extra brings is raised again."""
     package = (error.name or "").partition(".")[0]
-    for extras, packages in _EXTRAS.items():
-        if package in packages:
-            return f"{package} is not installed; whoplays {verb} needs: {install_hint(extras)}"
-    raise error
+    if package not in _ENGINE | _TRAINING:
+        raise error
+    trains = package in _TRAINING or VERBS[verb].target.startswith(("export.", "training."))
+    return f"{package} is not installed; whoplays {verb} needs: {install_hint('cpu,train' if trains else 'cpu')}"
 
 
 def _complain(message: str, code: int) -> int:
