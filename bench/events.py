@@ -18,7 +18,7 @@ from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.level import SILENCE_DBFS, measure
 from whoplays.stream.common.terminal import note
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pipeline.windower import Span
+from whoplays.stream.pipeline.windower import WindowRef
 from whoplays.stream.pubsub.messages import ModelInfo
 
 HOPS_S: Final = (1, 3)
@@ -105,18 +105,18 @@ def tell(audience: Audience, heard: Heard, hysteresis: Hysteresis, hop_s: int) -
     decider = EventDetector(audience.labels, audience.thresholds, hysteresis)
     begun: dict[int, tuple[float, float]] = {}
     told: list[Told] = []
-    span = Span(0, 0)
+    span = WindowRef(0, 0)
     for place in range(0, len(heard.probabilities), hop_s):
-        span = Span(place * SAMPLE_RATE_HZ, place * SAMPLE_RATE_HZ + WINDOW_SAMPLES)
+        span = WindowRef(place * SAMPLE_RATE_HZ, place * SAMPLE_RATE_HZ + WINDOW_SAMPLES)
         row = dict(zip(audience.labels, heard.probabilities[place].tolist(), strict=True))
-        for change in decider.update(*span, row):
+        for change in decider.update(span.start, span.end, row):
             _note(change, span, begun, told)
     for change in decider.finish():
         _note(change, span, begun, told)
     return told
 
 
-def _note(change: EventTransition, span: Span, begun: dict[int, tuple[float, float]], told: list[Told]) -> None:
+def _note(change: EventTransition, span: WindowRef, begun: dict[int, tuple[float, float]], told: list[Told]) -> None:
     if change.phase == "start":
         begun[change.id] = (change.at / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ)
         return

@@ -45,10 +45,10 @@ def listen(
     Raises:
         WhoplaysError: the source, the model, the provider or an option is of no use; see its subclasses.
     """
-    opening = open_source(str(source), speed) if isinstance(source, str | Path) else once(source)
+    spec = open_source(str(source), speed) if isinstance(source, str | Path) else once(source)
     publisher = Publisher(publish) if publish else None
     engine = open_engine(
-        opening,
+        spec,
         stream=stream,
         model=model,
         hop_s=hop_s,
@@ -60,7 +60,7 @@ def listen(
 
 
 def open_engine(
-    opening: SourceSpec,
+    spec: SourceSpec,
     *,
     stream: str,
     model: str | Path | Recognizer,
@@ -73,7 +73,7 @@ def open_engine(
     options = StreamOptions(stream=stream, hop_samples=hop_samples(hop_s), silence_dbfs=silence_dbfs)
     recognizer = model if isinstance(model, Recognizer) else Recognizer.load(model, provider)
     engine = Engine(publisher)
-    engine.add(opening, recognizer, options)
+    engine.add(spec, recognizer, options)
     return engine
 
 

@@ -43,10 +43,10 @@ class ClockFit(NamedTuple):
 class Clock(Protocol):
     """Maps sample indices to monotonic time, from what the source says of the end of each block."""
 
-    last_block_at_ns: int
+    newest_at_ns: int
     """Monotonic time of the newest sample; of the clock's making before the first."""
 
-    def mark(self, index: int, captured_at_ns: int) -> None:
+    def observe(self, index: int, captured_at_ns: int) -> None:
         """Note that the sample before `index` came at monotonic time `captured_at_ns`; for the writer."""
 
     def captured_at_ns(self, index: int) -> int:
@@ -73,12 +73,12 @@ class ScheduleClock:
         self._rate_hz = rate_hz
         self._marks: Final = deque[tuple[int, int]](maxlen=MARKS)
         self._passed_ns = 0
-        self.last_block_at_ns = time.monotonic_ns()
+        self.newest_at_ns = time.monotonic_ns()
 
-    def mark(self, index: int, captured_at_ns: int) -> None:
+    def observe(self, index: int, captured_at_ns: int) -> None:
         """Note the end of a block; see `Clock`."""
         self._marks.append((index, captured_at_ns))
-        self.last_block_at_ns = captured_at_ns
+        self.newest_at_ns = captured_at_ns
 
     def captured_at_ns(self, index: int) -> int:
         """When a sample was heard; see `Clock`."""
@@ -103,7 +103,7 @@ class LiveClock:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self.last_block_at_ns = time.monotonic_ns()
+        self.newest_at_ns = time.monotonic_ns()
         self._seconds: Final = deque[Mark](maxlen=REMEMBERED_S)
         self._best: Mark | None = None
         self._strayed_ns: int | None = None
@@ -116,9 +116,9 @@ class LiveClock:
             return None
         return (self._nominal_ns / self._line.slope_ns - 1.0) * 1e6
 
-    def mark(self, index: int, captured_at_ns: int) -> None:
+    def observe(self, index: int, captured_at_ns: int) -> None:
         """Note the end of a block; see `Clock`."""
-        self.last_block_at_ns = captured_at_ns
+        self.newest_at_ns = captured_at_ns
         mark = Mark(index, captured_at_ns)
         if self._line is None or self._line.late_ns(mark) < -STRAY_NS:
             self._begin_again(mark)
@@ -128,7 +128,7 @@ class LiveClock:
 
     def captured_at_ns(self, index: int) -> int:
         """When a sample was heard; see `Clock`."""
-        return self.last_block_at_ns if self._line is None else self._line.captured_at_ns(index)
+        return self.newest_at_ns if self._line is None else self._line.captured_at_ns(index)
 
     @property
     def _nominal_ns(self) -> float:

@@ -1,4 +1,4 @@
-"""From inferred windows to the messages about them."""
+"""From predictions to the messages about them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -11,42 +11,35 @@ from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.level import Level, measure
 from whoplays.stream.common.clock import ClockKind, wall_ns
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pipeline.windower import Span
+from whoplays.stream.pipeline.windower import WindowRef
 from whoplays.stream.pubsub.messages import Event, Message, Quality, Timing, Window
 from whoplays.stream.pubsub.sequencer import MessageSequencer
 
 
 class Prediction(NamedTuple):
-    """A window with what the recogniser made of it."""
+    """A window with the probabilities of its labels."""
 
-    span: Span
+    window: WindowRef
     audio: Audio
     """`[channels, samples]` float32 in [-1, 1]."""
     probabilities: Audio
     """`[labels]` float32 in [0, 1]."""
-    closed_ns: int
-    """Monotonic time at which its last sample was heard."""
-    lost_samples: int
-    """How many of its samples were invented."""
     ready_ns: int
-    """Monotonic time at which it was taken from the ring."""
-    start_ns: int
-    """Monotonic time at which inference began."""
+    """Monotonic time at which it was taken from the ring and inference began."""
     end_ns: int
+    """Monotonic time at which inference ended."""
     batch: int
     """Windows inferred together."""
-    queue: int
-    """Windows of the stream that still waited."""
 
 
 class ResultBuilder:
-    """Says of each of one session's windows who plays, and keeps count.
+    """Builds the messages about one session's windows, and keeps count.
 
     Args:
         sequencer: numbers the messages.
-        recognizer: whose labels count.
+        recognizer: whose labels and hysteresis count.
         thresholds: per label; the recogniser's if there are none.
-        silence_dbfs: below this level nobody plays.
+        silence_dbfs: below this level a window is silent: nobody plays.
     """
 
     def __init__(
@@ -63,53 +56,62 @@ class ResultBuilder:
         self._sequencer = sequencer
         self._model: Final = recognizer.card.name
         self._labels: Final = recognizer.labels
-        self._decider: Final = EventDetector(recognizer.labels, self.thresholds, recognizer.card.hysteresis)
+        self._detector: Final = EventDetector(recognizer.labels, self.thresholds, recognizer.card.hysteresis)
         self._silence_dbfs = silence_dbfs
 
-    def judge(self, inferred: Prediction) -> Iterator[Message]:
-        """A `window`, and an `event` for each change that it brings."""
-        level = measure(inferred.audio)
+    def build(self, prediction: Prediction, queue: int) -> Iterator[Message]:
+        """A `window`, and an `event` for each onset and offset that it brings.
+
+        Args:
+            prediction: the session's next.
+            queue: how many windows of the stream still wait.
+
+        Raises:
+            ModelError: a probability is NaN or infinite.
+        """
+        window, level = prediction.window, measure(prediction.audio)
         self.silent = level.dbfs < self._silence_dbfs
-        row = inferred.probabilities
-        probabilities = self._named(np.zeros_like(row) if self.silent else row, inferred.span)
-        yield self._window(inferred, level, probabilities)
-        yield from self._events(self._decider.update(*inferred.span, probabilities))
+        row = prediction.probabilities
+        probabilities = self._by_label(np.zeros_like(row) if self.silent else row, window)
+        yield self._window(prediction, queue, level, probabilities)
+        yield from self._events(self._detector.update(window.start, window.end, probabilities))
 
     def finish(self) -> Iterator[Event]:
-        """An `event` for everyone who still plays: the session is over."""
-        yield from self._events(self._decider.finish())
+        """An `event` for each label that still plays: the session is over."""
+        yield from self._events(self._detector.finish())
 
-    def _named(self, row: Audio, span: Span) -> dict[str, float]:
+    def _by_label(self, row: Audio, window: WindowRef) -> dict[str, float]:
         if not np.isfinite(row).all():
             raise ModelError(
-                f"model {self._model} returned no number for samples {span.start} to {span.end}; replace it"
+                f"model {self._model} returned NaN or infinity for samples {window.start} to {window.end}; replace it"
             )
         return dict(zip(self._labels, row.astype(np.float64).round(6).tolist(), strict=True))
 
-    def _window(self, inferred: Prediction, level: Level, probabilities: dict[str, float]) -> Window:
-        closed_ns = inferred.closed_ns
+    def _window(self, prediction: Prediction, queue: int, level: Level, probabilities: dict[str, float]) -> Window:
+        window = prediction.window
+        ready_ns = prediction.ready_ns - window.closed_ns
         self.windows += 1
-        self.lag_ns = inferred.end_ns - closed_ns
+        self.lag_ns = prediction.end_ns - window.closed_ns
         return Window(
             **self._sequencer.head(Window),
-            start=inferred.span.start,
-            end=inferred.span.end,
-            closed_ns=wall_ns(closed_ns),
+            start=window.start,
+            end=window.end,
+            closed_ns=wall_ns(window.closed_ns),
             clock=self.clock_kind,
             probabilities=probabilities,
-            active=self._decider.active(probabilities),
+            active=self._detector.active(probabilities),
             quality=Quality(
-                dbfs=level.dbfs, clipped=level.clipped, silent=self.silent, lost_samples=inferred.lost_samples
+                dbfs=level.dbfs, clipped=level.clipped, silent=self.silent, lost_samples=window.lost_samples
             ),
             timing=Timing(
-                ready_ns=inferred.ready_ns - closed_ns,
-                infer_start_ns=inferred.start_ns - closed_ns,
+                ready_ns=ready_ns,
+                infer_start_ns=ready_ns,
                 infer_end_ns=self.lag_ns,
-                batch=inferred.batch,
-                queue=inferred.queue,
+                batch=prediction.batch,
+                queue=queue,
             ),
         )
 
-    def _events(self, changes: Iterable[EventTransition]) -> Iterator[Event]:
-        for change in changes:
-            yield Event(**self._sequencer.head(Event), **change._asdict())
+    def _events(self, transitions: Iterable[EventTransition]) -> Iterator[Event]:
+        for transition in transitions:
+            yield Event(**self._sequencer.head(Event), **transition._asdict())

@@ -1,4 +1,4 @@
-"""The ring buffer between a source and what listens to it."""
+"""The ring buffer between a source's thread and the engine's."""
 
 import threading
 from typing import Final
@@ -19,16 +19,16 @@ class RingBuffer:
     Args:
         channels: of a block.
         capacity_samples: how many are kept.
-        wakeup: rung when the reader's wake_at is reached, and when nothing more will be written.
+        wakeup: set when `wake_at` is reached, and when nothing more will be written.
     """
 
     def __init__(self, channels: int, capacity_samples: int, wakeup: threading.Event | None = None) -> None:
         self.capacity_samples: Final = capacity_samples
         self.wake_at = 0
-        """The reader's wish: once every sample before this index is written, the wakeup rings."""
+        """Once every sample before this index is written, the reader is woken."""
         self._wakeup: Final = wakeup or threading.Event()
         self._samples: Final = np.zeros((channels, capacity_samples), np.float32)
-        self._piece_samples: Final = max(1, capacity_samples // 4)
+        self._chunk_samples: Final = max(1, capacity_samples // 4)
         self._changed: Final = threading.Condition()
         self._reserved = 0
         self._written = 0
@@ -67,11 +67,11 @@ class RingBuffer:
         Returns:
             False once the ring is closed; the block may then be written in part.
         """
-        for start in range(0, block.shape[1], self._piece_samples):
-            piece = block[:, start : start + self._piece_samples]
-            if self._closed or (wait and not self._wait_for_room(piece.shape[1])):
+        for start in range(0, block.shape[1], self._chunk_samples):
+            chunk = block[:, start : start + self._chunk_samples]
+            if self._closed or (wait and not self._wait_for_room(chunk.shape[1])):
                 return False
-            self._write_piece(piece)
+            self._write_chunk(chunk)
         return True
 
     def read(self, start: int, out: Audio) -> bool:
@@ -87,7 +87,7 @@ class RingBuffer:
         return start >= self.oldest
 
     def release(self, index: int) -> None:
-        """Say that no sample before `index` is needed any more."""
+        """Note that no sample before `index` is needed any more."""
         with self._changed:
             self._released = index
             self._changed.notify_all()
@@ -98,14 +98,14 @@ class RingBuffer:
             self._changed.wait_for(lambda: self._released >= limit or self._closed)
             return not self._closed
 
-    def _write_piece(self, piece: Audio) -> None:
-        samples = piece.shape[1]
+    def _write_chunk(self, chunk: Audio) -> None:
+        samples = chunk.shape[1]
         # Announced before the copy, so that a reader knows which samples may be half overwritten.
         self._reserved = self._written + samples
         at = self._written % self.capacity_samples
         first = min(samples, self.capacity_samples - at)
-        self._samples[:, at : at + first] = piece[:, :first]
-        self._samples[:, : samples - first] = piece[:, first:]
+        self._samples[:, at : at + first] = chunk[:, :first]
+        self._samples[:, : samples - first] = chunk[:, first:]
         self._written = self._reserved
         # Looked at first: setting takes a lock, which many streams would wait for at each other's every block.
         if self._written >= self.wake_at and not self._wakeup.is_set():

@@ -1,8 +1,7 @@
-"""One stream: a source listened to from session to session, as its messages tell it."""
+"""One stream: a source from session to session, and the messages about its state."""
 
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from whoplays.models.errors import SourceError, WhoplaysError
@@ -10,14 +9,15 @@ from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.pipeline.ingest import Ingest
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
+from whoplays.stream.pipeline.ring import RingBuffer
 from whoplays.stream.pipeline.session import Session
 from whoplays.stream.pubsub.messages import Counters, End, Message, ModelInfo, Reason, SourceInfo, State, Status
 from whoplays.stream.sources.registry import SourceSpec
 
 HEARTBEAT_NS: Final = 1_000_000_000
 STALLED_NS: Final = 2_000_000_000
-LOST_NS: Final = 10_000_000_000
-FIRST_NS: Final = 30_000_000_000
+SILENCE_TIMEOUT_NS: Final = 10_000_000_000
+START_TIMEOUT_NS: Final = 30_000_000_000
 DRAIN_NS: Final = 5_000_000_000
 WRONG_RATE_PPM: Final = 5_000
 
@@ -26,69 +26,64 @@ class Stream:
     """A stream between its source's thread and the engine's, which calls everything here.
 
     Args:
-        opening: what is listened to.
-        recognizer: what it is listened to with.
-        options: how.
-        wakeup: rung when there may be something to do.
+        spec: the source.
+        recognizer: what its windows are inferred with.
+        options: how it is processed.
+        new_ring: makes the ring buffer of each session.
     """
 
     def __init__(
-        self, opening: SourceSpec, recognizer: Recognizer, options: StreamOptions, wakeup: threading.Event
+        self, spec: SourceSpec, recognizer: Recognizer, options: StreamOptions, new_ring: Callable[[], RingBuffer]
     ) -> None:
         self.name: Final = options.stream
         self.recognizer: Final = recognizer
         self.over = False
-        """Whether its `end` has been said."""
+        """Whether its `end` has been published."""
         self.failure: WhoplaysError | None = None
         """What went wrong, once it is over for that reason."""
-        self._opening: Final = opening
+        self._spec: Final = spec
         self._options: Final = options
-        self._wakeup: Final = wakeup
-        self._supervisor: Final = Ingest(opening, self._begin, wakeup)
+        self._new_ring: Final = new_ring
+        self._ingest: Final = Ingest(spec, self._new_session)
         self._sessions = 1
         self._stopped = False
-        self._leave_ns = 0
+        self._stop_by_ns = 0
         self._finished = False
-        self._due_ns = 0
+        self._status_due_ns = 0
 
     @property
     def session(self) -> Session:
         """The session that is read now."""
-        return self._supervisor.sessions[0]
-
-    @property
-    def live(self) -> bool:
-        """Whether the source goes on without us."""
-        return self.session.live
+        return self._ingest.sessions[0]
 
     def start(self) -> None:
-        """Begin to listen."""
-        self._supervisor.start()
+        """Begin to read the source."""
+        self._ingest.start()
 
     def stop(self) -> None:
-        """Make an end soon: what was heard is still judged."""
+        """Make an end soon: audio that has come is still processed."""
         if not self._stopped:
-            self._stopped, self._leave_ns = True, time.monotonic_ns() + DRAIN_NS
-        self._supervisor.stop()
+            self._stopped, self._stop_by_ns = True, time.monotonic_ns() + DRAIN_NS
+        self._ingest.stop()
 
     def join(self) -> None:
-        """Wait until the source is left; after `stop`."""
-        self._supervisor.join()
+        """Wait until the source is closed; after `stop`."""
+        self._ingest.join()
 
-    def follow(self, dropped_messages: int) -> Iterator[Message]:
-        """Everything there is to say beside windows: losses, the next session, a heartbeat, the end.
+    def poll(self, dropped_messages: int) -> Iterator[Message]:
+        """Every message that is not about a window: gaps, the next session, a status every second, the end.
 
         Args:
-            dropped_messages: what the publisher gave up so far, for the counters.
+            dropped_messages: how many the publisher has dropped so far, for the counters.
         """
         yield from self.session.gaps()
-        if self._drained:
-            yield from self._turn_over(dropped_messages)
+        if self.session.drained:
+            yield from self._leave_session(dropped_messages)
         now_ns = time.monotonic_ns()
-        if not self.over and now_ns >= self._due_ns:
-            self._due_ns = now_ns + HEARTBEAT_NS
-            self._watch(now_ns)
-            yield from self._outage(now_ns)
+        if not self.over and now_ns >= self._status_due_ns:
+            self._status_due_ns = now_ns + HEARTBEAT_NS
+            self._restart_if_stalled(now_ns)
+            yield from self._disconnected(now_ns)
             yield self._status(dropped_messages)
 
     def end_messages(self, reason: Reason, dropped_messages: int, detail: str = "") -> Iterator[Message]:
@@ -101,37 +96,33 @@ class Stream:
         yield End(**head, reason=reason, detail=detail, final=self.session.elapsed_samples)
 
     @property
-    def _drained(self) -> bool:
-        return self.session.ring.closed and not self.session.windower.ready
-
-    @property
     def _following(self) -> Session | None:
-        """The next session, once it has heard something."""
-        sessions = self._supervisor.sessions
+        """The next session, once it holds audio."""
+        sessions = self._ingest.sessions
         return sessions[1] if len(sessions) > 1 and sessions[1].started_at_ns else None
 
-    def _begin(self) -> Session:
-        return Session(self._options, self.recognizer, self._opening.name, self._opening.uri, self._wakeup)
+    def _new_session(self) -> Session:
+        return Session(self._options, self.recognizer, self._spec.name, self._spec.uri, self._new_ring)
 
-    def _turn_over(self, dropped_messages: int) -> Iterator[Message]:
+    def _leave_session(self, dropped_messages: int) -> Iterator[Message]:
         """Leave a session that is read to its end: for the next one, for good, or until one begins."""
         if following := self._following:
             yield from self._finish()
             yield from self.session.disconnected_until(following.started_at_ns)
             yield self._status(dropped_messages)
-            self._supervisor.sessions.popleft()
+            self._ingest.sessions.popleft()
             self._sessions += 1
-            self._finished, self._due_ns = False, 0
-        elif self._supervisor.over:
+            self._finished, self._status_due_ns = False, 0
+        elif self._ingest.over:
             yield from self._end(dropped_messages)
-        elif self._stopped and time.monotonic_ns() > self._leave_ns:
-            # Its source hangs; nobody waits for that for ever.
+        elif self._stopped and time.monotonic_ns() > self._stop_by_ns:
+            # Its source hangs.
             yield from self.end_messages("stopped", dropped_messages)
         else:
             yield from self._finish()
 
     def _end(self, dropped_messages: int) -> Iterator[Message]:
-        self.failure = self._supervisor.failure or self._too_short()
+        self.failure = self._ingest.failure or self._too_short()
         if self.failure:
             yield from self.end_messages("failed", dropped_messages, str(self.failure))
         else:
@@ -139,51 +130,51 @@ class Stream:
 
     def _too_short(self) -> SourceError | None:
         session = self.session
-        if self._stopped or self._opening.reconnects or session.judge.windows:
+        if self._stopped or self._spec.reconnects or session.results.windows:
             return None
         heard_s, window_s = session.ring.written / SAMPLE_RATE_HZ, WINDOW_SAMPLES / SAMPLE_RATE_HZ
         return SourceError(f"{session.name} ended after {heard_s:.2f} s; a window needs {window_s:.0f} s of audio")
 
     def _finish(self) -> Iterator[Message]:
-        """Everyone who still plays leaves, once a session."""
+        """An offset for each label that still plays, once a session."""
         if not self._finished:
             self._finished = True
-            if self._supervisor.trouble:
+            if self._ingest.problem:
                 # Told at once: it may be back before the next heartbeat.
-                self._due_ns = 0
-            yield from self.session.judge.finish()
+                self._status_due_ns = 0
+            yield from self.session.finish()
 
-    def _watch(self, now_ns: int) -> None:
+    def _restart_if_stalled(self, now_ns: int) -> None:
         """Give up a source from which nothing has come for too long."""
-        newest = self._supervisor.sessions[-1]
-        patience_ns = LOST_NS if newest.started_at_ns else FIRST_NS
-        open_still = self._opening.reconnects and newest.source is not None and not newest.ring.closed
-        if open_still and now_ns - newest.last_block_at_ns > patience_ns:
-            self._supervisor.restart(f"no audio came for {patience_ns / 1e9:.0f} s")
+        newest = self._ingest.sessions[-1]
+        timeout_ns = SILENCE_TIMEOUT_NS if newest.started_at_ns else START_TIMEOUT_NS
+        open_still = self._spec.reconnects and newest.source is not None and not newest.ring.closed
+        if open_still and now_ns - newest.last_block_at_ns > timeout_ns:
+            self._ingest.restart(f"no audio came for {timeout_ns / 1e9:.0f} s")
 
-    def _outage(self, now_ns: int) -> Iterator[Message]:
+    def _disconnected(self, now_ns: int) -> Iterator[Message]:
         """While the source is lost, time goes on, and everything in it is lost."""
-        lost = self._opening.reconnects and not self._stopped and self._drained
+        lost = self._spec.reconnects and not self._stopped and self.session.drained
         if lost and self.session.started_at_ns and not self._following:
             yield from self.session.disconnected_until(now_ns)
 
     def _state(self) -> State:
-        session, trouble = self.session, self._supervisor.trouble
+        session, problem = self.session, self._ingest.problem
         if self.over:
             return "ended"
         if not session.ring.written:
-            return "lost" if trouble else "connecting"
-        if self._drained and not self._stopped:
+            return "lost" if problem else "connecting"
+        if self.session.drained and not self._stopped:
             return "lost"
-        if not session.windower.ready and time.monotonic_ns() - session.last_block_at_ns > STALLED_NS:
+        if not session.ready and time.monotonic_ns() - session.last_block_at_ns > STALLED_NS:
             return "stalled"
-        return "silent" if session.judge.silent else "listening"
+        return "silent" if session.results.silent else "listening"
 
     def _detail(self) -> str:
         """What is wrong, in one line; empty if nothing is."""
         drift_ppm = self.session.clock.drift_ppm
-        if self._supervisor.trouble:
-            return self._supervisor.trouble
+        if self._ingest.problem:
+            return self._ingest.problem
         if drift_ppm is not None and abs(drift_ppm) > WRONG_RATE_PPM:
             really_hz = SAMPLE_RATE_HZ * (1 + drift_ppm / 1e6)
             return f"it runs {drift_ppm / 1e4:+.1f} % off its rate ({really_hz:.0f} Hz for {SAMPLE_RATE_HZ}); check it"
@@ -205,12 +196,12 @@ class Stream:
             hop_samples=session.windower.hop_samples,
             model=ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12]),
             labels=self.recognizer.labels,
-            thresholds=session.judge.thresholds,
+            thresholds=session.results.thresholds,
             entry=card.hysteresis.entry,
             release=card.hysteresis.release,
             provider=self.recognizer.provider,
             counters=self._counters(dropped_messages),
-            lag_ns=session.judge.lag_ns,
+            lag_ns=session.results.lag_ns,
             drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
             last_seq=last_seq,
         )
@@ -222,7 +213,7 @@ class Stream:
             elapsed_samples=elapsed,
             heard_samples=elapsed - lost,
             lost_samples=lost,
-            windows=session.judge.windows,
+            windows=session.results.windows,
             gaps=session.gap_count,
             dropped_windows=session.windower.dropped,
             dropped_messages=dropped_messages,

@@ -6,15 +6,19 @@ from whoplays.stream.audio.block import Audio
 from whoplays.stream.pipeline.ring import RingBuffer
 
 
-class Span(NamedTuple):
-    """Samples `start` to `end`, half open, counted since the session began."""
+class WindowRef(NamedTuple):
+    """A window that was taken: samples `start` to `end`, half open, counted since the session began."""
 
     start: int
     end: int
+    closed_ns: int = 0
+    """Monotonic time at which its last sample was captured."""
+    lost_samples: int = 0
+    """How many of its samples stand for lost ones."""
 
 
 class Skipped(NamedTuple):
-    """Samples `start` to `end`, half open, that were overwritten before any window covered them."""
+    """Samples `start` to `end`, half open, that no window covers: overwritten, or too old when their turn came."""
 
     start: int
     end: int
@@ -24,8 +28,8 @@ class Windower:
     """Takes windows from a ring, one every hop.
 
     Every window starts at a multiple of the hop, whatever the sizes of the blocks that were written. When the ring
-    has overwritten the next window, the oldest windows are given up: the next one is the newest complete one, and
-    what no window will cover is `Skipped`. So windows and misses together tile all samples up to `covered`.
+    has overwritten the next window, the oldest windows are skipped: the next one is the newest complete one, and
+    what no window will cover is `Skipped`. So windows and skipped samples together tile all samples up to `covered`.
 
     Args:
         ring: holds at least four windows.
@@ -39,9 +43,9 @@ class Windower:
         self.window_samples: Final = window_samples
         self.hop_samples: Final = hop_samples
         self.covered = 0
-        """Every sample before this index is in a window or a miss that was taken."""
+        """Every sample before this index is in a window or among skipped ones."""
         self.dropped = 0
-        """Windows given up because the ring had overwritten them."""
+        """Windows that were skipped."""
         self._ring = ring
         self._go_to(0)
 
@@ -53,37 +57,37 @@ class Windower:
     @property
     def ready(self) -> int:
         """How many complete windows wait to be taken."""
-        beyond = self._ring.written - self._next - self.window_samples
+        beyond = self._ring.written - self.next_end
         return 0 if beyond < 0 else beyond // self.hop_samples + 1
 
-    def take(self, out: Audio) -> Span | Skipped | None:
+    def take(self, out: Audio) -> WindowRef | Skipped | None:
         """Copy the next window into `out`, `[channels, window_samples]` float32.
 
         Returns:
-            The window's span, or the samples that were missed (`out` is then worthless), or None if none is ready.
+            The window, or the samples that were skipped (`out` is then worthless), or None if no window is ready.
         """
-        start, end = self._next, self._next + self.window_samples
+        start, end = self._next, self.next_end
         if self._ring.written < end:
             return None
         if not self._ring.read(start, out):
             return self.skip()
         self.covered = end
         self._go_to(start + self.hop_samples)
-        return Span(start, end)
+        return WindowRef(start, end)
 
     def skip(self) -> Skipped | None:
-        """Give up all complete windows but the newest; what no window will cover is missed, if anything is."""
+        """Skip all complete windows but the newest; the samples that no window will cover, if there are any."""
         newest = self._ring.written - self.window_samples
         start = newest - newest % self.hop_samples
         if start <= self._next:
             return None
         self.dropped += (start - self._next) // self.hop_samples
         self._go_to(start)
-        missed = Skipped(self.covered, start)
+        skipped = Skipped(self.covered, start)
         self.covered = max(self.covered, start)
-        return missed if missed.start < missed.end else None
+        return skipped if skipped.start < skipped.end else None
 
     def _go_to(self, start: int) -> None:
         self._next = start
-        self._ring.wake_at = start + self.window_samples
+        self._ring.wake_at = self.next_end
         self._ring.release(start)

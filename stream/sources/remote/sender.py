@@ -17,9 +17,9 @@ from whoplays.models.errors import EndpointError, SourceError
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.pcm import encode
+from whoplays.stream.common.backoff import Backoff
 from whoplays.stream.common.clock import GapCause, wall_ns
 from whoplays.stream.common.terminal import note
-from whoplays.stream.pipeline.ingest import Backoff
 from whoplays.stream.pubsub.endpoint import check_connect, speak_ipv6
 from whoplays.stream.security.handshakes import Handshakes, Reconnector
 from whoplays.stream.security.keys import ClientKeys

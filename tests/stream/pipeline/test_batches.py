@@ -1,84 +1,94 @@
-import threading
 from collections import Counter
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.stream.pipeline.test_ring import ramp
-from tests.stream.sources.made_source import MadeSource
+from tests.stream.sources.made_source import MadeSource, opening
 from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.stream.audio.block import Block
 from whoplays.stream.pipeline.batches import Batcher
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pipeline.session import Session
+from whoplays.stream.pipeline.results import Prediction
+from whoplays.stream.pipeline.ring import RingBuffer
+from whoplays.stream.pipeline.session import RING_SAMPLES
+from whoplays.stream.pipeline.stream import Stream
+from whoplays.stream.pipeline.windower import Skipped
 
 SECOND = 44_100
 
 
-def session(name: str, recognizer: Recognizer, windows: int, hop_samples: int = SECOND) -> Session:
-    """A live stream with so many complete windows."""
-    made = Session(StreamOptions(stream=name, hop_samples=hop_samples), recognizer, name, name, threading.Event())
-    made.adopt(MadeSource([]))
-    samples = WINDOW_SAMPLES + (windows - 1) * hop_samples if windows else 0
-    made.write(Block(np.zeros((2, samples), np.float32), 10**18))
-    return made
+@pytest.fixture(scope="session")
+def batcher(model: Path) -> Batcher:
+    return Batcher(Recognizer.load(model, "cpu", batches=(1, 2, 4, 8)))
 
 
-def test_streams_take_turns_whatever_their_number_of_windows(recognizer: Recognizer) -> None:
-    batcher = Batcher(2, WINDOW_SAMPLES, (1, 2, 4))
-    sessions = [session("slow", recognizer, 1), session("behind", recognizer, 9), session("quick", recognizer, 3)]
-    first = batcher.gather(sessions)
-    assert Counter(piece.session.sequencer.stream for piece in first.pieces) == {
-        "slow": 1,
-        "behind": 2,
-        "quick": 1,
-    } or Counter(piece.session.sequencer.stream for piece in first.pieces) == {"slow": 1, "behind": 1, "quick": 2}
-    second = batcher.gather(sessions)
-    assert Counter(piece.session.sequencer.stream for piece in second.pieces).keys() == {"behind", "quick"}
+def connected(recognizer: Recognizer, options: StreamOptions) -> Stream:
+    """A live stream without a thread."""
+    stream = Stream(opening(), recognizer, options, partial(RingBuffer, 2, RING_SAMPLES))
+    stream.session.connect(MadeSource([]))
+    return stream
 
 
-def test_who_is_first_changes(recognizer: Recognizer) -> None:
-    batcher = Batcher(2, WINDOW_SAMPLES, (1,))
-    sessions = [session(name, recognizer, 6) for name in ("a", "b", "c")]
-    served = [batcher.gather(sessions).pieces[0].session.sequencer.stream for _ in range(6)]
-    assert Counter(served) == {"a": 2, "b": 2, "c": 2}
+def ready(name: str, batcher: Batcher, windows: int) -> Stream:
+    """A live stream with so many complete windows, one a second."""
+    stream = connected(batcher.recognizer, StreamOptions(stream=name, hop_samples=SECOND))
+    samples = WINDOW_SAMPLES + (windows - 1) * SECOND if windows else 0
+    stream.session.write(Block(np.zeros((2, samples), np.float32), 10**18))
+    return stream
 
 
-def test_windows_of_a_stream_stay_in_order(recognizer: Recognizer) -> None:
-    batcher = Batcher(2, WINDOW_SAMPLES, (1, 2, 4, 8))
-    batch = batcher.gather([session("a", recognizer, 5), session("b", recognizer, 4)])
+def served(batcher: Batcher, streams: list[Stream]) -> Counter[str]:
+    return Counter(stream.name for stream, _ in batcher.run(streams))
+
+
+def test_streams_take_turns_whatever_their_number_of_windows(model: Path) -> None:
+    batcher = Batcher(Recognizer.load(model, "cpu", batches=(1, 2, 4)))
+    streams = [ready("slow", batcher, 1), ready("behind", batcher, 9), ready("quick", batcher, 3)]
+    assert served(batcher, streams) in ({"slow": 1, "behind": 2, "quick": 1}, {"slow": 1, "behind": 1, "quick": 2})
+    assert served(batcher, streams).keys() == {"behind", "quick"}
+
+
+def test_the_first_stream_of_a_batch_changes(recognizer: Recognizer) -> None:
+    batcher = Batcher(recognizer)
+    streams = [ready(name, batcher, 6) for name in ("a", "b", "c")]
+    assert sum((served(batcher, streams) for _ in range(6)), Counter[str]()) == {"a": 2, "b": 2, "c": 2}
+
+
+def test_windows_of_a_stream_stay_in_order(batcher: Batcher) -> None:
+    results = list(batcher.run([ready("a", batcher, 5), ready("b", batcher, 4)]))
     for name in ("a", "b"):
-        starts = [piece.span.start for piece in batch.pieces if piece.session.sequencer.stream == name]
+        starts = [r.window.start for stream, r in results if stream.name == name and isinstance(r, Prediction)]
         assert starts == [SECOND * k for k in range(len(starts))]
-    assert len(batch.pieces) == 8
+    assert len(results) == 8
 
 
-def test_nothing_is_gathered_from_nobody(recognizer: Recognizer) -> None:
-    batcher = Batcher(2, WINDOW_SAMPLES, (1, 2))
-    assert batcher.gather([]).pieces == ()
-    assert batcher.gather([session("a", recognizer, 0)]).pieces == ()
+def test_without_windows_there_are_no_results(batcher: Batcher) -> None:
+    assert list(batcher.run([])) == []
+    assert list(batcher.run([ready("a", batcher, 0)])) == []
 
 
-def test_after_a_loss_a_stream_waits_for_the_next_batch(recognizer: Recognizer) -> None:
-    behind = session("behind", recognizer, 1)
-    behind.ring.write(ramp(0, 6 * WINDOW_SAMPLES).astype(np.float32))
-    batch = Batcher(2, WINDOW_SAMPLES, (1, 2)).gather([behind])
-    assert [loss.session.sequencer.stream for loss in batch.losses] == ["behind"]
-    assert batch.pieces == ()
-    assert batch.losses[0].missed.start == 0
+def test_after_skipped_samples_a_stream_waits_for_the_next_batch(batcher: Batcher) -> None:
+    behind = ready("behind", batcher, 1)
+    behind.session.ring.write(ramp(0, 6 * WINDOW_SAMPLES).astype(np.float32))
+    ((stream, skipped),) = batcher.run([behind])
+    assert stream is behind
+    assert isinstance(skipped, Skipped)
+    assert skipped.start == 0
 
 
 @pytest.mark.parametrize("lag_s", [0.5, 20.0])
-def test_what_has_grown_too_old_is_given_up_if_there_is_something_newer(recognizer: Recognizer, lag_s: float) -> None:
-    options = StreamOptions(stream="old", hop_samples=WINDOW_SAMPLES, max_lag_s=lag_s)
-    old = Session(options, recognizer, "old", "old", threading.Event())
-    old.adopt(MadeSource([]))
-    now_ns = old.last_block_at_ns
+def test_a_window_that_is_too_old_is_skipped_if_there_is_a_newer_one(batcher: Batcher, lag_s: float) -> None:
+    old = connected(batcher.recognizer, StreamOptions(stream="old", hop_samples=WINDOW_SAMPLES, max_lag_s=lag_s))
+    now_ns = old.session.last_block_at_ns
     for k in range(1, 4):
-        old.write(Block(np.zeros((2, WINDOW_SAMPLES), np.float32), now_ns - (4 - k) * 3_000_000_000))
-    batch = Batcher(2, WINDOW_SAMPLES, (1,)).gather([old])
+        old.session.write(Block(np.zeros((2, WINDOW_SAMPLES), np.float32), now_ns - (4 - k) * 3_000_000_000))
+    (_, first), *_ = batcher.run([old])
     if lag_s == 20.0:
-        assert [piece.span.start for piece in batch.pieces] == [0]
+        assert isinstance(first, Prediction)
+        assert first.window.start == 0
     else:
-        assert [(loss.missed.start, loss.missed.end) for loss in batch.losses] == [(0, 2 * WINDOW_SAMPLES)]
+        assert first == Skipped(0, 2 * WINDOW_SAMPLES)

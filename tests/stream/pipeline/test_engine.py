@@ -57,7 +57,7 @@ def noise(seconds: float, level: float = 0.1) -> Audio:
     return np.random.default_rng(0).normal(0, level, (2, round(seconds * SECOND))).astype(np.float32)
 
 
-def hearing_of(engine: Engine) -> Session:
+def session_of(engine: Engine) -> Session:
     return engine._streams["main"].session
 
 
@@ -145,7 +145,7 @@ def test_an_overrun_is_a_gap(recognizer: Recognizer) -> None:
     engine = engine_for(FakeSource([noise(60.0)], live=True), recognizer)
     run = engine.run()
     messages = [next(run)]
-    while not hearing_of(engine).ring.closed:
+    while not session_of(engine).ring.closed:
         time.sleep(0.01)
     messages += run
     assert [(gap.start, gap.end, gap.cause) for gap in of_kind(messages, Gap)] == [(0, 57 * SECOND, "overload")]
@@ -235,7 +235,7 @@ def test_a_source_that_says_nothing_is_stalled_not_silent(
     for message in engine.run():
         if isinstance(message, Status) and message.state == "stalled":
             engine.stop()
-    assert hearing_of(engine).sequencer.last_seq["window"] == 0
+    assert session_of(engine).sequencer.last_seq["window"] == 0
 
 
 def test_closing_the_iterator_ends_everything(recognizer: Recognizer) -> None:

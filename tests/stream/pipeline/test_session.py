@@ -1,7 +1,7 @@
 """What the engine's thread sees while the source's thread is in the midst of it."""
 
-import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,12 +10,13 @@ from tests.stream.sources.made_source import SAMPLES, MadeSource
 from whoplays.stream.audio.block import Block
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pipeline.session import Session
+from whoplays.stream.pipeline.ring import RingBuffer
+from whoplays.stream.pipeline.session import RING_SAMPLES, Session
 
 
 @pytest.fixture
 def session(recognizer: Recognizer) -> Session:
-    return Session(StreamOptions(), recognizer, "made", "made:", threading.Event())
+    return Session(StreamOptions(), recognizer, "made", "made:", partial(RingBuffer, 2, RING_SAMPLES))
 
 
 def test_a_source_is_there_once_it_is_known_since_when(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +29,7 @@ def test_a_source_is_there_once_it_is_known_since_when(session: Session, monkeyp
 
     monkeypatch.setattr("whoplays.stream.pipeline.session.time.monotonic_ns", monotonic_ns)
     source = MadeSource([])
-    session.adopt(source)
+    session.connect(source)
     assert seen
     assert not any(seen)
     assert (session.source, session.last_block_at_ns) == (source, 5)
@@ -39,10 +40,10 @@ def test_a_session_has_begun_once_it_is_known_that_something_came(
 ) -> None:
     """Less patience is had with it from then on, counted from what came, and not from when it was opened."""
     seen = []
-    session.adopt(MadeSource([]))
+    session.connect(MadeSource([]))
     opened_ns = session.last_block_at_ns
     monkeypatch.setattr(
-        session.clock, "mark", lambda *_: seen.append((session.started_at_ns, session.last_block_at_ns))
+        session.clock, "observe", lambda *_: seen.append((session.started_at_ns, session.last_block_at_ns))
     )
     session.write(Block(np.zeros((2, SAMPLES), np.float32), time.monotonic_ns()))
     ((started_at_ns, last_block_at_ns),) = seen

@@ -24,8 +24,8 @@ PATIENCE_S = 60.0
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("whoplays.stream.pipeline.stream.HEARTBEAT_NS", 100_000_000)
     monkeypatch.setattr("whoplays.stream.pipeline.stream.STALLED_NS", 500_000_000)
-    monkeypatch.setattr("whoplays.stream.pipeline.stream.LOST_NS", 1_500_000_000)
-    monkeypatch.setattr("whoplays.stream.pipeline.ingest.FIRST_PAUSE_S", 0.4)
+    monkeypatch.setattr("whoplays.stream.pipeline.stream.SILENCE_TIMEOUT_NS", 1_500_000_000)
+    monkeypatch.setattr("whoplays.stream.common.backoff.FIRST_PAUSE_S", 0.4)
 
 
 def listen_until(
@@ -174,7 +174,7 @@ def test_nothing_is_left_running(recognizer: Recognizer) -> None:
     assert all(stream.over for stream in engine._streams.values())
 
 
-def test_what_nobody_has_foreseen_is_told_and_costs_no_other_stream_anything(recognizer: Recognizer) -> None:
+def test_an_unexpected_failure_is_reported_and_costs_no_other_stream_anything(recognizer: Recognizer) -> None:
     def broken(source: MadeSource) -> Iterator[Block]:
         yield from ()
         raise ZeroDivisionError("a mistake in the source")
@@ -190,7 +190,7 @@ def test_what_nobody_has_foreseen_is_told_and_costs_no_other_stream_anything(rec
     ends = {message.stream: message for message in messages if isinstance(message, End)}
     assert (ends["broken"].reason, ends["hall"].reason) == ("failed", "stopped")
     assert "ZeroDivisionError('a mistake in the source') in test_stream.py" in ends["broken"].detail
-    with pytest.raises(SourceError, match="as nobody has foreseen"):
+    with pytest.raises(SourceError, match="failed unexpectedly"):
         engine.check()
 
 

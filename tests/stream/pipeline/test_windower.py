@@ -5,18 +5,18 @@ from hypothesis import strategies as st
 
 from tests.stream.pipeline.test_ring import block_sizes, ramp
 from whoplays.stream.pipeline.ring import RingBuffer
-from whoplays.stream.pipeline.windower import Skipped, Span, Windower
+from whoplays.stream.pipeline.windower import Skipped, Windower, WindowRef
 
 WINDOW = 8
 
 
-def take_all(windower: Windower) -> list[Span | Skipped]:
+def take_all(windower: Windower) -> list[WindowRef | Skipped]:
     """Everything that is ready; each window must hold the samples that its span says."""
     out = np.empty((2, windower.window_samples), np.float32)
-    pieces: list[Span | Skipped] = []
+    pieces: list[WindowRef | Skipped] = []
     while (piece := windower.take(out)) is not None:
         pieces.append(piece)
-        if isinstance(piece, Span):
+        if isinstance(piece, WindowRef):
             np.testing.assert_array_equal(out, ramp(piece.start, WINDOW))
     return pieces
 
@@ -25,11 +25,11 @@ def take_all(windower: Windower) -> list[Span | Skipped]:
 def test_blocks_of_any_sizes_give_the_same_windows(sizes: list[int], hop: int) -> None:
     ring = RingBuffer(2, 256)
     windower = Windower(ring, WINDOW, hop)
-    taken: list[Span | Skipped] = []
+    taken: list[WindowRef | Skipped] = []
     for size in sizes:
         ring.write(ramp(ring.written, size))
         taken += take_all(windower)
-    assert taken == [Span(start, start + WINDOW) for start in range(0, sum(sizes) - WINDOW + 1, hop)]
+    assert taken == [WindowRef(start, start + WINDOW) for start in range(0, sum(sizes) - WINDOW + 1, hop)]
 
 
 @given(block_sizes, st.integers(1, WINDOW), st.integers(1, 5))

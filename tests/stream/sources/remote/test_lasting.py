@@ -11,7 +11,7 @@ from whoplays.stream.sources.remote.sender import Lasting
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoplays.stream.pipeline.ingest.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("whoplays.stream.common.backoff.FIRST_PAUSE_S", 0.01)
 
 
 def opens(*outcomes: MadeSource | SourceError, reconnects: bool = True) -> Lasting:

@@ -1,6 +1,6 @@
 import pytest
 
-from whoplays.stream.pipeline.ingest import FIRST_PAUSE_S, LONGEST_PAUSE_S, Backoff
+from whoplays.stream.common.backoff import FIRST_PAUSE_S, LONGEST_PAUSE_S, Backoff
 
 
 def test_pauses_double_up_to_a_limit_each_a_fifth_more_or_less() -> None:
@@ -11,7 +11,7 @@ def test_pauses_double_up_to_a_limit_each_a_fifth_more_or_less() -> None:
 
 def test_they_begin_anew_after_an_attempt_that_lasted(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 0.0
-    monkeypatch.setattr("whoplays.stream.pipeline.ingest.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("whoplays.stream.common.backoff.time.monotonic", lambda: now_s)
     backoff = Backoff()
     for _ in range(9):
         backoff.pause_s()
