@@ -19,7 +19,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse_moment(text: str, now: datetime) -> int:
-    """SampleClock time in ns of a moment: a date, a date and time, a time of today, or how long ago, such as `90m`.
+    """Wall time in ns of a moment: a date, a date and time, a time of today, or how long ago, such as `90m`.
 
     Args:
         text: what somebody wrote; without a time zone, it is in the local one.
@@ -43,7 +43,7 @@ def parse_moment(text: str, now: datetime) -> int:
 
 
 def show_moment(moment_ns: int) -> str:
-    """SampleClock time for programs: ISO 8601 in UTC, to the millisecond.
+    """Wall time for programs: ISO 8601 in UTC, to the millisecond.
 
     >>> show_moment(1_500_000_000)
     '1970-01-01T00:00:01.500Z'
@@ -53,7 +53,7 @@ def show_moment(moment_ns: int) -> str:
 
 
 def show_local(moment_ns: int) -> str:
-    """SampleClock time for people, here, to the second."""
+    """Wall time for people, here, to the second."""
     return datetime.fromtimestamp(moment_ns / 1e9).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 

@@ -38,9 +38,9 @@ class Query(NamedTuple):
     stream: str | None = None
     session: str | None = None
     since_ns: int | None = None
-    """SampleClock time: who played then or later."""
+    """Wall time: who played then or later."""
     until_ns: int | None = None
-    """SampleClock time: who played then or earlier."""
+    """Wall time: who played then or earlier."""
 
 
 class Appearance(NamedTuple):

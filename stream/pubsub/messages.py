@@ -35,7 +35,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     seq: int
     """Counts this kind of message in this session, from 0: a step of more than one is a loss."""
     published_ns: int
-    """SampleClock time, Unix epoch."""
+    """Wall time, Unix epoch."""
 
 
 class SourceInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +139,7 @@ class Window(Envelope, frozen=True, kw_only=True, tag="window"):
     end: int
     """Index after the last sample."""
     closed_ns: int
-    """SampleClock time at which the last sample was heard."""
+    """Wall time at which the last sample was heard."""
     clock: ClockKind
     """What `closed_ns` is made of."""
     probabilities: dict[str, float]

@@ -47,7 +47,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     channels: Annotated[int, Meta(ge=1, le=MOST_CHANNELS)]
     format: WireFormat
     capture_ns: Annotated[int, Meta(ge=0, le=2**63 - 1)]
-    """SampleClock time of the last frame by the sender's clock. Only informative: clocks of two machines differ."""
+    """Wall time of the last frame by the sender's clock. Only informative: clocks of two machines differ."""
     name: Name
     """What the sender calls its source."""
     lost: GapCause | None = None

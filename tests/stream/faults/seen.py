@@ -66,7 +66,7 @@ class Seen:
         return {gap.cause for gap in self.of(Gap)}
 
     def captured_at_ns(self, index: int, session: int) -> float:
-        """SampleClock time of a sample of a session, by the window that closed next to it."""
+        """Wall time of a sample of a session, by the window that closed next to it."""
         window = min(self.of(Window, session), key=lambda window: abs(window.end - index))
         return window.closed_ns + (index - window.end) / SECOND * 1e9
 

@@ -104,7 +104,7 @@ class RtspHandler(socketserver.StreamRequestHandler):
 
     def _answer(self, method: str, number: str) -> None:
         sdp = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=hall\r\nt=0 0\r\nm=audio 0 RTP/AVP 10\r\na=control:a\r\n"
-        headers = [f"CSeq: {number}", "MessageSequencer: 1"]
+        headers = [f"CSeq: {number}", "Session: 1"]
         if method == "SETUP":
             headers.append("Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
         body = ""
