@@ -10,9 +10,9 @@ from whoplays.stream.pipeline.options import WINDOW_S, StreamOptions, hop_sample
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.pubsub.publisher import Publisher
-from whoplays.stream.sources.base import Source
+from whoplays.stream.sources.base import Source, SourceSpec
 from whoplays.stream.sources.file import Speed
-from whoplays.stream.sources.registry import SourceSpec, once, open_source
+from whoplays.stream.sources.registry import open_now
 
 
 def listen(
@@ -45,7 +45,7 @@ def listen(
     Raises:
         WhoplaysError: the source, the model, the provider or an option is of no use; see its subclasses.
     """
-    spec = open_source(str(source), speed) if isinstance(source, str | Path) else once(source)
+    spec = open_now(str(source), speed) if isinstance(source, str | Path) else SourceSpec.opened(source)
     publisher = Publisher(publish) if publish else None
     engine = open_engine(
         spec,

@@ -15,8 +15,8 @@ from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.publisher import Publisher
+from whoplays.stream.sources.base import SourceSpec
 from whoplays.stream.sources.file import FileSource
-from whoplays.stream.sources.registry import once
 
 CLIP: Final = Path(__file__).parents[1] / "demo" / "concert.ogg"
 ENDPOINT: Final = "tcp://127.0.0.1:*"
@@ -38,7 +38,7 @@ def demo(clip: Annotated[Path, Parameter(show_default=False)] = CLIP, /, *, mode
         if not publisher.wait_for_subscriber(JOIN_S):
             raise EndpointError(f"the subscriber did not reach {publisher.endpoint} within {JOIN_S:.0f} s")
         engine = Engine(publisher)
-        engine.add(once(source), recognizer, StreamOptions(stream="demo"))
+        engine.add(SourceSpec.opened(source), recognizer, StreamOptions(stream="demo"))
         with stopping(engine.stop):
             for _ in engine.run():
                 pass

@@ -18,7 +18,7 @@ from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.security.allow_list import server_keys
 from whoplays.stream.sources.file import Speed
-from whoplays.stream.sources.registry import CHOICES, open_source
+from whoplays.stream.sources.registry import CHOICES, open_now
 
 LONGEST_WAIT_S: Final = 86_400.0
 
@@ -73,7 +73,7 @@ def listen(
     pcm = _pcm(encoding, rate, channels)
     own = server_keys(keys, allowed)
     publisher = None if no_publish else Publisher(publish, insecure=insecure, keys=own, on_handshake_failed=note)
-    opening = open_source(source, speed, pcm)
+    opening = open_now(source, speed, pcm)
     engine = open_engine(
         opening,
         stream=stream,

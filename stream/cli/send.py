@@ -11,7 +11,7 @@ from whoplays.stream.audio.resample import ChannelSelection, read_channels
 from whoplays.stream.common.terminal import note, stopping
 from whoplays.stream.security.keys import client_keys
 from whoplays.stream.sources.base import SessionOverError, Source
-from whoplays.stream.sources.registry import open_source
+from whoplays.stream.sources.registry import open_now
 from whoplays.stream.sources.remote.protocol import WireFormat
 from whoplays.stream.sources.remote.sender import Lasting, Packer, Sender
 
@@ -45,7 +45,7 @@ def send(
     """
     own = client_keys(keys, server_key)
     selection = ChannelSelection(channels=read_channels(channels) if channels else (), gain_db=gain_db)
-    reconnects = Lasting(open_source(source, selection=selection))
+    reconnects = Lasting(open_now(source, selection=selection))
     sender = Sender(endpoint, keys=own, on_link=note)
 
     def stop() -> None:

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from whoplays.models.errors import OptionError, naming
-from whoplays.stream.daemon.config import Config, StreamConfig, read_config
+from whoplays.stream.daemon.config import Config, read_config
 from whoplays.stream.daemon.reload import load
 from whoplays.stream.history.schema import check_to_write
 from whoplays.stream.metrics.server import parse_place
-from whoplays.stream.sources.registry import later, reconnects_uri, scheme_of
-from whoplays.stream.sources.remote.source import parse
-from whoplays.stream.sources.rtp.address import is_group, read_address
+from whoplays.stream.sources.registry import check_uri
 
 _EVERYWHERE: Final = {"": "both", "::": "both", "*": "IPv4", "0.0.0.0": "IPv4"}  # noqa: S104  they are given, not bound
 """Hosts that stand for every address of this machine, and of which family."""
@@ -76,22 +74,9 @@ def _bound(config: Config) -> Iterator[Bound]:
         yield Bound("metrics.address", "tcp", place.host, place.port)
     for stream in config.stream:
         with naming(f"stream {stream.name}", "source"):
-            found = [*_bound_by(stream)]
-        yield from found
-
-
-def _bound_by(stream: StreamConfig) -> Iterator[Bound]:
-    key = f"stream {stream.name}: source"
-    match scheme_of(stream.source):
-        case "zmq":
-            yield from _bound_tcp(key, parse(stream.source).endpoint)
-        case "rtp":
-            address = read_address(stream.source)
-            # Many may listen to a group.
-            if not is_group(address.host):
-                yield Bound(key, "udp", address.host, address.port)
-        case _ if not reconnects_uri(stream.source):
-            later(stream.source, stream.selection).open()
+            address = check_uri(stream.source, stream.selection)
+        if address:
+            yield Bound(f"stream {stream.name}: source", *address)
 
 
 def _bound_tcp(key: str, endpoint: str) -> Iterator[Bound]:

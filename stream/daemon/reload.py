@@ -5,12 +5,11 @@ from typing import Final
 
 import msgspec
 
-from whoplays.models.errors import OptionError, ProviderError, SourceError, WhoplaysError, naming
-from whoplays.stream.common.uri import redact
+from whoplays.models.errors import OptionError, ProviderError, WhoplaysError, naming
 from whoplays.stream.daemon.config import StreamConfig
 from whoplays.stream.pipeline.engine import Engine, StreamRequest
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.sources.registry import CHOICES, is_known, later
+from whoplays.stream.sources.registry import kind_of, open_later
 
 _Key = tuple[str, str | None]
 
@@ -47,7 +46,7 @@ class StreamReloader:
 
 def _wanted(stream: StreamConfig, recognizer: Recognizer) -> StreamRequest:
     options = msgspec.structs.replace(stream.options, thresholds=thresholds(stream, recognizer))
-    return StreamRequest(later(stream.source, stream.selection), recognizer, options)
+    return StreamRequest(open_later(stream.source, stream.selection), recognizer, options)
 
 
 def load(streams: Iterable[StreamConfig], loaded: dict[_Key, Recognizer]) -> dict[_Key, Recognizer]:
@@ -59,9 +58,8 @@ def load(streams: Iterable[StreamConfig], loaded: dict[_Key, Recognizer]) -> dic
     recognizers: dict[_Key, Recognizer] = {}
     for stream in streams:
         key = _key(stream)
-        if not is_known(stream.source):
-            shown = redact(stream.source)
-            raise SourceError(f"stream {stream.name}: source: cannot listen to {shown!r}; give {CHOICES}")
+        with naming(f"stream {stream.name}", "source"):
+            kind_of(stream.source)
         if key not in recognizers:
             recognizers[key] = loaded.get(key) or _load(stream)
         thresholds(stream, recognizers[key])

@@ -16,7 +16,7 @@ from whoplays.stream.pipeline.session import RING_SAMPLES
 from whoplays.stream.pipeline.stream import Stream
 from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.pubsub.publisher import Publisher
-from whoplays.stream.sources.registry import SourceSpec
+from whoplays.stream.sources.base import SourceSpec
 
 WAKE_S: Final = 0.1
 

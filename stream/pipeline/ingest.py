@@ -10,8 +10,7 @@ from typing import Final
 from whoplays.models.errors import SourceError, WhoplaysError
 from whoplays.stream.common.backoff import Backoff
 from whoplays.stream.pipeline.session import Session
-from whoplays.stream.sources.base import SessionOverError, Source
-from whoplays.stream.sources.registry import SourceSpec
+from whoplays.stream.sources.base import SessionOverError, Source, SourceSpec
 
 MAX_SESSIONS: Final = 4
 WAIT_S: Final = 0.02

@@ -12,7 +12,7 @@ from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.ring import RingBuffer
 from whoplays.stream.pipeline.session import Session
 from whoplays.stream.pubsub.messages import Counters, End, Message, ModelInfo, Reason, SourceInfo, State, Status
-from whoplays.stream.sources.registry import SourceSpec
+from whoplays.stream.sources.base import SourceSpec
 
 HEARTBEAT_NS: Final = 1_000_000_000
 STALLED_NS: Final = 2_000_000_000

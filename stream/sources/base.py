@@ -1,7 +1,7 @@
-"""What a source of audio is."""
+"""What a source of audio is, and how one is opened."""
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple, Protocol, Self
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block
@@ -52,3 +52,33 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """Make `blocks` end soon; may be called from any thread, also twice."""
+
+
+class SourceSpec(NamedTuple):
+    """A source that can be opened."""
+
+    name: str
+    """What people call it before it is open."""
+    uri: str
+    """Where it is, without any secret."""
+    open: Callable[[], Source]
+    """Opens it; raises a SourceError if it cannot be opened."""
+    live: bool
+    """Whether it goes on without us; see `Source`."""
+    reconnects: bool
+    """Whether it is opened again when it is lost."""
+
+    @classmethod
+    def opened(cls, source: Source) -> Self:
+        """A source that is open already, and over when it ends or fails."""
+        return cls(source.name, source.uri, lambda: source, source.live, reconnects=False)
+
+
+class BoundAddress(NamedTuple):
+    """An address of this machine that a source binds."""
+
+    protocol: Literal["tcp", "udp"]
+    host: str
+    """A numeric address, without brackets, or what stands for all of them."""
+    port: int
+    """0 for any free one."""

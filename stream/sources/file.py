@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import unquote, urlsplit
 
 import soundfile
 
@@ -118,6 +119,23 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
 
     def seekable(self) -> bool:
         return False
+
+
+def open_file(uri: str, selection: ChannelSelection, speed: Speed = "realtime") -> FileSource:
+    """Open a file by its path or its `file://` address.
+
+    Raises:
+        SourceError: see `FileSource`.
+    """
+    scheme, separator, _ = uri.partition("://")
+    if not separator or scheme.lower() != "file":
+        return FileSource(Path(uri), speed, selection)
+    try:
+        # Whatever is not UTF-8 stays as it is, as in every other path.
+        path = unquote(urlsplit(uri).path, errors="surrogateescape")
+    except ValueError as error:
+        raise SourceError(f"{uri!r} is not the address of a file: {error}; give its path") from error
+    return FileSource(Path(path), speed, selection)
 
 
 def _inspect(path: Path) -> tuple[int | None, int, int]:

@@ -1,33 +1,84 @@
-"""Every source there is, by what the user calls it."""
+"""Every kind of source. A new one is a folder of its own and an entry in `KINDS`."""
 
 import importlib
-from collections.abc import Callable
-from pathlib import Path
-from typing import Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import Any, Final, NamedTuple, get_args
 
 from whoplays.models.errors import OptionError, SourceError
 from whoplays.stream.audio.pcm import PcmFormat
 from whoplays.stream.audio.resample import WHOLE, ChannelSelection
 from whoplays.stream.common.uri import redact
-from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.file import FileSource, Speed
+from whoplays.stream.sources.base import BoundAddress, Source, SourceSpec
+from whoplays.stream.sources.file import Speed, open_file
 from whoplays.stream.sources.stdin import PcmSource
 
-CHOICES = "an audio file, - for raw PCM on standard input, or an address: device:, rtp://, zmq://, http://, rtsp://"
+STDIN: Final = "-"
 
-# Where each scheme's opener is: called with the whole address and the selection, loaded when it is used.
-_OPENERS: Final = {
-    "device": "whoplays.stream.sources.device.source:open_device",
-    "rtp": "whoplays.stream.sources.rtp.source:open_rtp",
-    "zmq": "whoplays.stream.sources.remote.source:open_remote",
-    **dict.fromkeys(
-        ("http", "https", "rtsp", "rtsps", "hls", "media"), "whoplays.stream.sources.ffmpeg.source:open_media"
+
+class SourceKind(NamedTuple):
+    """A kind of source, as it is known before one is opened."""
+
+    schemes: tuple[str, ...]
+    """What its addresses begin with, such as `rtp`."""
+    opener: str
+    """`package.module:function`, imported when it is used, called with the address and a `ChannelSelection`; it returns
+    a `Source`."""
+    examples: tuple[str, ...] = ()
+    """How its addresses begin, as messages show them."""
+    reconnects: bool = True
+    """Whether it is opened again when it is lost."""
+    check: str = ""
+    """`package.module:function`, called like the opener. It raises a `SourceError` or an `OptionError` if it is known
+    that the source cannot be opened, and returns the `BoundAddress` that opening it would bind, or None; it binds and
+    opens nothing. Empty if opening the source does no more than that either."""
+
+
+FILE: Final = SourceKind(("file",), "whoplays.stream.sources.file:open_file", reconnects=False)
+KINDS: Final = (
+    FILE,
+    SourceKind(
+        ("device",),
+        "whoplays.stream.sources.device.source:open_device",
+        ("device:",),
+        check="whoplays.stream.sources.device.names:check_address",
     ),
-}
+    SourceKind(
+        ("rtp",),
+        "whoplays.stream.sources.rtp.source:open_rtp",
+        ("rtp://",),
+        check="whoplays.stream.sources.rtp.address:check_address",
+    ),
+    SourceKind(
+        ("zmq",),
+        "whoplays.stream.sources.remote.source:open_remote",
+        ("zmq://",),
+        check="whoplays.stream.sources.remote.source:check_address",
+    ),
+    SourceKind(
+        ("http", "https", "rtsp", "rtsps", "hls"),
+        "whoplays.stream.sources.ffmpeg.source:open_network_media",
+        ("http://", "rtsp://"),
+    ),
+    SourceKind(("media",), "whoplays.stream.sources.ffmpeg.source:open_media_file", reconnects=False),
+)
+_BY_SCHEME: Final = {scheme: kind for kind in KINDS for scheme in kind.schemes}
+_EXAMPLES: Final = ", ".join(example for kind in KINDS for example in kind.examples)
+CHOICES: Final = f"an audio file, - for raw PCM on standard input, or an address: {_EXAMPLES}"
 
 
-def from_uri(
+def kind_of(uri: str) -> SourceKind:
+    """The kind of source that an address, or a file's path, belongs to.
+
+    Raises:
+        SourceError: it is an address of no known kind, or `-`, which is none.
+    """
+    scheme, separator, rest = uri.partition(":")
+    kind = _BY_SCHEME.get(scheme.lower()) if separator else None
+    if kind is None and (uri == STDIN or (separator and rest.startswith("//"))):
+        raise SourceError(f"source must be a file or an address that begins with {_EXAMPLES}; got {redact(uri)!r}")
+    return kind or FILE
+
+
+def open_uri(
     uri: str, *, speed: Speed = "realtime", pcm: PcmFormat | None = None, selection: ChannelSelection = WHOLE
 ) -> Source:
     """Open a source.
@@ -35,107 +86,71 @@ def from_uri(
     Args:
         uri: a file's path, `file://` and a path, `-` for raw PCM on standard input, or an address of a live source.
         speed: how fast a file is played.
-        pcm: how raw PCM is to be read, if it is that.
+        pcm: the format of raw PCM, if it is that.
         selection: which channels are taken, and how loud.
 
     Raises:
-        SourceError: there is no such source, or it cannot be listened to.
-        OptionError: the speed is neither `realtime` nor `max`, or it is no raw PCM and said how to be read.
+        SourceError: it does not exist, or cannot be opened.
+        OptionError: the speed is neither `realtime` nor `max`, or a format is given and the source is no raw PCM.
     """
-    if speed not in ("realtime", "max"):
-        raise OptionError(f"unknown speed {speed!r}; give realtime or max")
-    if uri == "-":
+    if speed not in get_args(Speed):
+        raise OptionError(f"speed must be realtime or max, got {speed!r}")
+    if uri == STDIN:
         return PcmSource(pcm or PcmFormat(), selection=selection)
     if pcm is not None:
-        raise OptionError(
-            f"{redact(uri)} says itself what its format, rate and channels are; "
-            "leave out what is for raw PCM, whose address is -"
-        )
-    scheme = scheme_of(uri)
-    if scheme in _OPENERS:
-        return _opener(_OPENERS[scheme])(uri, selection)
-    if scheme == "file":
-        return FileSource(_path(uri), speed, selection)
-    if scheme:
-        raise SourceError(f"cannot listen to {scheme}: addresses; give {CHOICES}")
-    return FileSource(Path(uri), speed, selection)
+        raise OptionError(f"format, rate and channels must be left out unless the source is -, got {redact(uri)}")
+    kind = kind_of(uri)
+    if kind is FILE:
+        return open_file(uri, selection, speed)
+    source: Source = _load(kind.opener)(uri, selection)
+    return source
 
 
-def scheme_of(uri: str) -> str:
-    """What an address begins with, such as `rtp`; empty for a file's path."""
-    scheme, separator, rest = uri.partition(":")
-    scheme = scheme.lower()
-    if separator and (scheme in _OPENERS or rest.startswith("//")):
-        return scheme
-    return ""
-
-
-def reconnects_uri(uri: str) -> bool:
-    """Whether an address is that of a live source, which is opened again when it is lost."""
-    scheme = scheme_of(uri)
-    return scheme in _OPENERS and scheme != "media"
-
-
-def is_known(uri: str) -> bool:
-    """Whether an address is one that a daemon can listen to, as far as can be told without opening it."""
-    return uri != "-" and scheme_of(uri) in {"", "file", *_OPENERS}
-
-
-def _path(uri: str) -> Path:
-    try:
-        # Whatever is not UTF-8 stays as it is, as in every other path.
-        return Path(unquote(urlsplit(uri).path, errors="surrogateescape"))
-    except ValueError as error:
-        raise SourceError(f"{uri!r} is no address of a file: {error}; give its path") from error
-
-
-def _opener(place: str) -> Callable[[str, ChannelSelection], Source]:
-    module, _, name = place.partition(":")
-    opener: Callable[[str, ChannelSelection], Source] = getattr(importlib.import_module(module), name)
-    return opener
-
-
-class SourceSpec(NamedTuple):
-    """A source that can be opened."""
-
-    name: str
-    """What people call it before it is open."""
-    uri: str
-    """Where it is, without any secret."""
-    open: Callable[[], Source]
-    """Opens it; raises a SourceError if it cannot be listened to."""
-    live: bool
-    """Whether it goes on without us."""
-    reconnects: bool
-    """Whether it is opened again when it is lost."""
-
-
-def once(source: Source) -> SourceSpec:
-    """A source that is open already, and over when it ends or fails."""
-    return SourceSpec(source.name, source.uri, lambda: source, source.live, reconnects=False)
-
-
-def again(source: Source, uri: str, selection: ChannelSelection) -> SourceSpec:
-    """A live source that is open already, and opened again by its address whenever it is lost."""
+def open_now(
+    uri: str, speed: Speed = "realtime", pcm: PcmFormat | None = None, selection: ChannelSelection = WHOLE
+) -> SourceSpec:
+    """A source that is open, so that what is wrong with it is known at once; see `open_uri`."""
+    source = open_uri(uri, speed=speed, pcm=pcm, selection=selection)
+    if uri == STDIN or not kind_of(uri).reconnects:
+        return SourceSpec.opened(source)
     first = [source]
     return SourceSpec(
-        source.name, source.uri, lambda: first.pop() if first else from_uri(uri, selection=selection), True, True
+        source.name,
+        source.uri,
+        lambda: first.pop() if first else open_uri(uri, selection=selection),
+        source.live,
+        reconnects=True,
     )
 
 
-def open_source(
-    uri: str, speed: Speed = "realtime", pcm: PcmFormat | None = None, selection: ChannelSelection = WHOLE
-) -> SourceSpec:
-    """A source by its address, opened at once, so that what is wrong with it is known at once.
+def open_later(uri: str, selection: ChannelSelection) -> SourceSpec:
+    """A source that is opened when it is needed.
 
     Raises:
-        SourceError: it cannot be listened to.
+        SourceError: see `kind_of`.
     """
-    source = from_uri(uri, speed=speed, pcm=pcm, selection=selection)
-    return again(source, uri, selection) if reconnects_uri(uri) else once(source)
-
-
-def later(uri: str, selection: ChannelSelection) -> SourceSpec:
-    """A source by its address, opened when it is listened to; a live one again whenever it is lost."""
     shown = redact(uri)
-    return SourceSpec(shown, shown, lambda: from_uri(uri, selection=selection), True, reconnects_uri(uri))
+    return SourceSpec(shown, shown, lambda: open_uri(uri, selection=selection), True, kind_of(uri).reconnects)
+
+
+def check_uri(uri: str, selection: ChannelSelection) -> BoundAddress | None:
+    """Check a source as far as can be known without binding an address or opening what is live.
+
+    Returns:
+        The address that opening it would bind.
+
+    Raises:
+        SourceError: it does not exist, or cannot be opened.
+        OptionError: a channel is out of range.
+    """
+    check = kind_of(uri).check
+    if check:
+        address: BoundAddress | None = _load(check)(uri, selection)
+        return address
+    open_uri(uri, selection=selection)
+    return None
+
+
+def _load(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -7,13 +7,12 @@ from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Message
-from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.registry import once
+from whoplays.stream.sources.base import Source, SourceSpec
 
 
 def engine_for(source: Source, recognizer: Recognizer, *, hop_samples: int = WINDOW_SAMPLES) -> Engine:
     engine = Engine()
-    engine.add(once(source), recognizer, StreamOptions(hop_samples=hop_samples))
+    engine.add(SourceSpec.opened(source), recognizer, StreamOptions(hop_samples=hop_samples))
     return engine
 
 

@@ -104,6 +104,11 @@ class DeviceRequest(NamedTuple):
     """At which rate it is opened; its own unless given."""
 
 
+def check_address(uri: str, selection: ChannelSelection) -> None:
+    """Refuse an address with an option that cannot be used; see `read_address`."""
+    read_address(uri, selection)
+
+
 def read_address(uri: str, selection: ChannelSelection) -> DeviceRequest:
     """What an address such as `device:ALSA:Scarlett?channels=3,4&rate=48000` asks for.
 

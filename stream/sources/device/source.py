@@ -40,7 +40,7 @@ def open_device(uri: str, selection: ChannelSelection) -> Source:
         "rate_hz": wish.rate_hz,
     }
     return ChildSource(
-        "stream.sources.device.source:capture",
+        "whoplays.stream.sources.device.source:capture",
         arguments,
         name=_name(heard.input, wish),
         uri=f"{SCHEME}:{selector}{_query(wish)}",

@@ -129,26 +129,26 @@ class Player:
         self._send(Block(piece.audio, due_ns, piece.lost))
 
 
-def play(send: Send, spot: dict[str, Any]) -> None:
+def play(send: Send, media: dict[str, Any]) -> None:
     """Play media in real time; returns when it ends on purpose.
 
     Nothing here ends a read that blocks for ever: the parent ends the process.
 
     Args:
         send: where its audio goes.
-        spot: a `MediaSpec`, as JSON carries it.
+        media: a `MediaSpec`, as JSON carries it.
 
     Raises:
         SourceError: it cannot be heard, or no more.
         SessionOverError: the sender began anew.
     """
-    media = msgspec.convert(spot, MediaSpec)
-    with open_container(media) as container, Player(send, broadcast=media.network) as player:
+    spec = msgspec.convert(media, MediaSpec)
+    with open_container(spec) as container, Player(send, broadcast=spec.network) as player:
         try:
-            _decode(media, container, player)
+            _decode(spec, container, player)
         except av.error.FFmpegError as error:
-            raise broken(media, error) from error
-        refuse_early_end(media, container)
+            raise broken(spec, error) from error
+        refuse_early_end(spec, container)
 
 
 def _decode(spot: MediaSpec, container: InputContainer, player: Player) -> None:

@@ -23,8 +23,7 @@ from whoplays.stream.common.terminal import note
 from whoplays.stream.pubsub.endpoint import check_connect, speak_ipv6
 from whoplays.stream.security.handshakes import Handshakes, Reconnector
 from whoplays.stream.security.keys import ClientKeys
-from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.registry import SourceSpec
+from whoplays.stream.sources.base import Source, SourceSpec
 from whoplays.stream.sources.remote.protocol import Header, WireFormat, pack
 from whoplays.stream.sources.remote.receiver import be_heard_of
 

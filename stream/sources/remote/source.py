@@ -17,7 +17,7 @@ from whoplays.stream.common.uri import Address, host_and_port, parse_uri, redact
 from whoplays.stream.pubsub.endpoint import LAST_PORT, is_open
 from whoplays.stream.security.allow_list import ServerKeys, server_keys
 from whoplays.stream.security.handshakes import Handshakes
-from whoplays.stream.sources.base import SessionOverError
+from whoplays.stream.sources.base import BoundAddress, SessionOverError
 from whoplays.stream.sources.remote.protocol import Packet, PacketError, in_order, unpack
 from whoplays.stream.sources.remote.receiver import PacketTimeline, PullSocket, SenderLock
 
@@ -242,3 +242,13 @@ def open_remote(uri: str, selection: ChannelSelection) -> RemoteSource:
     """
     place = parse(uri)
     return RemoteSource(place.endpoint, place.shown, selection, place.keys)
+
+
+def check_address(uri: str, _selection: ChannelSelection) -> BoundAddress:
+    """The address that is bound.
+
+    Raises:
+        SourceError: see `parse`.
+    """
+    host, _, port = parse(uri).endpoint.removeprefix("tcp://").rpartition(":")
+    return BoundAddress("tcp", host.strip("[]"), 0 if port == "*" else int(port))

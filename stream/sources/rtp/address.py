@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
+from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ, ChannelSelection
 from whoplays.stream.common.uri import Address, parse_uri, redact
+from whoplays.stream.sources.base import BoundAddress
 from whoplays.stream.sources.rtp.packet import PAYLOAD_TYPES, STATIC, Format, Formats, checked, for_every_type
 from whoplays.stream.sources.rtp.sdp import Description, read_sdp
 
@@ -44,6 +45,16 @@ def read_address(uri: str) -> RtpAddress:
     wait_ns = address.number("jitter_ms", range(MOST_JITTER_MS + 1), JITTER_MS) * 1_000_000
     formats = described.formats if described else _formats(address)
     return RtpAddress(host, port, address.options.get("interface", ""), formats, wait_ns)
+
+
+def check_address(uri: str, _selection: ChannelSelection) -> BoundAddress | None:
+    """The address that is bound; None if it is a group's, which many may bind.
+
+    Raises:
+        SourceError: see `read_address`.
+    """
+    address = read_address(uri)
+    return None if is_group(address.host) else BoundAddress("udp", address.host, address.port)
 
 
 def is_group(host: str) -> bool:

@@ -91,7 +91,7 @@ def test_history_metrics_and_health(tmp_path: Path, model: Path) -> None:
     [
         (
             stream("hall", "gopher://x"),
-            "c.toml: stream hall: source: cannot listen to 'gopher://x'; give an audio file",
+            "c.toml: stream hall: source: source must be a file or an address that begins with device:",
         ),
         (stream("hall", "missing.wav"), "c.toml: stream hall: source: there is no file missing.wav"),
         (

@@ -18,8 +18,8 @@ from whoplays.stream.pipeline.recognizer import Recognizer, Windows
 from whoplays.stream.pipeline.session import Session
 from whoplays.stream.pubsub.messages import KINDS, End, Event, Gap, Message, Status, Window, kind_of
 from whoplays.stream.pubsub.publisher import Publisher
+from whoplays.stream.sources.base import SourceSpec
 from whoplays.stream.sources.file import FileSource
-from whoplays.stream.sources.registry import once
 
 SECOND = 44_100
 M = TypeVar("M", Status, Window, Event, Gap, End)
@@ -213,7 +213,7 @@ def test_whatever_ends_it_an_end_is_published_first(
     recognizer, publisher = Recognizer.load(model, "cpu"), Kept()
     monkeypatch.setattr(recognizer, "recognize", recognize)
     engine = Engine(publisher)
-    engine.add(once(FakeSource([noise(4.0)], endless=True)), recognizer, StreamOptions())
+    engine.add(SourceSpec.opened(FakeSource([noise(4.0)], endless=True)), recognizer, StreamOptions())
     with pytest.raises(type(error)):
         list(engine.run())
     (end,) = of_kind(publisher.messages, End)

@@ -14,7 +14,7 @@ from whoplays.stream.pipeline.engine import Engine, StreamRequest
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import End, Gap, Message, Status, Window
-from whoplays.stream.sources.registry import SourceSpec
+from whoplays.stream.sources.base import SourceSpec
 
 SECOND = 44_100
 PATIENCE_S = 60.0

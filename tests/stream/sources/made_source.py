@@ -9,8 +9,7 @@ import numpy as np
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block
 from whoplays.stream.common.clock import ClockKind, GapCause
-from whoplays.stream.sources.base import SessionOverError, Source
-from whoplays.stream.sources.registry import SourceSpec
+from whoplays.stream.sources.base import SessionOverError, Source, SourceSpec
 
 SAMPLES = 4410
 

@@ -8,7 +8,7 @@ import soundfile
 from tests.stream.conftest import make_concert
 from whoplays.models.errors import SourceError
 from whoplays.stream.sources.file import FileSource, Speed
-from whoplays.stream.sources.registry import from_uri
+from whoplays.stream.sources.registry import open_uri
 
 
 def hear(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -54,7 +54,7 @@ def test_a_name_in_another_encoding_is_heard_and_shown_as_well_as_it_can_be(tmp_
     soundfile.write(os.fsencode(path), make_concert(44_100), 44_100)
     assert hear(path).shape == (2, 12 * 44_100)
     assert FileSource(path).name == "caf\ufffd.wav"
-    assert from_uri(FileSource(path).uri).name == "caf\ufffd.wav"
+    assert open_uri(FileSource(path).uri).name == "caf\ufffd.wav"
     for bytes_ in (b"this is no audio", b""):
         path.write_bytes(bytes_)
         with pytest.raises(SourceError, match=r"caf\ufffd.wav is"):

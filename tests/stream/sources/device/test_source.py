@@ -23,7 +23,7 @@ from tests.stream.sources.device.pulse import (
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.resample import WHOLE, ChannelSelection
-from whoplays.stream.sources.registry import from_uri
+from whoplays.stream.sources.registry import open_uri
 from whoplays.stream.sources.worker import ChildSource
 
 
@@ -41,7 +41,7 @@ def tone(hz: float) -> Pcm:
 @contextmanager
 def session(uri: str, selection: ChannelSelection = WHOLE) -> Iterator[tuple[ChildSource, Iterator[Block]]]:
     """A source and its blocks."""
-    source = from_uri(uri, selection=selection)
+    source = open_uri(uri, selection=selection)
     assert isinstance(source, ChildSource)
     blocks = source.blocks()
     with closing(blocks):  # type: ignore[type-var]  # it is a generator
@@ -119,7 +119,7 @@ def test_an_input_that_is_unplugged_is_gone_until_it_comes_back(card: Pulse) -> 
             take(blocks, 60.0)
     # ALSA's plugin knows its name still, but nobody is there.
     with pytest.raises(SourceError, match=f"{CARD} cannot be listened to: "):
-        from_uri(f"device:{CARD}")
+        open_uri(f"device:{CARD}")
     card.plug_in()
     with card.playing(pcm), session(f"device:{CARD}") as (_, blocks):
         assert_plays(take(blocks, 0.5)[0], pcm)
@@ -155,7 +155,7 @@ def test_an_input_that_delivers_nothing_is_given_up(card: Pulse) -> None:
 
 def test_an_input_that_is_not_there_is_refused_with_those_that_are(card: Pulse) -> None:
     with pytest.raises(SourceError, match=f"no sound input is called 'organ'; give one of: .*device:ALSA:{CARD}"):
-        from_uri("device:organ")
+        open_uri("device:organ")
 
 
 def test_a_child_that_is_killed_is_missed(card: Pulse) -> None:
@@ -190,12 +190,12 @@ def test_what_was_heard_while_nobody_could_listen_keeps_its_time(card: Pulse) ->
 
 def test_a_channel_that_is_not_there_is_refused(card: Pulse) -> None:
     with pytest.raises(SourceError, match=f"{CARD} has no channel 64; it has 32"):
-        from_uri(f"device:{CARD}?channels=64")
+        open_uri(f"device:{CARD}?channels=64")
 
 
 def test_an_impossible_rate_is_refused(card: Pulse) -> None:
     with pytest.raises(SourceError, match=f"{CARD} cannot be listened to: .*Invalid sample rate"):
-        from_uri(f"device:{CARD}?rate=1000000")
+        open_uri(f"device:{CARD}?rate=1000000")
 
 
 def test_stopping_ends_it(card: Pulse) -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.stream.sources.ffmpeg.servers import free_port
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
-from whoplays.stream.sources.ffmpeg.source import open_media
+from whoplays.stream.sources.ffmpeg.source import open_network_media
 
 CONFIG = """
 <icecast>
@@ -116,7 +116,7 @@ def test_a_broadcast_is_heard_in_real_time_until_it_breaks_off(
     sender: tuple[str, "subprocess.Popen[bytes]"],
 ) -> None:
     uri, process = sender
-    blocks = open_media(uri, ChannelSelection()).blocks()
+    blocks = open_network_media(uri, ChannelSelection()).blocks()
     start_ns = time.monotonic_ns()
     heard = [next(blocks)]
     first_ns = heard[0].captured_at_ns

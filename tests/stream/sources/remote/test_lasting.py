@@ -4,8 +4,7 @@ import pytest
 
 from tests.stream.sources.made_source import MadeSource
 from whoplays.models.errors import SourceError
-from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.registry import SourceSpec
+from whoplays.stream.sources.base import Source, SourceSpec
 from whoplays.stream.sources.remote.sender import Lasting
 
 

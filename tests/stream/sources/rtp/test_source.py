@@ -11,14 +11,14 @@ from tests.stream.sources.rtp.packets import FRAMES, make_audio, make_packet, pa
 from tests.stream.sources.rtp.relay import Weather, send, through
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
-from whoplays.stream.sources.registry import from_uri
+from whoplays.stream.sources.registry import open_uri
 from whoplays.stream.sources.rtp.source import open_rtp
 
 PACKET_S = FRAMES / 44_100
 
 
 def test_an_address_is_opened_by_its_scheme() -> None:
-    source = from_uri("rtp://127.0.0.1:0?jitter_ms=10")
+    source = open_uri("rtp://127.0.0.1:0?jitter_ms=10")
     assert source.name.startswith("RTP on 127.0.0.1:")
     assert (source.uri, source.clock, source.disconnect_cause) == (
         "rtp://127.0.0.1:0?jitter_ms=10",
