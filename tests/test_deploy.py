@@ -65,7 +65,7 @@ def test_the_unit_starts_a_command_that_there_is() -> None:
     command_line(words[0]).parse_args(words, exit_on_error=False, print_error=False)
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_has_nothing_to_say_against_the_unit(tmp_path: Path) -> None:
     installed = tmp_path / UNIT.name
     # It refuses a program that is not there.

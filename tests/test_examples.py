@@ -38,12 +38,12 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The client in C, built as its head says, and strictly."""
     compiler = shutil.which("gcc")
     if compiler is None:
-        pytest.skip("no gcc")
+        pytest.skip("gcc is not installed")
     program = tmp_path_factory.mktemp("client") / "subscriber"
     flags = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
     try_header = [compiler, "-E", "-include", "zmq.h", "-x", "c", "/dev/null", "-o", "/dev/null"]
     if subprocess.run(try_header, capture_output=True, check=False).returncode:
-        pytest.skip("no zmq.h; install libzmq3-dev")
+        pytest.skip("libzmq3-dev is not installed")
     subprocess.run([compiler, *flags, "-o", str(program), str(SOURCE), "-lzmq"], check=True)
     return program
 
@@ -79,7 +79,7 @@ def test_a_client_in_c_says_what_is_no_address(client: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "nonsense: Invalid argument\n")
 
 
-@pytest.mark.skipif(shutil.which("jq") is None, reason="no jq")
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 @pytest.mark.parametrize(
     ("jq_filter", "shown"),
     list(zip(FILTERS, [["hall", 2, "violin", "start"], ["hall", "overload", 0.5]], strict=True)),

@@ -61,6 +61,7 @@ def unplug(seen: Seen, card: Card) -> Script:
     return measure(seen, unplugged_ns, plugged_ns, is_state("lost"), session=1)
 
 
+@pytest.mark.device
 def test_unplugged(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:

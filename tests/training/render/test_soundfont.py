@@ -24,7 +24,7 @@ def soundfont() -> Path:
         pytest.skip("fluidsynth is not installed (Debian: fluidsynth)")
     found = next((path for path in SOUNDFONTS if path.is_file()), None)
     if found is None:
-        pytest.skip("no General MIDI soundfont is installed (Debian: timgm6mb-soundfont)")
+        pytest.skip("a General MIDI soundfont is not installed (Debian: timgm6mb-soundfont)")
     return found
 
 

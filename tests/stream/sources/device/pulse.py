@@ -127,14 +127,14 @@ def until(true: Callable[[], bool]) -> None:
 def skip_without_sound() -> None:
     """Skip a test that needs PulseAudio, ALSA's plugin for it, and PortAudio with ALSA."""
     if sys.platform != "linux" or not (shutil.which("pulseaudio") and shutil.which("pactl")):
-        pytest.skip("needs pulseaudio and pulseaudio-utils")
+        pytest.skip("pulseaudio or pulseaudio-utils is not installed")
     try:
         import sounddevice  # noqa: F401, PLC0415
     except OSError:
-        pytest.skip("needs libportaudio2")
+        pytest.skip("libportaudio2 is not installed")
 
 
 def skip_without_card() -> None:
     """Skip a test if ALSA does not find the daemon's input."""
     if all(each.name != CARD for each in list_inputs()):
-        pytest.skip("needs libasound2-plugins")
+        pytest.skip("libasound2-plugins is not installed")

@@ -127,6 +127,7 @@ def test_an_input_that_is_unplugged_is_gone_until_it_comes_back(card: Pulse) -> 
             assert_plays(take(again, 0.5)[0], pcm)
 
 
+@pytest.mark.device
 def test_a_sound_server_that_dies_takes_the_input_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     skip_without_sound()
     with running(tmp_path, monkeypatch.setenv) as pulse:
