@@ -139,7 +139,10 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
         ("short.wav", "a window needs 3 s"),
         ("-", "ended after 0.00 s; a window needs 3 s"),
         ("- --channels 0", "PCM of 0 channels"),
-        ("concert.wav --rate 48000", "concert.wav says itself what its format, rate and channels are; leave out"),
+        (
+            "concert.wav --rate 48000",
+            "format, rate and channels must be left out unless the source is -, got concert.wav",
+        ),
         ("rtp://127.0.0.1:0?bits=24 --channels 2", "rtp://127.0.0.1:0?bits=24 says itself what its format, rate"),
         ("concert.wav --format s16le", "concert.wav says itself what its format, rate and channels are"),
         ("- --format mp3", "Choose from"),
