@@ -143,8 +143,14 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
             "concert.wav --rate 48000",
             "format, rate and channels must be left out unless the source is -, got concert.wav",
         ),
-        ("rtp://127.0.0.1:0?bits=24 --channels 2", "rtp://127.0.0.1:0?bits=24 says itself what its format, rate"),
-        ("concert.wav --format s16le", "concert.wav says itself what its format, rate and channels are"),
+        (
+            "rtp://127.0.0.1:0?bits=24 --channels 2",
+            "format, rate and channels must be left out unless the source is -, got rtp://127.0.0.1:0?bits=24",
+        ),
+        (
+            "concert.wav --format s16le",
+            "format, rate and channels must be left out unless the source is -, got concert.wav",
+        ),
         ("- --format mp3", "Choose from"),
         ("concert.wav --model nobody", "no model 'nobody'"),
         ("concert.wav --hop 0", "between 0.000023 and 3 s, got 0"),
