@@ -29,7 +29,9 @@ test: .venv/develop.stamp  ## Run all tests but the slow ones
 test-slow: .venv/develop.stamp  ## Run the slow tests
 	$(BIN)/python -m pytest -m slow $(COVERED) $(if $(COVERAGE),--cov-append)
 
-docs: .venv/develop.stamp  ## Make the man page and the shell completions anew
+docs: .venv/develop.stamp  ## Make the schemas, the man page and the shell completions anew
+	$(BIN)/python -m whoplays.stream.daemon.config
+	$(BIN)/python -m whoplays.stream.pubsub.messages
 	$(BIN)/python -m whoplays.manual docs/share
 
 clean:  ## Remove the environment and everything that was built

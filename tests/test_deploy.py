@@ -12,6 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+import whoplays
 from whoplays.command import command_line
 from whoplays.stream.daemon.check import check
 from whoplays.stream.daemon.config import SCHEMA_PATH, MetricsConfig, read_config
@@ -120,3 +121,8 @@ def test_the_configuration_to_begin_with_makes_sense(capsys: pytest.CaptureFixtu
     jsonschema.validate(tomllib.loads(CONCERT.read_text(encoding="utf-8")), json.loads(SCHEMA_PATH.read_text()))
     check(CONCERT)
     assert "2 streams (hall, stage)" in capsys.readouterr().out
+
+
+def test_the_citation_has_the_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {whoplays.__version__}\n" in citation

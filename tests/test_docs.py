@@ -46,7 +46,7 @@ def test_the_readme_leads_to_every_page() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
+    "page", [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
 )
 def test_every_link_leads_somewhere(page: Path) -> None:
     assert [target for target in linked(page) if not target.exists()] == []
