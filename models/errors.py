@@ -55,7 +55,9 @@ def naming(*places: str) -> Iterator[None]:
         raise type(error)(": ".join((*places, str(error)))) from error
 
 
-def require_between(what: str, value: float, lowest: float, highest: float, unit: str = "") -> None:
+def require_between(
+    what: str, value: float, lowest: float, highest: float, unit: str = "", error: type[WhoplaysError] = OptionError
+) -> None:
     """Refuse a number outside of its range.
 
     >>> require_between("hop", 5, 0.000023, 3, "s")
@@ -64,11 +66,11 @@ def require_between(what: str, value: float, lowest: float, highest: float, unit
     whoplays.models.errors.OptionError: hop must be between 0.000023 and 3 s, got 5
 
     Raises:
-        OptionError: it is less than `lowest` or more than `highest`, or no number (NaN).
+        error: OptionError unless given: the value is less than `lowest` or more than `highest`, or NaN.
     """
     if not lowest <= value <= highest:
         unit = f" {unit}" if unit else ""
-        raise OptionError(f"{what} must be between {_plain(lowest)} and {_plain(highest)}{unit}, got {_plain(value)}")
+        raise error(f"{what} must be between {_plain(lowest)} and {_plain(highest)}{unit}, got {_plain(value)}")
 
 
 def _plain(value: float) -> str:

@@ -23,13 +23,13 @@ class Address(NamedTuple):
         """An option that is a number; `otherwise` if it is not given.
 
         Raises:
-            SourceError: it is none, or not among those allowed.
+            SourceError: it is not a whole number, or out of range.
         """
         text = self.options.get(option)
         if text is None:
             return otherwise
         if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) in allowed):
-            raise SourceError(f"{option}={text} makes no sense; give a number from {allowed[0]} to {allowed[-1]}")
+            raise SourceError(f"{option} must be between {allowed[0]} and {allowed[-1]}, got {text}")
         return int(text)
 
 

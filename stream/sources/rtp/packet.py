@@ -1,25 +1,12 @@
-"""RTP packets, parsed so that no byte of them is trusted."""
+"""RTP packets (RFC 3550), parsed from datagrams that anybody may have sent: no byte of them is trusted."""
 
 import struct
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-from whoplays.models.errors import SourceError
+from whoplays.models.errors import SourceError, require_between
 from whoplays.stream.audio.pcm import NetworkEncoding
 from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
-
-
-def extend(value: int, near: int, bits: int) -> int:
-    """The whole number that a counter of so many bits means: the one nearest to where it is expected.
-
-    >>> extend(2, 65_535, 16)
-    65538
-    >>> extend(65_535, 65_538, 16)
-    65535
-    """
-    half = 1 << (bits - 1)
-    return near + (value - near + half) % (2 * half) - half
-
 
 WIDTHS_BITS: Final = (16, 24)
 PAYLOAD_TYPES: Final = range(128)
@@ -27,7 +14,7 @@ RTCP_TYPES: Final = range(72, 77)
 """What RTCP packets look like when they come to the same port (RFC 5761)."""
 
 
-class Format(NamedTuple):
+class RtpFormat(NamedTuple):
     """Linear PCM, big endian, its channels interleaved: L16 (RFC 3551) or L24 (RFC 3190)."""
 
     rate_hz: int = 44_100
@@ -45,44 +32,36 @@ class Format(NamedTuple):
         return "s16be" if self.bits == 16 else "s24be"
 
 
-Formats = Mapping[int, Format]
-"""By payload type; of any other type nothing is heard."""
+RtpFormats = Mapping[int, RtpFormat]
+"""By payload type; packets of any other type are rejected."""
 
-STATIC: Final[Formats] = {10: Format(channels=2), 11: Format(channels=1)}
-"""The types that RFC 3551 gives a meaning."""
+STATIC_FORMATS: Final[RtpFormats] = {10: RtpFormat(channels=2), 11: RtpFormat(channels=1)}
+"""The payload types that RFC 3551 gives a meaning."""
 
 
-def checked(form: Format) -> Format:
-    """A format, if audio can have it.
+def require_supported(form: RtpFormat) -> RtpFormat:
+    """A format that can be decoded.
 
     Raises:
-        SourceError: it cannot.
+        SourceError: rate, channels or sample width are out of range.
     """
-    if form.rate_hz not in RATES_HZ:
-        lowest, highest = RATES_HZ[0], RATES_HZ[-1]
-        raise SourceError(f"RTP cannot be heard at {form.rate_hz} Hz; give a rate from {lowest} to {highest}")
-    if not 1 <= form.channels <= MOST_CHANNELS:
-        raise SourceError(f"RTP of {form.channels} channels cannot be heard; give 1 to {MOST_CHANNELS}")
+    require_between("rate", form.rate_hz, RATES_HZ[0], RATES_HZ[-1], "Hz", SourceError)
+    require_between("channels", form.channels, 1, MOST_CHANNELS, error=SourceError)
     if form.bits not in WIDTHS_BITS:
-        raise SourceError(f"RTP of {form.bits} bits cannot be heard; give {' or '.join(map(str, WIDTHS_BITS))}")
+        raise SourceError(f"bits must be {' or '.join(map(str, WIDTHS_BITS))}, got {form.bits}")
     return form
-
-
-def for_every_type(form: Format) -> Formats:
-    """One format whatever the payload type, for a sender that says nothing of its own."""
-    return dict.fromkeys((number for number in PAYLOAD_TYPES if number not in RTCP_TYPES), checked(form))
 
 
 HEADER: Final = struct.Struct("!BBHII")
 EXTENSION: Final = struct.Struct("!HH")
 VERSION: Final = 2
 
-Damage = Literal["short", "version", "extension", "padding"]
-"""Why bytes are no RTP packet: they end within the header, are of another version, or what their extension or padding
-says of its own length cannot be."""
+ParseError = Literal["short", "version", "extension", "padding"]
+"""Why bytes are not an RTP packet: they end within the header, are of another version, or the length that their
+extension or padding states is impossible."""
 
 
-class Packet(NamedTuple):
+class RtpPacket(NamedTuple):
     """One RTP packet, as RFC 3550 section 5.1 has it."""
 
     payload_type: int
@@ -91,12 +70,12 @@ class Packet(NamedTuple):
     timestamp: int
     """32 bits, in frames of the sender's clock, of the first frame; wraps."""
     ssrc: int
-    """Which sender, 32 bits; drawn by chance when it starts."""
+    """The synchronization source, 32 bits: which sender; drawn at random when it starts."""
     payload: bytes
 
 
-def parse(data: bytes) -> Packet | Damage:
-    """A datagram as a packet, or why it is none. Contributing sources, extension and padding are passed over."""
+def parse_packet(data: bytes) -> RtpPacket | ParseError:
+    """A datagram as a packet, or why it is none. Contributing sources, extension and padding are skipped."""
     if len(data) < HEADER.size:
         return "short"
     first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
@@ -112,4 +91,16 @@ def parse(data: bytes) -> Packet | Damage:
     padding = data[-1] if first & 0x20 else 0
     if first & 0x20 and not 1 <= padding <= len(data) - start:
         return "padding"
-    return Packet(second & 0x7F, sequence, timestamp, ssrc, data[start : len(data) - padding])
+    return RtpPacket(second & 0x7F, sequence, timestamp, ssrc, data[start : len(data) - padding])
+
+
+def extend(value: int, reference: int, bits: int) -> int:
+    """Extend a counter that wraps (RFC 3550 appendix A.1): the whole number that it means nearest to a reference.
+
+    >>> extend(2, 65_535, 16)
+    65538
+    >>> extend(65_535, 65_538, 16)
+    65535
+    """
+    half = 1 << (bits - 1)
+    return reference + (value - reference + half) % (2 * half) - half

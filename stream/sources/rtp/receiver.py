@@ -1,183 +1,229 @@
-"""From datagrams to pieces of one sender's audio. Without sockets or clocks: the time is told."""
+"""Which sender's packets are played, and what becomes of those of others. Without sockets or clocks."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from whoplays.stream.sources.rtp.jitter import Counts, JitterBuffer, Piece, Placed, SenderTracker
-from whoplays.stream.sources.rtp.packet import Format, Formats, Packet, parse
+from whoplays.stream.sources.rtp.jitter import (
+    ExtendedPacket,
+    FrameSpan,
+    JitterBuffer,
+    RtpCounters,
+    alignment_frames,
+)
+from whoplays.stream.sources.rtp.packet import RtpFormat, RtpFormats, RtpPacket, extend, parse_packet
 
-MOST_CANDIDATES: Final = 4
-MOST_HELD_BYTES: Final = 4 << 20
+MAX_GAP_S: Final = 5
+"""A gap up to this length is filled; a longer jump of the sender's clock begins a new session."""
+MAX_MISORDER_S: Final = 1
+"""A packet that lies further back is not late, but from a clock that was set back."""
+
+
+class SenderTracker:
+    """Follows the sequence numbers and timestamps of one sender, from any of its packets on.
+
+    A packet follows if its sequence number and its timestamp agree on whether it comes before or after the newest one,
+    within the alignment threshold, and neither is far away.
+    """
+
+    def __init__(self, packet: RtpPacket, form: RtpFormat) -> None:
+        self.form: Final = form
+        self._sender: Final = (packet.ssrc, packet.payload_type)
+        # As if a packet had gone before.
+        self._newest = ExtendedPacket(packet.sequence - 1, packet.timestamp, 0, b"", 0)
+
+    def track(self, packet: RtpPacket, arrived_ns: int) -> ExtendedPacket | None:
+        """A packet of this sender with its counters extended; None if it does not follow."""
+        if (packet.ssrc, packet.payload_type) != self._sender:
+            return None
+        extended = ExtendedPacket(
+            extend(packet.sequence, self._newest.sequence, 16),
+            extend(packet.timestamp, self._newest.start, 32),
+            len(packet.payload) // self.form.frame_bytes,
+            packet.payload,
+            arrived_ns,
+        )
+        if not self._follows(extended):
+            return None
+        if extended.sequence > self._newest.sequence:
+            self._newest = extended._replace(payload=b"")
+        return extended
+
+    def _follows(self, packet: ExtendedPacket) -> bool:
+        newest, rate_hz = self._newest, self.form.rate_hz
+        threshold = alignment_frames(rate_hz)
+        if packet.sequence > newest.sequence:
+            return -threshold <= packet.start - newest.end <= MAX_GAP_S * rate_hz
+        if packet.sequence == newest.sequence:
+            return packet.start == newest.start
+        return -threshold <= newest.start - packet.start <= MAX_MISORDER_S * rate_hz
+
+
+MAX_CANDIDATES: Final = 4
+MAX_HELD_BYTES: Final = 4 << 20
 
 
 class Candidate:
-    """A sender whose packets are held until it is known whether it is one."""
+    """A sender on probation: its packets are held until two with consecutive sequence numbers have come."""
 
-    def __init__(self, packet: Packet, form: Format, counts: Counts) -> None:
-        self.line: Final = SenderTracker(packet, form)
-        self.confirmed = False
-        """Whether two packets with consecutive numbers have come (RFC 3550 appendix A.1)."""
-        self._counts: Final = counts
-        self._held: Final[dict[int, Placed]] = {}
+    def __init__(self, packet: RtpPacket, form: RtpFormat, counters: RtpCounters) -> None:
+        self.tracker: Final = SenderTracker(packet, form)
+        self.valid = False
+        """Whether it has passed (RFC 3550 appendix A.1)."""
+        self._counters: Final = counters
+        self._held: Final[dict[int, ExtendedPacket]] = {}
         self._held_bytes = 0
 
     @property
-    def last_block_at_ns(self) -> int:
+    def last_packet_at_ns(self) -> int:
         """When its newest packet arrived."""
         return next(reversed(self._held.values())).arrived_ns
 
-    def take(self, packet: Packet, arrived_ns: int) -> bool:
-        """Hold a packet, unless it is another sender's."""
-        placed = self.line.place(packet, arrived_ns)
-        if placed is None:
+    def push(self, packet: RtpPacket, arrived_ns: int) -> bool:
+        """Hold a packet; False if it is another sender's."""
+        extended = self.tracker.track(packet, arrived_ns)
+        if extended is None:
             return False
-        if placed.sequence in self._held:
-            self._counts.duplicate += 1
+        if extended.sequence in self._held:
+            self._counters.duplicate += 1
         else:
-            self._hold(placed)
+            self._hold(extended)
         return True
 
-    def held_since(self, since_ns: int) -> list[Placed]:
-        """The packets that arrived at `since_ns` or later, in their order; those before are refused."""
+    def release(self, since_ns: int) -> list[ExtendedPacket]:
+        """The packets that arrived at `since_ns` or later, by their sequence numbers; those before are rejected."""
         packets = [packet for packet in self._held.values() if packet.arrived_ns >= since_ns]
-        self._counts.refuse("foreign", len(self._held) - len(packets))
+        self._counters.rejected["foreign"] += len(self._held) - len(packets)
         self._held.clear()
         return sorted(packets)
 
-    def _hold(self, placed: Placed) -> None:
-        self.confirmed |= not self._held.keys().isdisjoint((placed.sequence - 1, placed.sequence + 1))
-        self._held[placed.sequence] = placed
-        self._held_bytes += placed.cost_bytes
-        while self._held_bytes > MOST_HELD_BYTES:
+    def _hold(self, packet: ExtendedPacket) -> None:
+        self.valid |= not self._held.keys().isdisjoint((packet.sequence - 1, packet.sequence + 1))
+        self._held[packet.sequence] = packet
+        self._held_bytes += packet.memory_bytes
+        while self._held_bytes > MAX_HELD_BYTES:
             oldest = self._held.pop(next(iter(self._held)))
-            self._held_bytes -= oldest.cost_bytes
-            self._counts.refuse("foreign")
+            self._held_bytes -= oldest.memory_bytes
+            self._counters.rejected["foreign"] += 1
 
 
 class SsrcProbation:
-    """The few candidates that there are room for."""
+    """The few candidates that there is room for."""
 
-    def __init__(self, counts: Counts) -> None:
-        self._counts: Final = counts
+    def __init__(self, counters: RtpCounters) -> None:
+        self._counters: Final = counters
         self._candidates: Final[list[Candidate]] = []
 
-    def take(self, packet: Packet, form: Format, arrived_ns: int) -> None:
-        """Hold a packet."""
-        if any(candidate.take(packet, arrived_ns) for candidate in self._candidates):
+    def push(self, packet: RtpPacket, form: RtpFormat, arrived_ns: int) -> None:
+        """Hold a packet of a candidate, known or new."""
+        if any(candidate.push(packet, arrived_ns) for candidate in self._candidates):
             return
-        self._make_room()
-        candidate = Candidate(packet, form, self._counts)
-        candidate.take(packet, arrived_ns)
+        if len(self._candidates) == MAX_CANDIDATES:
+            # Stray packets do not drive out a sender that is valid.
+            least = min(self._candidates, key=lambda candidate: (candidate.valid, candidate.last_packet_at_ns))
+            self.remove(least, since_ns=least.last_packet_at_ns + 1)
+        candidate = Candidate(packet, form, self._counters)
+        candidate.push(packet, arrived_ns)
         self._candidates.append(candidate)
 
-    def newest_confirmed(self, after_ns: int) -> Candidate | None:
-        """Of the confirmed candidates that sent after a moment, the one that did so last."""
-        confirmed = [one for one in self._candidates if one.confirmed and one.last_block_at_ns > after_ns]
-        return max(confirmed, key=lambda candidate: candidate.last_block_at_ns, default=None)
+    def newest_valid(self, after_ns: int) -> Candidate | None:
+        """Of the valid candidates that sent after a moment, the one that did so last."""
+        valid = [one for one in self._candidates if one.valid and one.last_packet_at_ns > after_ns]
+        return max(valid, key=lambda candidate: candidate.last_packet_at_ns, default=None)
 
-    def release(self, candidate: Candidate, since_ns: int) -> list[Placed]:
-        """Dismiss a candidate with what it sent at `since_ns` or later, in the order of its sequence numbers."""
+    def remove(self, candidate: Candidate, since_ns: int) -> list[ExtendedPacket]:
+        """End a candidate's probation; see `Candidate.release`."""
         self._candidates.remove(candidate)
-        return candidate.held_since(since_ns)
-
-    def _make_room(self) -> None:
-        """Stray packets do not drive out a sender that is confirmed."""
-        if len(self._candidates) == MOST_CANDIDATES:
-            least = min(self._candidates, key=lambda candidate: (candidate.confirmed, candidate.last_block_at_ns))
-            self.release(least, least.last_block_at_ns + 1)
+        return candidate.release(since_ns)
 
 
-QUIET_NS: Final = 200_000_000
-"""So long must a sender be quiet before another one is listened to instead."""
+SENDER_TIMEOUT_NS: Final = 200_000_000
+"""A sender must have been silent for so long before another one takes its place."""
 
 
-class _Hearing:
-    """The sender that is listened to."""
+class ActiveSender:
+    """The sender whose packets are played."""
 
-    def __init__(self, line: SenderTracker, buffer: JitterBuffer, last_block_at_ns: int) -> None:
-        self.line: Final = line
+    def __init__(self, tracker: SenderTracker, buffer: JitterBuffer, last_packet_at_ns: int) -> None:
         self.buffer: Final = buffer
-        self.last_block_at_ns = last_block_at_ns
+        self.last_packet_at_ns = last_packet_at_ns
+        self._tracker: Final = tracker
 
-    def take(self, packet: Packet, arrived_ns: int) -> bool:
-        placed = self.line.place(packet, arrived_ns)
-        if placed and self.buffer.push(placed):
-            self.last_block_at_ns = arrived_ns
-        return placed is not None
+    def push(self, packet: RtpPacket, arrived_ns: int) -> bool:
+        """Buffer a packet; False if it is another sender's."""
+        extended = self._tracker.track(packet, arrived_ns)
+        if extended and self.buffer.push(extended):
+            self.last_packet_at_ns = arrived_ns
+        return extended is not None
 
 
-class Receiver:
-    """Listens to one sender at a time: to the first that sends two packets in order.
+class RtpReceiver:
+    """Receives one sender at a time: the first that sends two packets in order.
 
-    When that one is quiet and another one sends (a new SSRC), or the same one at quite another sequence number or
-    timestamp, the receiver is `over`: then `flush`, and `proceed` with the new one.
+    When that one is silent and another one sends (a new SSRC), or the same one at quite another sequence number or
+    timestamp, the `sender_changed`: then `flush`, and `switch_sender`.
 
     Args:
-        formats: what is heard, by payload type.
-        wait_ns: how long a packet waits for those before it.
+        formats: by payload type.
+        depth_ns: of the jitter buffer: how long a packet waits for those before it.
     """
 
-    def __init__(self, formats: Formats, wait_ns: int) -> None:
-        self.counts: Final = Counts()
+    def __init__(self, formats: RtpFormats, depth_ns: int) -> None:
+        self.counters: Final = RtpCounters()
         self._formats: Final = formats
-        self._wait_ns: Final = wait_ns
-        self._probation: Final = SsrcProbation(self.counts)
-        self._hearing: _Hearing | None = None
+        self._depth_ns: Final = depth_ns
+        self._probation: Final = SsrcProbation(self.counters)
+        self._active: ActiveSender | None = None
         self._successor: Candidate | None = None
 
     @property
-    def over(self) -> bool:
+    def sender_changed(self) -> bool:
         """Whether another sender takes over."""
         return self._successor is not None
 
     @property
     def deadline_ns(self) -> int | None:
         """When `pull` has something even if no datagram arrives; None if never."""
-        return self._hearing.buffer.deadline_ns if self._hearing else None
+        return self._active.buffer.deadline_ns if self._active else None
 
     def push(self, data: bytes, arrived_ns: int) -> None:
         """Take a datagram, whatever it holds."""
-        packet = parse(data)
+        packet = parse_packet(data)
         if isinstance(packet, str):
-            self.counts.refuse(packet)
+            self.counters.rejected[packet] += 1
             return
         form = self._formats.get(packet.payload_type)
         if form is None:
-            self.counts.refuse("payload_type")
+            self.counters.rejected["payload_type"] += 1
         elif not packet.payload or len(packet.payload) % form.frame_bytes:
-            self.counts.refuse("payload_length")
-        elif not (self._hearing and self._hearing.take(packet, arrived_ns)):
-            self._probation.take(packet, form, arrived_ns)
+            self.counters.rejected["payload_length"] += 1
+        elif not (self._active and self._active.push(packet, arrived_ns)):
+            self._probation.push(packet, form, arrived_ns)
 
-    def pull(self, now_ns: int) -> Iterator[Piece]:
-        """The pieces that are ready."""
-        self._look_for_successor(now_ns)
-        return self._hearing.buffer.pull(now_ns) if self._hearing else iter(())
+    def pull(self, now_ns: int) -> Iterator[FrameSpan]:
+        """What can be played now."""
+        if self._active is None:
+            first = self._probation.newest_valid(0)
+            if first:
+                self._activate(first, since_ns=0)
+        elif now_ns - self._active.last_packet_at_ns >= SENDER_TIMEOUT_NS:
+            self._successor = self._probation.newest_valid(self._active.last_packet_at_ns)
+        return self._active.buffer.pull(now_ns) if self._active else iter(())
 
-    def flush(self) -> Iterator[Piece]:
-        """The last pieces of the sender that is over."""
-        return self._hearing.buffer.flush() if self._hearing else iter(())
+    def flush(self) -> Iterator[FrameSpan]:
+        """The last frames of the sender that is over."""
+        return self._active.buffer.flush() if self._active else iter(())
 
-    def proceed(self) -> None:
+    def switch_sender(self) -> None:
         """Go on with the sender that takes over, if one does; nothing that it has sent is lost."""
-        if self._successor:
-            self._begin(self._successor)
+        if self._active and self._successor:
+            # What it sent while the other one was still sending is not played.
+            self._activate(self._successor, since_ns=self._active.last_packet_at_ns - self._depth_ns)
             self._successor = None
 
-    def _look_for_successor(self, now_ns: int) -> None:
-        if self._hearing is None:
-            first = self._probation.newest_confirmed(0)
-            if first:
-                self._begin(first)
-        elif now_ns - self._hearing.last_block_at_ns >= QUIET_NS:
-            self._successor = self._probation.newest_confirmed(self._hearing.last_block_at_ns)
-
-    def _begin(self, candidate: Candidate) -> None:
-        # What came while the other one was still sending is not heard twice over.
-        since_ns = self._hearing.last_block_at_ns - self._wait_ns if self._hearing else 0
-        last_block_at_ns = candidate.last_block_at_ns
-        packets = self._probation.release(candidate, since_ns)
-        buffer = JitterBuffer(packets[0], candidate.line.form, self._wait_ns, self.counts)
-        self._hearing = _Hearing(candidate.line, buffer, last_block_at_ns)
+    def _activate(self, candidate: Candidate, since_ns: int) -> None:
+        last_packet_at_ns = candidate.last_packet_at_ns
+        packets = self._probation.remove(candidate, since_ns)
+        buffer = JitterBuffer(packets[0], candidate.tracker.form, self._depth_ns, self.counters)
         for packet in packets:
             buffer.push(packet)
+        self._active = ActiveSender(candidate.tracker, buffer, last_packet_at_ns)

@@ -1,55 +1,56 @@
-"""MessageSequencer descriptions (SDP, RFC 8866): the little of them that says where the audio comes and what it is."""
+"""Session descriptions (SDP, RFC 8866): the little of them that says where the audio comes and what it is."""
 
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from whoplays.models.errors import SourceError
-from whoplays.stream.sources.rtp.packet import STATIC, Format, checked
+from whoplays.models.errors import SourceError, require_between
+from whoplays.stream.sources.rtp.packet import STATIC_FORMATS, RtpFormat, require_supported
 
-MOST_BYTES: Final = 65_536
+MAX_FILE_BYTES: Final = 65_536
 ENCODINGS: Final = {"L16": 16, "L24": 24}
 
 
-class Description(NamedTuple):
+class SessionDescription(NamedTuple):
     """Where audio comes, and what it is."""
 
     host: str
     """The group or address that it is sent to; empty if none is named."""
     port: int
-    formats: dict[int, Format]
+    formats: dict[int, RtpFormat]
     """By payload type."""
 
 
-def read_sdp(path: Path) -> Description:
+def read_sdp(path: Path) -> SessionDescription:
     """What a file describes.
 
     Raises:
-        SourceError: it cannot be read, or describes no audio that can be heard.
+        SourceError: it cannot be read, or describes no audio that can be received.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise SourceError(f"{path} is too long for a session description; give an SDP file")
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ValueError(f"size must be at most {MAX_FILE_BYTES} bytes, got {size}")
         return parse_sdp(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SourceError(f"the session description {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise SourceError(f"{path} is no session description that can be heard: {error}") from error
+    except (ValueError, SourceError) as error:
+        raise SourceError(f"{path} is not a usable session description: {error}") from error
 
 
-def parse_sdp(text: str) -> Description:
+def parse_sdp(text: str) -> SessionDescription:
     """The first audio of a description that is linear PCM.
 
     Raises:
-        ValueError: there is none, or a line of it makes no sense.
-        SourceError: it has a format that audio cannot have.
+        ValueError: there is none, or a number in it cannot be read.
+        SourceError: its format or port is out of range.
     """
     session, *media = _sections(text)
     for section in media:
         kind, port, protocol, *types = [*section[0][1].split(), "", "", ""]
         formats = _formats(types, section) if (kind, protocol) == ("audio", "RTP/AVP") else {}
         if formats:
-            return Description(_host(section) or _host(session), _port(port), formats)
-    raise ValueError("it has no audio as L16 or L24 over RTP/AVP")
+            return SessionDescription(_host(section) or _host(session), _port(port), formats)
+    raise ValueError("L16 or L24 audio over RTP/AVP not found")
 
 
 def _sections(text: str) -> list[list[tuple[str, str]]]:
@@ -65,15 +66,15 @@ def _sections(text: str) -> list[list[tuple[str, str]]]:
     return sections
 
 
-def _formats(types: list[str], section: list[tuple[str, str]]) -> dict[int, Format]:
+def _formats(types: list[str], section: list[tuple[str, str]]) -> dict[int, RtpFormat]:
     listed = {int(number) for number in types if number.isascii() and number.isdigit()}
     maps = [value.removeprefix("rtpmap:") for name, value in section if name == "a" and value.startswith("rtpmap:")]
-    formats = {number: STATIC[number] for number in listed & STATIC.keys()}
+    formats = {number: STATIC_FORMATS[number] for number in listed & STATIC_FORMATS.keys()}
     for number, encoding, rate_hz, channels in map(_rtpmap, maps):
         if number in listed:
             formats.pop(number, None)
             if encoding in ENCODINGS:
-                formats[number] = checked(Format(rate_hz, channels, ENCODINGS[encoding]))
+                formats[number] = require_supported(RtpFormat(rate_hz, channels, ENCODINGS[encoding]))
     return formats
 
 
@@ -86,8 +87,7 @@ def _rtpmap(value: str) -> tuple[int, str, int, int]:
 
 def _port(text: str) -> int:
     port = int(text.partition("/")[0])
-    if not 1 <= port <= 65_535:
-        raise ValueError(f"its port is {port}; ports are 1 to 65535")
+    require_between("port", port, 1, 65_535, error=SourceError)
     return port
 
 

@@ -1,4 +1,4 @@
-"""The socket that packets come to."""
+"""The UDP socket at which packets arrive."""
 
 import errno
 import ipaddress
@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.common.uri import host_and_port
-from whoplays.stream.sources.rtp.address import is_group
+from whoplays.stream.sources.rtp.address import is_multicast
 
-BUFFER_BYTES: Final = 4 << 20
-"""What the system is asked to keep for us while we are busy; it may keep less."""
-MOST_DATAGRAM_BYTES: Final = 65_536
-TOLERANCE_S: Final = 0.001
+RECEIVE_BUFFER_BYTES: Final = 4 << 20
+"""What the system is asked to buffer while this process is busy; it may grant less."""
+MAX_DATAGRAM_BYTES: Final = 65_536
+TIMEOUT_TOLERANCE_S: Final = 0.001
 
 _ADVICE: Final = {
     errno.EADDRINUSE: "another program has it; end that one, or take another port",
@@ -26,7 +26,7 @@ _ADVICE: Final = {
 
 
 class Datagram(NamedTuple):
-    """What came."""
+    """What arrived."""
 
     data: bytes
     arrived_ns: int
@@ -41,80 +41,80 @@ class UdpReceiver:
     """
 
     def __init__(self, host: str, port: int, interface: str = "") -> None:
-        self.label: Final = label(host, port)
+        self._name: Final = bound_name(host, port)
         self._timeout_s = 0.0
-        if interface and not is_group(host):
+        if interface and not is_multicast(host):
             raise SourceError(f"interface={interface} is for multicast groups; bind to the interface's address instead")
         try:
             self._socket: Final = _open(host, port, interface)
         except OSError as error:
             advice = _ADVICE.get(error.errno or 0, "check the address")
-            raise SourceError(f"cannot listen on {self.label}: {error.strerror or error}; {advice}") from error
+            raise SourceError(f"cannot listen on {self._name}: {error.strerror or error}; {advice}") from error
         except ValueError as error:
-            raise SourceError(f"cannot listen on {self.label}: this is no address; check it") from error
+            raise SourceError(f"cannot listen on {self._name}: the address is not valid; check it") from error
 
     @property
     def port(self) -> int:
         """The port; the one that the system chose if 0 was asked for."""
         return int(self._socket.getsockname()[1])
 
-    def receive(self, timeout_s: float, most: int) -> Iterator[Datagram]:
-        """The datagrams that are there, up to so many, each read when it is asked for; waits for the first.
+    def receive(self, timeout_s: float, limit: int) -> Iterator[Datagram]:
+        """Up to `limit` datagrams that are there, each read when it is asked for; waits for the first.
 
         Raises:
             SourceError: the socket failed.
         """
         try:
-            self._wait_at_most(timeout_s)
-            data = self._socket.recv(MOST_DATAGRAM_BYTES, 0 if timeout_s else socket.MSG_DONTWAIT)
+            self._set_timeout(timeout_s)
+            data = self._socket.recv(MAX_DATAGRAM_BYTES, 0 if timeout_s else socket.MSG_DONTWAIT)
             yield Datagram(data, time.monotonic_ns())
-            for _ in range(most - 1):
-                data = self._socket.recv(MOST_DATAGRAM_BYTES, socket.MSG_DONTWAIT)
+            for _ in range(limit - 1):
+                data = self._socket.recv(MAX_DATAGRAM_BYTES, socket.MSG_DONTWAIT)
                 yield Datagram(data, time.monotonic_ns())
         except BlockingIOError:
             return
         except OSError as error:
-            raise SourceError(f"{self.label} can no longer be read: {error.strerror}; check the network") from error
+            raise SourceError(f"{self._name} can no longer be read: {error.strerror}; check the network") from error
 
-    def _wait_at_most(self, timeout_s: float) -> None:
+    def close(self) -> None:
+        """Free the port; may be called twice."""
+        self._socket.close()
+
+    def _set_timeout(self, timeout_s: float) -> None:
         """Let the system end the waiting: Python's own timeouts cost three more calls a packet.
 
         Each call lets go of the interpreter, for which the threads of many streams then queue up.
         """
-        if timeout_s and abs(timeout_s - self._timeout_s) > TOLERANCE_S:
-            seconds, rest_s = divmod(max(timeout_s, TOLERANCE_S), 1.0)
+        if timeout_s and abs(timeout_s - self._timeout_s) > TIMEOUT_TOLERANCE_S:
+            seconds, rest_s = divmod(max(timeout_s, TIMEOUT_TOLERANCE_S), 1.0)
             timeval = struct.pack("ll", int(seconds), round(rest_s * 1e6))
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
             self._timeout_s = timeout_s
 
-    def close(self) -> None:
-        """Give the port back; may be called twice."""
-        self._socket.close()
 
-
-def label(host: str, port: int) -> str:
-    """What a socket that is bound there is called."""
+def bound_name(host: str, port: int) -> str:
+    """What people call a socket that is bound there."""
     return host_and_port(host, port) if host else f"port {port}"
 
 
 def _open(host: str, port: int, interface: str) -> socket.socket:
-    opened = _bindable(host)
+    bound = _unbound(host)
     try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
-        if is_group(host):
-            # Every program may listen to a group; a port of this machine is for one.
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(_resolve(host, port, opened.family))
-        if is_group(host):
-            _join(opened, host, interface)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        if is_multicast(host):
+            # Many programs may join a group; a port of this machine belongs to one.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(_resolve(host, port, bound.family))
+        if is_multicast(host):
+            _join(bound, host, interface)
     except (OSError, ValueError, SourceError):
-        opened.close()
+        bound.close()
         raise
-    return opened
+    return bound
 
 
-def _bindable(host: str) -> socket.socket:
-    """A socket of the family that the host is of; of both, where it is none in particular."""
+def _unbound(host: str) -> socket.socket:
+    """A socket of the host's address family; of both families if no host is given."""
     if not host and socket.has_dualstack_ipv6():
         both = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -128,27 +128,28 @@ def _resolve(host: str, port: int, family: int) -> tuple[object, ...]:
     return found[0][4]
 
 
-def _join(opened: socket.socket, group: str, interface: str) -> None:
+def _join(bound: socket.socket, group: str, interface: str) -> None:
     packed = ipaddress.ip_address(group).packed
-    if opened.family == socket.AF_INET6:
-        membership = packed + struct.pack("@I", _index(interface))
-        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
+    if bound.family == socket.AF_INET6:
+        membership = packed + struct.pack("@I", _interface_index(interface))
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
         return
-    address = _ipv4(interface)
+    address = _ipv4_bytes(interface)
     # ip_mreqn: the group, and the interface by its address or, if that is all zeros, by its index.
-    membership = packed + (address or bytes(4)) + struct.pack("@i", 0 if address else _index(interface))
-    opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+    membership = packed + (address or bytes(4)) + struct.pack("@i", 0 if address else _interface_index(interface))
+    bound.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
 
 
-def _ipv4(interface: str) -> bytes | None:
+def _ipv4_bytes(interface: str) -> bytes | None:
     try:
         return ipaddress.IPv4Address(interface).packed
     except ValueError:
         return None
 
 
-def _index(interface: str) -> int:
+def _interface_index(interface: str) -> int:
     try:
         return socket.if_nametoindex(interface) if interface else 0
     except OSError as error:
-        raise SourceError(f"there is no network interface {interface}; ip link lists those there are") from error
+        found = ", ".join(name for _, name in socket.if_nameindex())
+        raise SourceError(f"network interface {interface} not found on this machine; it has: {found}") from error

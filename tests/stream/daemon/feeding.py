@@ -7,14 +7,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from tests.stream.conftest import make_concert
-from tests.stream.sources.rtp.relay import Weather, through
+from tests.stream.sources.rtp.packets import Impairment, impaired, make_packet
 
 FRAMES = 441
-HEADER = np.dtype([("flags", "u1"), ("type", "u1"), ("seq", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")])
-CALM = Weather()
+UNIMPAIRED = Impairment()
 SEED = 1
 
 
@@ -24,17 +21,17 @@ class Feed:
     Args:
         ssrc: whose packets they are said to be.
         pace_hz: how many frames a second go out; they are said to be of 44 100 Hz.
-        weather: what the network does to the packets, in the same way for the same `SEED`.
+        impairment: what the network does to the packets, in the same way for the same `SEED`.
     """
 
-    def __init__(self, ssrc: int = 1, *, pace_hz: int = 44_100, weather: Weather = CALM) -> None:
+    def __init__(self, ssrc: int = 1, *, pace_hz: int = 44_100, impairment: Impairment = UNIMPAIRED) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.uri = f"rtp://127.0.0.1:{self.port}"
         self.unsent = 0
         """Packets that would have been sent while it was paused."""
-        self._ssrc, self._pace_hz, self._weather = ssrc, pace_hz, weather
+        self._ssrc, self._pace_hz, self._impairment = ssrc, pace_hz, impairment
         self._leaving, self._paused = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -59,7 +56,7 @@ class Feed:
 
     def _run(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            for packet in through(self._packets(), self._weather, SEED):
+            for packet in impaired(self._packets(), self._impairment, SEED):
                 sender.sendto(packet, ("127.0.0.1", self.port))
 
     def _packets(self) -> Iterator[bytes]:
@@ -70,12 +67,6 @@ class Feed:
             if self._paused.is_set():
                 self.unsent += 1
             else:
-                yield self._packet(count, pcm[count % len(pcm)].tobytes())
+                yield make_packet(count, count * FRAMES, pcm[count % len(pcm)].tobytes(), ssrc=self._ssrc)
             count += 1
             self._leaving.wait(max(0.0, start_s + count * FRAMES / self._pace_hz - time.monotonic()))
-
-    def _packet(self, count: int, payload: bytes) -> bytes:
-        header = np.zeros(1, HEADER)
-        header["flags"], header["type"], header["ssrc"] = 0x80, 10, self._ssrc
-        header["seq"], header["timestamp"] = count % 2**16, count * FRAMES % 2**32
-        return header.tobytes() + payload

@@ -66,7 +66,7 @@ def test_a_history_that_is_there_is_left_as_it_is(tmp_path: Path, model: Path) -
             "stream stage: source: port 5004 is taken by stream hall; give another",
         ),
         ("", stream("hall", "zmq://*:9461"), "stream hall: source: zmq://*:9461 is open to the network"),
-        ("", stream("hall", "rtp://"), "stream hall: source: rtp: names no port"),
+        ("", stream("hall", "rtp://"), "stream hall: source: rtp: has no port"),
     ],
 )
 def test_addresses_that_are_one_or_none_are_said(

@@ -9,10 +9,10 @@ from tests.stream.daemon.feeding import FRAMES, SEED, Feed
 from tests.stream.faults.acts import Script, until, wait
 from tests.stream.faults.seen import Seen, is_state
 from tests.stream.faults.times import Times, measure
-from tests.stream.sources.rtp.relay import Weather, through
+from tests.stream.sources.rtp.packets import Impairment, impaired
 from whoplays.stream.pubsub.messages import Gap, Status, Window
 
-BAD: Final = Weather(loss=0.02, duplication=0.02, delay=0.05, most_delay=4)
+BAD: Final = Impairment(loss=0.02, duplication=0.02, delay=0.05, max_delay=4)
 
 
 def bad_weather(seen: Seen, feed: Feed) -> Script:
@@ -22,12 +22,12 @@ def bad_weather(seen: Seen, feed: Feed) -> Script:
     assert len(seen.sessions) == 1
     # The same weather again: which packets did it lose, and is it these that the gaps are made of?
     numbers = [number.to_bytes(4, "big") for number in range(10_000)]
-    lost = sorted({*range(10_000)} - {int.from_bytes(number, "big") for number in through(numbers, BAD, SEED)})
+    lost = sorted({*range(10_000)} - {int.from_bytes(number, "big") for number in impaired(numbers, BAD, SEED)})
     missed = [at // FRAMES for gap in gaps for at in range(gap.start, gap.end, FRAMES)]
     assert len(missed) > 10
     assert all(gap.start % FRAMES == gap.end % FRAMES == 0 for gap in gaps)
     # A session may begin with a delayed packet: those that had overtaken it went out before anybody listened.
-    later = [number for number in missed if number > BAD.most_delay]
+    later = [number for number in missed if number > BAD.max_delay]
     assert any([first + number for number in later] == lost[k : k + len(later)] for k, first in firsts(lost, later)), (
         f"missed {missed}, lost {lost[: len(missed) * 2]}"
     )
@@ -50,7 +50,7 @@ def garbage(seen: Seen, feed: Feed) -> Script:
             yield
     assert seen.states == ["listening"]
     assert not seen.of(Gap)
-    assert all(detail.startswith("packets are refused") for detail in seen.details)
+    assert all(detail.startswith("packets are rejected") for detail in seen.details)
     return Times()
 
 

@@ -37,7 +37,7 @@ def evening(model: Path, recordings: Path) -> Evening:
     """All acts, when they are over."""
     endpoint, clip = f"tcp://127.0.0.1:{free_port()}", (recordings / "clip.mp3").read_bytes()
     acts = [
-        Act("bad-weather", Feed(weather=on_rtp.BAD), on_rtp.bad_weather, "?jitter_ms=1000"),
+        Act("bad-weather", Feed(impairment=on_rtp.BAD), on_rtp.bad_weather, "?jitter_ms=1000"),
         Act("cut-briefly", Feed(), on_rtp.cut_briefly),
         Act("cut-for-long", Feed(), on_rtp.cut_for_long),
         Act("replaced", Feed(), on_rtp.replace_sender),
@@ -94,7 +94,7 @@ def test_replaced(evening: Evening, record_property: Record) -> None:
 def test_garbage(evening: Evening, record_property: Record) -> None:
     """RTP: garbage, foreign and broken packets come to the port.
 
-    No gap and no other state: `detail` says that packets are refused, and why.
+    No gap and no other state: `detail` says that packets are rejected, and why.
     """
     evening["garbage"].check(record_property)
 
