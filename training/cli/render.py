@@ -10,10 +10,10 @@ from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
 from whoplays.training.console import NOTES, check_at_least
-from whoplays.training.render.orchestration import Cast, Soundfont
-from whoplays.training.render.rendered_folder import Manifest, RenderedFolder
-from whoplays.training.render.renderer import Studio
-from whoplays.training.render.sample_library import Library, read_libraries
+from whoplays.training.render.orchestration import Orchestration, Soundfont
+from whoplays.training.render.rendered_folder import RenderedFolder, RenderManifest
+from whoplays.training.render.renderer import Renderer
+from whoplays.training.render.sample_library import SampleLibrary, read_libraries
 from whoplays.training.render.scores import read_scores
 from whoplays.training.render.soundfont import check
 
@@ -29,7 +29,7 @@ def render(
     clips: int,
     seed: int = 0,
 ) -> None:
-    """Play MIDI scores with many sound sources into a labelled folder; one that is there already is gone on with.
+    """Play MIDI scores with many sound sources into a labelled folder; one that is there already is continued.
 
     Args:
         out: The labelled folder.
@@ -44,18 +44,23 @@ def render(
     check_at_least("seed", seed, 0)
     soundfonts = [_soundfont(text) for text in soundfont or ()]
     libraries = [library for path in samples or () for library in read_libraries(path)]
-    cast = Cast(soundfonts, libraries, only or ())
+    orchestration = Orchestration(soundfonts, libraries, only or ())
     songs, skipped = read_scores(scores)
     for reason in skipped:
         NOTES.print(f"skipped: {reason}")
     chosen = tuple(sorted(set(only or ())))
-    manifest = Manifest(seed=seed, sources=_sources(soundfonts, libraries), only=chosen, scores=_digest(songs))
+    manifest = RenderManifest(
+        seed=seed,
+        sources=_sources(soundfonts, libraries),
+        only=chosen,
+        scores=hashlib.sha256(repr(songs).encode()).hexdigest()[:16],
+    )
     folder = RenderedFolder(out, manifest)
     folder.refuse_fewer(clips)
-    studio = Studio(cast, songs, folder, seed)
+    renderer = Renderer(orchestration, songs, folder, seed)
     begun = time.monotonic()
     written = 0
-    for written in studio.render(clips):
+    for written in renderer.render(clips):
         NOTES.print(f"{written} of {clips} clips after {time.monotonic() - begun:.0f} s")
     if written < clips:
         NOTES.print(f"{clips - written} clips were silent and are left out")
@@ -64,18 +69,14 @@ def render(
 def _soundfont(text: str) -> Soundfont:
     name, _, licence = text.partition("=")
     if not licence:
-        raise OptionError(f"--soundfont {text} names no licence; write FILE.sf2=LICENCE")
+        raise OptionError(f"--soundfont {text} names no licence; give FILE.sf2=LICENCE")
     font = Soundfont(Path(name), licence)
     check(font.path)
     return font
 
 
-def _sources(soundfonts: Sequence[Soundfont], libraries: Sequence[Library]) -> tuple[str, ...]:
+def _sources(soundfonts: Sequence[Soundfont], libraries: Sequence[SampleLibrary]) -> tuple[str, ...]:
     return (
         *(f"{font.name} {font.path.stat().st_size} bytes" for font in soundfonts),
         *(f"{library.name} {library.instrument.name} {len(library.files())} notes" for library in libraries),
     )
-
-
-def _digest(songs: object) -> str:
-    return hashlib.sha256(repr(songs).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""An amplifier and its loudspeaker, without which nobody hears an electric guitar."""
+"""Effects: an amplifier and its loudspeaker for electric guitars, and mastering of every clip."""
 
 from typing import Final
 
@@ -13,6 +13,10 @@ _AS_IT_IS: Final = 0.3
 _TREMOLO: Final = 0.12
 _CHORUS: Final = 0.2
 _OVERDRIVEN: Final = 0.25
+
+_PEAK: Final = 10 ** (-3 / 20)
+_SILENT: Final = 1e-4
+_FADE_S: Final = 0.03
 
 Mono = NDArray[np.float32]
 Rng = np.random.Generator
@@ -33,6 +37,21 @@ def amplified(audio: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
     if rng.random() < _TREMOLO:
         sound = _tremolo(sound, rng)
     return _loudspeaker(_driven(sound, rng), rng)[None]
+
+
+def master(audio: NDArray[np.float32], rng: Rng) -> Mono | None:
+    """One channel with its peak at -3 dBFS and a short fade at its end; nothing if it is silent.
+
+    Shape: `[1 or 2, samples]` -> `[samples]`. Stereo is mixed down, now and then unevenly, as a microphone on one side
+    would hear it.
+    """
+    left = 0.5 if rng.random() < 0.6 else float(rng.uniform(0, 1))
+    mono = audio[0] if audio.shape[0] == 1 else left * audio[0] + (1 - left) * audio[1]
+    fade = min(round(_FADE_S * SAMPLE_RATE_HZ), mono.size)
+    mono = mono.astype(np.float32)
+    mono[mono.size - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+    peak = float(np.abs(mono).max(initial=0.0))
+    return None if peak < _SILENT else mono * np.float32(_PEAK / peak)
 
 
 def _chorus(sound: Mono, rng: Rng) -> Mono:

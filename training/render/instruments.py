@@ -6,11 +6,11 @@ Ranges are those in which players are mostly heard, not the extremes. Programs a
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from whoplays.training.render import styles as idioms
-from whoplays.training.render.notes import Range
-from whoplays.training.render.styles import Idiom
+from whoplays.training.render import styles
+from whoplays.training.render.scores import KeyRange
+from whoplays.training.render.styles import Style
 
-Weighted = tuple[tuple[Idiom, float], ...]
+Weighted = tuple[tuple[Style, float], ...]
 
 
 class Program(NamedTuple):
@@ -19,9 +19,9 @@ class Program(NamedTuple):
     number: int
     weight: float = 1.0
     """How often it is taken, beside the instrument's other programs."""
-    span: Range | None = None
+    span: KeyRange | None = None
     """Where it differs from the instrument's range."""
-    idioms: Weighted = ()
+    styles: Weighted = ()
     """Where they differ from the instrument's."""
 
 
@@ -31,8 +31,8 @@ class Instrument(NamedTuple):
     name: str
     label: str
     """The label's English name; empty for other instruments."""
-    span: Range
-    idioms: Weighted
+    span: KeyRange
+    styles: Weighted
     """What it plays, and how often."""
     programs: tuple[Program, ...] = ()
     release_s: float = 0.12
@@ -48,31 +48,31 @@ class Instrument(NamedTuple):
         return "phrase" if self.label else "other-instrument"
 
 
-_LINE: Final = ((idioms.line, 1.0),)
-_BASS: Final = ((idioms.bass, 0.7), (idioms.line, 0.3))
-_MALLETS: Final = ((idioms.line, 0.6), (idioms.arpeggio, 0.4))
-_PLUCKED: Final = ((idioms.line, 0.5), (idioms.pick, 0.5))
-_REEDS: Final = ((idioms.line, 0.5), (idioms.sustained_chords, 0.2), (idioms.melody_over_chords, 0.3))
+_LINE: Final = ((styles.line, 1.0),)
+_BASS: Final = ((styles.bass, 0.7), (styles.line, 0.3))
+_MALLETS: Final = ((styles.line, 0.6), (styles.arpeggio, 0.4))
+_PLUCKED: Final = ((styles.line, 0.5), (styles.pick, 0.5))
+_REEDS: Final = ((styles.line, 0.5), (styles.sustained_chords, 0.2), (styles.melody_over_chords, 0.3))
 _PIANO: Final = (
-    (idioms.accompaniment, 0.3),
-    (idioms.melody_and_accompaniment, 0.3),
-    (idioms.block_chords, 0.12),
-    (idioms.arpeggio, 0.13),
-    (idioms.line, 0.15),
+    (styles.accompaniment, 0.3),
+    (styles.melody_and_accompaniment, 0.3),
+    (styles.block_chords, 0.12),
+    (styles.arpeggio, 0.13),
+    (styles.line, 0.15),
 )
-_GUITAR: Final = ((idioms.strum, 0.4), (idioms.pick, 0.35), (idioms.line, 0.25))
-_ELECTRIC: Final = ((idioms.strum, 0.3), (idioms.pick, 0.25), (idioms.line, 0.45))
-_DISTORTED: Final = ((idioms.power_chords, 0.5), (idioms.line, 0.5))
+_GUITAR: Final = ((styles.strum, 0.4), (styles.pick, 0.35), (styles.line, 0.25))
+_ELECTRIC: Final = ((styles.strum, 0.3), (styles.pick, 0.25), (styles.line, 0.45))
+_DISTORTED: Final = ((styles.power_chords, 0.5), (styles.line, 0.5))
 _ORGAN: Final = (
-    (idioms.sustained_chords, 0.35),
-    (idioms.melody_over_chords, 0.35),
-    (idioms.line, 0.2),
-    (idioms.block_chords, 0.1),
+    (styles.sustained_chords, 0.35),
+    (styles.melody_over_chords, 0.35),
+    (styles.line, 0.2),
+    (styles.block_chords, 0.1),
 )
-_KEYS: Final = ((idioms.accompaniment, 0.4), (idioms.block_chords, 0.25), (idioms.line, 0.35))
-_ENSEMBLE: Final = ((idioms.sustained_chords, 0.4), (idioms.melody_over_chords, 0.3), (idioms.line, 0.3))
-_CHOIR: Final = ((idioms.line, 0.75), (idioms.sustained_chords, 0.25))
-_PADS: Final = ((idioms.sustained_chords, 0.7), (idioms.line, 0.3))
+_KEYS: Final = ((styles.accompaniment, 0.4), (styles.block_chords, 0.25), (styles.line, 0.35))
+_ENSEMBLE: Final = ((styles.sustained_chords, 0.4), (styles.melody_over_chords, 0.3), (styles.line, 0.3))
+_CHOIR: Final = ((styles.line, 0.75), (styles.sustained_chords, 0.25))
+_PADS: Final = ((styles.sustained_chords, 0.7), (styles.line, 0.3))
 
 
 def _programs(first: int, last: int) -> tuple[Program, ...]:
@@ -82,47 +82,47 @@ def _programs(first: int, last: int) -> tuple[Program, ...]:
 def _other(
     name: str, low: int, high: int, weighted: Weighted, programs: tuple[int, ...], *, bends: bool = False
 ) -> Instrument:
-    return Instrument(name, "", Range(low, high), weighted, tuple(Program(n) for n in programs), bends=bends)
+    return Instrument(name, "", KeyRange(low, high), weighted, tuple(Program(n) for n in programs), bends=bends)
 
 
 LABELLED: Final = (
-    Instrument("piano", "piano", Range(28, 98), _PIANO, (Program(0), Program(1)), release_s=0.3),
-    Instrument("acoustic guitar", "acoustic guitar", Range(40, 81), _GUITAR, _programs(24, 25), release_s=0.3),
+    Instrument("piano", "piano", KeyRange(28, 98), _PIANO, (Program(0), Program(1)), release_s=0.3),
+    Instrument("acoustic guitar", "acoustic guitar", KeyRange(40, 81), _GUITAR, _programs(24, 25), release_s=0.3),
     Instrument(
         "electric guitar",
         "electric guitar",
-        Range(40, 86),
+        KeyRange(40, 86),
         _ELECTRIC,
         (
             Program(26),
             Program(27),
             Program(28, 0.5),
-            Program(29, idioms=_DISTORTED),
-            Program(30, idioms=_DISTORTED),
+            Program(29, styles=_DISTORTED),
+            Program(30, styles=_DISTORTED),
         ),
         release_s=0.2,
         amplified=True,
     ),
-    Instrument("organ", "organ", Range(36, 91), _ORGAN, _programs(16, 20), release_s=0.08),
-    Instrument("violin", "violin", Range(55, 93), _LINE, (Program(40), Program(44, 0.12)), bends=True),
-    Instrument("cello", "cello", Range(36, 74), _LINE, (Program(42),), release_s=0.15, bends=True),
-    Instrument("trumpet", "trumpet", Range(54, 84), _LINE, (Program(56), Program(59, 0.15)), bends=True),
+    Instrument("organ", "organ", KeyRange(36, 91), _ORGAN, _programs(16, 20), release_s=0.08),
+    Instrument("violin", "violin", KeyRange(55, 93), _LINE, (Program(40), Program(44, 0.12)), bends=True),
+    Instrument("cello", "cello", KeyRange(36, 74), _LINE, (Program(42),), release_s=0.15, bends=True),
+    Instrument("trumpet", "trumpet", KeyRange(54, 84), _LINE, (Program(56), Program(59, 0.15)), bends=True),
     Instrument(
         "saxophone",
         "saxophone",
-        Range(49, 82),
+        KeyRange(49, 82),
         _LINE,
         (
-            Program(64, 0.6, Range(56, 87)),
-            Program(65, 1.0, Range(49, 80)),
-            Program(66, 1.0, Range(44, 75)),
-            Program(67, 0.6, Range(37, 68)),
+            Program(64, 0.6, KeyRange(56, 87)),
+            Program(65, 1.0, KeyRange(49, 80)),
+            Program(66, 1.0, KeyRange(44, 75)),
+            Program(67, 0.6, KeyRange(37, 68)),
         ),
         bends=True,
     ),
-    Instrument("clarinet", "clarinet", Range(50, 89), _LINE, (Program(71),), bends=True),
-    Instrument("flute", "flute", Range(60, 93), _LINE, (Program(73),), bends=True),
-    Instrument("voice", "voice", Range(43, 81), _CHOIR, (Program(52), Program(53)), release_s=0.2, bends=True),
+    Instrument("clarinet", "clarinet", KeyRange(50, 89), _LINE, (Program(71),), bends=True),
+    Instrument("flute", "flute", KeyRange(60, 93), _LINE, (Program(73),), bends=True),
+    Instrument("voice", "voice", KeyRange(43, 81), _CHOIR, (Program(52), Program(53)), release_s=0.2, bends=True),
 )
 
 OTHERS: Final = (
@@ -130,10 +130,10 @@ OTHERS: Final = (
     _other("electric bass", 28, 58, _BASS, (33, 34, 35, 36, 37)),
     _other("synth bass", 28, 55, _BASS, (38, 39)),
     _other("double bass", 28, 60, _LINE, (43,), bends=True),
-    _other("harp", 36, 96, ((idioms.arpeggio, 0.7), (idioms.line, 0.3)), (46,)),
-    _other("timpani", 36, 57, ((idioms.bass, 1.0),), (47,)),
+    _other("harp", 36, 96, ((styles.arpeggio, 0.7), (styles.line, 0.3)), (46,)),
+    _other("timpani", 36, 57, ((styles.bass, 1.0),), (47,)),
     _other("trombone", 40, 72, _LINE, (57,), bends=True),
-    _other("tuba", 29, 58, ((idioms.line, 0.6), (idioms.bass, 0.4)), (58,), bends=True),
+    _other("tuba", 29, 58, ((styles.line, 0.6), (styles.bass, 0.4)), (58,), bends=True),
     _other("french horn", 41, 77, _LINE, (60,), bends=True),
     _other("oboe", 58, 88, _LINE, (68,), bends=True),
     _other("bassoon", 35, 70, _LINE, (70,), bends=True),
@@ -171,8 +171,8 @@ OTHERS: Final = (
     _other("synth pad", 43, 84, _PADS, tuple(range(88, 96))),
 )
 
-DRUMS: Final = Instrument("drums", "", Range(35, 81), ())
-"""Patterns of their own on channel 10: `drums.py` says which."""
+DRUMS: Final = Instrument("drums", "", KeyRange(35, 81), ())
+"""Patterns of their own on channel 10."""
 
 BY_NAME: Final = MappingProxyType({instrument.name: instrument for instrument in (*LABELLED, *OTHERS)})
 """What sampled notes can be of: all but drums."""

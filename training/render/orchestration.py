@@ -1,4 +1,4 @@
-"""The cast: which sound sources play which label, and whose turn it is."""
+"""Orchestration: which sound source plays each clip, and what, from nothing but the seed and the clip's number."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -7,9 +7,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from whoplays.models.errors import DataError, OptionError
+from whoplays.training.render.excerpts import draw_excerpt
 from whoplays.training.render.instruments import BY_NAME, DRUMS, LABELLED, OTHERS, Instrument, Program, Weighted
-from whoplays.training.render.notes import Range
-from whoplays.training.render.sample_library import Library
+from whoplays.training.render.performance import Performance, perform
+from whoplays.training.render.sample_library import SampleLibrary
+from whoplays.training.render.scores import KeyRange, Note, Song
+from whoplays.training.render.styles import drum_part
 
 _OTHER: Final = "other"
 _DRUMS: Final = "drums"
@@ -23,6 +26,9 @@ _DECK: Final = (
 )
 # Programs of channel 10 that soundfonts which follow General Standard have: standard, room, power, electronic, jazz.
 _KITS: Final = (0, 0, 8, 16, 24, 32)
+_SHORTEST_S: Final = 6.0
+_LONGEST_S: Final = 8.0
+_REVERB_SHARE: Final = 0.15
 
 
 class Soundfont(NamedTuple):
@@ -40,19 +46,37 @@ class Soundfont(NamedTuple):
 class Voice(NamedTuple):
     """One instrument of one sound source."""
 
-    source: Soundfont | Library
+    source: Soundfont | SampleLibrary
     instrument: Instrument
-    span: Range
-    idioms: Weighted
+    span: KeyRange
+    styles: Weighted
     program: int | None = None
     """The soundfont's program; none for drums and samples."""
 
     @property
     def group(self) -> str:
         """What must stay in one split."""
-        if isinstance(self.source, Library):
+        if isinstance(self.source, SampleLibrary):
             return self.source.group
         return f"{self.source.name}:{'drums' if self.program is None else self.program}"
+
+
+class ClipPlan(NamedTuple):
+    """Who plays a clip, and how long; what is played is drawn by `part`."""
+
+    number: int
+    voice: Voice
+    seconds: float
+    room: bool
+    """Whether a soundfont plays it with reverb and chorus."""
+    kit: int
+    """The drum kit, where drums play."""
+
+    @property
+    def path(self) -> str:
+        """Its file, below the corpus folder."""
+        folder = (self.voice.instrument.label or "none").replace(" ", "-")
+        return f"{folder}/{self.number:06d}.flac"
 
 
 class _Choice(NamedTuple):
@@ -60,7 +84,7 @@ class _Choice(NamedTuple):
     weight: float
 
 
-class Cast:
+class Orchestration:
     """Takes turns: labels in a fixed order, within a label the sources, within a source its programs by chance.
 
     Other instruments take turns by instrument, within one its sources by chance.
@@ -74,7 +98,7 @@ class Cast:
     """
 
     def __init__(
-        self, soundfonts: Sequence[Soundfont], libraries: Sequence[Library], only: Collection[str] = ()
+        self, soundfonts: Sequence[Soundfont], libraries: Sequence[SampleLibrary], only: Collection[str] = ()
     ) -> None:
         strange = sorted(set(only) - {*BY_NAME, DRUMS.name})
         if strange:
@@ -107,17 +131,36 @@ class Cast:
         return pool[int(rng.choice(len(pool), p=weights / weights.sum()))].voice
 
 
-def draw_kit(rng: np.random.Generator) -> int:
-    """A drum kit's program."""
-    return int(rng.choice(_KITS))
+def plan_clip(orchestration: Orchestration, seed: int, number: int) -> ClipPlan:
+    """Who plays the clip of this number."""
+    rng = np.random.default_rng((seed, number, 0))
+    seconds = round(float(rng.uniform(_SHORTEST_S, _LONGEST_S)), 3)
+    return ClipPlan(
+        number, orchestration.voice(number, rng), seconds, bool(rng.random() < _REVERB_SHARE), int(rng.choice(_KITS))
+    )
+
+
+def play_part(plan: ClipPlan, songs: list[Song], seed: int) -> Performance:
+    """What is played in a clip."""
+    rng = np.random.default_rng((seed, plan.number, 1))
+    return perform(_notes(plan, songs, rng), plan.voice.instrument, plan.seconds, rng)
+
+
+def _notes(plan: ClipPlan, songs: list[Song], rng: np.random.Generator) -> list[Note]:
+    if plan.voice.instrument is DRUMS:
+        return drum_part(plan.seconds, rng)
+    excerpt = draw_excerpt(songs, plan.seconds, rng)
+    weights = np.array([weight for _, weight in plan.voice.styles])
+    style, _ = plan.voice.styles[int(rng.choice(len(weights), p=weights / weights.sum()))]
+    return style(excerpt, plan.voice.span, rng)
 
 
 def _by_source(
-    instrument: Instrument, soundfonts: Sequence[Soundfont], libraries: Sequence[Library]
+    instrument: Instrument, soundfonts: Sequence[Soundfont], libraries: Sequence[SampleLibrary]
 ) -> list[list[_Choice]]:
     pools = [[_played_by(font, instrument, program) for program in instrument.programs] for font in soundfonts]
     pools += [
-        [_Choice(Voice(library, instrument, library.span(), instrument.idioms), 1.0)]
+        [_Choice(Voice(library, instrument, library.span(), instrument.styles), 1.0)]
         for library in libraries
         if library.instrument is instrument
     ]
@@ -126,4 +169,4 @@ def _by_source(
 
 def _played_by(font: Soundfont, instrument: Instrument, program: Program) -> _Choice:
     span = program.span or instrument.span
-    return _Choice(Voice(font, instrument, span, program.idioms or instrument.idioms, program.number), program.weight)
+    return _Choice(Voice(font, instrument, span, program.styles or instrument.styles, program.number), program.weight)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whoplays.training.render.instruments import Instrument
-from whoplays.training.render.notes import Note
+from whoplays.training.render.scores import Note
 
 STEP_S: Final = 0.02
 """How far apart the points of the curves are."""
@@ -34,7 +34,7 @@ def perform(notes: list[Note], instrument: Instrument, seconds: float, rng: np.r
     points = int(np.ceil(seconds / STEP_S)) + 1
     cents = np.full(points, rng.uniform(-30, 30), np.float32)
     loudness = np.ones(points, np.float32)
-    played = _struck_anew(_dynamics(_timing(notes, rng), seconds, rng))
+    played = _retriggered(_dynamics(_timing(notes, rng), seconds, rng))
     if instrument.bends:
         cents += _vibrato(played, points, rng)
         loudness *= _swells(points, rng)
@@ -52,7 +52,7 @@ def _timing(notes: list[Note], rng: np.random.Generator) -> list[Note]:
     return sorted(moved)
 
 
-def _struck_anew(notes: list[Note]) -> list[Note]:
+def _retriggered(notes: list[Note]) -> list[Note]:
     """A key that is struck again is let go just before."""
     following: dict[int, float] = {}
     played = []

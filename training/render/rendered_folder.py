@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.training.files import atomic_write, write_json
-from whoplays.training.render.clips import Plan
+from whoplays.training.render.orchestration import ClipPlan
 
 _COLUMNS: Final = ("path", "labels", "corpus", "source", "group", "kind", "licence", "seconds", "instrument")
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class RenderManifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a folder is rendered from; one folder is never rendered from two."""
 
     seed: int
@@ -44,11 +44,11 @@ class RenderedFolder:
         DataError: it cannot be written.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, manifest: RenderManifest) -> None:
         self._folder = folder
         path = folder / "manifest.json"
         try:
-            begun = msgspec.json.decode(path.read_bytes(), type=Manifest) if path.exists() else None
+            begun = msgspec.json.decode(path.read_bytes(), type=RenderManifest) if path.exists() else None
         except (OSError, msgspec.DecodeError) as error:
             raise DataError(f"{folder} cannot be rendered into: {error}") from error
         if begun is None:
@@ -76,11 +76,11 @@ class RenderedFolder:
         """Of the clips that are there."""
         return [int(path.stem) for path in self._folder.glob("*/*.flac") if path.stem.isdecimal()]
 
-    def has(self, plan: Plan) -> bool:
+    def has(self, plan: ClipPlan) -> bool:
         """Whether the clip is there."""
         return (self._folder / plan.path).is_file()
 
-    def write(self, plan: Plan, audio: NDArray[np.float32]) -> None:
+    def write(self, plan: ClipPlan, audio: NDArray[np.float32]) -> None:
         """Write a clip, `float32 [samples]`, whole or not at all.
 
         Raises:
@@ -89,7 +89,7 @@ class RenderedFolder:
         with atomic_write(self._folder / plan.path) as unfinished:
             soundfile.write(unfinished, audio, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
 
-    def write_index(self, plans: Iterable[Plan]) -> int:
+    def write_index(self, plans: Iterable[ClipPlan]) -> int:
         """List those of the clips that are there, and say how many.
 
         Raises:
@@ -112,7 +112,7 @@ def _refuse_others(index: Path) -> None:
         raise OptionError(f"{index} was not made by whoplays render, and would be lost; choose another folder")
 
 
-def _row(plan: Plan) -> tuple[str, ...]:
+def _row(plan: ClipPlan) -> tuple[str, ...]:
     voice = plan.voice
     return (
         plan.path,

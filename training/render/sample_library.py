@@ -1,5 +1,6 @@
 """Sample libraries: folders of single notes, whose pitches their file names tell."""
 
+import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,8 +13,7 @@ from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.training.data.labelled_folder import read_rows
 from whoplays.training.data.library import decode
 from whoplays.training.render.instruments import BY_NAME, Instrument
-from whoplays.training.render.notes import Range
-from whoplays.training.render.pitch_names import dynamic_in, key_in
+from whoplays.training.render.scores import KeyRange
 
 _COLUMNS: Final = ("name", "folder", "instrument", "licence")
 _SUFFIXES: Final = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"}
@@ -22,9 +22,29 @@ FURTHEST_KEYS: Final = 3
 """How many semitones a sample is played away from its own pitch, at most."""
 _LEAST_SPAN: Final = 12
 _PEAK: Final = 0.5
+_PITCH_CLASSES: Final = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+# A sharp is written s, # or, where # is not allowed, -; no library writes B or E sharp, so there - is a sign.
+_PITCH: Final = re.compile(r"(?:^|[-_ .])(?:([acdfg])(s|#|-)|([a-g])(b)|([a-g]))(-?\d)(?=$|[-_ .]|v\d)", re.IGNORECASE)
+_DYNAMICS: Final = {
+    "pp": 0.1,
+    "pianissimo": 0.1,
+    "p": 0.3,
+    "piano": 0.3,
+    "mp": 0.45,
+    "mezzo-piano": 0.45,
+    "mf": 0.6,
+    "mezzo-forte": 0.6,
+    "f": 0.75,
+    "forte": 0.75,
+    "ff": 0.95,
+    "fortissimo": 0.95,
+}
+_DYNAMIC: Final = re.compile(
+    rf"(?:^|[-_ ])({'|'.join(sorted(_DYNAMICS, key=len, reverse=True))})(?=$|[-_ .])", re.IGNORECASE
+)
 
 
-class Library(NamedTuple):
+class SampleLibrary(NamedTuple):
     """A folder of single notes of one instrument."""
 
     name: str
@@ -44,7 +64,7 @@ class Library(NamedTuple):
         keys = [(path, key_in(path.stem)) for path in paths]
         return [(path, key + 12 * self.octaves) for path, key in keys if key is not None]
 
-    def span(self) -> Range:
+    def span(self) -> KeyRange:
         """What it can play of its instrument's range, with three semitones beyond its lowest and highest note.
 
         Raises:
@@ -54,7 +74,7 @@ class Library(NamedTuple):
         if not keys:
             raise DataError(f"{self.folder} holds no {self.pattern!r} whose name tells a pitch")
         whole = self.instrument.span
-        span = Range(max(min(keys) - FURTHEST_KEYS, whole.low), min(max(keys) + FURTHEST_KEYS, whole.high))
+        span = KeyRange(max(min(keys) - FURTHEST_KEYS, whole.low), min(max(keys) + FURTHEST_KEYS, whole.high))
         if span.high - span.low < _LEAST_SPAN:
             low, high = min(keys), max(keys)
             raise DataError(f"{self.folder} holds notes {low} to {high}, too few of a {self.instrument.name}'s")
@@ -71,14 +91,14 @@ class Sample(NamedTuple):
     """`float32 [samples]` at 44.1 kHz, from its attack on, at a common peak."""
 
 
-class Sampled:
+class LoadedSamples:
     """A library's notes, decoded; files that are damaged or silent are left out.
 
     Raises:
         DataError: none is left.
     """
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: SampleLibrary) -> None:
         self._by_key: dict[int, list[Sample]] = {}
         for path, key in library.files():
             audio = _read(path)
@@ -103,7 +123,7 @@ class Sampled:
         return found[int(np.argmin(costs))]
 
 
-def read_libraries(path: Path) -> list[Library]:
+def read_libraries(path: Path) -> list[SampleLibrary]:
     """Read a list of libraries: a CSV of name, folder, instrument, licence, and if needed pattern and octaves.
 
     Raises:
@@ -112,7 +132,7 @@ def read_libraries(path: Path) -> list[Library]:
     return [_library(path, row) for _, row in read_rows(path, _COLUMNS)]
 
 
-def _library(path: Path, row: dict[str, str]) -> Library:
+def _library(path: Path, row: dict[str, str]) -> SampleLibrary:
     folder = path.parent / row["folder"]
     if row["instrument"] not in BY_NAME:
         raise DataError(f"{path}: unknown instrument {row['instrument']!r}; known are: {', '.join(BY_NAME)}")
@@ -122,7 +142,7 @@ def _library(path: Path, row: dict[str, str]) -> Library:
         octaves = int(row.get("octaves") or 0)
     except ValueError as error:
         raise DataError(f"{path}: octaves must be a whole number, not {row['octaves']!r}") from error
-    return Library(
+    return SampleLibrary(
         name=row["name"],
         folder=folder,
         instrument=BY_NAME[row["instrument"]],
@@ -156,3 +176,27 @@ def _read(path: Path) -> NDArray[np.float32] | None:
     start = max(0, attack - round(0.005 * SAMPLE_RATE_HZ))
     cut: NDArray[np.float32] = audio[start : start + round(_LONGEST_S * SAMPLE_RATE_HZ)] * np.float32(_PEAK / peak)
     return cut
+
+
+def key_in(stem: str) -> int | None:
+    """The MIDI key number that a file's name tells, or nothing; middle C is C4.
+
+    >>> key_in("violin-as4-05-forte"), key_in("D#6v12"), key_in("ff-a-4"), key_in("bb2-p-rr1"), key_in("b-1")
+    (70, 87, 70, 46, 11)
+    """
+    match = _PITCH.search(stem)
+    if match is None:
+        return None
+    sharp, raised, flat, _, natural, octave = match.groups()
+    letter = (sharp or flat or natural).lower()
+    return _PITCH_CLASSES[letter] + bool(raised) - bool(flat) + 12 * (int(octave) + 1)
+
+
+def dynamic_in(stem: str) -> float | None:
+    """How loud the file's name says that it was played, from 0 to 1, or nothing.
+
+    >>> dynamic_in("cello-c2-15-mezzo-piano-arco-normal"), dynamic_in("ff-a-4"), dynamic_in("A4")
+    (0.45, 0.95, None)
+    """
+    match = _DYNAMIC.search(stem)
+    return None if match is None else _DYNAMICS[match[1].lower()]

@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.training.render.notes import Note
 from whoplays.training.render.performance import STEP_S, Performance
-from whoplays.training.render.sample_library import Sample, Sampled
+from whoplays.training.render.sample_library import LoadedSamples, Sample
+from whoplays.training.render.scores import Note
 
 _SOFTEST_DB: Final = -26.0
 _ATTACK_S: Final = 0.003
 
 
 def play_samples(
-    sampled: Sampled, performance: Performance, release_s: float, rng: np.random.Generator
+    sampled: LoadedSamples, performance: Performance, release_s: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Render a performance, `float32 [1, samples]` at any level.
 

@@ -1,4 +1,4 @@
-"""Scores: MIDI files as lines and an accompaniment."""
+"""Scores: notes, and MIDI files as lines and an accompaniment."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,13 +10,35 @@ from mido.midifiles.meta import KeySignatureError
 
 from whoplays.models.errors import DataError
 from whoplays.training.files import reason
-from whoplays.training.render.notes import Note
 
 _SUFFIXES: Final = frozenset({".mid", ".midi"})
 _DRUM_CHANNEL: Final = 9
 _LONGEST_NOTE_S: Final = 6.0
 _DEFAULT_TEMPO: Final = 500_000
 _FAR: Final = 1 << 30
+
+
+class Note(NamedTuple):
+    """One note."""
+
+    start_s: float
+    length_s: float
+    key: int
+    """MIDI key number: 60 is middle C, 69 is 440 Hz."""
+    velocity: int = 80
+    """1 (softest) to 127 (loudest)."""
+
+    @property
+    def end_s(self) -> float:
+        """When it is let go."""
+        return self.start_s + self.length_s
+
+
+class KeyRange(NamedTuple):
+    """The lowest and the highest key that an instrument plays."""
+
+    low: int
+    high: int
 
 
 class Song(NamedTuple):
@@ -31,7 +53,7 @@ class Song(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """The songs found, and for each file that is of no use a line that names it and says why."""
+    """The songs found, and for each file that cannot be used a line that names it and says why."""
 
     songs: list[Song]
     skipped: list[str]
@@ -53,7 +75,7 @@ def read_scores(folders: Iterable[Path]) -> Scores:
         except DataError as error:
             skipped.append(str(error))
     if not songs:
-        raise DataError(f"no MIDI score that can be read in {', '.join(names)}")
+        raise DataError(f"MIDI score not found in {', '.join(names)}")
     return Scores(songs, skipped)
 
 
@@ -67,14 +89,14 @@ def read_song(path: Path) -> Song:
         file = mido.MidiFile(path)
     except (OSError, EOFError, ValueError, KeyError, IndexError, KeySignatureError) as error:
         why = "it ends too soon" if isinstance(error, EOFError) else reason(error)
-        raise DataError(f"{path} is no MIDI file that can be read: {why}") from error
+        raise DataError(f"{path} cannot be read as a MIDI file: {why}") from error
     if file.ticks_per_beat <= 0:
-        raise DataError(f"{path} counts time in frames of film, not in beats")
-    clock = _Clock(file)
+        raise DataError(f"{path} counts time in SMPTE frames, not in beats")
+    tempo_map = _TempoMap(file)
     lines: list[tuple[Note, ...]] = []
     accompaniment: list[Note] = []
     for track in file.tracks:
-        notes = _notes(track, clock)
+        notes = _notes(track, tempo_map)
         if not notes:
             continue
         if track.name.strip().upper() == "PIANO" or _voices(notes) > 1.2:
@@ -83,10 +105,36 @@ def read_song(path: Path) -> Song:
             lines.append(tuple(notes))
     if not lines:
         raise DataError(f"{path} holds no melody")
-    return Song(tuple(lines), tuple(sorted(accompaniment)), clock.beat_s)
+    return Song(tuple(lines), tuple(sorted(accompaniment)), tempo_map.beat_s)
 
 
-class _Clock:
+def transposed(notes: Iterable[Note], keys: int) -> list[Note]:
+    """All notes moved up by so many keys (down if negative)."""
+    return [note._replace(key=note.key + keys) for note in notes]
+
+
+def monophonic(notes: Iterable[Note]) -> list[Note]:
+    """The top line: of notes that start within 30 ms the highest, each let go when the next begins."""
+    line: list[Note] = []
+    for note in sorted(notes, key=lambda note: (note.start_s, -note.key)):
+        if line and note.start_s - line[-1].start_s < 0.03:
+            continue
+        if line and line[-1].end_s > note.start_s:
+            line[-1] = line[-1]._replace(length_s=note.start_s - line[-1].start_s)
+        line.append(note)
+    return line
+
+
+def fold(key: int, span: KeyRange) -> int:
+    """The key moved by octaves into the range; one that fits in no octave is cut to the nearest end."""
+    while key < span.low:
+        key += 12
+    while key > span.high:
+        key -= 12
+    return max(key, span.low)
+
+
+class _TempoMap:
     """A file's ticks in seconds, through all its changes of tempo."""
 
     def __init__(self, file: mido.MidiFile) -> None:
@@ -108,7 +156,7 @@ class _Clock:
         return float(np.interp(tick, self._ticks, self._seconds))
 
 
-def _notes(track: mido.MidiTrack, clock: _Clock) -> list[Note]:
+def _notes(track: mido.MidiTrack, tempo_map: _TempoMap) -> list[Note]:
     sounding: dict[int, tuple[float, int]] = {}
     notes: list[Note] = []
     tick = 0
@@ -116,7 +164,7 @@ def _notes(track: mido.MidiTrack, clock: _Clock) -> list[Note]:
         tick += message.time
         if message.type not in {"note_on", "note_off"} or message.channel == _DRUM_CHANNEL:
             continue
-        now = clock.seconds(tick)
+        now = tempo_map.seconds(tick)
         if message.note in sounding:
             start, velocity = sounding.pop(message.note)
             if now > start:

@@ -26,7 +26,7 @@ _DRUM_CHANNEL: Final = 9
 _GAIN: Final = "0.4"
 
 
-class Order(NamedTuple):
+class RenderJob(NamedTuple):
     """One clip to be played."""
 
     performance: Performance
@@ -43,19 +43,19 @@ def check(soundfont: Path) -> None:
         DataError: it does not.
     """
     if not soundfont.is_file():
-        raise DataError(f"there is no soundfont {soundfont}")
+        raise DataError(f"soundfont {soundfont} not found")
     with soundfont.open("rb") as file:
         head = file.read(12)
     if (head[:4], head[8:]) != (b"RIFF", b"sfbk"):
-        raise DataError(f"{soundfont} is no soundfont; give an .sf2 or .sf3 file")
+        raise DataError(f"{soundfont} is not a soundfont; give an .sf2 or .sf3 file")
 
 
-def play(soundfont: Path, orders: list[Order], *, room: bool) -> list[NDArray[np.float32]]:
+def play(soundfont: Path, jobs: list[RenderJob], *, room: bool) -> list[NDArray[np.float32]]:
     """Render clips with a soundfont, `float32 [2, samples]` each, as long as asked for, at any level.
 
     Args:
         soundfont: An `.sf2` or `.sf3` file.
-        orders: What to play; a clip is not changed by those after it, and by those before it only within a millisecond.
+        jobs: What to play; a clip is not changed by those after it, and by those before it only within a millisecond.
         room: With FluidSynth's reverb and chorus.
 
     Raises:
@@ -67,13 +67,13 @@ def play(soundfont: Path, orders: list[Order], *, room: bool) -> list[NDArray[np
         raise OptionError("fluidsynth is not installed; soundfonts need it: apt install fluidsynth")
     with tempfile.TemporaryDirectory(prefix="whoplays-") as name:
         score, sound = Path(name, "score.mid"), Path(name, "sound.wav")
-        _midi(orders, room=room).save(score)
+        _midi(jobs, room=room).save(score)
         effects = "1" if room else "0"
         command = [program, "-n", "-i", "-q", "-R", effects, "-C", effects, "-g", _GAIN, "-r", str(SAMPLE_RATE_HZ)]
         command += ["-o", "synth.dynamic-sample-loading=1", "-T", "wav", "-O", "float", "-F", str(sound)]
         done = subprocess.run([*command, str(soundfont), str(score)], capture_output=True, text=True, check=False)  # noqa: S603
         _refuse_wrong(done, soundfont)
-        return [_slot(sound, index, order.performance.seconds) for index, order in enumerate(orders)]
+        return [_slot(sound, index, job.performance.seconds) for index, job in enumerate(jobs)]
 
 
 def _refuse_wrong(done: subprocess.CompletedProcess[str], soundfont: Path) -> None:
@@ -92,25 +92,25 @@ def _slot(sound: Path, index: int, seconds: float) -> NDArray[np.float32]:
     return np.ascontiguousarray(audio.T)
 
 
-def _midi(orders: list[Order], *, room: bool) -> mido.MidiFile:
+def _midi(jobs: list[RenderJob], *, room: bool) -> mido.MidiFile:
     events: list[tuple[int, int, mido.Message]] = []
-    for index, order in enumerate(orders):
-        events.extend(_clip(order, index * _SLOT_S, room=room))
+    for index, job in enumerate(jobs):
+        events.extend(_clip(job, index * _SLOT_S, room=room))
     events.sort(key=lambda event: event[:2])
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)])
     now = 0
     for tick, _, message in events:
         track.append(message.copy(time=tick - now))
         now = tick
-    end = round(len(orders) * _SLOT_S * _TICKS_A_SECOND)
+    end = round(len(jobs) * _SLOT_S * _TICKS_A_SECOND)
     track.append(mido.MetaMessage("end_of_track", time=max(0, end - now)))
     return mido.MidiFile(type=0, ticks_per_beat=_TICKS_A_SECOND, tracks=[track])
 
 
-def _clip(order: Order, slot_s: float, *, room: bool) -> list[tuple[int, int, mido.Message]]:
+def _clip(job: RenderJob, slot_s: float, *, room: bool) -> list[tuple[int, int, mido.Message]]:
     """A clip's messages as (tick, rank, message): at one tick the lower rank comes first."""
-    channel = _DRUM_CHANNEL if order.program is None else _CHANNEL
-    voice = order.kit if order.program is None else order.program
+    channel = _DRUM_CHANNEL if job.program is None else _CHANNEL
+    voice = job.kit if job.program is None else job.program
     ready = round(slot_s * _TICKS_A_SECOND)
     zero = slot_s + _LEAD_S
 
@@ -120,12 +120,12 @@ def _clip(order: Order, slot_s: float, *, room: bool) -> list[tuple[int, int, mi
     setup = [control(120, 0), control(121, 0), mido.Message("program_change", channel=channel, program=voice)]
     setup += [control(91, 60 if room else 0), control(93, 25 if room else 0)]
     events = [(ready, rank, message) for rank, message in enumerate(setup)]
-    events.extend(_curves(order.performance, zero, channel))
-    for note in order.performance.notes:
-        if note.start_s >= order.performance.seconds:
+    events.extend(_curves(job.performance, zero, channel))
+    for note in job.performance.notes:
+        if note.start_s >= job.performance.seconds:
             continue
         on = round((zero + note.start_s) * _TICKS_A_SECOND)
-        off = round((zero + min(note.end_s, order.performance.seconds)) * _TICKS_A_SECOND)
+        off = round((zero + min(note.end_s, job.performance.seconds)) * _TICKS_A_SECOND)
         events.append((on, 21, mido.Message("note_on", channel=channel, note=note.key, velocity=note.velocity)))
         events.append((max(off, on + 1), 20, mido.Message("note_off", channel=channel, note=note.key)))
     return events

@@ -1,4 +1,4 @@
-"""Idioms: what kinds of instruments make of an excerpt, within their range.
+"""Playing styles: what kinds of instruments make of an excerpt, within their range; and what drums play.
 
 Each takes an excerpt, a range and a random generator, and gives notes; timing and loudness are varied afterwards.
 """
@@ -8,24 +8,42 @@ from typing import Final
 
 import numpy as np
 
-from whoplays.training.render.excerpt import Chord, Excerpt, chords
-from whoplays.training.render.notes import Note, Range, fold, monophonic, transposed
+from whoplays.training.render.excerpts import Chord, Excerpt, chords
+from whoplays.training.render.scores import KeyRange, Note, fold, monophonic, transposed
 
-Idiom = Callable[[Excerpt, Range, np.random.Generator], list[Note]]
+Style = Callable[[Excerpt, KeyRange, np.random.Generator], list[Note]]
 
 # Strokes of a bar of eight eighths: D down, U up, . none.
 _STRUMS: Final = ("D.D.D.D.", "D.DUD.DU", "D.DU.UDU", "DUDUDUDU", "D...D...", "D..UD.D.", "D.......", "DDDDDDDD")
 # Which of the chord's strings, counted from the lowest, each eighth of a picked chord plays.
 _PICKS: Final = ((0, 2, 3, 4, 3, 2), (0, 2, 1, 3, 2, 1), (0, 3, 4, 3), (0, 1, 2, 3, 4, 3, 2, 1), (0, 4, 2, 3))
 
+_KICK, _SNARE, _RIM, _CLAP = 36, 38, 37, 39
+_CLOSED, _OPEN, _RIDE, _CRASH = 42, 46, 51, 49
+_TOMS: Final = (50, 48, 47, 45, 43, 41)
+_PERCUSSION: Final = (54, 56, 60, 61, 62, 63, 64, 67, 69, 70, 75, 76)
+_DRUM_STEPS: Final = 16
 
-def line(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
+# x struck, o struck softly, . not; four beats of four sixteenths.
+_DRUM_PATTERNS: Final[tuple[dict[int, str], ...]] = (
+    {_KICK: "x.......x.......", _SNARE: "....x.......x...", _CLOSED: "x.o.x.o.x.o.x.o."},
+    {_KICK: "x.....x.x.......", _SNARE: "....x.......x..o", _CLOSED: "x.x.x.x.x.x.x.x."},
+    {_KICK: "x...x...x...x...", _CLAP: "....x.......x...", _OPEN: "..x...x...x...x."},
+    {_KICK: "x..x..x...x.....", _SNARE: "....x..o.o..x...", _CLOSED: "xoxoxoxoxoxoxoxo"},
+    {_KICK: "x.......o.......", _RIM: "...x..x...x..x..", _CLOSED: "x.xxx.xxx.xxx.xx"},
+    {_RIDE: "x...x.x.x...x.x.", _CLOSED: "....x.......x...", _KICK: "o.........o....."},
+    {_KICK: "x.......x.......", _SNARE: "xooxooxoxooxooxo"},
+    {_KICK: "x.x.....x.x.....", _SNARE: "....x.......x...", _RIDE: "x.x.x.x.x.x.x.x."},
+)
+
+
+def line(excerpt: Excerpt, span: KeyRange, rng: np.random.Generator) -> list[Note]:
     """The melody in one voice, by octaves to a random register, legato or detached."""
     notes = monophonic(_placed(excerpt.line, span, rng))
     return _articulated(notes, float(rng.choice((1.02, 0.97, 0.85, 0.6, 0.4), p=(0.35, 0.25, 0.2, 0.12, 0.08))))
 
 
-def bass(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
+def bass(excerpt: Excerpt, span: KeyRange, rng: np.random.Generator) -> list[Note]:
     """Roots and fifths below."""
     notes: list[Note] = []
     for chord in chords(excerpt):
@@ -36,7 +54,7 @@ def bass(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
     return notes
 
 
-def block_chords(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
+def block_chords(excerpt: Excerpt, span: KeyRange, rng: np.random.Generator) -> list[Note]:
     """Chords struck on the beat, nearly together."""
     base = _register(span, rng, 20)
     notes: list[Note] = []
@@ -51,7 +69,7 @@ def block_chords(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> lis
     return notes
 
 
-def sustained_chords(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
+def sustained_chords(excerpt: Excerpt, span: KeyRange, rng: np.random.Generator) -> list[Note]:
     """Chords held until the next, tones that stay being tied."""
     base = _register(span, rng, 20)
     held: dict[int, Note] = {}
@@ -68,7 +86,7 @@ def sustained_chords(excerpt: Excerpt, span: Range, rng: np.random.Generator) ->
     return sorted([*notes, *held.values()])
 
 
-def arpeggio(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
+def arpeggio(excerpt: Excerpt, span: KeyRange, rng: np.random.Generator) -> list[Note]:
     """Broken chords, upwards or up and down, each tone ringing a little."""
     base = _register(span, rng, 24)
     step = excerpt.beat_s / int(rng.choice((2, 3, 4), p=(0.5, 0.2, 0.3)))
@@ -84,26 +102,26 @@ def arpeggio(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[No
     return notes
 
 
-def accompaniment(excerpt: Excerpt, span: Range, _: np.random.Generator) -> list[Note]:
+def accompaniment(excerpt: Excerpt, span: KeyRange, _: np.random.Generator) -> list[Note]:
     """The score's accompaniment as it stands."""
     return [note._replace(key=fold(note.key, span)) for note in excerpt.accompaniment]
 
 
-def melody_and_accompaniment(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
+def melody_and_accompaniment(excerpt: Excerpt, span: KeyRange, rng: np.random.Generator) -> list[Note]:
     """Both at once, the melody above and a little louder."""
     below = accompaniment(excerpt, span, rng)
-    above = monophonic(_placed(excerpt.line, Range(max(span.low, span.high - 30), span.high - 4), rng))
+    above = monophonic(_placed(excerpt.line, KeyRange(max(span.low, span.high - 30), span.high - 4), rng))
     return sorted([*below, *(note._replace(velocity=min(127, note.velocity + 12)) for note in above)])
 
 
-def melody_over_chords(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
+def melody_over_chords(excerpt: Excerpt, span: KeyRange, rng: np.random.Generator) -> list[Note]:
     """The melody over held chords."""
     middle = (span.low + span.high) // 2
-    below = sustained_chords(excerpt, Range(span.low, middle), rng)
-    return sorted([*below, *line(excerpt, Range(middle, span.high), rng)])
+    below = sustained_chords(excerpt, KeyRange(span.low, middle), rng)
+    return sorted([*below, *line(excerpt, KeyRange(middle, span.high), rng)])
 
 
-def strum(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
+def strum(excerpt: Excerpt, span: KeyRange, rng: np.random.Generator) -> list[Note]:
     """Guitar chords in a rhythm of down and up strokes, 10 to 40 ms from string to string."""
     pattern = _STRUMS[int(rng.integers(len(_STRUMS)))]
     between_s = float(rng.uniform(0.01, 0.04))
@@ -120,7 +138,7 @@ def strum(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]
     return notes
 
 
-def pick(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
+def pick(excerpt: Excerpt, span: KeyRange, rng: np.random.Generator) -> list[Note]:
     """Guitar chords picked string by string, ringing until the chord ends."""
     pattern = _PICKS[int(rng.integers(len(_PICKS)))]
     step = excerpt.beat_s / int(rng.choice((1, 2, 2, 4)))
@@ -135,7 +153,7 @@ def pick(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
     return notes
 
 
-def power_chords(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> list[Note]:
+def power_chords(excerpt: Excerpt, span: KeyRange, rng: np.random.Generator) -> list[Note]:
     """Roots, fifths and octaves in eighths or held, as a distorted guitar plays them."""
     mute = rng.random() < 0.4
     notes: list[Note] = []
@@ -148,6 +166,21 @@ def power_chords(excerpt: Excerpt, span: Range, rng: np.random.Generator) -> lis
     return notes
 
 
+def drum_part(seconds: float, rng: np.random.Generator) -> list[Note]:
+    """A drum kit, or hand percussion, for so long."""
+    sixteenth_s = 60 / float(rng.uniform(70, 170)) / 4
+    pattern = _percussion(rng) if rng.random() < 0.25 else _DRUM_PATTERNS[int(rng.integers(len(_DRUM_PATTERNS)))]
+    bars = int(np.ceil(seconds / sixteenth_s / _DRUM_STEPS))
+    notes = [Note(0.0, 0.3, _CRASH, 100)] if rng.random() < 0.3 else []
+    for bar in range(bars):
+        fill = rng.random() < 0.25
+        start = bar * _DRUM_STEPS * sixteenth_s
+        notes.extend(_drum_bar(pattern, start, sixteenth_s, 12 if fill else _DRUM_STEPS))
+        if fill:
+            notes.extend(_drum_fill(start, sixteenth_s, rng))
+    return sorted(note for note in notes if note.start_s < seconds)
+
+
 def _stroke(stroke: str, strings: list[int], start_s: float, between_s: float, length_s: float) -> list[Note]:
     """Down over all strings; up, softer, over the upper ones."""
     if stroke == ".":
@@ -157,7 +190,7 @@ def _stroke(stroke: str, strings: list[int], start_s: float, between_s: float, l
     return [Note(start_s + index * between_s, length_s, key, velocity) for index, key in enumerate(keys)]
 
 
-def _placed(notes: list[Note], span: Range, rng: np.random.Generator) -> list[Note]:
+def _placed(notes: list[Note], span: KeyRange, rng: np.random.Generator) -> list[Note]:
     """By octaves to where the middle of the notes is nearest to a random place of the range; strays are folded."""
     if not notes:
         return []
@@ -177,24 +210,43 @@ def _articulated(notes: list[Note], share: float) -> list[Note]:
     ]
 
 
-def _register(span: Range, rng: np.random.Generator, height: int) -> int:
+def _register(span: KeyRange, rng: np.random.Generator, height: int) -> int:
     """A random lowest key that leaves so many keys above it."""
     return int(rng.integers(span.low, max(span.low, span.high - height) + 1))
 
 
-def _close(chord: Chord, base: int, span: Range) -> list[int]:
+def _close(chord: Chord, base: int, span: KeyRange) -> list[int]:
     """The chord in close position from the base upwards."""
     return sorted({min(base + (c - base) % 12, span.high) for c in chord.classes})
 
 
-def _low(pitch_class: int, span: Range) -> int:
+def _low(pitch_class: int, span: KeyRange) -> int:
     return span.low + (pitch_class - span.low) % 12
 
 
-def _strings(chord: Chord, span: Range) -> list[int]:
+def _strings(chord: Chord, span: KeyRange) -> list[int]:
     """Four to six keys as on a guitar: the root low, then chord tones at least three semitones apart."""
     keys = [_low(chord.root, span)]
     for key in range(keys[0] + 3, min(keys[0] + 30, span.high) + 1):
         if key % 12 in chord.classes and key - keys[-1] >= 3 and len(keys) < 6:
             keys.append(key)
     return keys
+
+
+def _drum_bar(pattern: dict[int, str], start_s: float, sixteenth_s: float, until: int) -> list[Note]:
+    return [
+        Note(start_s + step * sixteenth_s, sixteenth_s, key, 95 if stroke == "x" else 50)
+        for key, strokes in pattern.items()
+        for step, stroke in enumerate(strokes[:until])
+        if stroke != "."
+    ]
+
+
+def _drum_fill(start_s: float, sixteenth_s: float, rng: np.random.Generator) -> list[Note]:
+    keys = sorted(rng.choice((*_TOMS, _SNARE), 4), reverse=True)
+    return [Note(start_s + (12 + i) * sixteenth_s, sixteenth_s, int(key), 90) for i, key in enumerate(keys)]
+
+
+def _percussion(rng: np.random.Generator) -> dict[int, str]:
+    keys = rng.choice(_PERCUSSION, int(rng.integers(1, 4)), replace=False)
+    return {int(key): "".join(rng.choice(list("x.o."), _DRUM_STEPS, p=(0.3, 0.3, 0.2, 0.2))) for key in keys}

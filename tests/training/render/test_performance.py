@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from whoplays.training.render.instruments import BY_NAME
-from whoplays.training.render.notes import Note
 from whoplays.training.render.performance import STEP_S, Performance, perform
+from whoplays.training.render.scores import Note
 
 SECONDS = 6.0
 SCALE = [Note(index * 0.5, 0.45, 60 + index) for index in range(12)]

@@ -9,8 +9,8 @@ import soundfile
 import whoplays
 from tests.training.render.made import write_libraries, write_scores
 from whoplays.training.data.labelled_folder import LabelledFolder
-from whoplays.training.render import renderer as studio
-from whoplays.training.render.clips import Plan
+from whoplays.training.render import renderer
+from whoplays.training.render.orchestration import ClipPlan
 
 
 @pytest.fixture(scope="session")
@@ -72,19 +72,19 @@ def test_what_is_there_stays_in_the_index_while_a_hole_before_it_is_filled(
     tmp_path: Path, scores: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A silent clip leaves such a hole for ever, and rendering may be cut off at any time."""
-    monkeypatch.setattr(studio, "_BLOCK", 2)
+    monkeypatch.setattr(renderer, "_BLOCK", 2)
     render(tmp_path / "out", scores, samples, clips=6)
     clips = sorted((tmp_path / "out").rglob("*.flac"), key=lambda path: path.stem)
     for hole in (clips[0], clips[2]):
         hole.unlink()
-    filled = studio.Studio._render
+    filled = renderer.Renderer._render
 
-    def cut_off(self: studio.Studio, block: list[Plan]) -> None:
+    def cut_off(self: renderer.Renderer, block: list[ClipPlan]) -> None:
         if block[0].number:
             raise KeyboardInterrupt
         filled(self, block)
 
-    monkeypatch.setattr(studio.Studio, "_render", cut_off)
+    monkeypatch.setattr(renderer.Renderer, "_render", cut_off)
     with pytest.raises(SystemExit):
         render(tmp_path / "out", scores, samples, clips=6)
     listed = [clip.path for clip in LabelledFolder(tmp_path / "out").clips()]
@@ -175,11 +175,11 @@ def test_an_index_that_was_not_rendered_is_not_written_over(
     [
         (["--clips", "0"], "--clips must be at least 1, got 0"),
         (["--clips", "1", "--seed", "-1"], "--seed must be at least 0, got -1"),
-        (["--clips", "1", "--soundfont", "a.sf2"], "names no licence; write FILE.sf2=LICENCE"),
-        (["--clips", "1", "--soundfont", "a.sf2=MIT"], "there is no soundfont a.sf2"),
+        (["--clips", "1", "--soundfont", "a.sf2"], "names no licence; give FILE.sf2=LICENCE"),
+        (["--clips", "1", "--soundfont", "a.sf2=MIT"], "soundfont a.sf2 not found"),
         (
             ["--clips", "1", "--soundfont", f"{__file__}=MIT"],
-            "test_render.py is no soundfont; give an .sf2 or .sf3 file",
+            "test_render.py is not a soundfont; give an .sf2 or .sf3 file",
         ),
         (["--clips", "1", "--samples", "none.csv"], "none.csv cannot be read"),
         (["--clips", "1"], "there is nothing to play with"),
@@ -201,7 +201,7 @@ def test_electric_guitars_are_rendered_through_their_amplifier(
 ) -> None:
     """And no other instrument is: here an amplifier that gives a tone of its own."""
     tone = np.sin(np.arange(6 * 44_100) / 20)[None].astype(np.float32)
-    monkeypatch.setattr(studio, "amplified", lambda _audio, _rng: tone)
+    monkeypatch.setattr(renderer, "amplified", lambda _audio, _rng: tone)
     guitars = samples.with_name("guitars.csv")
     guitars.write_text(samples.read_text().replace("made-violin,violin,violin", "made-guitar,violin,electric guitar"))
     render(tmp_path / "out", scores, guitars, clips=4)

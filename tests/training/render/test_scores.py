@@ -5,8 +5,7 @@ import pytest
 
 from tests.training.render.made import MELODY, PIANO, write_midi, write_scores
 from whoplays.models.errors import DataError
-from whoplays.training.render.notes import Note
-from whoplays.training.render.scores import read_scores, read_song
+from whoplays.training.render.scores import Note, read_scores, read_song
 
 
 def test_a_melody_is_a_line_and_chords_are_the_accompaniment(tmp_path: Path) -> None:
@@ -31,7 +30,7 @@ def test_what_is_damaged_is_named_and_left_out(tmp_path: Path) -> None:
     songs, skipped = read_scores([tmp_path])
     assert len(songs) == 2
     assert [Path(line.split()[0]).name for line in skipped] == ["c.mid", "d.mid", "e.mid"]
-    assert skipped[1].endswith("d.mid is no MIDI file that can be read: it ends too soon")
+    assert skipped[1].endswith("d.mid cannot be read as a MIDI file: it ends too soon")
 
 
 def test_a_score_in_no_key_or_without_beats_is_damaged_too(tmp_path: Path) -> None:
@@ -52,5 +51,5 @@ def test_names_in_capitals_are_scores(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no MIDI score that can be read"):
+    with pytest.raises(DataError, match="MIDI score not found in"):
         read_scores([tmp_path])

@@ -6,11 +6,11 @@ import pytest
 
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.training.render.drums import drum_part
 from whoplays.training.render.instruments import BY_NAME
-from whoplays.training.render.notes import Note
 from whoplays.training.render.performance import STEP_S, Performance, perform
-from whoplays.training.render.soundfont import Order, play
+from whoplays.training.render.scores import Note
+from whoplays.training.render.soundfont import RenderJob, play
+from whoplays.training.render.styles import drum_part
 
 SOUNDFONTS = [Path("/usr/share/sounds/sf2", name) for name in ("TimGM6mb.sf2", "FluidR3_GM.sf2")]
 SECONDS = 2.0
@@ -30,7 +30,7 @@ def soundfont() -> Path:
 
 def test_each_clip_is_where_and_what_it_should_be(soundfont: Path) -> None:
     bent = PLAIN._replace(cents=np.full(POINTS, 100, np.float32))
-    clips = play(soundfont, [Order(PLAIN, 73), Order(bent, 73), Order(PLAIN, 40)], room=False)
+    clips = play(soundfont, [RenderJob(PLAIN, 73), RenderJob(bent, 73), RenderJob(PLAIN, 40)], room=False)
     for clip, pitch_hz in zip(clips, (440, 466.16, 440), strict=True):
         assert clip.shape == (2, round(SECONDS * SAMPLE_RATE_HZ))
         mono = clip.mean(axis=0)
@@ -43,8 +43,8 @@ def test_each_clip_is_where_and_what_it_should_be(soundfont: Path) -> None:
 
 
 def test_a_clip_sounds_alike_whatever_follows_it(soundfont: Path) -> None:
-    alone = play(soundfont, [Order(PLAIN, 0)], room=False)[0]
-    first, second = play(soundfont, [Order(PLAIN, 0), Order(PLAIN, 0)], room=False)
+    alone = play(soundfont, [RenderJob(PLAIN, 0)], room=False)[0]
+    first, second = play(soundfont, [RenderJob(PLAIN, 0), RenderJob(PLAIN, 0)], room=False)
     np.testing.assert_array_equal(alone, first)
     np.testing.assert_allclose(second, first, atol=2e-3)
 
@@ -52,14 +52,14 @@ def test_a_clip_sounds_alike_whatever_follows_it(soundfont: Path) -> None:
 def test_drums_are_drums(soundfont: Path) -> None:
     rng = np.random.default_rng(0)
     drums = perform(drum_part(SECONDS, rng), BY_NAME["timpani"], SECONDS, rng)
-    audio = play(soundfont, [Order(drums, None)], room=True)[0]
+    audio = play(soundfont, [RenderJob(drums, None)], room=True)[0]
     assert np.abs(audio).max() > 0.01
 
 
 def test_without_fluidsynth_the_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(OptionError, match="apt install fluidsynth"):
-        play(tmp_path / "any.sf2", [Order(PLAIN, 0)], room=False)
+        play(tmp_path / "any.sf2", [RenderJob(PLAIN, 0)], room=False)
 
 
 def test_a_file_that_is_no_soundfont_is_refused(tmp_path: Path) -> None:
@@ -68,4 +68,4 @@ def test_a_file_that_is_no_soundfont_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "any.sf2"
     path.write_bytes(b"no soundfont")
     with pytest.raises(DataError, match="cannot play"):
-        play(path, [Order(PLAIN, 0)], room=False)
+        play(path, [RenderJob(PLAIN, 0)], room=False)

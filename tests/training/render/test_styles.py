@@ -4,17 +4,15 @@ import numpy as np
 import pytest
 
 from tests.training.render.made import MELODY, PIANO, write_midi
-from whoplays.training.render import styles as idioms
-from whoplays.training.render.drums import drum_part
-from whoplays.training.render.excerpt import Excerpt, chords, draw_excerpt
+from whoplays.training.render import styles
+from whoplays.training.render.excerpts import Excerpt, chords, draw_excerpt
 from whoplays.training.render.instruments import LABELLED, OTHERS
-from whoplays.training.render.notes import Note, Range, fold, monophonic
-from whoplays.training.render.scores import Song, read_song
-from whoplays.training.render.styles import Idiom
+from whoplays.training.render.scores import KeyRange, Note, Song, fold, monophonic, read_song
+from whoplays.training.render.styles import Style, drum_part
 
 SECONDS = 7.0
 EVERY = sorted(
-    {idiom for instrument in (*LABELLED, *OTHERS) for idiom, _ in instrument.idioms}, key=lambda i: i.__name__
+    {style for instrument in (*LABELLED, *OTHERS) for style, _ in instrument.styles}, key=lambda i: i.__name__
 )
 
 
@@ -32,11 +30,11 @@ def sounding(notes: list[Note], at_s: float) -> int:
     return sum(note.start_s <= at_s < note.end_s for note in notes)
 
 
-@pytest.mark.parametrize("idiom", EVERY)
-def test_all_notes_are_within_the_range_and_the_excerpt(song: Song, idiom: Idiom) -> None:
-    span = Range(40, 81)
+@pytest.mark.parametrize("style", EVERY)
+def test_all_notes_are_within_the_range_and_the_excerpt(song: Song, style: Style) -> None:
+    span = KeyRange(40, 81)
     for excerpt, rng in excerpts(song):
-        notes = idiom(excerpt, span, rng)
+        notes = style(excerpt, span, rng)
         assert notes
         assert all(span.low <= note.key <= span.high for note in notes)
         assert all(note.length_s > 0 and 0 <= note.start_s < SECONDS + excerpt.beat_s for note in notes)
@@ -63,14 +61,14 @@ def test_harmony_is_told_beat_by_beat(song: Song) -> None:
 
 def test_a_line_has_one_voice(song: Song) -> None:
     for excerpt, rng in excerpts(song):
-        notes = idioms.line(excerpt, Range(55, 93), rng)
+        notes = styles.line(excerpt, KeyRange(55, 93), rng)
         assert max(sounding(notes, at_s) for at_s in np.arange(0.1, SECONDS, 0.25)) <= 2
         assert monophonic(notes)
 
 
 def test_a_strum_goes_over_the_strings_one_after_the_other(song: Song) -> None:
     excerpt, rng = excerpts(song, 1)[0]
-    notes = idioms.strum(excerpt, Range(40, 81), rng)
+    notes = styles.strum(excerpt, KeyRange(40, 81), rng)
     first = [note for note in notes if note.start_s < notes[0].start_s + 0.2][:4]
     between = np.diff([note.start_s for note in first])
     assert len(first) == 4
@@ -79,13 +77,13 @@ def test_a_strum_goes_over_the_strings_one_after_the_other(song: Song) -> None:
 
 def test_held_chords_sound_all_the_time(song: Song) -> None:
     excerpt, rng = excerpts(song, 1)[0]
-    notes = idioms.sustained_chords(excerpt, Range(36, 91), rng)
+    notes = styles.sustained_chords(excerpt, KeyRange(36, 91), rng)
     assert min(sounding(notes, at_s) for at_s in np.arange(0.5, 5, 0.1)) >= 2
 
 
 @pytest.mark.parametrize(("key", "folded"), [(60, 60), (40, 64), (100, 76), (53, 65)])
 def test_keys_are_folded_by_octaves(key: int, folded: int) -> None:
-    assert fold(key, Range(60, 80)) == folded
+    assert fold(key, KeyRange(60, 80)) == folded
 
 
 @pytest.mark.parametrize("seed", range(8))

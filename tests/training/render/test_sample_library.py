@@ -2,12 +2,12 @@ import doctest
 
 import pytest
 
-from whoplays.training.render import pitch_names
-from whoplays.training.render.pitch_names import dynamic_in, key_in
+from whoplays.training.render import sample_library
+from whoplays.training.render.sample_library import dynamic_in, key_in
 
 
 def test_the_examples_hold() -> None:
-    assert doctest.testmod(pitch_names).failed == 0
+    assert doctest.testmod(sample_library).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,19 @@ from tests.training.render.made import write_libraries
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.labels import CODES
 from whoplays.training.render.instruments import LABELLED, OTHERS
-from whoplays.training.render.orchestration import Cast, Soundfont, Voice
+from whoplays.training.render.orchestration import Orchestration, Soundfont, Voice
 from whoplays.training.render.sample_library import read_libraries
 
 FONTS = [Soundfont(Path("One GM.sf2"), "MIT"), Soundfont(Path("two.sf2"), "MIT")]
 
 
-def voices(cast: Cast, count: int) -> list[Voice]:
-    return [cast.voice(number, np.random.default_rng(number)) for number in range(count)]
+def voices(orchestration: Orchestration, count: int) -> list[Voice]:
+    return [orchestration.voice(number, np.random.default_rng(number)) for number in range(count)]
 
 
 def test_every_label_has_its_share_and_every_source_of_it(tmp_path: Path) -> None:
-    cast = Cast(FONTS, read_libraries(write_libraries(tmp_path)))
-    heard = Counter((voice.instrument.label, voice.source.name) for voice in voices(cast, 48 * 12))
+    orchestration = Orchestration(FONTS, read_libraries(write_libraries(tmp_path)))
+    heard = Counter((voice.instrument.label, voice.source.name) for voice in voices(orchestration, 48 * 12))
     labels = Counter(label for label, _ in heard.elements())
     assert set(labels) == {*CODES, ""}
     assert labels["flute"] == 36
@@ -30,19 +30,19 @@ def test_every_label_has_its_share_and_every_source_of_it(tmp_path: Path) -> Non
 
 
 def test_a_group_is_a_program_of_a_soundfont_or_a_library(tmp_path: Path) -> None:
-    cast = Cast(FONTS, read_libraries(write_libraries(tmp_path)))
-    groups = {voice.group for voice in voices(cast, 1000)}
+    orchestration = Orchestration(FONTS, read_libraries(write_libraries(tmp_path)))
+    groups = {voice.group for voice in voices(orchestration, 1000)}
     assert {"one-gm:40", "two:73", "one-gm:drums", "made-violin"} <= groups
 
 
 def test_what_no_source_plays_is_left_out(tmp_path: Path) -> None:
-    cast = Cast([], read_libraries(write_libraries(tmp_path)))
-    assert {voice.instrument.name for voice in voices(cast, 50)} == {"piano", "violin"}
+    orchestration = Orchestration([], read_libraries(write_libraries(tmp_path)))
+    assert {voice.instrument.name for voice in voices(orchestration, 50)} == {"piano", "violin"}
 
 
 def test_the_range_is_that_of_the_program_or_of_the_samples(tmp_path: Path) -> None:
-    cast = Cast(FONTS[:1], read_libraries(write_libraries(tmp_path)))
-    spans = {voice.group: voice.span for voice in voices(cast, 500)}
+    orchestration = Orchestration(FONTS[:1], read_libraries(write_libraries(tmp_path)))
+    spans = {voice.group: voice.span for voice in voices(orchestration, 500)}
     assert spans["one-gm:67"].low == 37
     assert spans["made-violin"] == (57, 84)
 
@@ -50,14 +50,14 @@ def test_the_range_is_that_of_the_program_or_of_the_samples(tmp_path: Path) -> N
 def test_only_the_instruments_that_are_asked_for_play(tmp_path: Path) -> None:
     libraries = read_libraries(write_libraries(tmp_path))
     only = ("viola", "drums", "violin")
-    names = Counter(voice.instrument.name for voice in voices(Cast(FONTS, libraries, only), 300))
+    names = Counter(voice.instrument.name for voice in voices(Orchestration(FONTS, libraries, only), 300))
     assert set(names) == set(only)
-    assert {voice.instrument.name for voice in voices(Cast(FONTS, libraries, ["harp"]), 50)} == {"harp"}
+    assert {voice.instrument.name for voice in voices(Orchestration(FONTS, libraries, ["harp"]), 50)} == {"harp"}
 
 
 def test_an_instrument_that_is_none_is_named_with_those_that_are() -> None:
     with pytest.raises(OptionError, match=r"no instrument 'viola da gamba'; there are: piano, .*viola, .*drums"):
-        Cast(FONTS, [], ["viola", "viola da gamba"])
+        Orchestration(FONTS, [], ["viola", "viola da gamba"])
 
 
 def test_no_program_plays_two_instruments() -> None:
@@ -68,6 +68,6 @@ def test_no_program_plays_two_instruments() -> None:
 
 def test_no_source_and_sources_of_one_name_are_refused() -> None:
     with pytest.raises(DataError, match="nothing to play with"):
-        Cast([], [])
+        Orchestration([], [])
     with pytest.raises(DataError, match="two sound sources are called two"):
-        Cast([FONTS[1], FONTS[1]], [])
+        Orchestration([FONTS[1], FONTS[1]], [])

@@ -5,8 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from whoplays.training.render.notes import Note, transposed
-from whoplays.training.render.scores import Song
+from whoplays.training.render.scores import Note, Song, transposed
 
 _TRIES: Final = 12
 _LEAST_SOUNDING: Final = 0.55
