@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple, Self
 
 from whoplays.models.errors import EndpointError
 from whoplays.stream.common.terminal import leaving
-from whoplays.stream.pubsub.messages import End, Status, Window
-from whoplays.stream.pubsub.subscriber import Notice, Subscriber
+from whoplays.stream.pubsub.messages import End, Notice, Status, Window
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 PATIENCE_S: Final = 30.0
 

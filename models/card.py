@@ -54,6 +54,10 @@ class Hysteresis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """The probability below which it leaves."""
         return threshold * self.release
 
+    def plays(self, probability: float, threshold: float, *, before: bool) -> bool:
+        """Whether an instrument of that threshold plays, given whether it did in the window before."""
+        return probability >= (self.leaves_below(threshold) if before else self.enters_at(threshold))
+
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a user of the graph beside it needs to know (`card.json`)."""

@@ -61,9 +61,11 @@ class EventDetector:
         """
         for label, threshold in self._thresholds.items():
             value = probabilities[label]
-            if label not in self._playing and value >= self._hysteresis.enters_at(threshold):
+            before = label in self._playing
+            plays = self._hysteresis.plays(value, threshold, before=before)
+            if plays and not before:
                 yield self._enter(label, start, value)
-            if label in self._playing and value < self._hysteresis.leaves_below(threshold):
+            if before and not plays:
                 yield self._leave(label)
             if event := self._playing.get(label):
                 event.end = end

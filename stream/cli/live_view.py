@@ -12,8 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whoplays.stream.cli.stream_state import StreamState, describe, describe_end, describe_state, moment
-from whoplays.stream.pubsub.messages import End, Message, Status
-from whoplays.stream.pubsub.subscriber import Notice
+from whoplays.stream.pubsub.messages import End, Message, Notice, Status
 
 REFRESH_S: Final = 0.1
 NOTICES: Final = 5

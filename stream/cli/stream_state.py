@@ -50,10 +50,9 @@ class StreamState:
             return
         hysteresis = Hysteresis(entry=status.entry, release=status.release)
         for label, threshold in zip(status.labels, status.thresholds, strict=False):
-            value = window.probabilities.get(label, 0.0)
-            if value >= hysteresis.enters_at(threshold):
+            if hysteresis.plays(window.probabilities.get(label, 0.0), threshold, before=label in self.since):
                 self.since.setdefault(label, window.start)
-            elif value < hysteresis.leaves_below(threshold):
+            else:
                 self.since.pop(label, None)
 
     def _begin_again(self) -> None:

@@ -10,8 +10,7 @@ from whoplays.stream.cli.live_view import LiveView
 from whoplays.stream.cli.stream_state import describe, describe_end, describe_state, moment
 from whoplays.stream.common.terminal import note
 from whoplays.stream.common.worker_thread import WorkerThread
-from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Status, Window, encode
-from whoplays.stream.pubsub.subscriber import Notice
+from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Notice, Status, Window, encode
 
 
 class _Lines:

@@ -12,8 +12,7 @@ from whoplays.stream.audio.level import Level, measure
 from whoplays.stream.common.clock import ClockKind, wall_ns
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.windower import WindowRef
-from whoplays.stream.pubsub.messages import Event, Message, Quality, Timing, Window
-from whoplays.stream.pubsub.sequencer import MessageSequencer
+from whoplays.stream.pubsub.messages import Event, Message, MessageSequencer, Quality, Timing, Window
 
 
 class Prediction(NamedTuple):

@@ -15,8 +15,7 @@ from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.results import Prediction, ResultBuilder
 from whoplays.stream.pipeline.ring import RingBuffer
 from whoplays.stream.pipeline.windower import Skipped, Windower, WindowRef
-from whoplays.stream.pubsub.messages import Event, Gap, Message
-from whoplays.stream.pubsub.sequencer import MessageSequencer
+from whoplays.stream.pubsub.messages import Event, Gap, Message, MessageSequencer
 from whoplays.stream.sources.base import Source
 
 MAX_UNREAD_GAPS: Final = 1000

@@ -1,4 +1,4 @@
-"""Addresses to bind and to connect to, and who may reach them there."""
+"""ZeroMQ addresses: which may be bound or connected to, and how sockets are set up for them."""
 
 import errno
 import ipaddress
@@ -15,13 +15,13 @@ LAST_PORT: Final = 65_535
 
 
 def check_bind(endpoint: str, *, insecure: bool = False, encrypted: bool = False) -> None:
-    """Refuse to publish where strangers could listen, unless keys keep them out or the user insists.
+    """Refuse to publish where strangers could subscribe, unless keys keep them out or the user insists.
 
     Raises:
-        EndpointError: the address is none, or is open to the network.
+        EndpointError: the address is malformed, or is open to the network.
     """
     if not _is_address(endpoint):
-        raise EndpointError(f"{endpoint!r} is no address to publish on; give one such as {DEFAULT_ENDPOINT}")
+        raise EndpointError(f"address to publish on must be like {DEFAULT_ENDPOINT} or ipc://PATH, got {endpoint!r}")
     if is_open(endpoint) and not (encrypted or insecure):
         raise EndpointError(
             f"{endpoint} is open to the network, unencrypted; "
@@ -33,10 +33,10 @@ def check_connect(endpoint: str) -> None:
     """Refuse what cannot be connected to.
 
     Raises:
-        EndpointError: the address is none.
+        EndpointError: the address is malformed.
     """
     if not _is_address(endpoint) or endpoint.endswith(":*"):
-        raise EndpointError(f"{endpoint!r} is no address to connect to; give one such as tcp://central.example:9461")
+        raise EndpointError(f"address to connect to must be like {DEFAULT_ENDPOINT} or ipc://PATH, got {endpoint!r}")
 
 
 def is_open(endpoint: str) -> bool:
@@ -45,12 +45,12 @@ def is_open(endpoint: str) -> bool:
     return scheme != "ipc" and not _is_loopback(rest.rpartition(":")[0].strip("[]"))
 
 
-def is_taken(endpoint: str) -> bool:
-    """Whether somebody has this `ipc://` address; ZeroMQ would take it away without a word."""
+def is_in_use(endpoint: str) -> bool:
+    """Whether an `ipc://` address is bound already: ZeroMQ itself would take it from its owner."""
     scheme, _, path = endpoint.partition("://")
     if scheme != "ipc":
         return False
-    # Of another kind than ZeroMQ's, on purpose: so who is there is found, and hears nothing of it.
+    # Of another kind than ZeroMQ's: that finds the owner without connecting to it.
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(path)
@@ -59,21 +59,34 @@ def is_taken(endpoint: str) -> bool:
     return True
 
 
-def keep_alive(socket: zmq.Socket[bytes]) -> None:
-    """Let the operating system notice within half a minute that the other end was cut off, and connect anew."""
+def enable_keepalive(socket: zmq.Socket[bytes]) -> None:
+    """Let the operating system notice within half a minute that the other end was cut off, and reconnect."""
     socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
     socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 10)
     socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 5)
     socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 3)
 
 
-def speak_ipv6(socket: zmq.Socket[bytes], endpoint: str) -> None:
-    """Let a socket have an IPv6 address, for which ZeroMQ has to be told; before it is bound or connected.
+def enable_ipv6(socket: zmq.Socket[bytes], endpoint: str) -> None:
+    """Enable IPv6 for an IPv6 address alone, before the socket is bound or connected.
 
-    Any other stays as it is: a name, such as `localhost`, would be looked up in IPv6 first, where the other end is not.
+    With IPv6 enabled, a name such as `localhost` would be looked up in IPv6 first, where the other end is not.
     """
     if endpoint.startswith("tcp://["):
         socket.setsockopt(zmq.IPV6, 1)
+
+
+def connect(socket: zmq.Socket[bytes], endpoint: str) -> None:
+    """Connect a socket; the other end need not be there yet.
+
+    Raises:
+        EndpointError: ZeroMQ does not accept the address.
+    """
+    enable_ipv6(socket, endpoint)
+    try:
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        raise EndpointError(f"cannot connect to {endpoint}: {error.strerror}") from error
 
 
 def _is_address(endpoint: str) -> bool:

@@ -4,6 +4,8 @@ Readers ignore fields and kinds that they do not know. All times in ns are whole
 from the start of the session at 44 100 Hz.
 """
 
+import secrets
+import time
 from pathlib import Path
 from typing import Any, Final, Literal, TypedDict, get_args
 
@@ -14,6 +16,7 @@ from whoplays.stream.common.clock import ClockKind, GapCause
 VERSION: Final = 1
 State = Literal["connecting", "listening", "silent", "stalled", "lost", "ended"]
 Reason = Literal["finished", "stopped", "failed"]
+Kind = Literal["status", "window", "event", "gap", "end"]
 
 
 class Head(TypedDict):
@@ -36,6 +39,11 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """Counts this kind of message in this session, from 0: a step of more than one is a loss."""
     published_ns: int
     """Wall time, Unix epoch."""
+
+    @property
+    def kind(self) -> str:
+        """`status`, `window`, `event`, `gap` or `end`."""
+        return str(self.__struct_config__.tag)
 
 
 class SourceInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +147,7 @@ class Window(Envelope, frozen=True, kw_only=True, tag="window"):
     end: int
     """Index after the last sample."""
     closed_ns: int
-    """Wall time at which the last sample was heard."""
+    """Wall time at which the last sample was captured."""
     clock: ClockKind
     """What `closed_ns` is made of."""
     probabilities: dict[str, float]
@@ -187,13 +195,48 @@ class End(Envelope, frozen=True, kw_only=True, tag="end"):
 Message = Status | Window | Event | Gap | End
 KINDS: Final = {str(kind.__struct_config__.tag): kind for kind in get_args(Message)}
 
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="notice"):
+    """What a subscriber finds out by itself; it never travels on the wire."""
+
+    what: Literal["lost", "silent", "unreadable"]
+    """Messages were lost; nothing came for too long; a message could not be read."""
+    text: str
+    """The same for people, in one line."""
+    stream: str = ""
+    """The stream that it is about, if it is about one."""
+    count: int = 0
+    """How many messages were lost or unreadable."""
+
+    @property
+    def kind(self) -> str:
+        """`notice`."""
+        return "notice"
+
+
+class MessageSequencer:
+    """Numbers the messages of one stream from one start, restart or reconnection to the next.
+
+    Args:
+        stream: the stable id of the stream.
+    """
+
+    def __init__(self, stream: str) -> None:
+        self.stream: Final = stream
+        self.id: Final = secrets.token_hex(8)
+        """The session's."""
+        self.last_seq: Final[dict[str, int]] = {}
+        """The newest seq of each kind."""
+
+    def head(self, message: type[Envelope]) -> Head:
+        """The beginning of the next message of a kind, stamped with its number and the time."""
+        kind = str(message.__struct_config__.tag)
+        self.last_seq[kind] = self.last_seq.get(kind, -1) + 1
+        return Head(stream=self.stream, session=self.id, seq=self.last_seq[kind], published_ns=time.time_ns())
+
+
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
-
-
-def kind_of(message: type[Envelope] | Envelope) -> str:
-    """The kind of a message, as topics and the field `kind` carry it."""
-    return str(message.__struct_config__.tag)
 
 
 def topic_of(stream: str, kind: str = "") -> str:
@@ -206,15 +249,20 @@ def topic_of(stream: str, kind: str = "") -> str:
 
 
 def encode(message: Message) -> bytes:
-    """A message as one line of JSON."""
+    """A message as one line of JSON, as it goes over the wire."""
     return _encoder.encode(message)
+
+
+def to_json(item: Message | Notice) -> str:
+    """A message or a notice as one line of JSON; a message's is what goes over the wire."""
+    return _encoder.encode(item).decode()
 
 
 def decode(data: bytes) -> Message:
     """A message from its JSON.
 
     Raises:
-        msgspec.DecodeError: it is no JSON, no UTF-8, no message, or of an unknown kind.
+        msgspec.DecodeError: it is not a message in JSON and UTF-8, or of an unknown kind.
     """
     try:
         return _decoder.decode(data)

@@ -10,8 +10,8 @@ import zmq
 
 from whoplays.models.errors import EndpointError
 from whoplays.stream.common.worker_thread import WorkerThread
-from whoplays.stream.pubsub.endpoint import check_bind, is_taken, keep_alive, speak_ipv6
-from whoplays.stream.pubsub.messages import Message, encode, kind_of, topic_of
+from whoplays.stream.pubsub.endpoint import check_bind, enable_ipv6, enable_keepalive, is_in_use
+from whoplays.stream.pubsub.messages import Message, encode, topic_of
 from whoplays.stream.security.allow_list import ServerKeys, zap_authenticator
 from whoplays.stream.security.handshakes import Handshakes
 
@@ -75,7 +75,7 @@ class Publisher(WorkerThread[Frames]):
 
         Whatever has ended the socket's thread is raised here, and on leaving.
         """
-        frames = (topic_of(message.stream, kind_of(message)).encode("ascii"), encode(message))
+        frames = (topic_of(message.stream, message.kind).encode("ascii"), encode(message))
         if not self._put(frames, timeout_s=None if wait else 0.0):
             self.dropped += 1
 
@@ -87,8 +87,8 @@ class Publisher(WorkerThread[Frames]):
         socket = context.socket(zmq.XPUB)
         socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MESSAGES)
         socket.setsockopt(zmq.LINGER, LINGER_MS)
-        keep_alive(socket)
-        speak_ipv6(socket, self.endpoint)
+        enable_keepalive(socket)
+        enable_ipv6(socket, self.endpoint)
         if self._keys:
             self._keys.apply(socket)
         return socket
@@ -109,7 +109,7 @@ class Publisher(WorkerThread[Frames]):
 
 def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
     try:
-        if is_taken(endpoint):
+        if is_in_use(endpoint):
             raise zmq.ZMQError(errno.EADDRINUSE)
         socket.bind(endpoint)
     except zmq.ZMQError as error:

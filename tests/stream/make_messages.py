@@ -1,10 +1,22 @@
 """Messages to test with."""
 
-from whoplays.stream.pubsub.messages import Counters, Gap, ModelInfo, SourceInfo, Status
+import itertools
+from collections.abc import Iterable
+
+from whoplays.stream.pubsub.messages import Counters, End, Gap, Message, ModelInfo, Notice, SourceInfo, Status
+
+
+def take(items: Iterable[Message | Notice], count: int) -> list[Message | Notice]:
+    """The next ones."""
+    return list(itertools.islice(items, count))
 
 
 def make_gap(seq: int, *, session: str = "one", stream: str = "hall") -> Gap:
     return Gap(stream=stream, session=session, seq=seq, published_ns=1, start=0, end=100, cause="overload")
+
+
+def make_end(seq: int, *, session: str = "one", stream: str = "hall") -> End:
+    return End(stream=stream, session=session, seq=seq, published_ns=1, reason="finished", detail="", final=100)
 
 
 def make_status(seq: int, *, session: str = "one", stream: str = "hall", **last_seq: int) -> Status:

@@ -12,7 +12,7 @@ from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.audio.timeline import Timeline
-from whoplays.stream.pubsub.endpoint import speak_ipv6
+from whoplays.stream.pubsub.endpoint import enable_ipv6
 from whoplays.stream.security.allow_list import ServerKeys, zap_authenticator
 from whoplays.stream.security.handshakes import Handshakes
 from whoplays.stream.sources.remote.protocol import MOST_BYTES, Header, Packet
@@ -136,7 +136,7 @@ class PullSocket:
             self._socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MESSAGES)
             self._socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
             be_heard_of(self._socket)
-            speak_ipv6(self._socket, endpoint)
+            enable_ipv6(self._socket, endpoint)
             if keys:
                 keys.apply(self._socket)
             _bind(self._socket, endpoint)

@@ -20,7 +20,7 @@ from whoplays.stream.audio.pcm import encode
 from whoplays.stream.common.backoff import Backoff
 from whoplays.stream.common.clock import GapCause, wall_ns
 from whoplays.stream.common.terminal import note
-from whoplays.stream.pubsub.endpoint import check_connect, speak_ipv6
+from whoplays.stream.pubsub.endpoint import check_connect, enable_ipv6
 from whoplays.stream.security.handshakes import Handshakes, Reconnector
 from whoplays.stream.security.keys import ClientKeys
 from whoplays.stream.sources.base import Source, SourceSpec
@@ -298,7 +298,7 @@ class Sender:
 
     def _connect(self, socket: zmq.Socket[bytes]) -> None:
         be_heard_of(socket)
-        speak_ipv6(socket, self.endpoint)
+        enable_ipv6(socket, self.endpoint)
         socket.setsockopt(zmq.LINGER, round(LINGER_S * 1000))
         socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MESSAGES)
         socket.setsockopt(zmq.SNDBUF, SEND_BUFFER_BYTES)

@@ -14,9 +14,9 @@ import pytest
 
 import whoplays
 from tests.stream.sources.test_file import write_bad_files
-from whoplays.stream.pubsub.messages import End, Window, schema
+from whoplays.stream.pubsub.messages import End, Notice, Window, schema
 from whoplays.stream.pubsub.publisher import Publisher
-from whoplays.stream.pubsub.subscriber import Notice, Subscriber
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 WHOPLAYS = (sys.executable, "-m", "whoplays")
 

@@ -121,7 +121,10 @@ def test_keys_are_listed_and_shown(tmp_path: Path, capfd: pytest.CaptureFixture[
     ("arguments", "message"),
     [
         ("send missing.wav tcp://127.0.0.1:9461", "there is no file missing.wav"),
-        ("send CONCERT nowhere", "no address to connect to"),
+        (
+            "send CONCERT nowhere",
+            "address to connect to must be like tcp://127.0.0.1:9460 or ipc://PATH, got 'nowhere'",
+        ),
         ("send CONCERT tcp://127.0.0.1:9461 --keys missing", "give --server-key"),
         ("send CONCERT tcp://127.0.0.1:9461 --channels left", "channels left make no sense"),
         ("send CONCERT tcp://127.0.0.1:9461 --format mp3", "Choose from"),

@@ -12,8 +12,7 @@ from whoplays.stream.cli.live_view import LiveView
 from whoplays.stream.cli.views import Display, JsonLines, PlainLines, View
 from whoplays.stream.common.terminal import note
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pubsub.messages import Event, Message, decode
-from whoplays.stream.pubsub.subscriber import Notice
+from whoplays.stream.pubsub.messages import Event, Message, Notice, decode
 from whoplays.stream.sources.file import FileSource
 
 QUEUE_MESSAGES = 3

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from whoplays.stream.pubsub.messages import Message, Window
-from whoplays.stream.pubsub.subscriber import Notice, Subscriber
+from whoplays.stream.pubsub.messages import Message, Notice, Window
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 PATIENCE_S = 60.0
 

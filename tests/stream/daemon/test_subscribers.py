@@ -17,9 +17,9 @@ from tests.stream.daemon.feeding import Feed
 from tests.stream.make_messages import make_status
 from whoplays.bench.footprint import look
 from whoplays.bench.stream_audit import Account
-from whoplays.stream.pubsub.messages import Message, Window
+from whoplays.stream.pubsub.messages import Message, Notice, Window
 from whoplays.stream.pubsub.publisher import HIGH_WATER_MESSAGES, Publisher
-from whoplays.stream.pubsub.subscriber import Notice, Subscriber
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 PATIENCE_S = 60.0
 HOP_S = 0.05

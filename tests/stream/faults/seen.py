@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
-from whoplays.stream.pubsub.messages import Gap, Message, State, Status, Window
-from whoplays.stream.pubsub.subscriber import Notice
+from whoplays.stream.pubsub.messages import Gap, Message, Notice, State, Status, Window
 
 SECOND: Final = 44_100
 Kind = TypeVar("Kind", bound=Message)

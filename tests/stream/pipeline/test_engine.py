@@ -16,7 +16,7 @@ from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer, Windows
 from whoplays.stream.pipeline.session import Session
-from whoplays.stream.pubsub.messages import KINDS, End, Event, Gap, Message, Status, Window, kind_of
+from whoplays.stream.pubsub.messages import KINDS, End, Event, Gap, Message, Status, Window
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.base import SourceSpec
 from whoplays.stream.sources.file import FileSource
@@ -67,7 +67,7 @@ def of_kind(messages: list[Message], kind: type[M]) -> list[M]:
 
 def check_numbers(messages: list[Message]) -> None:
     """Every kind counts from 0 by one, and the last status knows all counts."""
-    numbers = {kind: [message.seq for message in messages if kind_of(message) == kind] for kind in KINDS}
+    numbers = {kind: [message.seq for message in messages if message.kind == kind] for kind in KINDS}
     assert all(seqs == list(range(len(seqs))) for seqs in numbers.values())
     last = {kind: seqs[-1] for kind, seqs in numbers.items() if seqs and kind not in ("status", "end")}
     assert of_kind(messages, Status)[-1].last_seq == last

@@ -2,7 +2,7 @@ import pytest
 import zmq
 
 from whoplays.models.errors import EndpointError
-from whoplays.stream.pubsub.endpoint import check_bind, speak_ipv6
+from whoplays.stream.pubsub.endpoint import check_bind, check_connect, enable_ipv6
 
 
 @pytest.mark.parametrize(
@@ -27,16 +27,21 @@ def test_the_network_needs_insistence(endpoint: str) -> None:
     "endpoint",
     ["", "9460", "127.0.0.1:9460", "http://127.0.0.1:9460", "tcp://127.0.0.1", "tcp://127.0.0.1:65536", "ipc://"],
 )
-def test_what_is_no_address_is_refused(endpoint: str) -> None:
-    with pytest.raises(EndpointError, match="no address to publish on"):
+def test_malformed_address_is_refused(endpoint: str) -> None:
+    with pytest.raises(
+        EndpointError, match=r"must be like tcp://127\.0\.0\.1:9460 or ipc://PATH, got '.*'$"
+    ) as refused:
         check_bind(endpoint, insecure=True)
+    assert str(refused.value).endswith(f"got {endpoint!r}")
+    with pytest.raises(EndpointError, match="address to connect to must be like"):
+        check_connect(endpoint)
 
 
 @pytest.mark.parametrize(
     ("endpoint", "ipv6"),
     [("tcp://[::1]:5", 1), ("tcp://*:5", 0), ("tcp://localhost:5", 0), ("tcp://127.0.0.1:5", 0), ("ipc:///tmp/[x]", 0)],
 )
-def test_only_an_ipv6_address_makes_a_socket_speak_it(endpoint: str, ipv6: int) -> None:
+def test_only_an_ipv6_address_enables_it_on_a_socket(endpoint: str, ipv6: int) -> None:
     with zmq.Context() as context, context.socket(zmq.PUB) as socket:
-        speak_ipv6(socket, endpoint)
+        enable_ipv6(socket, endpoint)
         assert socket.getsockopt(zmq.IPV6) == ipv6

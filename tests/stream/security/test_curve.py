@@ -12,8 +12,9 @@ import zmq
 from tests.stream.make_messages import make_gap
 from tests.stream.security.make_keys import Keyring, make_keyring
 from whoplays.models.errors import EndpointError
+from whoplays.stream.pubsub.messages import Notice
 from whoplays.stream.pubsub.publisher import Publisher
-from whoplays.stream.pubsub.subscriber import Notice, Subscriber
+from whoplays.stream.pubsub.subscriber import Subscriber
 from whoplays.stream.security.handshakes import Handshakes
 from whoplays.stream.security.keys import ClientKeys
 
