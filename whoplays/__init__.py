@@ -20,25 +20,38 @@ if TYPE_CHECKING:
     from whoplays.command import main as main
     from whoplays.stream.api import listen
     from whoplays.stream.pipeline.recognizer import Recognizer
-    from whoplays.stream.pubsub.subscriber import Notice, Subscriber
+    from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Notice, Status, Window, to_json
+    from whoplays.stream.pubsub.subscriber import AsyncSubscriber, Subscriber
+    from whoplays.stream.security.keys import ClientKeys
 
 __version__ = "0.1.0"
 __all__ = [
+    "AsyncSubscriber",
+    "ClientKeys",
     "DataError",
+    "End",
     "EndpointError",
+    "Event",
+    "Gap",
+    "Message",
     "ModelError",
     "Notice",
     "OptionError",
     "ProviderError",
     "Recognizer",
     "SourceError",
+    "Status",
     "Subscriber",
     "WhoplaysError",
+    "Window",
     "listen",
+    "to_json",
 ]
 
-_LAZY: Final = {
-    "Notice": "whoplays.stream.pubsub.subscriber",
+_MESSAGES: Final = ("End", "Event", "Gap", "Message", "Notice", "Status", "Window", "to_json")
+_LAZY: Final = dict.fromkeys(_MESSAGES, "whoplays.stream.pubsub.messages") | {
+    "AsyncSubscriber": "whoplays.stream.pubsub.subscriber",
+    "ClientKeys": "whoplays.stream.security.keys",
     "Recognizer": "whoplays.stream.pipeline.recognizer",
     "Subscriber": "whoplays.stream.pubsub.subscriber",
     "listen": "whoplays.stream.api",

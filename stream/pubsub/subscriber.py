@@ -144,10 +144,11 @@ class Subscription:
         """The next message or notice; None if there is none within the time."""
         until_s = time.monotonic() + timeout_s
         while not self._items:
-            self._reconnector.note()
             now_s = time.monotonic()
             wait_s = min(CHECK_S, self._silence_in_s(), max(0.0, until_s - now_s))
-            if self._socket.poll(ceil(1000 * wait_s)):
+            arrived = self._socket.poll(ceil(1000 * wait_s))
+            self._reconnector.note()
+            if arrived:
                 self._receive()
             elif not self._silence_in_s():
                 self._items.append(self._silence())

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.stream.make_messages import make_gap, make_status
-from whoplays.stream.pubsub.messages import KINDS, SCHEMA_PATH, Message, decode, encode, schema, topic_of
+from whoplays.stream.pubsub.messages import KINDS, SCHEMA_PATH, Message, decode, encode, schema, to_json, topic_of
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "protocol.md"
 EXAMPLES = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
@@ -54,7 +54,8 @@ def test_a_message_that_lacks_something_is_none() -> None:
 @pytest.mark.parametrize("message", [make_gap(3), make_status(1, window=4)])
 def test_what_is_encoded_is_decoded(message: Message) -> None:
     assert decode(encode(message)) == message
-    assert json.loads(encode(message))["kind"] == message.kind
+    assert json.loads(to_json(message))["kind"] == message.kind
+    assert to_json(message).encode() == encode(message)
 
 
 def test_topics_end_in_a_slash() -> None:

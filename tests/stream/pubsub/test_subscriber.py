@@ -45,7 +45,7 @@ def test_losses_are_counted_by_seq(messages: list[Message], missing: list[int]) 
 
 def test_losses_of_other_kinds_do_not_count() -> None:
     losses = Losses(("event",))
-    messages = [make_status(0, event=0, gap=0), make_gap(7), make_status(9, event=2, gap=9)]
+    messages: list[Message] = [make_status(0, event=0, gap=0), make_gap(7), make_status(9, event=2, gap=9)]
     assert [losses.missing(message) for message in messages] == [0, 0, 2]
 
 
