@@ -1,22 +1,66 @@
-"""Networks as ONNX: audio in, probabilities out, everything between inside one file."""
+"""Networks as ONNX: audio in, probabilities out, everything between inside one file, and the proof that it agrees.
+
+Parity: the graph under onnxruntime computes what the network computes under torch.
+"""
 
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
+import numpy as np
 import onnx
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from whoplays.models.card import MAX_DIFFERENCE
 from whoplays.models.errors import ModelError
+from whoplays.models.session import open_session
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
+from whoplays.training.evaluate.calibration import Calibration
 from whoplays.training.fit.tagger import Tagger
 
 OPSET: Final = 18
+_RANDOM_WINDOWS: Final = 4
+_BATCH: Final = 4
+
+
+class CalibrationLayer(nn.Module):
+    """logits `[batch, labels]` -> scale * logits + bias, label by label; nothing in it learns."""
+
+    scales: Tensor
+    biases: Tensor
+
+    def __init__(self, calibration: Calibration) -> None:
+        super().__init__()
+        self.register_buffer("scales", torch.tensor(calibration.scales, dtype=torch.float32))
+        self.register_buffer("biases", torch.tensor(calibration.biases, dtype=torch.float32))
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Calibrated logits."""
+        return self.scales * logits + self.biases
+
+
+class Parity(NamedTuple):
+    """The largest differences of probabilities, on each kind of window."""
+
+    random: float
+    real: float
+
+    @property
+    def worst(self) -> float:
+        """The larger of the two."""
+        return max(self.random, self.real)
+
+
+def calibrate(tagger: Tagger, calibration: Calibration) -> None:
+    """Make a network give calibrated probabilities from now on."""
+    # Not an assignment: the tagger declares the plain function that it learns with.
+    tagger.add_module("to_probabilities", nn.Sequential(CalibrationLayer(calibration), tagger.to_probabilities))
 
 
 def write_graph(tagger: Tagger, path: Path) -> None:
@@ -61,6 +105,24 @@ def count_macs(module: nn.Module) -> int:
     return int(counter.get_total_flops()) // 2
 
 
+def prove(tagger: Tagger, graph: Path, real: NDArray[np.float32]) -> Parity:
+    """Compare graph and network on noise and on real windows `float32 [windows, 2, 132300]`.
+
+    Raises:
+        ModelError: some probability differs by 1e-4 or more.
+    """
+    session, _ = open_session(graph, "cpu", threads=1)
+    rng = np.random.default_rng(0)
+    levels = np.logspace(-3, 0, _RANDOM_WINDOWS, dtype=np.float32)[:, None, None]
+    noise = levels * rng.uniform(-1, 1, (_RANDOM_WINDOWS, CHANNELS, WINDOW_SAMPLES)).astype(np.float32)
+    parity = Parity(_difference(tagger, session, noise), _difference(tagger, session, real))
+    if parity.worst >= MAX_DIFFERENCE:
+        raise ModelError(
+            f"the graph must differ from the network by less than {MAX_DIFFERENCE}, got {parity.worst:.1e}"
+        )
+    return parity
+
+
 def _strip(graph: onnx.ModelProto) -> None:
     """Take out where each node came from: paths and stack traces of the exporting machine."""
     for node in graph.graph.node:
@@ -81,3 +143,16 @@ def _quiet(name: str) -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+def _difference(tagger: Tagger, session: Any, windows: NDArray[np.float32]) -> float:
+    """The largest difference over batches of four and over each window alone."""
+    worst = 0.0
+    for size in (1, _BATCH):
+        for start in range(0, len(windows), size):
+            batch = windows[start : start + size]
+            (found,) = session.run(None, {"audio": batch})
+            with torch.inference_mode():
+                expected = tagger(torch.from_numpy(batch)).numpy()
+            worst = max(worst, float(np.abs(found - expected).max()))
+    return worst

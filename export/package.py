@@ -9,20 +9,22 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from whoplays.export.calibrated import calibrate
-from whoplays.export.graph import OPSET, count_macs, write_graph
-from whoplays.export.parity import Parity, prove
+from whoplays.export.graph import OPSET, Parity, calibrate, count_macs, prove, write_graph
 from whoplays.models.card import Corpus, Hysteresis, Measurement, ModelCard, graph_digest, write_card
 from whoplays.models.errors import DataError
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.corpora import open_share
 from whoplays.training.data.library import Library
 from whoplays.training.data.mixing import solos
-from whoplays.training.evaluate import calibrated
-from whoplays.training.evaluate.calibrated import Calibrated, Marked, Sitting
-from whoplays.training.evaluate.exam import places
-from whoplays.training.evaluate.findings import Judgement, Report
-from whoplays.training.evaluate.report import of_recipe, read, thresholds
+from whoplays.training.evaluate.results import (
+    CalibratedReport,
+    CalibratedSetResult,
+    CalibrationRecord,
+    Report,
+    SetResult,
+)
+from whoplays.training.evaluate.store import latest_thresholds, of_recipe, read_calibration, read_reports
+from whoplays.training.evaluate.testset import windows_of
 from whoplays.training.fit.checkpoints import load, note_unfinished, training_length
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.recipes import EFFICIENTAT
@@ -66,7 +68,7 @@ def package(run: RunFolder, name: str, version: str, folder: Path, library: Libr
     config = run.config()
     tagger = load(config.recipe, run.best_checkpoint())
     note_unfinished(run)
-    fitted = calibrated.read(run)
+    fitted = read_calibration(run)
     if fitted:
         calibrate(tagger, fitted.calibration)
     with tempfile.TemporaryDirectory() as scratch:
@@ -92,7 +94,7 @@ def _card(
     run: RunFolder,
     config: Config,
     tagger: Tagger,
-    fitted: Calibrated | None,
+    fitted: CalibrationRecord | None,
     *,
     name: str,
     version: str,
@@ -100,14 +102,14 @@ def _card(
     parity: Parity,
 ) -> ModelCard:
     recipe = config.recipe
-    reports = of_recipe(read(run.folder / "metrics.json"), recipe)
+    reports = of_recipe(read_reports(run.folder / "metrics.json"), recipe)
     return ModelCard(
         name=name,
         version=version,
         sha256=graph_digest(graph),
         task=recipe.task,
         labels=recipe.labels,
-        thresholds=fitted.thresholds if fitted else tuple(thresholds(reports, recipe).tolist()),
+        thresholds=fitted.thresholds if fitted else tuple(latest_thresholds(reports, recipe).tolist()),
         hysteresis=_hysteresis(run),
         calibration=tuple(zip(fitted.scales, fitted.biases, strict=True)) if fitted else (),
         description=f"{recipe.description} Trained for {training_length(run)}{_taught(config)}.",
@@ -151,7 +153,7 @@ def _clips(config: Config) -> list[Clip]:
 
 
 def _measurements(
-    run: str, reports: list[Report], fitted: Calibrated | None, single_label: bool
+    run: str, reports: list[Report], fitted: CalibrationRecord | None, single_label: bool
 ) -> tuple[Measurement, ...]:
     """Every figure that was measured, those from the most sources first.
 
@@ -159,26 +161,26 @@ def _measurements(
     figures count, and of the others only those that neither it nor its thresholds change.
     """
     headline = "solos" if single_label else "pairs"
-    sittings: list[Report | Sitting] = [*(fitted.sittings if fitted else ()), *reports]
-    pairs = [(sitting, judgement) for sitting in sittings for judgement in sitting.judgements]
+    measured: list[Report | CalibratedReport] = [*(fitted.reports if fitted else ()), *reports]
+    pairs = [(report, result) for report in measured for result in report.results]
     pairs.sort(key=lambda pair: (-pair[0].sources, pair[1].set != headline, pair[1].scope != "core"))
     found: dict[tuple[str, str], Measurement] = {}
-    for sitting, judgement in pairs:
-        still_true = not fitted or isinstance(sitting, Sitting)
-        for figure in _figures(run, sitting, judgement):
+    for report, result in pairs:
+        still_true = not fitted or isinstance(report, CalibratedReport)
+        for figure in _figures(run, report, result):
             if still_true or figure.metric in _UNCHANGED:
                 found.setdefault((figure.metric, figure.data), figure)
     return tuple(found.values())
 
 
-def _figures(run: str, sitting: Report | Sitting, judgement: Judgement | Marked) -> list[Measurement]:
-    scope = "four core labels" if judgement.scope == "core" else f"{len(sitting.labels)} labels"
-    by = "not heard in training" if sitting.runs == (run,) else "by runs of the same recipe that had not heard them"
-    data = f"{judgement.set} of {sitting.data}, {scope}, {sitting.sources} sources, {by}"
-    found = [(name, getattr(judgement.scores, attribute)) for attribute, name in _KEPT.get(judgement.set, ())]
+def _figures(run: str, report: Report | CalibratedReport, result: SetResult | CalibratedSetResult) -> list[Measurement]:
+    scope = "four core labels" if result.scope == "core" else f"{len(report.labels)} labels"
+    by = "not heard in training" if report.runs == (run,) else "by runs of the same recipe that had not heard them"
+    data = f"{result.set} of {report.data}, {scope}, {report.sources} sources, {by}"
+    found = [(name, getattr(result.scores, attribute)) for attribute, name in _KEPT.get(result.set, ())]
     return [
         # Finer than anybody shows them, so that they are never rounded twice.
-        Measurement(metric=name, value=round(value, 6), data=data, windows=judgement.scores.windows)
+        Measurement(metric=name, value=round(value, 6), data=data, windows=result.scores.windows)
         for name, value in found
         if value is not None
     ]
@@ -190,7 +192,7 @@ def _real_windows(config: Config, library: Library) -> NDArray[np.float32]:
     spread = np.linspace(0, len(clips) - 1, min(len(clips), _REAL_WINDOWS)).round().astype(int)
     chosen = [clips[index] for index in spread]
     good, _ = library.readable(chosen)
-    spots = [spot for clip in good for spot in places(library, clip)[:1]]
-    if not spots:
+    first = [window for clip in good for window in windows_of(library, clip)[:1]]
+    if not first:
         raise DataError(f"no recording in {', '.join(config.data)} can be read; parity is proven on real windows")
-    return np.stack([library.window(spot.clip, spot.start) for spot in spots])
+    return np.stack([library.window(window.clip, window.start) for window in first])

@@ -36,18 +36,18 @@ VERBS: Final = {
         "training.cli.render:render", "Play MIDI scores into a labelled folder to train on.", resumable=True
     ),
     "train": Verb("training.cli.train:train", "Train a recipe on recordings.", resumable=True),
-    "table": Verb(
-        "training.cli.baselines:table",
-        "Make the seed's whole table: train, judge and compare its rows.",
+    "baselines": Verb(
+        "training.cli.baselines:baselines",
+        "Make the original project's table: train, evaluate and compare its rows.",
         resumable=True,
     ),
-    "evaluate": Verb("training.cli.evaluate:evaluate", "Judge runs on recordings they have not heard."),
-    "calibrate": Verb("training.cli.calibrate:calibrate", "Fit calibration and thresholds to runs' answers."),
-    "concerts": Verb("training.cli.simulate:concerts", "Make concerts of recordings, with who plays when."),
+    "evaluate": Verb("training.cli.evaluate:evaluate", "Evaluate runs on recordings they were not trained on."),
+    "calibrate": Verb("training.cli.calibrate:calibrate", "Fit calibration and thresholds to runs' predictions."),
+    "simulate": Verb("training.cli.simulate:simulate", "Simulate concerts of recordings, with who plays when."),
     "export": Verb("export.cli:export", "Make a model from a run."),
     "bench": Verb("bench.cli:app", "Measure latency, throughput and endurance."),
 }
-FORMER_NAMES: Final = {"material": "prepare"}
+FORMER_NAMES: Final = {"concerts": "simulate", "material": "prepare", "table": "baselines"}
 """Names that verbs had before: they work, and no help shows them."""
 INSTALL_COMPLETION: Final = "--install-completion"
 

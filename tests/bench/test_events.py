@@ -16,7 +16,7 @@ from whoplays.bench.events import Audience, Heard, best, measure_events, tell
 from whoplays.models.card import Hysteresis
 from whoplays.models.errors import DataError, OptionError
 from whoplays.stream.pubsub.messages import ModelInfo
-from whoplays.training.report.events import read_concerts as read_figures
+from whoplays.training.evaluate.store import read_events
 
 RATE_HZ = 44_100
 MADE = ModelInfo(name="made", version="1", sha256="0123456789ab")
@@ -104,7 +104,7 @@ def test_the_result_is_a_file(
     whoplays.main(["bench", "events", *places, "--json", str(kept)])
     assert json.loads(kept.read_bytes())["hysteresis"] == {"entry": 0.0, "release": 0.8}
     assert "An entry of 0 with a release of 0.8 fits all 2 concerts best" in capfd.readouterr().out
-    figures = read_figures(kept)
+    figures = read_events(kept)
     assert figures
     assert (figures.by_hop_s()[3].told, figures.by_hop_s()[3].right) == (2, 2)
     whoplays.main(["bench", "report", str(kept)])

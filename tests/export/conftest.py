@@ -12,14 +12,14 @@ import torch
 
 import whoplays
 from tests.training.data.tiny_corpus import write_corpus
-from whoplays.export import package, parity
+from whoplays.export import graph, package
 from whoplays.models.card import ModelCard, read_card
 from whoplays.models.labels import NAMES
 from whoplays.training import recipes
 from whoplays.training.data.corpora import gather, open_share
-from whoplays.training.evaluate import report
-from whoplays.training.evaluate.findings import Judgement, Report
+from whoplays.training.evaluate.results import Report, SetResult
 from whoplays.training.evaluate.scores import Scores
+from whoplays.training.evaluate.store import keep_report
 from whoplays.training.fit.checkpoints import load
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.run import RunFolder, configure
@@ -63,10 +63,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def band(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """The default network, of a run that was judged twice."""
     run = write_run(tmp_path_factory.mktemp("runs") / "band", "band-melcnn", corpus)
-    report.keep(judged("real", 0.8, sources=3), run.folder / "metrics.json")
-    report.keep(judged("test split", 0.5, sources=2), run.folder / "metrics.json")
+    keep_report(judged("real", 0.8, sources=3), run.folder / "metrics.json")
+    keep_report(judged("test split", 0.5, sources=2), run.folder / "metrics.json")
     # Somebody judged a model here, too: nothing of that is this run's.
-    report.keep(judged("others", 0.1, sources=4, recipe=""), run.folder / "metrics.json")
+    keep_report(judged("others", 0.1, sources=4, recipe=""), run.folder / "metrics.json")
     return export(run, cache, tmp_path_factory.mktemp("models"))
 
 
@@ -97,7 +97,7 @@ def export(run: RunFolder, cache: Path, out: Path) -> Exported:
     options = ["--name", name, "--version", "1.2.3", "--out", str(out), "--cache", str(cache)]
     with redirect_stdout(io.StringIO()) as said, pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "300")
-        patch.setattr(parity, "_RANDOM_WINDOWS", 2)
+        patch.setattr(graph, "_RANDOM_WINDOWS", 2)
         patch.setattr(package, "_REAL_WINDOWS", 2)
         whoplays.main(["export", str(run.folder), *options])
     return Exported(run, out / name, said.getvalue())
@@ -115,8 +115,8 @@ def judged(data: str, share: float, *, sources: int, recipe: str = "band-melcnn"
         mean_average_precision=share,
         false_alarm=share,
     )
-    judgements = [
-        Judgement(set=name, scope=scope, scores=scores, top1_by_source={}, confusion={})
+    results = [
+        SetResult(set=name, scope=scope, scores=scores, top1_by_source={}, confusion={})
         for scope in ("all", "core")
         for name in ("solos", "pairs", "other sounds")
     ]
@@ -129,7 +129,7 @@ def judged(data: str, share: float, *, sources: int, recipe: str = "band-melcnn"
         labels=tuple(NAMES),
         thresholds=(0.25,) * 11,
         fitted=False,
-        judgements=tuple(judgements),
+        results=tuple(results),
     )
 
 

@@ -15,9 +15,9 @@ from whoplays.models.card import MAX_DIFFERENCE, Hysteresis
 from whoplays.models.errors import DataError
 from whoplays.models.labels import NAMES
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.training.evaluate import calibrated, report
-from whoplays.training.evaluate.calibrated import Calibrated, Marked, Sitting
 from whoplays.training.evaluate.calibration import apply
+from whoplays.training.evaluate.results import CalibratedReport, CalibratedSetResult, CalibrationRecord
+from whoplays.training.evaluate.store import keep_calibration, keep_report
 from whoplays.training.run import RunFolder
 
 SCALES = tuple(np.linspace(0.5, 2, 11).round(3).tolist())
@@ -28,18 +28,18 @@ BIASES = tuple(np.linspace(-1, 1, 11).round(3).tolist())
 def made(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """A run that was judged on two kinds of recordings, and calibrated on one of them."""
     run = write_run(tmp_path_factory.mktemp("runs") / "band", "band-melcnn", corpus)
-    report.keep(judged("real", 0.8, sources=3), run.folder / "metrics.json")
-    report.keep(judged("test split", 0.5, sources=2), run.folder / "metrics.json")
-    calibrated.keep(run, fitted(0.9))
+    keep_report(judged("real", 0.8, sources=3), run.folder / "metrics.json")
+    keep_report(judged("test split", 0.5, sources=2), run.folder / "metrics.json")
+    keep_calibration(run, fitted(0.9))
     return export(run, cache, tmp_path_factory.mktemp("models"))
 
 
-def fitted(share: float) -> Calibrated:
+def fitted(share: float) -> CalibrationRecord:
     """A calibration whose every figure is the same share."""
     earlier = judged("real", share, sources=3)
-    marks = [Marked(set=each.set, scope=each.scope, scores=each.scores) for each in earlier.judgements]
-    sitting = Sitting(data="real", runs=("band",), sources=3, labels=tuple(NAMES), judgements=tuple(marks))
-    return Calibrated(
+    results = [CalibratedSetResult(set=each.set, scope=each.scope, scores=each.scores) for each in earlier.results]
+    report = CalibratedReport(data="real", runs=("band",), sources=3, labels=tuple(NAMES), results=tuple(results))
+    return CalibrationRecord(
         recipe="band-melcnn",
         labels=tuple(NAMES),
         method="platt",
@@ -49,7 +49,7 @@ def fitted(share: float) -> Calibrated:
         scales=SCALES,
         biases=BIASES,
         thresholds=(0.4,) * 11,
-        sittings=(sitting,),
+        reports=(report,),
     )
 
 

@@ -12,8 +12,7 @@ import torch
 from tests.export.conftest import Exported, made_windows, write_run
 from tests.training.data.tiny_corpus import write_index
 from whoplays.export import package as module
-from whoplays.export.graph import OPSET
-from whoplays.export.parity import prove
+from whoplays.export.graph import OPSET, prove
 from whoplays.models.card import MAX_DIFFERENCE, Corpus, read_card
 from whoplays.models.errors import DataError, ModelError, SourceError
 from whoplays.models.labels import CORE, NAMES
@@ -48,7 +47,7 @@ def test_the_card_is_of_the_run(exported: Exported) -> None:
 
 
 def test_the_card_names_what_chose_the_checkpoint(tmp_path: Path) -> None:
-    """Otherwise the model would be asked about recordings that it was chosen by."""
+    """Otherwise the model would be evaluated on recordings that it was chosen by."""
     write_index(tmp_path / "two", [("a.wav", "pia", "a", "anna", "CC0"), ("b.wav", "pia", "b", "ben", "CC0")])
     anna, ben = open_corpus(tmp_path / "two").clips()
     recipe = recipes.find("solo-rawcnn")
@@ -108,7 +107,7 @@ def test_a_graph_of_other_weights_is_refused(band: Exported, tmp_path: Path) -> 
     bias = next(tensor for tensor in graph.graph.initializer if list(tensor.dims) == [len(NAMES)])
     bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32(0.01), bias.name))
     onnx.save(graph, tmp_path / "model.onnx")
-    with pytest.raises(ModelError, match=r"the graph differs from the network by 2\.\de-03; below 0\.0001 is asked"):
+    with pytest.raises(ModelError, match=r"differ from the network by less than 0\.0001, got 2\.\de-03"):
         prove(band.tagger(), tmp_path / "model.onnx", made_windows(2))
 
 
@@ -118,7 +117,7 @@ def test_nothing_is_written_that_is_not_proven(
     """The graph of another run, in place of its own, does not compute the same."""
     monkeypatch.setattr(module, "write_graph", lambda _, path: shutil.copy(band.folder / "model.onnx", path))
     other = write_run(tmp_path / "other", "band-melcnn", corpus, seed=2)
-    with pytest.raises(ModelError, match="the graph differs from the network"):
+    with pytest.raises(ModelError, match="the graph must differ from the network by less"):
         module.package(other, "model", "1.2.3", tmp_path / "model", Library(cache))
     assert not (tmp_path / "model").exists()
 

@@ -3,15 +3,21 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 
 import whoplays
 from tests.training.data.tiny_corpus import write_corpus
+from tests.training.evaluate.made_models import constant
+from whoplays.models.labels import CORE
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.labelled_folder import LabelledFolder
 from whoplays.training.data.library import Library
-from whoplays.training.evaluate import exam
+from whoplays.training.evaluate import testset
+from whoplays.training.evaluate.conditions import conditions
+from whoplays.training.evaluate.evaluate import evaluate
+from whoplays.training.evaluate.results import Report
 from whoplays.training.fit import training_data
 from whoplays.training.run import RunFolder
 from whoplays.training.windows import soundscapes
@@ -44,10 +50,10 @@ def library(cache: Path) -> Library:
 
 @pytest.fixture(scope="session")
 def few() -> Iterator[None]:
-    """A few windows to prepare at a time, to validate with and to examine on: enough here, and quick."""
+    """A few windows to prepare at a time, to validate with and to evaluate on: enough here, and quick."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training_data, "VALIDATION_WINDOWS", 16)
-        patch.setattr(exam, "MIXES", 16)
+        patch.setattr(testset, "MIXES", 16)
         patch.setattr(soundscapes, "SHARD_WINDOWS", 8)
         yield
 
@@ -64,3 +70,12 @@ def little(corpus: Path, cache: Path, **changes: int) -> list[str]:
     """Options for a short training."""
     amounts = {"epochs": 10, "epoch-windows": 256, "prepared-windows": 128} | changes
     return ["--data", str(corpus), "--cache", str(cache), *(f"--{key}={value}" for key, value in amounts.items())]
+
+
+@pytest.fixture(scope="session")
+def two_models(clips: list[Clip], library: Library, few: None) -> Report:
+    """One that knows eleven labels against one that knows four, with two conditions."""
+    under = [condition for condition in conditions() if condition.name in {"mono", "level -12 dB"}]
+    models = [constant("first"), constant("second", CORE, share=0.7)]
+    found = evaluate(models, clips, library, "tiny", halve=True, conditions=under)
+    return msgspec.structs.replace(found, command="whoplays evaluate first --data tiny")

@@ -1,4 +1,4 @@
-"""The seed's whole table: every row trained on one grouped split and asked the same questions."""
+"""The table of the original project: every row trained on one grouped split and evaluated on the same windows."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -15,22 +15,23 @@ from whoplays.training.console import keep_freed_memory
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library, stamp
 from whoplays.training.evaluate.evaluate import evaluate
-from whoplays.training.evaluate.findings import Report
-from whoplays.training.evaluate.of_run import of_runs
+from whoplays.training.evaluate.plan import Recordings
+from whoplays.training.evaluate.predictors import model_of_runs
+from whoplays.training.evaluate.results import Report
 from whoplays.training.files import write_json
 from whoplays.training.fit.checkpoints import is_finished, load
 from whoplays.training.recipes import Recipe
 from whoplays.training.report.plots import draw_confusions
 from whoplays.training.run import RunFolder, Timing
 
-_FAIR: Final = 0.5
+_THRESHOLD: Final = 0.5
 
 Train = Callable[[Row, RunFolder], None]
 """Trains a row into a run folder, or goes on with it."""
 
 
 class Made(NamedTuple):
-    """A row with what there is to say of it."""
+    """A row as trained, with its results."""
 
     row: Row
     recipe: Recipe
@@ -38,27 +39,20 @@ class Made(NamedTuple):
     parameters: int
     timing: Timing | None
     reports: tuple[Report, ...]
-    """One for each material it was judged on."""
-
-
-class Questions(NamedTuple):
-    """Recordings to judge on, and what they are called."""
-
-    name: str
-    clips: list[Clip]
+    """One for each of the data that it was evaluated on."""
 
 
 def make_table(
-    rows: Sequence[Row], runs: Path, train: Train, materials: list[Questions], library: Library, out: Path, threads: int
+    rows: Sequence[Row], runs: Path, train: Train, data: list[Recordings], library: Library, out: Path, threads: int
 ) -> Iterator[Made]:
-    """Train each row or take the run that is there, ask it the same as the others, and keep what it answered.
+    """Train each row or take the run that is there, evaluate all on the same windows, and keep the reports.
 
     Args:
         rows: in an order in which a row stands after the one that it learns from.
-        out: keeps reports and confusion matrices, a folder for each row; what is kept is not asked again.
+        out: keeps reports and confusion matrices, a folder for each row; what is kept is not evaluated again.
 
     Raises:
-        DataError: a run cannot be used, or has heard what it would be judged on.
+        DataError: a run cannot be used, or was trained on what it would be evaluated on.
     """
     keep_freed_memory()
     torch.set_num_threads(threads)
@@ -69,13 +63,13 @@ def make_table(
         recipe = run.config().recipe
         if recipe.name != row.recipe:
             raise DataError(f"{run.folder} is a run of {recipe.name}, not of {row.recipe}; give another --runs")
-        reports = tuple(_judged(run, material, library, out / row.name) for material in materials)
+        reports = tuple(_report(run, recordings, library, out / row.name) for recordings in data)
         network = load(recipe, run.best_checkpoint()).network
         yield Made(row, recipe, sum(each.numel() for each in network.parameters()), run.timing(), reports)
 
 
 def _finished(run: RunFolder) -> bool:
-    """Whether nothing is left to learn. A damaged checkpoint is put away, and its row learnt again."""
+    """Whether training is over. A damaged checkpoint is deleted, and its row trained again."""
     if not run.last_checkpoint.is_file():
         return False
     try:
@@ -86,24 +80,26 @@ def _finished(run: RunFolder) -> bool:
         return False
 
 
-def _judged(run: RunFolder, material: Questions, library: Library, folder: Path) -> Report:
-    """What the run answers, every label named from 0.5; as kept, where neither it nor the recordings have changed."""
+def _report(run: RunFolder, recordings: Recordings, library: Library, folder: Path) -> Report:
+    """The results at thresholds of 0.5; as kept, where neither the run nor the recordings have changed."""
     config = run.config()
-    heard = config.seen & {clip.group for clip in material.clips}
+    heard = config.seen & {clip.group for clip in recordings.clips}
     if heard:
-        raise DataError(f"{run.folder} has heard {min(heard)}, which the table is judged on; give another --runs")
-    path = folder / f"{material.name}.json"
-    key = _key(run.best_checkpoint(), material.clips)
+        raise DataError(
+            f"{run.folder} was trained on {min(heard)}, which the table is evaluated on; give another --runs"
+        )
+    path = folder / f"{recordings.name}.json"
+    key = _key(run.best_checkpoint(), recordings.clips)
     kept = _kept(path)
     if kept is not None and kept.key == key:
         return kept.report
-    candidate = of_runs([run], np.full(len(config.recipe.labels), _FAIR))
-    found = evaluate([candidate], material.clips, library, material.name)
+    model = model_of_runs([run], np.full(len(config.recipe.labels), _THRESHOLD))
+    found = evaluate([model], recordings.clips, library, recordings.name)
     write_json(path, _Kept(key=key, report=found))
     try:
         draw_confusions(found, folder)
     except OSError as error:
-        raise DataError(f"{folder} cannot keep what was found: {error.strerror}") from error
+        raise DataError(f"{folder} cannot keep the results: {error.strerror}") from error
     return found
 
 

@@ -1,9 +1,10 @@
 """`whoplays calibrate`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
+from rich.console import Console
 
 from whoplays.models.errors import OptionError
 from whoplays.training.console import check_at_least
@@ -11,6 +12,8 @@ from whoplays.training.data.clip import Clip
 from whoplays.training.data.corpora import open_corpora, open_corpus, require_readable
 from whoplays.training.data.library import Library
 from whoplays.training.run import RunFolder
+
+_WIDTH: Final = 120
 
 
 def calibrate(
@@ -26,13 +29,13 @@ def calibrate(
     threads: int = 1,
     cache: Path | None = None,
 ) -> None:
-    """Fit calibration and thresholds on what runs answer to recordings they have not heard, for export.
+    """Fit calibration and thresholds on what runs predict of recordings they were not trained on, for export.
 
     Args:
-        runs: Run folders; of several, each answers what the ones before it have heard.
+        runs: Run folders; of several, each predicts what the ones before it were trained on.
         data: Corpora to fit on.
-        out: The run folder that keeps calibration.json; each of the runs keeps what fits the answers of the others.
-        judge: Further corpora, each judged by what was fitted; none of --data.
+        out: The run folder that keeps calibration.json; each of the runs keeps what fits the predictions of the others.
+        judge: Further corpora to evaluate what was fitted on; none of --data.
         method: One temperature for all labels, a scale and a bias for each (platt), or none.
         rule: Thresholds for each label's F-measure by itself; one for all labels (even), or one for each (exact), for
             the most windows that are exactly right.
@@ -43,10 +46,10 @@ def calibrate(
     """
     check_at_least("threads", threads, 1)
     if false_alarm_cost is not None and rule == "f-measure":
-        raise OptionError("--rule f-measure knows no cost of false alarms; leave out --false-alarm-cost")
+        raise OptionError("--rule f-measure has no cost of false alarms; leave out --false-alarm-cost")
     cost = 1.0 if false_alarm_cost is None else false_alarm_cost
     if not 0 <= cost <= 1000:
-        raise OptionError(f"--false-alarm-cost must be from 0 to 1000, not {cost:g}")
+        raise OptionError(f"--false-alarm-cost must be between 0 and 1000, got {cost:g}")
     folders = [RunFolder(path) for path in runs]
     # Where it is kept matters to export alone, which would not miss it.
     for folder in (*folders, RunFolder(out)):
@@ -56,28 +59,35 @@ def calibrate(
         raise OptionError(f"several of these runs are called {max(names, key=names.count)}; rename all but one")
     library = Library(cache)
     _refuse_fitted(data, judge or [])
-    fitting = _material(data, library)
-    from whoplays.training.evaluate import calibrate as fitted  # noqa: PLC0415  torch takes seconds to load; a wrong option should not
-    from whoplays.training.evaluate.fitted import Ask  # noqa: PLC0415
+    fitting = _recordings(data, library)
+    import torch  # noqa: PLC0415  takes seconds to load; a wrong option should not
 
-    judging = [fitted.Material(*_material([folder], library)) for folder in judge or ()]
-    ask = Ask(method, rule, cost)
-    fitted.calibrate(folders, fitted.Material(*fitting), judging, library, RunFolder(out), ask, threads=threads)
+    from whoplays.training.evaluate.calibrate import FitOptions  # noqa: PLC0415
+    from whoplays.training.evaluate.calibrate import calibrate as compute  # noqa: PLC0415
+    from whoplays.training.evaluate.plan import Recordings  # noqa: PLC0415
+    from whoplays.training.report.calibration import tables  # noqa: PLC0415
+
+    torch.set_num_threads(threads)
+    others = [Recordings(*_recordings([folder], library)) for folder in judge or ()]
+    options = FitOptions(method, rule, cost)
+    found = compute(folders, Recordings(*fitting), others, library, RunFolder(out), options)
+    console = Console(width=_WIDTH, markup=False)
+    for table in tables(found):
+        console.print(*table.drawn(_WIDTH))
+    console.print(f"kept in {out / 'calibration.json'}", highlight=False, soft_wrap=True)
 
 
 def _refuse_fitted(data: list[Path], judge: list[Path]) -> None:
-    """See that nothing is judged by what is fitted on it; recordings are known by their groups."""
+    """Refuse to evaluate on what is fitted on; recordings are known by their groups."""
     fitted = {clip.group for folder in data for clip in open_corpus(folder).clips()}
     for folder in judge:
         both = {clip.group for clip in open_corpus(folder).clips()} & fitted
         if both:
-            raise OptionError(
-                f"--judge {folder}: {min(both)} is in --data, and would be judged by what is fitted on it"
-            )
+            raise OptionError(f"--judge {folder}: {min(both)} is in --data, and nothing is evaluated on what it fits")
 
 
-def _material(folders: list[Path], library: Library) -> tuple[str, list[Clip]]:
+def _recordings(folders: list[Path], library: Library) -> tuple[str, list[Clip]]:
     """What corpora are called together, and what of them can be read."""
     clips = [clip for corpus in open_corpora(folders) for clip in corpus.clips()]
-    good = require_readable(clips, library, "to ask about", map(str, folders))
+    good = require_readable(clips, library, "to evaluate on", map(str, folders))
     return " + ".join(folder.resolve().name for folder in folders), good

@@ -6,47 +6,31 @@ from pathlib import Path
 from whoplays.training.data.corpora import folder_and_share
 
 
-def evaluate_command(
-    judged: list[str],
-    data: list[Path],
-    against: list[str],
-    peers: list[str],
-    *,
-    flags: dict[str, bool],
-    paths: dict[str, Path | None],
-) -> str:
-    """The `whoplays evaluate` that was typed.
+def typed(verb: str, words: list[str], **options: object) -> str:
+    """A `whoplays` command.
 
     Args:
-        flags: which options without a value were given.
-        paths: options that name a file or folder.
+        words: what stands before the options.
+        options: by name, with `_` for `-`. A list gives its option once for each value, True gives it without a value;
+            False, None and an empty list leave it out.
     """
-    words = ["whoplays", "evaluate", *map(shown, judged)]
-    words += _several("--data", [shown(str(path)) for path in data])
-    words += _several("--against", ["+".join(map(shown, text.split("+"))) for text in against])
-    words += _several("--peer", [f"{name}={shown(path)}" for name, _, path in (text.partition("=") for text in peers)])
-    words += [f"--{flag}" for flag, given in flags.items() if given]
-    return shlex.join(words + _paths(paths))
+    parts = ["whoplays", verb, *words]
+    for name, value in options.items():
+        for each in value if isinstance(value, list) else [value]:
+            if each is not None and each is not False:
+                parts.append(f"--{name.replace('_', '-')}")
+            if isinstance(each, str | Path):
+                parts.append(shown(each) if isinstance(each, Path) else each)
+    return shlex.join(parts)
 
 
-def table_command(data: list[str], judge: list[Path], only: list[str], paths: dict[str, Path | None]) -> str:
-    """The `whoplays table` that was typed."""
-    shares = [folder_and_share(text) for text in data]
-    words = ["whoplays", "table", *_several("--data", [shown(folder) + share for folder, share in shares])]
-    words += _several("--judge", [shown(str(path)) for path in judge])
-    words += _several("--only", only)
-    return shlex.join(words + _paths(paths))
-
-
-def shown(path: str) -> str:
+def shown(path: str | Path) -> str:
     """A path as typed; of an absolute one, or one that leads upwards, the last name only."""
     leads_away = Path(path).is_absolute() or ".." in Path(path).parts
-    return Path(path).resolve().name if leads_away else path
+    return Path(path).resolve().name if leads_away else str(path)
 
 
-def _paths(paths: dict[str, Path | None]) -> list[str]:
-    return [word for option, path in paths.items() if path for word in (f"--{option}", shown(str(path)))]
-
-
-def _several(option: str, values: list[str]) -> list[str]:
-    return [word for value in values for word in (option, value)]
+def shown_share(text: str) -> str:
+    """A corpus folder as typed, with the share of it that is given."""
+    folder, share = folder_and_share(text)
+    return shown(folder) + share

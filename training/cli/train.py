@@ -104,7 +104,7 @@ def _train(
     prepared: list[Path],
 ) -> None:
     train, *others = gather(shares, recipe.seed)
-    from whoplays.training.evaluate.report import refuse_judged  # noqa: PLC0415
+    from whoplays.training.evaluate.store import refuse_evaluated  # noqa: PLC0415
     from whoplays.training.fit.checkpoints import has_ended  # noqa: PLC0415
     from whoplays.training.fit.trainer import check_accelerator  # noqa: PLC0415
     from whoplays.training.report.plots import draw_curves  # noqa: PLC0415
@@ -122,7 +122,7 @@ def _train(
     config = msgspec.structs.replace(config, prepared=tuple(fingerprint(folder) for folder in prepared))
     _refuse_changed(run, config)
     if not has_ended(run, config):
-        refuse_judged(run)
+        refuse_evaluated(run)
     run.write_config(config)
     NOTES.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     _fit(recipe, splits, library, run, base, accelerator, threads, prepared)

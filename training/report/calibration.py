@@ -4,110 +4,91 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from rich.table import Table
 
-from whoplays.training.evaluate.answers import Sheet
-from whoplays.training.evaluate.calibrated import Sitting
-from whoplays.training.evaluate.calibration import apply, log_loss
-from whoplays.training.evaluate.fitted import OTHERS, Ask, Fitted, fit_others
-from whoplays.training.evaluate.reliability import reliability
+from whoplays.models.tables import Table
+from whoplays.training.evaluate.calibrate import Calibrated, FitOptions, decide_table, fit_others
+from whoplays.training.evaluate.calibration import apply, log_loss, reliability
+from whoplays.training.evaluate.results import CalibratedReport
+from whoplays.training.evaluate.testset import OTHERS
 from whoplays.training.evaluate.thresholds import kind_weights
+from whoplays.training.report.tables import share
 
 _TRIED: Final = (
-    Ask("platt", "f-measure", 1.0),
-    Ask("platt", "even", 1.0),
-    Ask("platt", "even", 2.0),
-    Ask("platt", "exact", 1.0),
-    Ask("platt", "exact", 2.0),
+    FitOptions("platt", "f-measure", 1.0),
+    FitOptions("platt", "even", 1.0),
+    FitOptions("platt", "even", 2.0),
+    FitOptions("platt", "exact", 1.0),
+    FitOptions("platt", "exact", 2.0),
 )
 
 
-def tables(
-    papers: dict[str, list[Sheet]], data: str, ask: Ask, kept: Fitted, sittings: list[Sitting]
-) -> Iterator[Table]:
-    """What each calibration and each rule for thresholds is worth, how every exam went, and what is kept."""
-    yield _calibrations(papers[next(reversed(papers))], data, ask)
-    yield _rules(papers, data, ask)
-    for sitting in sittings:
-        yield _sitting(sitting)
-    yield _kept(kept, sittings[0].labels)
+def tables(found: Calibrated) -> Iterator[Table]:
+    """What each calibration and each rule for thresholds is worth, the results on all data, and what is kept."""
+    yield _calibrations(found)
+    yield _rules(found)
+    for report in found.reports:
+        yield _results(report)
+    yield _kept(found)
 
 
-def _calibrations(sheets: list[Sheet], data: str, ask: Ask) -> Table:
-    """What calibrating does: each run's by the answers of the others."""
-    title = f"calibration on {data}, each run's fitted on the others' answers"
-    grid = _grid(title, "run", "method", "windows", "calibration error", "log loss")
-    for sheet in sheets:
-        weights = kind_weights(sheet.kinds, OTHERS, 1.0)
-        for method in dict.fromkeys(("none", "temperature", "platt", ask.method)):
-            told = apply(fit_others(sheets, sheet, Ask(method, "f-measure", 1.0)).calibration, sheet.probabilities)
-            figures = (reliability(told, sheet.truths, weights).error, log_loss(told, sheet.truths, weights))
-            grid.add_row(sheet.run, method, str(len(told)), *(f"{figure:.4f}" for figure in figures))
-    return grid
+def _calibrations(found: Calibrated) -> Table:
+    """Calibration error and log loss of each method: each run's, fitted on the others."""
+    rows = []
+    for run in dict.fromkeys(found.predictions.runs.tolist()):
+        own = found.predictions.where(found.predictions.runs == run).widest()
+        weights = kind_weights(own.sets, OTHERS, 1.0)
+        for method in dict.fromkeys(("none", "temperature", "platt", found.options.method)):
+            fitted = fit_others(found.predictions, run, FitOptions(method, "f-measure", 1.0))
+            calibrated = apply(fitted.calibration, own.probabilities)
+            errors = (reliability(calibrated, own.truths, weights).error, log_loss(calibrated, own.truths, weights))
+            rows.append((run, method, str(len(calibrated)), *(f"{error:.4f}" for error in errors)))
+    title = f"calibration on {found.data}, each run's fitted on the others' predictions"
+    return Table(title, ("run", "method"), ("windows", "calibration error", "log loss"), tuple(rows))
 
 
-def _rules(papers: dict[str, list[Sheet]], data: str, ask: Ask) -> Table:
-    """What each rule for thresholds does: each run's by the answers of the others; exact match by kind, and overall."""
-    sheets = [sheet for sat in papers.values() for sheet in sat]
-    kinds = list(dict.fromkeys(str(kind) for sheet in sheets for kind in sheet.kinds))
+def _rules(found: Calibrated) -> Table:
+    """What each rule for thresholds does: each run's, fitted on the others; exact match by test set, and overall."""
+    table = found.predictions
+    runs, scopes, sets = (list(dict.fromkeys(column.tolist())) for column in (table.runs, table.scopes, table.sets))
+    rows = []
+    for tried in dict.fromkeys((*(each._replace(method=found.options.method) for each in _TRIED), found.options)):
+        _, active = decide_table(table, {run: fit_others(table, run, tried) for run in runs})
+        exact = ((active == table.truths) | ~table.in_scope).all(axis=1)
+        for scope in scopes:
+            among = [(table.scopes == scope) & (table.sets == name) for name in sets]
+            shares = [float(exact[each].mean()) if each.any() else None for each in among]
+            mean = float(np.mean([one for one in shares if one is not None]))
+            cost = "" if tried.rule == "f-measure" else f"{tried.false_alarm_cost:g}"
+            rows.append((tried.rule, scope, cost, *map(share, (*shares, mean))))
     title = (
-        f"exact match on {data}, each run's thresholds fitted on the others' answers; of other sounds: nothing named"
+        f"exact match on {found.data}, each run's thresholds fitted on the others' predictions; "
+        "of other sounds: no label active"
     )
-    grid = _grid(title, "rule", "labels", "a false alarm costs", *kinds, "mean")
-    for tried in dict.fromkeys((*(each._replace(method=ask.method) for each in _TRIED), ask)):
-        fitted = {sheet.run: fit_others(sheets, sheet, tried) for sheet in papers[next(iter(papers))]}
-        for scope, sat in papers.items():
-            shares = [_exact(sat, fitted, kind) for kind in kinds]
-            told = "" if tried.rule == "f-measure" else f"{tried.false_alarm_cost:g}"
-            mean = float(np.mean([share for share in shares if share is not None]))
-            shown = ("" if share is None else f"{share:.3f}" for share in (*shares, mean))
-            grid.add_row(tried.rule, scope, told, *shown)
-    return grid
+    return Table(title, ("rule", "labels"), ("a false alarm costs", *sets, "mean"), tuple(rows))
 
 
-def _exact(sheets: list[Sheet], fitted: dict[str, Fitted], kind: str) -> float | None:
-    """The share of one kind of windows with every label right, over all runs; None where there is no such window."""
-    found = []
-    for sheet in sheets:
-        rows = sheet.kinds == kind
-        calibration, thresholds = fitted[sheet.run]
-        right = (apply(calibration, sheet.probabilities[rows]) >= thresholds) == sheet.truths[rows]
-        found.append(right[:, sheet.asked].all(axis=1))
-    exact = np.concatenate(found)
-    return float(exact.mean()) if exact.size else None
-
-
-def _sitting(sitting: Sitting) -> Table:
-    title = f"{' + '.join(sitting.runs)} on {sitting.data}, calibrated: {sitting.sources} sources"
-    headings = ("windows", "top-1", "labels right", "exact", "macro F1", "mAP", "false alarm")
-    grid = _grid(title, "set", "labels", *headings)
-    for marked in sitting.judgements:
-        found = marked.scores
-        figures = (
-            found.top1,
-            found.labels_right,
-            found.exact_match,
-            found.macro_f1,
-            found.mean_average_precision,
-            found.false_alarm,
+def _results(report: CalibratedReport) -> Table:
+    rows = (
+        (
+            each.set,
+            each.scope,
+            str(each.scores.windows),
+            share(each.scores.top1),
+            share(each.scores.labels_right),
+            share(each.scores.exact_match),
+            share(each.scores.macro_f1),
+            share(each.scores.mean_average_precision),
+            share(each.scores.false_alarm),
         )
-        shown = ("" if figure is None else f"{figure:.3f}" for figure in figures)
-        grid.add_row(marked.set, marked.scope, str(found.windows), *shown)
-    return grid
+        for each in report.results
+    )
+    title = f"{' + '.join(report.runs)} on {report.data}, calibrated: {report.sources} sources"
+    figures = ("windows", "top-1", "labels right", "exact", "macro F1", "mAP", "false alarm")
+    return Table(title, ("set", "labels"), figures, tuple(rows))
 
 
-def _kept(kept: Fitted, labels: tuple[str, ...]) -> Table:
-    grid = _grid("fitted on all answers", "", "", *labels)
-    rows = (("scale", kept.calibration.scales), ("bias", kept.calibration.biases), ("threshold", kept.thresholds))
-    for name, values in rows:
-        grid.add_row(name, "", *(f"{value:.3f}" for value in values))
-    return grid
-
-
-def _grid(title: str, first: str, second: str, *figures: str) -> Table:
-    grid = Table(title=title, title_justify="left", box=None, header_style="bold")
-    grid.add_column(first)
-    grid.add_column(second)
-    for heading in figures:
-        grid.add_column(heading, justify="right")
-    return grid
+def _kept(found: Calibrated) -> Table:
+    fitted = found.fitted
+    columns = {"scale": fitted.calibration.scales, "bias": fitted.calibration.biases, "threshold": fitted.thresholds}
+    rows = ((name, *(f"{value:.3f}" for value in values)) for name, values in columns.items())
+    return Table("fitted on all predictions", ("",), found.reports[0].labels, tuple(rows))

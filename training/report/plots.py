@@ -1,4 +1,4 @@
-"""Figures as PNG: loss curves of a run; of a report, confusion matrices, reliability, and robustness."""
+"""Plots as PNG: loss curves of a run; of a report, confusion matrices, reliability, and robustness."""
 
 import csv
 from collections import defaultdict
@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from whoplays.training.evaluate.findings import Judgement, Report
-from whoplays.training.evaluate.reliability import pooled
-from whoplays.training.evaluate.report import everybody, robustness
+from whoplays.training.evaluate.calibration import pooled
+from whoplays.training.evaluate.results import Report, SetResult
+from whoplays.training.report.tables import robustness
 from whoplays.training.run import RunFolder
 
 _MOST_COLUMNS: Final = 16
@@ -22,7 +22,7 @@ def draw_curves(run: RunFolder) -> Path | None:
     """Draw every figure that training logged by epoch, or nothing where nothing was logged."""
     if not run.logs:
         return None
-    figure, axes = _sheet(8, 4.5)
+    figure, axes = _axes(8, 4.5)
     for name, points in sorted(_logged(run.logs).items()):
         axes.plot([epoch for epoch, _ in points], [value for _, value in points], marker="o", markersize=3, label=name)
     axes.set_xlabel("epoch")
@@ -32,8 +32,8 @@ def draw_curves(run: RunFolder) -> Path | None:
 
 
 def draw_confusions(report: Report, folder: Path) -> list[Path]:
-    """Draw one confusion matrix for solos and one for pairs, of the widest scope judged."""
-    widest = {judgement.set: judgement for judgement in report.judgements}
+    """Draw one confusion matrix for solos and one for pairs, of the widest scope."""
+    widest = {result.set: result for result in report.results}
     return [
         _draw_confusion(widest[name], folder / f"confusion-{name}-{_stem(report)}.png")
         for name in ("solos", "pairs")
@@ -48,17 +48,17 @@ def draw_all(report: Report, folder: Path) -> list[Path]:
 
 
 def draw_reliability(report: Report, folder: Path) -> Path:
-    """Draw how often what was given a probability came true, for everybody: each set of the first scope alike."""
-    figure, axes = _sheet(5, 5)
+    """Draw how often what was given a probability came true, for every model: each set of the first scope alike."""
+    figure, axes = _axes(5, 5)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
-    for one in everybody(report):
-        scope = one.judgements[0].scope
-        sets = [each.reliability for each in one.judgements if each.scope == scope and each.set != "silence"]
+    for one in report.models:
+        scope = one.results[0].scope
+        sets = [each.reliability for each in one.results if each.scope == scope and each.set != "silence"]
         bins = pooled(one for one in sets if one)
-        heard = [k for k, count in enumerate(bins.counts) if count]
+        filled = [k for k, count in enumerate(bins.counts) if count]
         axes.plot(
-            [bins.predicted[k] for k in heard],
-            [bins.came_true[k] for k in heard],
+            [bins.predicted[k] for k in filled],
+            [bins.came_true[k] for k in filled],
             marker="o",
             markersize=4,
             label=f"{one.name} ({bins.error:.3f})",
@@ -71,13 +71,13 @@ def draw_reliability(report: Report, folder: Path) -> Path:
 
 
 def draw_robustness(report: Report, folder: Path) -> Path | None:
-    """Draw everybody's mAP of pairs under each condition, or nothing where none was asked for."""
-    if not report.hearings:
+    """Draw every model's mAP of pairs under each condition, or nothing where none was asked for."""
+    if not report.under_conditions:
         return None
     rows = [(condition, one.name, figures[1]) for condition, one, figures in robustness(report)]
     conditions = list(dict.fromkeys(condition for condition, _, _ in rows))
     names = list(dict.fromkeys(name for _, name, _ in rows))
-    figure, axes = _sheet(8, 1 + 0.16 * len(conditions) * (len(names) + 1))
+    figure, axes = _axes(8, 1 + 0.16 * len(conditions) * (len(names) + 1))
     height = 0.8 / len(names)
     for place, name in enumerate(names):
         shares = [share or 0.0 for _, who, share in rows if who == name]
@@ -95,17 +95,17 @@ def _stem(report: Report) -> str:
     return report.data.replace(" ", "-").replace("/", "-")
 
 
-def _draw_confusion(judgement: Judgement, path: Path) -> Path:
-    rows = sorted(judgement.confusion)
+def _draw_confusion(result: SetResult, path: Path) -> Path:
+    rows = sorted(result.confusion)
     totals: dict[str, int] = defaultdict(int)
-    for counts in judgement.confusion.values():
-        for heard, count in counts.items():
-            totals[heard] += count
-    columns = sorted({*rows, *totals}, key=lambda heard: (heard not in rows, -totals[heard], heard))
+    for counts in result.confusion.values():
+        for predicted, count in counts.items():
+            totals[predicted] += count
+    columns = sorted({*rows, *totals}, key=lambda name: (name not in rows, -totals[name], name))
     columns = columns[: max(_MOST_COLUMNS, len(rows))]
-    shares = np.array([[judgement.confusion[row].get(column, 0) for column in columns] for row in rows], float)
-    shares /= np.array([[sum(judgement.confusion[row].values())] for row in rows])
-    figure, axes = _sheet(2 + 0.45 * len(columns), 1.5 + 0.35 * len(rows))
+    shares = np.array([[result.confusion[row].get(column, 0) for column in columns] for row in rows], float)
+    shares /= np.array([[sum(result.confusion[row].values())] for row in rows])
+    figure, axes = _axes(2 + 0.45 * len(columns), 1.5 + 0.35 * len(rows))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), share in np.ndenumerate(shares):
         if share >= 0.005:
@@ -120,9 +120,9 @@ def _draw_confusion(judgement: Judgement, path: Path) -> Path:
             )
     axes.set_xticks(range(len(columns)), columns, rotation=90)
     axes.set_yticks(range(len(rows)), rows)
-    axes.set_xlabel("heard")
+    axes.set_xlabel("predicted")
     axes.set_ylabel("played")
-    axes.set_title(f"{judgement.set}, {judgement.scope} labels: {judgement.scores.windows} windows")
+    axes.set_title(f"{result.set}, {result.scope} labels: {result.scores.windows} windows")
     return _save(figure, path)
 
 
@@ -140,7 +140,7 @@ def _rows(log: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()

@@ -1,1 +1,1 @@
-"""Concerts of which it is known who plays when."""
+"""Simulated concerts, of which it is known who plays when."""

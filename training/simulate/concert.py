@@ -1,12 +1,17 @@
-"""Concerts made of held-out recordings: instruments enter and leave, and it is known when.
+"""Simulated concerts of held-out recordings: instruments enter and leave, and it is known when.
 
 A concert is a row of pieces with interludes between them. In a piece one to three instruments play, each entering and
 leaving at times of its own; in an interlude there is another sound, or silence.
 """
 
+import csv
+import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
@@ -14,6 +19,7 @@ from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.mixing import by_label, solos
+from whoplays.training.files import atomic_write
 
 Audio = NDArray[np.float32]
 """`float32 [2, samples]` in [-1, 1]."""
@@ -28,9 +34,11 @@ _FADE_SAMPLES: Final = SAMPLE_RATE_HZ // 50
 _FRAME_SAMPLES: Final = SAMPLE_RATE_HZ // 20
 _QUIET: Final = 10 ** (-40 / 20)
 _LOUDEST: Final = 0.9
+_COLUMNS: Final = ("path", "labels", "group", "source", "licence", "start_s", "end_s")
+_NAME: Final = re.compile(r"concert\d+\.flac")
 
 
-class Part(NamedTuple):
+class Appearance(NamedTuple):
     """One instrument's playing from one time to another."""
 
     label: str
@@ -39,14 +47,14 @@ class Part(NamedTuple):
 
 
 class Concert(NamedTuple):
-    """What is heard, and who plays when."""
+    """The sound, and who plays when."""
 
     audio: Audio
-    parts: tuple[Part, ...]
+    parts: tuple[Appearance, ...]
 
 
-class Players:
-    """The recordings that concerts are made of.
+class Simulator:
+    """Makes concerts of recordings.
 
     Args:
         clips: solos of `labels`, and other sounds; all else is left out.
@@ -63,21 +71,21 @@ class Players:
             raise DataError("a concert needs recordings of single instruments and of other sounds")
 
     def concert(self, length_s: float, rng: np.random.Generator) -> Concert:
-        """A concert of about this length: the piece or interlude during which it would end is its last."""
+        """A concert of about this length: the piece or interlude in which it would end is its last."""
         pieces: list[Audio] = []
-        parts: list[Part] = []
+        parts: list[Appearance] = []
         played = 0
         while played < length_s * SAMPLE_RATE_HZ:
             audio, own = self._piece(rng) if len(pieces) % 2 else (self._interlude(rng), [])
             begins_s = played / SAMPLE_RATE_HZ
-            parts += [Part(part.label, begins_s + part.start_s, begins_s + part.end_s) for part in own]
+            parts += [Appearance(part.label, begins_s + part.start_s, begins_s + part.end_s) for part in own]
             pieces.append(audio)
             played += audio.shape[1]
         heard = np.concatenate(pieces, axis=1)
         heard *= np.float32(min(1.0, _LOUDEST / max(float(np.abs(heard).max()), 1e-9)))
         return Concert(heard, tuple(sorted(parts, key=lambda part: (part.start_s, part.label))))
 
-    def _piece(self, rng: np.random.Generator) -> tuple[Audio, list[Part]]:
+    def _piece(self, rng: np.random.Generator) -> tuple[Audio, list[Appearance]]:
         samples = _samples(rng.uniform(*_PIECE_S))
         heard = np.zeros((CHANNELS, samples), np.float32)
         count = min(int(rng.integers(1, 4)), len(self._solos))
@@ -86,7 +94,7 @@ class Players:
             length = int(rng.integers(_samples(_SHORTEST_S), samples + 1))
             start = int(rng.integers(samples - length + 1))
             heard[:, start : start + length] += self._playing(self._solos[str(label)], length, rng)
-            parts.append(Part(str(label), start / SAMPLE_RATE_HZ, (start + length) / SAMPLE_RATE_HZ))
+            parts.append(Appearance(str(label), start / SAMPLE_RATE_HZ, (start + length) / SAMPLE_RATE_HZ))
         return heard, parts
 
     def _interlude(self, rng: np.random.Generator) -> Audio:
@@ -111,6 +119,42 @@ class Players:
         heard[:, :fade] *= np.linspace(0, 1, fade, dtype=np.float32)
         heard[:, samples - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
         return heard
+
+
+def refuse_other_index(index: Path) -> None:
+    """Refuse to write over an index unless it is of concerts: what somebody wrote by hand is not made again.
+
+    Raises:
+        DataError: it lists anything else.
+    """
+    if not index.is_file():
+        return
+    try:
+        names = [row.partition(",")[0] for row in index.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{index} cannot be read: {error}") from error
+    if not all(name == _COLUMNS[0] or _NAME.fullmatch(name) for name in names):
+        raise DataError(f"{index} lists other recordings than concerts; choose another folder for them")
+
+
+def write_concerts(folder: Path, concerts: Iterable[Concert], licence: str) -> None:
+    """Write concerts as `concert01.flac` and so on, and an `index.csv` with a row for each appearance.
+
+    Raises:
+        DataError: they cannot be written.
+    """
+    source = folder.resolve().name
+    rows: list[tuple[str, ...]] = [_COLUMNS]
+    for number, made in enumerate(concerts, 1):
+        name = f"concert{number:02d}.flac"
+        with atomic_write(folder / name) as unfinished:
+            soundfile.write(unfinished, made.audio.T, SAMPLE_RATE_HZ)
+        rows += [
+            (name, part.label, f"{source}-{name}", source, licence, f"{part.start_s:.3f}", f"{part.end_s:.3f}")
+            for part in made.parts
+        ]
+    with atomic_write(folder / "index.csv") as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
 
 
 def sounding(audio: NDArray[np.int16]) -> Audio:

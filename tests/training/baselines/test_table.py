@@ -1,4 +1,4 @@
-"""The seed's table: rows that are there are not trained again, all are asked the same, and the page says it."""
+"""The table of the original project: rows that are there are not trained again, and all are evaluated alike."""
 
 import os
 import re
@@ -15,14 +15,14 @@ from whoplays.models.errors import DataError
 from whoplays.training import recipes
 from whoplays.training.baselines import table
 from whoplays.training.baselines.fit_forest import fit_forest
-from whoplays.training.baselines.page import page
 from whoplays.training.baselines.rows import ROWS, Row
-from whoplays.training.baselines.table import Questions, make_table
+from whoplays.training.baselines.table import make_table
+from whoplays.training.baselines.table_page import HEAD, page
 from whoplays.training.cli import baselines as table_commands
-from whoplays.training.cli.command_line import table_command
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits, by_group
+from whoplays.training.evaluate.plan import Recordings
 from whoplays.training.networks.efficientat import EfficientATNetwork
 from whoplays.training.recipes import EFFICIENTAT
 from whoplays.training.run import RunFolder, configure
@@ -46,7 +46,7 @@ def test_every_row_is_of_a_recipe_and_stands_after_its_base() -> None:
     assert len(seen) == len(ROWS)
 
 
-def test_a_row_is_trained_and_judged_once(
+def test_a_row_is_trained_and_evaluated_once(
     splits: Splits, library: Library, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -58,14 +58,14 @@ def test_a_row_is_trained_and_judged_once(
         fit_forest(recipe, splits, library, run, threads=1)
 
     def make() -> list[table.Made]:
-        materials = [Questions("test split", splits.test)]
+        materials = [Recordings("test split", splits.test)]
         return list(make_table([ROW], tmp_path / "runs", train, materials, library, tmp_path / "out", 1))
 
     made = make()
-    monkeypatch.setattr(table, "evaluate", lambda *_: pytest.fail("judged twice"))
+    monkeypatch.setattr(table, "evaluate", lambda *_: pytest.fail("evaluated twice"))
     assert make() == made
     assert asked == [ROW.name]
-    text = page(made, "whoplays table")
+    text = page(made, "whoplays baselines")
     assert "| forest-mel-3 | A random forest over statistics" in text
     assert "## test split: the four core labels" in text
     assert "leaked" in text
@@ -98,7 +98,7 @@ def test_a_row_whose_files_are_damaged_is_made_again(
         fit_forest(recipe, splits, library, run, threads=1)
 
     def make() -> table.Made:
-        materials = [Questions("test split", splits.test)]
+        materials = [Recordings("test split", splits.test)]
         (made,) = make_table([ROW], tmp_path / "runs", train, materials, library, tmp_path / "out", 1)
         return made
 
@@ -136,8 +136,8 @@ def test_a_run_that_has_heard_the_questions_is_refused(
         run.write_config(configure(recipe, (), Splits(clips, [], [])))
         fit_forest(recipe, splits, library, run, threads=1)
 
-    with pytest.raises(DataError, match="which the table is judged on"):
-        list(make_table([ROW], tmp_path, train, [Questions("all", clips)], library, tmp_path, 1))
+    with pytest.raises(DataError, match="which the table is evaluated on"):
+        list(make_table([ROW], tmp_path, train, [Recordings("all", clips)], library, tmp_path, 1))
 
 
 def test_the_page_tells_the_command_that_was_given(
@@ -147,14 +147,14 @@ def test_the_page_tells_the_command_that_was_given(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(table, "make_table", lambda *_: iter([table.Made(ROW, recipes.find(ROW.recipe), 1, None, ())]))
     given = ["--data", f"{corpus}@2/5", "--judge", str(corpus), "--runs", "runs", "--out", "runs/table"]
-    given += ["--only", "forest-mel-50", "--only", "forest-raw-50", "--report", "docs/seed.md"]
-    whoplays.main(["table", *given, "--cache", str(cache)])
-    (command,) = re.findall(r"^whoplays table .*$", Path("docs/seed.md").read_text(), re.MULTILINE)
+    given += ["--only", "forest-mel-50", "--only", "forest-raw-50", "--report", "docs/original-project.md"]
+    whoplays.main(["baselines", *given, "--cache", str(cache)])
+    (command,) = re.findall(r"^whoplays baselines .*$", Path("docs/original-project.md").read_text(), re.MULTILINE)
     assert command == (
-        "whoplays table --data tiny@2/5 --judge tiny --only forest-mel-50 --only forest-raw-50 "
-        "--runs runs --out runs/table --report docs/seed.md"
+        "whoplays baselines --data tiny@2/5 --judge tiny --only forest-mel-50 --only forest-raw-50 "
+        "--runs runs --out runs/table --report docs/original-project.md"
     )
-    command_line("table").parse_args(command.split()[1:], exit_on_error=False, print_error=False)
+    command_line("baselines").parse_args(command.split()[1:], exit_on_error=False, print_error=False)
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_the_row_of_a_tagger_wants_its_weights(
     monkeypatch.setattr(table, "make_table", make)
     monkeypatch.setattr(table_commands, "train", lambda name, base, **_: trained[-1].append((name, base)))
     runs = tmp_path / "runs"
-    given = ["table", "--data", str(corpus), "--runs", str(runs), "--out", str(tmp_path / "table")]
+    given = ["baselines", "--data", str(corpus), "--runs", str(runs), "--out", str(tmp_path / "table")]
     given += ["--cache", str(cache), "--only", "transfer-melcnn", "--only", "transfer-efficientat"]
     whoplays.main(given)
     assert "left out; name the weights it learns from with --efficientat FILE.pt" in capfd.readouterr().err
@@ -198,15 +198,10 @@ def test_the_row_of_a_tagger_wants_its_weights(
     assert trained == [[mel], [mel, ("transfer-efficientat", weights)], [mel], [mel, ("transfer-efficientat", None)]]
 
 
-def test_a_folder_whose_name_holds_an_at_sign_is_told_whole() -> None:
-    told = table_command(["/x@y/a@b", "c@d@all"], [], [], {"runs": None})
-    assert told == "whoplays table --data a@b --data c@d@all"
-
-
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--only=lasagne", "there are forest-raw-50"),
+        ("--only=lasagne", "not found; there are: forest-raw-50"),
         ("--threads=0", "at least 1"),
         ("--only=transfer-efficientat", "the weights with --efficientat FILE.pt"),
         ("--efficientat=nothing.pt", "nothing.pt does not hold the weights"),
@@ -216,10 +211,15 @@ def test_what_makes_no_sense_is_refused(
     option: str, message: str, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        whoplays.main(["table", "--data", str(corpus), "--runs", str(tmp_path), "--out", str(tmp_path), option])
+        whoplays.main(["baselines", "--data", str(corpus), "--runs", str(tmp_path), "--out", str(tmp_path), option])
     line = capfd.readouterr().err.splitlines()[-1]
     assert line.startswith("whoplays: ")
     assert message in line
+
+
+def test_the_page_in_docs_has_the_head_that_is_made_now() -> None:
+    page = Path(__file__).parents[3] / "docs" / "original-project.md"
+    assert page.read_text(encoding="utf-8").startswith(HEAD)
 
 
 def test_no_other_file_is_written_over(
@@ -229,7 +229,7 @@ def test_no_other_file_is_written_over(
     monkeypatch.chdir(tmp_path)
     Path("README.md").write_text("# Mine\n")
     with pytest.raises(SystemExit):
-        whoplays.main(["table", "--data", str(corpus), "--runs", "runs", "--out", "out", "--report", "README.md"])
+        whoplays.main(["baselines", "--data", str(corpus), "--runs", "runs", "--out", "out", "--report", "README.md"])
     assert "README.md is no page of an earlier --report and is not written over" in capsys.readouterr().err
     assert Path("README.md").read_text() == "# Mine\n"
     assert not Path("runs").exists()

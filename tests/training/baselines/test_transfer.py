@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.evaluate.test_evaluate import untrained
+from tests.training.evaluate.made_models import untrained
 from whoplays.models.errors import DataError, WhoplaysError
 from whoplays.training import recipes
 from whoplays.training.baselines import features

@@ -15,7 +15,7 @@ from whoplays.training.data.clip import Clip
 from whoplays.training.data.corpora import readable
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
-from whoplays.training.evaluate import report
+from whoplays.training.evaluate.store import read_reports
 from whoplays.training.run import RunFolder, configure
 
 
@@ -114,7 +114,7 @@ def test_a_run_is_judged_on_its_own_test_split_where_it_has_one(
     [
         ("train band-melcnn --data x@all --out run", "there is nothing to train on: no recording in x@all can be read"),
         ("prepare windows --data x", "there is nothing to prepare: no recording in x can be read"),
-        ("evaluate band-melcnn --data x --out y", "there is nothing to judge on: no recording in x can be read"),
+        ("evaluate band-melcnn --data x --out y", "there is nothing to evaluate on: no recording in x can be read"),
     ],
 )
 def test_where_nothing_can_be_read_it_is_said(
@@ -144,7 +144,7 @@ def test_a_model_is_nothing_to_continue_from(folder: Path, capfd: pytest.Capture
     ("given", "told"),
     [
         (["--out", "nope"], "nope is not a run"),
-        (["--out", "run", "--false-alarm-cost", "2"], "--rule f-measure knows no cost of false alarms; leave out"),
+        (["--out", "run", "--false-alarm-cost", "2"], "--rule f-measure has no cost of false alarms; leave out"),
     ],
 )
 def test_a_calibration_that_nobody_would_find_or_weigh_is_refused(
@@ -171,9 +171,9 @@ def test_a_model_is_judged_against_another_and_a_page_is_made(
     said = capfd.readouterr().out
     assert "silence" in said
     assert "tuned" in said
-    (kept,) = report.read(out / "metrics.json")
-    assert (kept.data, kept.name, kept.shares) == ("tiny", "band-melcnn", 2)
-    assert [one.judgements for one in kept.against] == [kept.judgements]
+    (kept,) = read_reports(out / "metrics.json")
+    assert (kept.data, kept.name, kept.folds) == ("tiny", "band-melcnn", 2)
+    assert [one.results for one in kept.against] == [kept.results]
     written = page.read_text(encoding="utf-8")
     assert (
         "whoplays evaluate band-melcnn --data tiny --against band-melcnn --out judged --report accuracy.md" in written
@@ -184,8 +184,8 @@ def test_a_model_is_judged_against_another_and_a_page_is_made(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("band-melcnn", "a model is judged with --data"),
-        ("band-melcnn --data x --out y --peer tagger=z", "--peer tagger=z: give NAME=PATH; known are yamnet"),
+        ("band-melcnn", "a model needs --data"),
+        ("band-melcnn --data x --out y --peer tagger=z", "--peer must be NAME=PATH with a NAME of yamnet"),
         ("band-melcnn --data x --out y --peer yamnet=z", "--peer yamnet=z: there is no file z"),
         ("band-melcnn duo-rawcnn --data x --out y", "band-melcnn is not a run: of several, each must be one"),
         ("band-melcnn --data x --out y --robustness --impulse z", "z is not an impulse response"),
@@ -193,8 +193,8 @@ def test_a_model_is_judged_against_another_and_a_page_is_made(
         ("band-melcnn --data x --out y --report x/index.csv", "x/index.csv is no page of an earlier --report"),
         ("band-melcnn --data x --out y --report x", "--report x: give the page a name that ends with .md"),
         ("band-melcnn --data x@1/2 --out y", "x@1/2: a share of a corpus is for training; give x"),
-        ("run", "run kept no test split; say with --data on what to judge it"),
-        ("run run", "several runs are judged together with --data"),
+        ("run", "run kept no test split; say with --data on what to evaluate it"),
+        ("run run", "several runs are evaluated together with --data"),
     ],
 )
 def test_what_cannot_be_judged_gives_one_clear_line(

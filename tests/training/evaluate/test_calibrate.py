@@ -1,4 +1,4 @@
-"""Calibrating runs that were never trained: who is fitted on whose answers, and what is kept."""
+"""Calibrating runs that were never trained: what is fitted on whose predictions, and what is kept."""
 
 from pathlib import Path
 
@@ -8,203 +8,178 @@ import pytest
 import torch
 
 import whoplays
+from tests.training.evaluate.made_models import untrained
 from whoplays.models.errors import DataError
 from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
-from whoplays.training.evaluate import answers, calibrated, report
-from whoplays.training.evaluate.calibrate import Material, calibrate
+from whoplays.training.evaluate import predictors
+from whoplays.training.evaluate.calibrate import Calibrated, FitOptions, calibrate, fit_table
 from whoplays.training.evaluate.evaluate import evaluate
-from whoplays.training.evaluate.examine import Wishes, examine
-from whoplays.training.evaluate.fitted import Ask, fit_all
-from whoplays.training.evaluate.lineup import Entries
-from whoplays.training.evaluate.of_run import of_runs
+from whoplays.training.evaluate.inference import infer
+from whoplays.training.evaluate.plan import Recordings, make_plan
+from whoplays.training.evaluate.predictors import model_of_runs
+from whoplays.training.evaluate.store import keep_calibration, read_calibration, read_calibrations, read_reports
 from whoplays.training.fit.tagger import Tagger
+from whoplays.training.report.calibration import tables
 from whoplays.training.run import RunFolder, configure
 
-ASK = Ask("platt", "exact", 1.0)
+OPTIONS = FitOptions("platt", "exact", 1.0)
 LABELS = recipes.find("band-melcnn").labels
-_SPREAD = 1e4
-
-
-def untrained(folder: Path, heard: list[Clip], seed: int = 1) -> RunFolder:
-    """A run as if it had heard some clips, with a network that has learnt nothing.
-
-    Such a one answers all windows nearly alike; its answers are spread, so that none are ties but for their last bits.
-    """
-    recipe = recipes.find("band-melcnn")
-    run = RunFolder(folder)
-    run.write_config(configure(recipe, (), Splits(heard, [], [])))
-    run.checkpoints.mkdir(parents=True)
-    lightning.seed_everything(seed, verbose=False)
-    weights = Tagger(recipe).state_dict()
-    weights["network.classifier.head.weight"] *= _SPREAD
-    torch.save({"state_dict": weights}, run.last_checkpoint)
-    return run
-
-
-@pytest.fixture(scope="module")
-def halves(clips: list[Clip]) -> tuple[list[Clip], list[Clip]]:
-    """The clips of two players, and those of the others."""
-    first = [clip for clip in clips if clip.source in {"player 0", "player 1"}]
-    return first, [clip for clip in clips if clip not in first]
+HALF = np.full(len(LABELS), 0.5)
+SPREAD = 1e4
+"""Without it an untrained network predicts nearly the same of all windows."""
 
 
 @pytest.fixture(scope="module")
 def runs(halves: tuple[list[Clip], list[Clip]], tmp_path_factory: pytest.TempPathFactory) -> list[RunFolder]:
-    """Two runs, each of which heard what the other did not."""
+    """Two runs, each as if trained on what the other was not."""
     folder = tmp_path_factory.mktemp("halves")
-    return [untrained(folder / name, heard, seed) for seed, (name, heard) in enumerate(zip("ab", halves, strict=True))]
+    return [
+        untrained(folder / name, heard, seed=seed, spread=SPREAD)
+        for seed, (name, heard) in enumerate(zip("ab", halves, strict=True))
+    ]
 
 
 @pytest.fixture(scope="module")
-def out(runs: list[RunFolder], clips: list[Clip], library: Library, few: None) -> RunFolder:
-    """Where what was fitted on all answers is kept."""
-    folder = untrained(runs[0].folder.parent / "out", clips)
-    calibrate(runs, Material("tiny", clips), [Material("again", clips)], library, folder, ASK, threads=1)
-    return folder
+def out(runs: list[RunFolder], clips: list[Clip]) -> RunFolder:
+    """Where what is fitted on all predictions is kept."""
+    return untrained(runs[0].folder.parent / "out", clips)
 
 
-def test_each_run_gets_what_fits_the_answers_of_the_others(
-    runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], out: RunFolder, library: Library, few: None
-) -> None:
-    kept = [calibrated.read(run) for run in runs]
-    for run, own, other, share in zip(runs, kept, reversed(runs), halves, strict=True):
+@pytest.fixture(scope="module")
+def found(runs: list[RunFolder], out: RunFolder, clips: list[Clip], library: Library, few: None) -> Calibrated:
+    return calibrate(runs, Recordings("tiny", clips), [Recordings("again", clips)], library, out, OPTIONS)
+
+
+@pytest.mark.usefixtures("found")
+def test_each_run_gets_what_fits_the_predictions_of_the_others(runs: list[RunFolder], found: Calibrated) -> None:
+    kept = [read_calibration(run) for run in runs]
+    for run, own, other in zip(runs, kept, reversed(runs), strict=True):
         assert own is not None
         assert own.runs == (other.name,)
-        # What one run has heard, the other answers for.
-        core = ("gac", "pia", "tru", "vio")
-        sheets = [answers.answer(other, share, labels, library) for labels in (core, LABELS)]
-        wanted = fit_all(sheets, ASK)
-        assert own.scales == pytest.approx(wanted.calibration.scales, abs=1e-5)
-        assert own.thresholds == pytest.approx(wanted.thresholds, abs=1e-3), run.name
+        expected = fit_table(found.predictions.where(found.predictions.runs == other.name), OPTIONS)
+        assert own.scales == pytest.approx(expected.calibration.scales, abs=1e-5)
+        assert own.thresholds == pytest.approx(expected.thresholds, abs=1e-3), run.name
     assert kept[0] != kept[1]
 
 
-def test_what_is_kept_names_its_data_and_how_it_was_judged(out: RunFolder) -> None:
-    kept = calibrated.read(out)
+def test_what_is_kept_names_its_data_and_holds_its_results(out: RunFolder, found: Calibrated) -> None:
+    kept = read_calibration(out)
     assert kept is not None
     assert (kept.labels, kept.method, kept.data, kept.runs) == (LABELS, "platt", "tiny", ("a", "b"))
     assert kept.rule == "exact, a false alarm costs 1"
-    assert [(sitting.data, sitting.sources) for sitting in kept.sittings] == [("tiny", 5), ("again", 5)]
-    windows = {(each.set, each.scope): each.scores.windows for each in kept.sittings[0].judgements}
+    assert [(report.data, report.sources) for report in kept.reports] == [("tiny", 5), ("again", 5)]
+    windows = {(each.set, each.scope): each.scores.windows for each in kept.reports[0].results}
     assert windows["solos", "core"] == windows["solos", "all"] == 20
     assert windows["other sounds", "all"] == 4
+    assert not any(name == "silence" for name, _ in windows)
 
 
-def test_calibrated_runs_are_judged_by_what_was_fitted_to_each(
-    runs: list[RunFolder], out: RunFolder, clips: list[Clip], library: Library, few: None, tmp_path: Path
+def test_every_rule_and_method_is_compared(found: Calibrated) -> None:
+    calibrations, rules, first, second, kept = tables(found)
+    assert [row[:2] for row in calibrations.rows[:3]] == [("a", "none"), ("a", "temperature"), ("a", "platt")]
+    assert len(calibrations.rows) == 6
+    assert [row[:3] for row in rules.rows[::2]] == [
+        ("f-measure", "core", ""),
+        ("even", "core", "1"),
+        ("even", "core", "2"),
+        ("exact", "core", "1"),
+        ("exact", "core", "2"),
+    ]
+    assert first.title == "a + b on tiny, calibrated: 5 sources"
+    assert second.title == "a + b on again, calibrated: 5 sources"
+    assert [row[0] for row in kept.rows] == ["scale", "bias", "threshold"]
+
+
+@pytest.mark.usefixtures("found")
+def test_calibrated_runs_are_decided_by_what_was_fitted_to_each(
+    runs: list[RunFolder], out: RunFolder, corpus: Path, cache: Path, few: None, tmp_path: Path
 ) -> None:
-    """The same questions: what `evaluate` finds by their own thresholds is what `calibrate` found."""
-    kept = calibrated.read(out)
+    """The same windows: the results of `evaluate` by their own thresholds are those of `calibrate`."""
+    kept = read_calibration(out)
     assert kept is not None
-    paths = tuple(str(run.folder) for run in runs)
+    words = ["evaluate", *(str(run.folder) for run in runs), "--data", str(corpus), "--out", str(tmp_path)]
     for fit in (False, True):
-        examine(Entries(paths), clips, library, "tiny", tmp_path, Wishes(fit), threads=1)
-        (found,) = report.read(tmp_path / "metrics.json")
-        assert (found.calibrated, found.fitted) == (True, fit)
-        judged = {(each.set, each.scope): each.scores for each in found.judgements}
-        for each in kept.sittings[0].judgements:
-            ours = judged[each.set, each.scope]
+        whoplays.main([*words, "--cache", str(cache), *(["--fit-thresholds"] if fit else [])])
+        (report,) = read_reports(tmp_path / "metrics.json")
+        assert (report.calibrated, report.fitted) == (True, fit)
+        evaluated = {(each.set, each.scope): each.scores for each in report.results}
+        for each in kept.reports[0].results:
+            ours = evaluated[each.set, each.scope]
             assert ours.labels_right == pytest.approx(each.scores.labels_right, abs=1e-3)
             assert ours.exact_match == pytest.approx(each.scores.exact_match, abs=1e-3)
             assert ours.mean_average_precision == pytest.approx(each.scores.mean_average_precision, abs=1e-3)
 
 
+@pytest.mark.usefixtures("found")
 def test_tuned_thresholds_are_of_what_the_network_gives(
-    runs: list[RunFolder], out: RunFolder, clips: list[Clip], library: Library, few: None
+    runs: list[RunFolder], clips: list[Clip], library: Library, few: None
 ) -> None:
-    """So that no run's are fitted on what was calibrated by its own answers."""
-    half = np.full(len(LABELS), 0.5)
-    with_it = evaluate([of_runs(runs, half, calibrated.read_all(runs))], clips, library, "tiny")
-    without = evaluate([of_runs(runs, half)], clips, library, "tiny")
-    for mine, theirs in zip(with_it.judgements, without.judgements, strict=True):
+    """So that no run's are fitted on what was calibrated by its own predictions."""
+    calibrated = evaluate([model_of_runs(runs, HALF, read_calibrations(runs))], clips, library, "tiny")
+    plain = evaluate([model_of_runs(runs, HALF)], clips, library, "tiny")
+    for mine, theirs in zip(calibrated.results, plain.results, strict=True):
         assert mine.tuned is not None
         assert theirs.tuned is not None
         assert mine.tuned.label_accuracy == theirs.tuned.label_accuracy
 
 
-def test_a_run_is_not_asked_about_what_it_was_calibrated_on(
+@pytest.mark.usefixtures("found")
+def test_a_run_is_not_evaluated_on_what_it_was_calibrated_on(
     out: RunFolder, clips: list[Clip], library: Library, tmp_path: Path
 ) -> None:
-    kept = calibrated.read(out)
+    kept = read_calibration(out)
     assert kept is not None
     assert set(kept.groups) == {clip.group for clip in clips}
-    fresh = untrained(tmp_path, [])
-    calibrated.keep(fresh, kept)
-    candidate = of_runs([fresh], np.full(len(LABELS), 0.5), calibrated.read_all([fresh]))
-    with pytest.raises(DataError, match="heard in training, or calibrated on"):
-        evaluate([candidate], clips, library, "tiny")
+    fresh = untrained(tmp_path / "fresh", [])
+    keep_calibration(fresh, kept)
+    with pytest.raises(DataError, match="was trained or calibrated on every one"):
+        evaluate([model_of_runs([fresh], HALF, read_calibrations([fresh]))], clips, library, "tiny")
 
 
-def test_runs_of_which_some_are_calibrated_are_not_judged_together(out: RunFolder, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"{tmp_path} was not calibrated, others beside it were"):
-        calibrated.read_all([out, untrained(tmp_path, [])])
+def kept_predictions(run: RunFolder, clips: list[Clip], library: Library) -> np.ndarray:
+    """Of the solos, in the widest scope."""
+    (found,) = infer(make_plan([model_of_runs([run], HALF)], clips, library), only=("solos",), keep=True)
+    return found["all"][0]["solos"].probabilities
 
 
-def test_a_network_is_asked_each_question_once(
-    runs: list[RunFolder],
-    out: RunFolder,
-    clips: list[Clip],
-    library: Library,
-    few: None,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_network_predicts_each_window_once(
+    clips: list[Clip], library: Library, few: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "load", None)
-    (first, share), _ = answers.held_out(runs, clips)
-    assert len(answers.answer(first, share, LABELS, library).probabilities)
+    run = untrained(tmp_path / "run", [])
+    before = kept_predictions(run, clips[:4], library)
+    monkeypatch.setattr(predictors, "load", None)
+    np.testing.assert_array_equal(kept_predictions(run, clips[:4], library), before)
     with pytest.raises(TypeError):
-        answers.answer(first, share[1:], LABELS, library)
+        kept_predictions(run, clips[1:4], library)
 
 
-def test_answers_are_those_of_this_network(clips: list[Clip], library: Library, few: None, tmp_path: Path) -> None:
-    """A run that was trained on has other answers, whatever is kept of the earlier ones."""
-    run = untrained(tmp_path, [])
-    before = answers.answer(run, clips[:4], LABELS, library).probabilities
-    lightning.seed_everything(5, verbose=False)
-    torch.save({"state_dict": Tagger(recipes.find("band-melcnn")).state_dict()}, run.last_checkpoint)
-    assert not np.allclose(before, answers.answer(run, clips[:4], LABELS, library).probabilities)
-
-
-def test_answers_of_which_a_part_is_missing_are_asked_for_again(
+def test_kept_predictions_are_of_this_network_and_whole(
     clips: list[Clip], library: Library, few: None, tmp_path: Path
 ) -> None:
-    run = untrained(tmp_path, [])
-    before = answers.answer(run, clips[:4], LABELS, library).probabilities
-    (kept,) = (tmp_path / "answers").iterdir()
-    kept.write_bytes(kept.read_bytes()[:200])
-    np.testing.assert_array_equal(answers.answer(run, clips[:4], LABELS, library).probabilities, before)
+    """What is left of a damaged file is not taken; nor, once a run was trained on, what is kept of it as it was."""
+    run = untrained(tmp_path / "run", [])
+    before = kept_predictions(run, clips[:4], library)
+    for kept in (run.folder / "predictions").iterdir():
+        kept.write_bytes(kept.read_bytes()[:100])
+    np.testing.assert_array_equal(kept_predictions(run, clips[:4], library), before)
+    lightning.seed_everything(5, verbose=False)
+    torch.save({"state_dict": Tagger(recipes.find("band-melcnn")).state_dict()}, run.last_checkpoint)
+    assert not np.allclose(before, kept_predictions(run, clips[:4], library))
 
 
 def test_one_run_alone_is_not_calibrated(runs: list[RunFolder], clips: list[Clip], library: Library, few: None) -> None:
     with pytest.raises(DataError, match="calibrations are fitted across runs"):
-        calibrate(runs[:1], Material("tiny", clips), [], library, runs[0], ASK, threads=1)
+        calibrate(runs[:1], Recordings("tiny", clips), [], library, runs[0], OPTIONS)
 
 
 def test_a_single_label_model_is_not_calibrated(clips: list[Clip], library: Library, tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.write_config(configure(recipes.find("solo-rawcnn"), (), Splits([], [], [])))
     with pytest.raises(DataError, match="names its most probable label always"):
-        calibrate([run, run], Material("tiny", clips), [], library, run, ASK, threads=1)
-
-
-@pytest.mark.parametrize("content", ["{}", "no json", '{"labels": ["pia"]}'])
-def test_a_damaged_calibration_is_refused(out: RunFolder, tmp_path: Path, content: str) -> None:
-    run = RunFolder(tmp_path)
-    run.write_config(out.config())
-    assert calibrated.read(run) is None
-    (tmp_path / "calibration.json").write_text(content)
-    with pytest.raises(DataError, match=r"calibration\.json holds no calibration"):
-        calibrated.read(run)
-
-
-def test_a_calibration_of_other_labels_is_refused(out: RunFolder, tmp_path: Path) -> None:
-    run = RunFolder(tmp_path)
-    run.write_config(configure(recipes.find("duo-rawcnn"), (), Splits([], [], [])))
-    (tmp_path / "calibration.json").write_bytes((out.folder / "calibration.json").read_bytes())
-    with pytest.raises(DataError, match="is not for the recipe or the labels of"):
-        calibrated.read(run)
+        calibrate([run, run], Recordings("tiny", clips), [], library, run, OPTIONS)
 
 
 def complaint(words: list[str], capfd: pytest.CaptureFixture[str]) -> str:
@@ -216,12 +191,12 @@ def complaint(words: list[str], capfd: pytest.CaptureFixture[str]) -> str:
     return line
 
 
-def test_nothing_is_judged_by_what_is_fitted_on_it(
+def test_nothing_is_evaluated_on_what_is_fitted_on(
     runs: list[RunFolder], corpus: Path, cache: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = [*(str(run.folder) for run in runs), "--out", str(runs[0].folder), "--cache", str(cache)]
     line = complaint([*words, "--data", str(corpus), "--judge", str(corpus)], capfd)
-    assert "is in --data, and would be judged by what is fitted on it" in line
+    assert "is in --data, and nothing is evaluated on what it fits" in line
 
 
 def test_runs_of_one_name_are_not_taken_for_one(
@@ -236,12 +211,12 @@ def test_runs_of_one_name_are_not_taken_for_one(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--rule", "even", "--false-alarm-cost", "-1"], "--false-alarm-cost must be from 0 to 1000, not -1"),
+        (["--rule", "even", "--false-alarm-cost", "-1"], "--false-alarm-cost must be between 0 and 1000, got -1"),
         (["--threads", "0"], "--threads must be at least 1, got 0"),
         ([], "is not a run"),
     ],
 )
-def test_what_makes_no_sense_is_one_line(
+def test_an_option_out_of_range_is_one_line(
     corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], message: str
 ) -> None:
     assert message in complaint([str(tmp_path), "--data", str(corpus), "--out", str(tmp_path), *options], capfd)

@@ -1,84 +1,60 @@
-"""Evaluation of runs that were never trained: what is judged, by whom, and what is kept of it."""
+"""Evaluation of made models, and of runs that were never trained: what is evaluated on what."""
 
-import json
 import re
 from pathlib import Path
 
-import lightning
 import msgspec
 import numpy as np
 import pytest
-import torch
 
+import whoplays
+from tests.training.data.tiny_corpus import write_index, write_sound
+from tests.training.evaluate.made_models import Constant, constant, spectral, untrained
 from whoplays.models.errors import DataError
+from whoplays.models.labels import CORE
+from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.training import recipes
+from whoplays.training.cli.evaluate import _thresholds
 from whoplays.training.data.clip import Clip
+from whoplays.training.data.labelled_folder import LabelledFolder
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
-from whoplays.training.evaluate import report
-from whoplays.training.evaluate.candidates import Candidate
 from whoplays.training.evaluate.evaluate import evaluate
-from whoplays.training.evaluate.examine import Wishes, examine
-from whoplays.training.evaluate.findings import Report
-from whoplays.training.evaluate.lineup import Entries
-from whoplays.training.evaluate.of_run import of_runs
-from whoplays.training.fit.tagger import Tagger
-from whoplays.training.recipes import Recipe
-from whoplays.training.report import accuracy as page
-from whoplays.training.report import plots as figures
-from whoplays.training.report import tables as report_tables
+from whoplays.training.evaluate.predictors import Model, model_of_runs
+from whoplays.training.evaluate.results import Report
+from whoplays.training.evaluate.store import keep_report, read_reports
 from whoplays.training.run import RunFolder, configure
 
-HALF = np.full(11, 0.5)
 
-
-def one(*runs: RunFolder) -> Candidate:
-    """Runs as one candidate, by thresholds of 0.5."""
-    return of_runs(list(runs), HALF[: len(runs[0].config().recipe.labels)])
-
-
-def untrained(folder: Path, heard: list[Clip], recipe: Recipe | None = None) -> RunFolder:
-    """A run as if it had heard some clips, with a network that has learnt nothing."""
-    recipe = recipe or recipes.find("band-melcnn")
-    run = RunFolder(folder)
-    run.write_config(configure(recipe, (), Splits(heard, [], [])))
-    run.checkpoints.mkdir()
-    lightning.seed_everything(1, verbose=False)
-    torch.save({"state_dict": Tagger(recipe).state_dict()}, run.last_checkpoint)
-    return run
-
-
-@pytest.fixture(scope="module")
-def halves(clips: list[Clip]) -> tuple[list[Clip], list[Clip]]:
-    """The clips of two players, and those of the others."""
-    first = [clip for clip in clips if clip.source in {"player 0", "player 1"}]
-    return first, [clip for clip in clips if clip not in first]
+def model(*runs: RunFolder) -> Model:
+    """Runs as one model, with thresholds of 0.5."""
+    return model_of_runs(list(runs), np.full(len(runs[0].config().recipe.labels), 0.5))
 
 
 @pytest.fixture(scope="module")
 def runs(halves: tuple[list[Clip], list[Clip]], tmp_path_factory: pytest.TempPathFactory) -> list[RunFolder]:
-    """Two runs, each of which heard what the other did not."""
+    """Two runs, each as if trained on what the other was not."""
     folder = tmp_path_factory.mktemp("halves")
     return [untrained(folder / name, heard) for name, heard in zip("ab", halves, strict=True)]
 
 
 @pytest.fixture(scope="module")
 def found(runs: list[RunFolder], clips: list[Clip], library: Library, few: None) -> Report:
-    return evaluate([one(*runs)], clips, library, "tiny")
+    return evaluate([model(*runs)], clips, library, "tiny")
 
 
-def test_a_run_judges_only_what_it_has_not_heard(
+def test_a_run_predicts_only_what_it_was_not_trained_on(
     runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], clips: list[Clip], library: Library, few: None
 ) -> None:
-    alone = evaluate([one(runs[0])], clips, library, "tiny")
+    alone = evaluate([model(runs[0])], clips, library, "tiny")
     assert (alone.clips, alone.sources, alone.runs) == (len(halves[1]), 3, ("a",))
-    solos = {judgement.set: judgement.scores.windows for judgement in alone.judgements if judgement.scope == "core"}
+    solos = {result.set: result.scores.windows for result in alone.results if result.scope == "core"}
     assert solos["solos"] == len([clip for clip in halves[1] if clip.labels])
 
 
-def test_several_runs_judge_everything_between_them(found: Report, clips: list[Clip]) -> None:
+def test_several_runs_predict_everything_between_them(found: Report, clips: list[Clip]) -> None:
     assert (found.clips, found.sources, found.runs) == (len(clips), 5, ("a", "b"))
-    windows = {(judgement.set, judgement.scope): judgement.scores.windows for judgement in found.judgements}
+    windows = {(result.set, result.scope): result.scores.windows for result in found.results}
     assert windows["solos", "core"] == windows["solos", "all"] == 20
     assert windows["other sounds", "core"] == 4
     assert windows["silence", "core"] == 2 * 6
@@ -86,57 +62,58 @@ def test_several_runs_judge_everything_between_them(found: Report, clips: list[C
 
 
 def test_confusions_count_every_window(found: Report) -> None:
-    for judgement in found.judgements:
-        assert sum(sum(heard.values()) for heard in judgement.confusion.values()) == judgement.scores.windows
-        assert set(judgement.top1_by_source) == (
-            {f"player {k}" for k in range(5)} if judgement.set == "solos" else set()
-        )
+    for result in found.results:
+        assert sum(sum(predicted.values()) for predicted in result.confusion.values()) == result.scores.windows
+        assert set(result.top1_by_source) == ({f"player {k}" for k in range(5)} if result.set == "solos" else set())
 
 
-def test_what_was_heard_by_all_is_judged_by_none(runs: list[RunFolder], library: Library, clips: list[Clip]) -> None:
+def test_nothing_is_evaluated_on_what_all_were_trained_on(
+    runs: list[RunFolder], library: Library, clips: list[Clip]
+) -> None:
     heard = set(runs[0].config().train)
-    with pytest.raises(DataError, match="every one of these recordings was heard in training"):
-        evaluate([one(runs[0])], [clip for clip in clips if clip.group in heard], library, "tiny")
+    with pytest.raises(DataError, match="was trained or calibrated on every one of these recordings"):
+        evaluate([model(runs[0])], [clip for clip in clips if clip.group in heard], library, "tiny")
 
 
-def test_what_was_validated_with_counts_as_heard(clips: list[Clip], library: Library, tmp_path: Path) -> None:
+def test_what_was_validated_with_counts_as_trained_on(clips: list[Clip], library: Library, tmp_path: Path) -> None:
     run = untrained(tmp_path / "run", [])
     run.write_config(configure(recipes.find("band-melcnn"), (), Splits([], clips, [])))
-    with pytest.raises(DataError, match="was heard in training"):
-        evaluate([one(run)], clips, library, "tiny")
+    with pytest.raises(DataError, match="was trained or calibrated on every one"):
+        evaluate([model(run)], clips, library, "tiny")
 
 
-def test_thresholds_are_fitted_on_the_answers_of_others(
-    runs: list[RunFolder], clips: list[Clip], library: Library, few: None
+def test_runs_of_other_labels_are_not_one_model(runs: list[RunFolder], tmp_path: Path) -> None:
+    other = untrained(tmp_path / "run", [], msgspec.structs.replace(recipes.find("band-melcnn"), labels=("pia", "vio")))
+    with pytest.raises(DataError, match="must be of the same recipe"):
+        model(runs[0], other)
+
+
+def test_thresholds_are_fitted_on_the_predictions_of_others(
+    runs: list[RunFolder], found: Report, clips: list[Clip], library: Library, few: None
 ) -> None:
-    fitted = evaluate([one(*runs)], clips, library, "tiny", fit=True)
+    fitted = evaluate([model(*runs)], clips, library, "tiny", fit=True)
     assert len(fitted.thresholds) == 11
     assert set(fitted.thresholds) != {0.5}
     assert fitted.fitted
-    unfitted = evaluate([one(*runs)], clips, library, "tiny")
-    assert [each.tuned for each in fitted.judgements] == [each.tuned for each in unfitted.judgements]
-    assert [each.scores for each in fitted.judgements] != [each.scores for each in unfitted.judgements]
-
-
-def test_thresholds_do_not_judge_what_they_were_fitted_on_under_another_name(
-    runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], library: Library, few: None, tmp_path: Path
-) -> None:
-    """A run's test split is part of its --data, and several folders together are named otherwise than each."""
-    report.keep(evaluate([one(runs[0])], halves[1], library, "test split", fit=True), tmp_path / "metrics.json")
-    heard, unheard = halves
-    for name, judged in (("recordings", heard + unheard), ("recordings + notes", unheard[:1])):
-        with pytest.raises(DataError, match=f"were fitted on {re.escape(name)}, or some of it; add --fit-thresholds"):
-            examine(Entries((str(runs[0].folder),)), judged, library, name, tmp_path, Wishes(fit=False), threads=1)
-    kept = report.read(tmp_path / "metrics.json")
-    assert not report.fitted_on(kept, "notes", heard)
+    assert [each.tuned for each in fitted.results] == [each.tuned for each in found.results]
+    assert [each.scores for each in fitted.results] != [each.scores for each in found.results]
 
 
 def test_thresholds_of_one_run_are_fitted_on_the_other_half_of_the_sources(
-    runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], library: Library, few: None
+    runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], library: Library, few: None, tmp_path: Path
 ) -> None:
-    fitted = evaluate([one(runs[0])], halves[1], library, "tiny", fit=True)
-    assert (fitted.shares, fitted.runs, fitted.clips) == (2, ("a",), len(halves[1]))
+    """They count for none of these recordings, whatever their data is called: folders together have another name."""
+    heard, unheard = halves
+    fitted = evaluate([model(runs[0])], unheard, library, "test split", fit=True)
+    assert (fitted.folds, fitted.runs, fitted.clips) == (2, ("a",), len(unheard))
     assert set(fitted.thresholds) != {0.5}
+    keep_report(fitted, tmp_path / "metrics.json")
+    for name, clips in (("recordings", heard + unheard), ("recordings + notes", unheard[:1])):
+        with pytest.raises(DataError, match=f"were fitted on {re.escape(name)}, or some of it; add --fit-thresholds"):
+            _thresholds(runs[:1], tmp_path, name, clips, fit=False)
+    kept = _thresholds(runs[:1], tmp_path, "notes", heard, fit=False)
+    assert kept is not None
+    assert tuple(kept) == fitted.thresholds
 
 
 def test_thresholds_are_not_fitted_to_a_single_group(
@@ -144,80 +121,120 @@ def test_thresholds_are_not_fitted_to_a_single_group(
 ) -> None:
     unheard = [clip for clip in clips if clip.group not in runs[0].config().train][:1]
     with pytest.raises(DataError, match="these are a single group"):
-        evaluate([one(runs[0])], unheard, library, "tiny", fit=True)
+        evaluate([model(runs[0])], unheard, library, "tiny", fit=True)
 
 
-def test_runs_of_other_labels_are_not_judged_together(runs: list[RunFolder], tmp_path: Path) -> None:
-    other = untrained(tmp_path / "run", [], msgspec.structs.replace(recipes.find("band-melcnn"), labels=("pia", "vio")))
-    with pytest.raises(DataError, match="only runs of the same recipe"):
-        one(runs[0], other)
-
-
-def test_a_report_takes_the_place_of_an_earlier_one_on_the_same_data(found: Report, tmp_path: Path) -> None:
-    path = tmp_path / "metrics.json"
-    assert report.read(path) == []
-    for data, clips in (("a", 1), ("b", 2), ("a", 3)):
-        report.keep(msgspec.structs.replace(found, data=data, clips=clips), path)
-    assert [(kept.data, kept.clips) for kept in report.read(path)] == [("b", 2), ("a", 3)]
-    assert json.loads(path.read_bytes())[0]["judgements"][0]["set"] == "solos"
-    assert report.read(path)[0] == msgspec.structs.replace(found, data="b", clips=2)
-
-
-def test_the_latest_thresholds_count(found: Report) -> None:
-    first, last = (msgspec.structs.replace(found, thresholds=(share,) * 11) for share in (0.3, 0.4))
-    own = recipes.find("band-melcnn")
-    strange = msgspec.structs.replace(found, thresholds=(0.1,) * 11, recipe="")
-    assert report.thresholds([first, last, strange], own).tolist() == [0.4] * 11
-    assert report.thresholds([first], recipes.find("duo-rawcnn")).tolist() == [0.5] * 4
-    assert report.thresholds([], own).tolist() == [0.5] * 11
-
-
-def test_a_report_is_shown_as_tables(found: Report) -> None:
-    rows = len(found.judgements)
-    assert len(report_tables.by_set(found).rows) == len(report_tables.by_label(found).rows) == rows
-    assert len(report_tables.by_label(found).figures) == 11
-
-
-def test_of_other_sounds_alone_nothing_is_told_of_solos(
-    runs: list[RunFolder], clips: list[Clip], library: Library, tmp_path: Path
-) -> None:
-    heard = set(runs[0].config().train)
-    noise = next(clip for clip in clips if not clip.labels and clip.group not in heard)
-    told = evaluate([one(runs[0])], [noise], library, "tiny")
-    assert [grid.title for grid in report_tables.tables(told)] == [
-        "a on tiny: 1 recording, 1 source",
-        "label accuracy",
-    ]
-    page.write([told], tmp_path / "page.md")
-    written = (tmp_path / "page.md").read_text(encoding="utf-8")
-    assert "1 recording in 1 group from 1 source, " in written
-    assert "Source by source" not in written
-
-
-def test_confusions_are_drawn(found: Report, tmp_path: Path) -> None:
-    paths = figures.draw_confusions(msgspec.structs.replace(found, data="a/b c"), tmp_path)
-    assert [path.name for path in paths] == ["confusion-solos-a-b-c.png", "confusion-pairs-a-b-c.png"]
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
-
-
-def test_nothing_is_written_into_a_run_that_is_judged(
-    runs: list[RunFolder],
-    found: Report,
-    clips: list[Clip],
-    library: Library,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_nothing_is_written_into_a_run_that_is_evaluated(
+    runs: list[RunFolder], found: Report, corpus: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be somebody else's, or on a disk that cannot be written to."""
-    monkeypatch.setattr("whoplays.training.evaluate.examine.evaluate", lambda *_, **__: found)
+    monkeypatch.setattr("whoplays.training.evaluate.evaluate.evaluate", lambda *_, **__: found)
     log = runs[0].folder / "log" / "metrics.csv"
     log.parent.mkdir()
     log.write_text("epoch,step,train_loss\n0,1,0.5\n")
     before = sorted(runs[0].folder.rglob("*"))
-    examine(Entries((str(runs[0].folder),)), clips, library, "tiny", tmp_path, Wishes(fit=False), threads=1)
+    options = ["--data", str(corpus), "--out", str(tmp_path), "--cache", str(cache)]
+    whoplays.main(["evaluate", str(runs[0].folder), *options])
     assert sorted(runs[0].folder.rglob("*")) == before
     assert (tmp_path / "metrics.json").is_file()
 
 
-def test_nothing_logged_draws_nothing(tmp_path: Path) -> None:
-    assert figures.draw_curves(RunFolder(tmp_path)) is None
+def test_all_are_given_the_same_windows(clips: list[Clip], library: Library, few: None) -> None:
+    models = [constant("first", CORE), constant("second", CORE)]
+    evaluate(models, clips, library, "tiny")
+    first, second = (one.predictors[0] for one in models)
+    assert isinstance(first, Constant)
+    assert isinstance(second, Constant)
+    for mine, theirs in zip(first.given, second.given, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_each_is_evaluated_on_the_labels_it_knows(two_models: Report) -> None:
+    (second,) = two_models.against
+    assert {result.scope for result in two_models.results} == {"core", "all"}
+    assert {result.scope for result in second.results} == {"core"}
+    windows = [
+        {each.set: each.scores.windows for each in one.results if each.scope == "core"} for one in two_models.models
+    ]
+    assert windows[0] == windows[1]
+    assert set(windows[0]) == {"solos", "pairs", "trios", "other sounds", "silence"}
+
+
+def test_a_model_of_other_labels_is_refused(clips: list[Clip], library: Library) -> None:
+    with pytest.raises(DataError, match="flutist knows other labels than first: flu"):
+        evaluate([constant("first"), constant("flutist", ("flu",))], clips, library, "tiny")
+
+
+def test_own_thresholds_and_tuned_ones_are_kept_apart(clips: list[Clip], library: Library, few: None) -> None:
+    """A tagger of many classes gives a hundredth to what it hears: none is active at 0.5, at tuned thresholds some."""
+    found = evaluate([spectral("shy", level=0.01)], clips, library, "tiny", halve=True)
+    pairs = next(each for each in found.results if each.set == "pairs")
+    assert pairs.scores.micro_f1 == 0
+    assert pairs.tuned is not None
+    assert pairs.tuned.micro_f1 is not None
+    assert pairs.tuned.micro_f1 > 0.3
+    assert not found.fitted
+    assert set(found.thresholds) == {0.5}
+
+
+@pytest.fixture
+def half_quiet(tmp_path: Path) -> list[Clip]:
+    """Recordings of two sources, those of one too quiet to be evaluated on."""
+    rng = np.random.default_rng(1)
+    rows: list[tuple[str, ...]] = []
+    for source, level in (("loud", 0.1), ("quiet", 0.0005)):
+        for k, label in enumerate((*CORE, "")):
+            write_sound(tmp_path / f"{source}{k}.wav", rng.normal(0, level, 4 * SAMPLE_RATE_HZ))
+            rows.append((f"{source}{k}.wav", label, f"{source}{k}", source, "CC0-1.0"))
+    return LabelledFolder(write_index(tmp_path, rows)).clips()
+
+
+def test_where_one_fold_has_no_windows_nothing_is_tuned(half_quiet: list[Clip], library: Library, few: None) -> None:
+    said: list[str] = []
+    found = evaluate([constant("first", CORE)], half_quiet, library, "tiny", halve=True, say=said.append)
+    assert found.folds == 2
+    assert all(each.top1_by_source.keys() <= {"loud"} for each in found.results)
+    assert not any(each.tuned for each in found.results)
+    assert any("no thresholds are tuned" in line for line in said)
+    with pytest.raises(DataError, match="only one holds any window"):
+        evaluate([constant("first", CORE)], half_quiet, library, "tiny", fit=True)
+
+
+def test_conditions_are_those_asked_for(two_models: Report) -> None:
+    for one in two_models.models:
+        assert {each.condition for each in one.under_conditions} == {"mono", "level -12 dB"}
+        assert {each.set for each in one.under_conditions} == {"solos", "pairs", "other sounds"}
+        assert {each.scope for each in one.under_conditions} == {"core"}
+
+
+def test_intervals_hold_the_metrics(two_models: Report) -> None:
+    for result in two_models.results:
+        assert (result.set == "silence") == (not result.intervals)
+        for name, (low, high) in result.intervals.items():
+            assert low - 1e-4 <= getattr(result.scores, name) <= high + 1e-4 or name == "mean_average_precision"
+
+
+def test_differences_are_in_the_main_metrics_on_what_both_have(two_models: Report) -> None:
+    assert {each.scope for each in two_models.differences} == {"core"}
+    assert [(each.set, each.metric) for each in two_models.differences] == [
+        ("solos", "top1"),
+        ("pairs", "labels_right"),
+        ("pairs", "exact_match"),
+        ("pairs", "mean_average_precision"),
+        ("trios", "exact_match"),
+        ("other sounds", "false_alarm"),
+    ]
+    for each in two_models.differences:
+        mine, theirs = (
+            next(result.scores for result in one.results if (result.set, result.scope) == (each.set, each.scope))
+            for one in two_models.models
+        )
+        assert each.own == pytest.approx(getattr(mine, each.metric) - getattr(theirs, each.metric), abs=1e-4)
+        assert (each.tuned is None) == (each.metric in {"top1", "mean_average_precision"})
+
+
+def test_what_is_kept_is_read_again(two_models: Report, tmp_path: Path) -> None:
+    keep_report(two_models, tmp_path / "metrics.json")
+    (kept,) = read_reports(tmp_path / "metrics.json")
+    assert kept == msgspec.convert(msgspec.to_builtins(two_models), Report)
+    assert [one.name for one in kept.against] == ["second"]

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from tests.training.data.tiny_corpus import write_sound
-from tests.training.evaluate.made_judges import Constant, constant
+from tests.training.evaluate.made_models import Constant, constant
 from whoplays.models.labels import NAMES
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.corpora import open_corpus
 from whoplays.training.data.library import Library
-from whoplays.training.evaluate.candidates import Candidate
 from whoplays.training.evaluate.evaluate import evaluate
-from whoplays.training.evaluate.excerpts import sit_excerpts
+from whoplays.training.evaluate.excerpts import predict_excerpts
+from whoplays.training.evaluate.predictors import Model
 
 LABELS = tuple(NAMES)
 SECONDS = {"one-1": 7.0, "one-2": 2.0, "two-1": 3.0, "three-1": 4.5}
@@ -42,22 +42,24 @@ class Rising(Constant):
         return np.tile(shares[:, None], (1, len(LABELS)))
 
 
-def test_an_excerpt_is_judged_by_the_mean_of_its_windows_logits(clips: list[Clip], library: Library) -> None:
-    judge = Rising("rising", [])
-    (paper,) = sit_excerpts([(Candidate(LABELS, "multi-label", (judge,), np.full(11, 0.5)), judge)], clips, library)
-    windows = {clip.path.stem: len(given) for clip, given in zip(clips, judge.given, strict=True)}
+def test_an_excerpt_is_predicted_by_the_mean_of_its_windows_logits(clips: list[Clip], library: Library) -> None:
+    predictor = Rising("rising", [])
+    (found,) = predict_excerpts(
+        [(Model(LABELS, "multi-label", (predictor,), np.full(11, 0.5)), predictor)], clips, library
+    )
+    windows = {clip.path.stem: len(given) for clip, given in zip(clips, predictor.given, strict=True)}
     # Every 1.5 s: of 7 s from 0, 1.5, 3 and, to its end, 4 s; of 4.5 s from 0 and 1.5 s.
     assert windows == {"one-1": 4, "one-2": 1, "two-1": 1, "three-1": 2}
-    logits = np.log(paper["excerpts"].probabilities[:, 0] / (1 - paper["excerpts"].probabilities[:, 0]))
+    logits = np.log(found.probabilities[:, 0] / (1 - found.probabilities[:, 0]))
     assert logits == pytest.approx([(windows[clip.path.stem] - 1) / 2 for clip in clips], abs=1e-4)
-    assert all(given.shape[1:] == (2, WINDOW_SAMPLES) for given in judge.given)
+    assert all(given.shape[1:] == (2, WINDOW_SAMPLES) for given in predictor.given)
 
 
 def test_the_figures_are_those_worked_out_by_hand(clips: list[Clip], library: Library) -> None:
     """Guitar and voice named everywhere: 4 + 2 hits, 2 false alarms. F1: guitar 1, voice 2/3; micro 12/14."""
     shares = [0.9 if label in {"gac", "voi"} else 0.1 for label in LABELS]
-    judge = Constant("made", shares)
-    report = evaluate([Candidate(LABELS, "multi-label", (judge,), np.full(11, 0.5))], clips, library, "part 1")
+    predictor = Constant("made", shares)
+    report = evaluate([Model(LABELS, "multi-label", (predictor,), np.full(11, 0.5))], clips, library, "part 1")
     found = report.excerpts
     assert found is not None
     assert (found.excerpts, found.tuned_micro_f1) == (4, None)
@@ -67,7 +69,7 @@ def test_the_figures_are_those_worked_out_by_hand(clips: list[Clip], library: Li
     assert set(found.intervals) == {"micro_f1", "macro_f1"}
 
 
-def test_who_knows_four_labels_does_not_sit_the_protocol(clips: list[Clip], library: Library) -> None:
+def test_a_model_of_four_labels_is_left_out_of_the_protocol(clips: list[Clip], library: Library) -> None:
     core = constant("core", ("gac", "pia", "tru", "vio"))
     report = evaluate([constant("all"), core], clips, library, "part 1", halve=True)
     assert report.excerpts is not None

@@ -19,8 +19,8 @@ from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits, by_group
-from whoplays.training.evaluate import report
-from whoplays.training.evaluate.findings import Report
+from whoplays.training.evaluate.results import Report
+from whoplays.training.evaluate.store import keep_report, read_reports, refuse_evaluated
 from whoplays.training.fit.checkpoints import load
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.fit.trainer import callbacks, fit
@@ -48,8 +48,8 @@ def test_a_run_learns(trained: RunFolder) -> None:
 
 def test_what_it_learnt_holds_for_players_it_was_not_trained_on(trained: RunFolder, cache: Path) -> None:
     whoplays.main(["evaluate", str(trained.folder), "--cache", str(cache)])
-    (found,) = report.read(trained.folder / "metrics.json")
-    precision = {judgement.set: judgement.scores.mean_average_precision for judgement in found.judgements}
+    (found,) = read_reports(trained.folder / "metrics.json")
+    precision = {result.set: result.scores.mean_average_precision for result in found.results}
     # By chance it would be about a quarter for solos, a half for pairs.
     assert (precision["solos"] or 0) > 0.8
     assert (precision["pairs"] or 0) > 0.8
@@ -230,19 +230,19 @@ def test_what_was_judged_is_not_trained_on(
         labels=(),
         thresholds=(),
         fitted=False,
-        judgements=(),
+        results=(),
     )
-    report.keep(told, run.folder / "metrics.json")
+    keep_report(told, run.folder / "metrics.json")
     again = ["train", "band-melcnn", *little(corpus, cache), "--out", str(run.folder)]
     whoplays.main(again)  # changes nothing
     run.last_checkpoint.unlink()
     before = run.config_path.read_bytes()
     with pytest.raises(SystemExit):
         whoplays.main([*again, "--seed", "3"])
-    assert "run was judged as it is" in capfd.readouterr().err
+    assert "run was evaluated as it is" in capfd.readouterr().err
     assert run.config_path.read_bytes() == before
-    report.keep(msgspec.structs.replace(told, runs=("fold1", "fold2")), run.folder / "metrics.json")
-    report.refuse_judged(run)
+    keep_report(msgspec.structs.replace(told, runs=("fold1", "fold2")), run.folder / "metrics.json")
+    refuse_evaluated(run)
 
 
 def test_too_little_for_a_batch_is_refused(clips: list[Clip], library: Library, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
 from whoplays.training.run import RunFolder, configure
-from whoplays.training.simulate.concert import Concert, Players, sounding
+from whoplays.training.simulate.concert import Concert, Simulator, sounding
 
 RATE_HZ = 44_100
 LABELS = ("gac", "pia", "tru", "vio")
@@ -22,7 +22,7 @@ LABELS = ("gac", "pia", "tru", "vio")
 
 @pytest.fixture(scope="module")
 def made(library: Library, clips: list[Clip]) -> Concert:
-    return Players(library, clips, LABELS).concert(150, np.random.default_rng(4))
+    return Simulator(library, clips, LABELS).concert(150, np.random.default_rng(4))
 
 
 def playing(made: Concert, at_s: float) -> set[str]:
@@ -65,7 +65,7 @@ def test_between_pieces_is_silence_or_another_sound(made: Concert) -> None:
 
 
 def test_the_same_seed_is_the_same_concert(library: Library, clips: list[Clip], made: Concert) -> None:
-    players = Players(library, clips, LABELS)
+    players = Simulator(library, clips, LABELS)
     again, other = (players.concert(150, np.random.default_rng(seed)) for seed in (4, 5))
     assert np.array_equal(again.audio, made.audio)
     assert again.parts == made.parts != other.parts
@@ -80,7 +80,7 @@ def test_silence_before_and_after_is_no_playing() -> None:
 
 def test_a_concert_needs_instruments_and_other_sounds(library: Library, clips: list[Clip]) -> None:
     with pytest.raises(DataError, match="single instruments and of other sounds"):
-        Players(library, [clip for clip in clips if clip.labels], LABELS)
+        Simulator(library, [clip for clip in clips if clip.labels], LABELS)
 
 
 def test_concerts_are_written_with_an_index(corpus: Path, cache: Path, clips: list[Clip], tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_concerts_are_written_with_an_index(corpus: Path, cache: Path, clips: li
     heard = [clip for clip in clips if clip.labels & {"gac", "pia", "tru"}]
     run.write_config(configure(recipes.find("band-melcnn"), (), Splits(heard, [], [])))
     given = ["--data", str(corpus), "--run", str(run.folder), "--cache", str(cache), "--count=2", "--minutes=0.5"]
-    whoplays.main(["concerts", str(tmp_path / "made"), *given])
+    whoplays.main(["simulate", str(tmp_path / "made"), *given])
     rows = list(csv.DictReader((tmp_path / "made" / "index.csv").read_text(encoding="utf-8").splitlines()))
     assert {row["path"] for row in rows} == {"concert01.flac", "concert02.flac"}
     assert {row["labels"] for row in rows} == {"vio"}
@@ -110,7 +110,7 @@ def test_what_makes_no_sense_is_one_line(
     corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], option: str, complaint: str
 ) -> None:
     with pytest.raises(SystemExit) as leaving:
-        whoplays.main(["concerts", str(tmp_path), "--data", str(corpus), option])
+        whoplays.main(["simulate", str(tmp_path), "--data", str(corpus), option])
     assert leaving.value.code
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"whoplays: {complaint}")
@@ -122,11 +122,11 @@ def test_an_index_of_other_recordings_is_not_written_over(
     """Labels that somebody wrote by hand are not made again; concerts are."""
     given = ["--data", str(corpus), "--cache", str(cache), "--count=1", "--minutes=0.5"]
     for _ in range(2):
-        whoplays.main(["concerts", str(tmp_path / "made"), *given])
+        whoplays.main(["simulate", str(tmp_path / "made"), *given])
     capfd.readouterr()
     before = (corpus / "index.csv").read_bytes()
     with pytest.raises(SystemExit):
-        whoplays.main(["concerts", str(corpus), *given])
+        whoplays.main(["simulate", str(corpus), *given])
     (line,) = capfd.readouterr().err.splitlines()
     assert line.endswith("lists other recordings than concerts; choose another folder for them")
     assert (corpus / "index.csv").read_bytes() == before

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
 from whoplays.models.labels import NAMES
-from whoplays.training.evaluate.lineup import Entries, Peer, find_peer, line_up
+from whoplays.training.evaluate.registry import Entries, Peer, find_models, find_peer
 from whoplays.training.networks.efficientat import EfficientATNetwork
 from whoplays.training.taggers import efficientat as module
 from whoplays.training.taggers.audioset import CLASSES
@@ -66,14 +66,14 @@ def test_every_class_has_a_place_of_its_own() -> None:
     assert len(set(module._INDICES.values())) == len(named)
 
 
-def test_it_is_lined_up_by_name_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_found_by_name_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "weights.pt"
     path.write_bytes(b"no weights")
     peer = find_peer(f"efficientat-mn04={path}")
     assert peer == Peer("efficientat-mn04", path)
     entries = Entries(("default",), (), (peer,))
     monkeypatch.setattr(module, "load_tagger", lambda _: EfficientATNetwork())
-    assert [one.judges[0].name for one in line_up(entries, None, "real", [], 1)][1:] == ["efficientat-mn04"]
+    assert [one.predictors[0].name for one in find_models(entries, None, "real", [], 1)][1:] == ["efficientat-mn04"]
 
 
 @pytest.mark.parametrize(

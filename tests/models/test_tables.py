@@ -3,9 +3,9 @@ import io
 import pytest
 from rich.console import Console
 
-from whoplays.training.report.grid import Grid
+from whoplays.models.tables import Table
 
-GRID = Grid(
+TABLE = Table(
     "how it went",
     ("set", "who"),
     ("top-1", "tuned\nright", "never", "exact"),
@@ -17,7 +17,7 @@ def drawn(width: int) -> list[str]:
     """The lines of what is drawn, without space at their ends."""
     console = Console(file=io.StringIO(), width=width)
     with console.capture() as said:
-        console.print(*GRID.drawn(width))
+        console.print(*TABLE.drawn(width))
     return [line.rstrip() for line in said.get().splitlines()]
 
 
@@ -46,4 +46,9 @@ def test_where_there_is_less_they_go_on_beneath_without_rows_of_nothing() -> Non
 
 @pytest.mark.parametrize("width", [1, 20])
 def test_where_there_is_none_every_figure_has_a_table_of_its_own(width: int) -> None:
-    assert len(list(GRID.drawn(width))) == 3
+    assert len(list(TABLE.drawn(width))) == 3
+
+
+def test_in_markdown_a_rule_stands_under_headings_of_one_line() -> None:
+    table = Table("", ("who",), ("tuned\nright", "top-1"), (("a", "0.9", "0.5"), ("b", "", "")))
+    assert table.markdown() == "| who | tuned right | top-1 |\n| --- | ---: | ---: |\n| a | 0.9 | 0.5 |\n| b |  |  |"

@@ -1,11 +1,14 @@
-"""Tables for the terminal: where one is too wide, its figures go on in another beneath it."""
+"""Tables, for the terminal and as Markdown: rows that are named by their first columns and hold figures in the others.
+
+On a terminal, where one is too wide, its figures go on in another beneath it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import rich.table
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 _GAP: Final = 2
@@ -13,7 +16,7 @@ _GAP: Final = 2
 
 
 @dataclass(frozen=True)
-class Grid:
+class Table:
     """A table before it is drawn."""
 
     title: str
@@ -23,6 +26,14 @@ class Grid:
     """Headings of the others."""
     rows: tuple[tuple[str, ...], ...]
     """Of each row its names, then its figures; a figure that there is none of is empty."""
+    caption: str = ""
+    """What is to be known to read it."""
+
+    def markdown(self) -> str:
+        """Headings, a rule and rows, a line each, without title and caption; no newline after the last."""
+        headings = (" ".join(heading.split()) for heading in self._headings)
+        rule = (*("---" for _ in self.names), *("---:" for _ in self.figures))
+        return "\n".join(f"| {' | '.join(line)} |" for line in (headings, rule, *self.rows))
 
     def drawn(self, width: int) -> Iterator[Group]:
         """As many tables as it takes for figures to stand side by side in so many columns of the terminal.
@@ -31,7 +42,7 @@ class Grid:
         """
         title = self.title
         for columns in self._parts(width):
-            table = Table(box=None, header_style="bold")
+            table = rich.table.Table(box=None, header_style="bold")
             for heading in self.names:
                 table.add_column(heading)
             for column in columns:
