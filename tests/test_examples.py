@@ -1,22 +1,30 @@
-"""The subscribers that the documents show hear a real publisher."""
+"""The examples, and the subscribers that the documents show, receive from a real publisher."""
 
+import itertools
 import json
 import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.stream.make_messages import make_gap, make_status
+import whoplays
+from tests.stream.history.make_history import make_event, make_window
+from tests.stream.make_messages import make_end, make_gap, make_status
 from whoplays.stream.pubsub.messages import End, Event, Message, encode
 from whoplays.stream.pubsub.publisher import Publisher
+from whoplays.stream.security.allow_list import ServerKeys
+from whoplays.stream.security.keys import make_keys
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "docs" / "examples" / "subscriber.c"
+SOURCE = ROOT / "examples" / "subscriber.c"
 PAGE = (ROOT / "docs" / "subscribers.md").read_text(encoding="utf-8")
 FILTERS = re.findall(r"^whoplays watch .* \| jq -c --unbuffered '(.*)'$", PAGE, re.MULTILINE)
 JOIN_S = 60.0
@@ -31,6 +39,105 @@ GAP = msgspec.structs.replace(make_gap(0), start=44_100, end=66_150)
 def publisher() -> Iterator[Publisher]:
     with Publisher("tcp://127.0.0.1:*") as publisher:
         yield publisher
+
+
+PYTHON_PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+LAMP = ROOT / "examples" / "lamp.py"
+SNIPPETS = [each for each in re.findall(r"^```python\n(.*?)^```", PYTHON_PAGE, re.M | re.S) if "class Lamp" not in each]
+
+
+def publish_concerts(publisher: Publisher, finished: threading.Event) -> None:
+    """The violin enters and leaves over and over, each time in a session of its own."""
+    for number in itertools.count():
+        session = f"concert {number}"
+        for message in (
+            make_status(0, session=session),
+            make_window(0, session=session),
+            make_event(0, "start", 0, "violin", session=session),
+            make_gap(0, session=session),
+            make_end(0, session=session),
+        ):
+            publisher.send(message)
+            if finished.wait(0.001):
+                return
+
+
+@pytest.mark.parametrize(
+    ("snippet", "shown"),
+    [
+        *zip(
+            SNIPPETS,
+            [
+                "piano start",
+                '"kind":"end"',
+                "hall: violin enters",
+                "(stream='hall'",
+                "",
+                "event",
+                "violin start",
+                "session='concert",
+                "'violin'",
+                "there is no file missing.wav",
+            ],
+            strict=True,
+        )
+    ],
+)
+def test_python_page_shows_what_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], snippet: str, shown: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stream").symlink_to(ROOT / "stream")
+    own, _ = make_keys("hall", tmp_path / "keys"), make_keys("lamp", tmp_path / "keys")
+    keys = ServerKeys.load(own.secret, tmp_path / "keys") if "ClientKeys" in snippet else None
+    finished = threading.Event()
+    with Publisher("tcp://127.0.0.1:*", keys=keys) as publisher, ThreadPoolExecutor(1) as pool:
+        pool.submit(publish_concerts, publisher, finished)
+        try:
+            exec(snippet.replace("tcp://127.0.0.1:9460", publisher.endpoint), {"whoplays": whoplays})
+        finally:
+            finished.set()
+    assert shown in capsys.readouterr().out
+
+
+def test_python_page_shows_the_lamp_as_it_is() -> None:
+    assert f"```python\n{LAMP.read_text(encoding='utf-8')}```" in PYTHON_PAGE
+
+
+def test_lamp_is_on_while_the_violin_plays_and_knows_when_it_cannot_know(publisher: Publisher) -> None:
+    playing = msgspec.structs.replace(make_window(2, session="two"), active={"violin": True})
+    lossy = msgspec.structs.replace(playing.quality, lost_samples=1)
+    steps: list[tuple[Message, str]] = [
+        (make_status(0), "unknown"),
+        (make_window(0), "off"),
+        (make_event(0, "start", 0, "violin"), "on"),
+        (make_event(1, "start", 0, "piano"), ""),
+        (make_gap(0), "unknown"),
+        (make_window(1), "off"),
+        (make_event(0, "start", 9, "violin"), "on"),
+        (make_status(0, session="two"), "unknown"),
+        (msgspec.structs.replace(playing, quality=lossy), ""),
+        (playing, "on"),
+        (make_event(0, "end", 9, "violin", session="two"), "off"),
+        (msgspec.structs.replace(make_status(1, session="two", window=1, event=0), state="stalled"), "unknown"),
+        (playing, "on"),
+    ]
+    seq = Counter[tuple[str, str]]()
+    command = [sys.executable, LAMP, publisher.endpoint, "hall", "violin"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as lamp:
+        try:
+            assert lamp.stdout
+            assert publisher.wait_for_subscriber(JOIN_S)
+            for message, state in steps:
+                count = (message.session, message.kind)
+                publisher.send(msgspec.structs.replace(message, seq=seq[count]))
+                seq[count] += 1
+                if state:
+                    assert lamp.stdout.readline() == f"violin: {state}\n", message
+            # Nothing is published for three seconds.
+            assert lamp.stdout.readline() == "violin: unknown\n"
+        finally:
+            lamp.kill()
 
 
 @pytest.fixture(scope="session")
