@@ -123,7 +123,7 @@ def test_lamp_is_on_while_the_violin_plays_and_knows_when_it_cannot_know(publish
         (playing, "on"),
     ]
     seq = Counter[tuple[str, str]]()
-    command = [sys.executable, LAMP, publisher.endpoint, "hall", "violin"]
+    command = [sys.executable, str(LAMP), publisher.endpoint, "hall", "violin"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as lamp:
         try:
             assert lamp.stdout
