@@ -154,7 +154,7 @@ def test_missing_extra_gives_one_line(tmp_path: Path, arguments: str, package: s
 @pytest.mark.parametrize(
     "code",
     [
-        "whoplays.Subscriber",
+        "[getattr(whoplays, name) for name in whoplays.__all__ if name not in {'Recognizer', 'listen'}]",
         "whoplays.main(['--help'])",
         "whoplays.main(['--version'])",
         "whoplays.main(['watch', '--help'])",

@@ -11,6 +11,8 @@ from whoplays.bench.report import page
 from whoplays.bench.results import Point, SoakResult
 from whoplays.bench.soak import failures, measure_soak
 
+pytestmark = pytest.mark.slow
+
 ACCOUNTED = 7
 
 

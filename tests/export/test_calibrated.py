@@ -20,6 +20,8 @@ from whoplays.training.evaluate.results import CalibratedReport, CalibratedSetRe
 from whoplays.training.evaluate.store import keep_calibration, keep_report
 from whoplays.training.run import RunFolder
 
+pytestmark = pytest.mark.slow
+
 SCALES = tuple(np.linspace(0.5, 2, 11).round(3).tolist())
 BIASES = tuple(np.linspace(-1, 1, 11).round(3).tolist())
 

@@ -7,6 +7,8 @@ from tests.export.conftest import Exported
 from whoplays.models.card import read_card
 from whoplays.training.run import RunFolder
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_command_says_what_was_made(band: Exported) -> None:
     made, parity = band.said.splitlines()

@@ -23,6 +23,8 @@ from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
 from whoplays.training.run import configure
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["band", "solo"])
 def exported(request: pytest.FixtureRequest) -> Exported:

@@ -19,6 +19,8 @@ from whoplays.training.data.corpora import gather, open_share
 from whoplays.training.data.library import Library
 from whoplays.training.run import RunFolder, configure
 
+pytestmark = pytest.mark.slow
+
 
 def forest(folder: Path, recipe_name: str, corpus: Path, cache: Path) -> RunFolder:
     """A run of a few trees, grown on a few windows."""

@@ -68,6 +68,7 @@ def test_pcm_is_heard_on_standard_input(model: Path) -> None:
     assert (end["reason"], end["final"]) == ("finished", 4 * 44_100)
 
 
+@pytest.mark.slow
 def test_another_process_hears_100_windows_a_second_without_loss(concert: Path, model: Path) -> None:
     """Nobody reads standard output meanwhile, which must delay nothing."""
     options = ("--model", model, "--hop", "0.01", "--publish", "tcp://127.0.0.1:*", "--wait", "20")

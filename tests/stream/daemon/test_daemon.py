@@ -32,6 +32,7 @@ def test_two_streams_are_served_and_sigterm_ends_them_with_a_word(tmp_path: Path
     assert daemon.lines[-1]["event"] == "done"
 
 
+@pytest.mark.slow
 def test_a_reload_leaves_what_did_not_change_alone(tmp_path: Path, model: Path) -> None:
     with Feed() as hall, Feed() as stage, Feed() as roof:
         path = write(tmp_path / "concert.toml", model, stream("hall", hall.uri) + stream("stage", stage.uri))
@@ -69,6 +70,7 @@ def test_a_reload_that_makes_no_sense_changes_nothing(tmp_path: Path, model: Pat
             assert daemon.end() == 0
 
 
+@pytest.mark.slow
 def test_history_metrics_and_health(tmp_path: Path, model: Path) -> None:
     extra = f'[history]\npath = "{tmp_path}/history.db"\n[metrics]\naddress = "127.0.0.1:0"\n'
     with Feed() as hall, serving(write(tmp_path / "c.toml", model, stream("hall", hall.uri), extra=extra)) as daemon:

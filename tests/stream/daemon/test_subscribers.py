@@ -116,6 +116,7 @@ def daemon(tmp_path: Path, model: Path) -> Iterator[str]:
             assert running.end() == 0
 
 
+@pytest.mark.slow
 def test_a_subscriber_that_is_killed_costs_the_others_nothing(daemon: str, tmp_path: Path) -> None:
     with Subscriber(daemon, silence_s=PATIENCE_S) as subscriber, watching(daemon, tmp_path) as victim:
         survivor = Survivor(subscriber)
@@ -127,6 +128,7 @@ def test_a_subscriber_that_is_killed_costs_the_others_nothing(daemon: str, tmp_p
         survivor.check()
 
 
+@pytest.mark.slow
 def test_a_subscriber_that_stands_still_costs_the_others_nothing(daemon: str, tmp_path: Path) -> None:
     with Subscriber(daemon, silence_s=PATIENCE_S) as subscriber, watching(daemon, tmp_path) as sleeper:
         survivor = Survivor(subscriber)
@@ -143,6 +145,7 @@ def test_a_subscriber_that_stands_still_costs_the_others_nothing(daemon: str, tm
         assert "lost" not in sleeper.notes
 
 
+@pytest.mark.slow
 def test_one_that_stands_still_for_long_loses_messages_and_takes_no_memory(tmp_path: Path) -> None:
     with (
         Publisher("tcp://127.0.0.1:*") as publisher,

@@ -23,6 +23,8 @@ from whoplays.stream.history.query import Query, appearances
 from whoplays.stream.pubsub.messages import Event, Window
 from whoplays.stream.pubsub.subscriber import Subscriber
 
+pytestmark = pytest.mark.slow
+
 Record = Callable[[str, object], None]
 
 WINDOWS = "SELECT end_sample FROM windows JOIN sessions ON sessions.id = windows.session WHERE sessions.session = ?"

@@ -18,6 +18,8 @@ from tests.stream.faults.times import measure
 from tests.stream.sources.device.pulse import CARD, RATE_HZ, Pulse, running, skip_without_card, skip_without_sound
 from whoplays.stream.pubsub.subscriber import Subscriber
 
+pytestmark = pytest.mark.slow
+
 
 class Card:
     """A sound card that plays the concert."""

@@ -19,6 +19,8 @@ from tests.stream.faults.seen import SECOND
 from tests.stream.sources.ffmpeg.servers import free_port
 from whoplays.stream.pubsub.subscriber import Subscriber
 
+pytestmark = pytest.mark.slow
+
 Evening = dict[str, Act]
 Record = Callable[[str, object], None]
 

@@ -10,6 +10,8 @@ from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer, Windows
 from whoplays.stream.pubsub.messages import Gap, Message, Status, Window
 
+pytestmark = pytest.mark.slow
+
 SECOND = 44_100
 LAG_S = 2.0
 INFERENCE_S = 1.2

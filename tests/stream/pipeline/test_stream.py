@@ -125,6 +125,7 @@ def test_a_loss_is_told_at_once_however_soon_the_source_is_back(
     assert statuses(first)[-1].detail == "the cable was pulled"
 
 
+@pytest.mark.slow
 def test_time_is_whole_across_sessions(recognizer: Recognizer) -> None:
     opened = opening([then(live(3.2), fails)], [then(live(3.2), begins_anew), live(4.0)])
     messages = listen_until(windows(1, session=3), opened, recognizer)

@@ -204,6 +204,7 @@ def test_a_run_that_was_cut_off_is_resumed(unbroken: Tagger, splits: Splits, lib
     assert figures.draw_curves(run) == tmp_path / "curves.png"
 
 
+@pytest.mark.slow
 def test_the_raw_network_runs_through(clips: list[Clip], library: Library, tmp_path: Path) -> None:
     """One epoch of two windows: enough to see that solos reach it."""
     solo = recipes.find("solo-rawcnn")

@@ -110,6 +110,7 @@ def test_the_default_input_is_what_the_system_says(card: Pulse) -> None:
     assert (source.name, source.uri) == ("default", "device:")
 
 
+@pytest.mark.slow
 def test_an_input_that_is_unplugged_is_gone_until_it_comes_back(card: Pulse) -> None:
     pcm = noise()
     with card.playing(pcm), session(f"device:{CARD}") as (source, blocks):
@@ -170,6 +171,7 @@ def test_a_child_that_is_killed_is_missed(card: Pulse) -> None:
             take(blocks, 60.0)
 
 
+@pytest.mark.slow
 def test_what_was_heard_while_nobody_could_listen_keeps_its_time(card: Pulse) -> None:
     """The sound server keeps some seconds for a child that stands still: they come late, but were heard on time."""
     pcm = noise()
