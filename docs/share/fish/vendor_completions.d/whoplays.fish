@@ -6,7 +6,7 @@ function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
     set -l options_with_values '--accelerator --against --allowed --bank --bank-windows --base --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --hop --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --trees --until --version --wait --windows --workers'
-    set -l all_commands 'allow bench calibrate concerts demo devices evaluate events export history keys latency list listen make models prepare render report revoke send serve show soak table throughput train watch'
+    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models prepare render report revoke send serve show simulate soak throughput train watch'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
     set -e cmd[1]
@@ -54,10 +54,10 @@ complete -c whoplays -n __fish_use_subcommand -a 'models' -d 'List the models th
 complete -c whoplays -n __fish_use_subcommand -a 'prepare' -d 'Prepare windows to train on; a folder that is there already is continued.'
 complete -c whoplays -n __fish_use_subcommand -a 'render' -d 'Play MIDI scores with many sound sources into a labelled folder; one that is th…'
 complete -c whoplays -n __fish_use_subcommand -a 'train' -d 'Train a recipe; a run that is there already is resumed.'
-complete -c whoplays -n __fish_use_subcommand -a 'table' -d 'Make the seed'\''s table: train each row, or take the run that is there, and ask a…'
-complete -c whoplays -n __fish_use_subcommand -a 'evaluate' -d 'Judge runs or a model on recordings they have not heard: solos, mixes of two an…'
-complete -c whoplays -n __fish_use_subcommand -a 'calibrate' -d 'Fit calibration and thresholds on what runs answer to recordings they have not …'
-complete -c whoplays -n __fish_use_subcommand -a 'concerts' -d 'Make concerts of recordings: instruments enter and leave, and an index.csv says…'
+complete -c whoplays -n __fish_use_subcommand -a 'baselines' -d 'Make the original project'\''s table: train each row, or take the run that is ther…'
+complete -c whoplays -n __fish_use_subcommand -a 'evaluate' -d 'Evaluate runs or a model on recordings they were not trained on: solos, mixes, …'
+complete -c whoplays -n __fish_use_subcommand -a 'calibrate' -d 'Fit calibration and thresholds on what runs predict of recordings they were not…'
+complete -c whoplays -n __fish_use_subcommand -a 'simulate' -d 'Simulate concerts of recordings: instruments enter and leave, and an index.csv …'
 complete -c whoplays -n __fish_use_subcommand -a 'export' -d 'Write models/NAME/{model.onnx,card.json} from a run, and prove that graph and n…'
 complete -c whoplays -n __fish_use_subcommand -a 'bench' -d 'Measure how late, how fast and how faithfully results come, on this machine.'
 # Root-level options
@@ -68,6 +68,20 @@ complete -c whoplays -n __fish_use_subcommand -l help -d 'Display this message a
 complete -c whoplays -n __fish_use_subcommand -s h -d 'Display this message and exit.'
 complete -c whoplays -n __fish_use_subcommand -l version -d 'Display application version.'
 complete -c whoplays -n __fish_use_subcommand -l install-completion -d 'Complete verbs and options in your shell.'
+
+# Options for: baselines
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -l data -r -d 'Corpora to train on, split 60/20/20 by group; the rows are evaluated on the tes…'
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -l runs -r -F -d 'The folder of the rows'\'' runs, each in a folder of the row'\''s name; what is there…'
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -l out -r -F -d 'Where reports and confusion matrices are kept, a folder for each row.'
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -l judge -r -F -d 'Further corpora to evaluate on.'
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -l only -r -d 'A row to make; may be given several times. All of them unless given.'
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -l efficientat -r -F -d 'The weights of EfficientAT mn04, for the row that learns from its features; wit…'
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -l report -r -F -d 'A Markdown page to write; it grows with every row.'
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -l threads -r -d 'CPU threads to compute with.'
+complete -c whoplays -n '__fish_whoplays_using_command baselines' -l cache -r -F -d 'Where decoded audio is kept.'
 
 # Subcommands for: bench
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'latency' -d 'Measure how long after a window'\''s last sample was due another process receives …'
@@ -132,23 +146,12 @@ complete -c whoplays -n '__fish_whoplays_using_command calibrate' -s h -d 'Displ
 complete -c whoplays -n '__fish_whoplays_using_command calibrate' -l version -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command calibrate' -l data -r -F -d 'Corpora to fit on.'
 complete -c whoplays -n '__fish_whoplays_using_command calibrate' -l out -r -F -d 'The run folder that keeps calibration.json; each of the runs keeps what fits th…'
-complete -c whoplays -n '__fish_whoplays_using_command calibrate' -l judge -r -F -d 'Further corpora, each judged by what was fitted; none of --data.'
+complete -c whoplays -n '__fish_whoplays_using_command calibrate' -l judge -r -F -d 'Further corpora to evaluate what was fitted on; none of --data.'
 complete -c whoplays -n '__fish_whoplays_using_command calibrate' -l method -x -a 'none temperature platt' -d 'One temperature for all labels, a scale and a bias for each (platt), or none.'
 complete -c whoplays -n '__fish_whoplays_using_command calibrate' -l rule -x -a 'f-measure even exact' -d 'Thresholds for each label'\''s F-measure by itself; one for all labels (even), or …'
 complete -c whoplays -n '__fish_whoplays_using_command calibrate' -l false-alarm-cost -r -d 'What a false alarm on other sounds costs, in sets not exactly right: 1 unless g…'
 complete -c whoplays -n '__fish_whoplays_using_command calibrate' -l threads -r -d 'CPU threads to compute with.'
 complete -c whoplays -n '__fish_whoplays_using_command calibrate' -l cache -r -F -d 'Where decoded audio is kept.'
-
-# Options for: concerts
-complete -c whoplays -n '__fish_whoplays_using_command concerts' -l help -d 'Display this message and exit.'
-complete -c whoplays -n '__fish_whoplays_using_command concerts' -s h -d 'Display this message and exit.'
-complete -c whoplays -n '__fish_whoplays_using_command concerts' -l version -d 'Display application version.'
-complete -c whoplays -n '__fish_whoplays_using_command concerts' -l data -r -F -d 'Corpora of solos and of other sounds.'
-complete -c whoplays -n '__fish_whoplays_using_command concerts' -l run -r -F -d 'A run folder: what it has heard in training is left out.'
-complete -c whoplays -n '__fish_whoplays_using_command concerts' -l count -r -d 'How many concerts.'
-complete -c whoplays -n '__fish_whoplays_using_command concerts' -l minutes -r -d 'How long each is, about.'
-complete -c whoplays -n '__fish_whoplays_using_command concerts' -l seed -r -d 'Another seed gives other concerts.'
-complete -c whoplays -n '__fish_whoplays_using_command concerts' -l cache -r -F -d 'Where decoded audio is kept.'
 
 # Options for: demo
 complete -c whoplays -n '__fish_whoplays_using_command demo' -l help -d 'Display this message and exit.'
@@ -167,13 +170,13 @@ complete -c whoplays -n '__fish_whoplays_using_command devices' -l meter -d 'Lis
 complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l help -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command evaluate' -s h -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l version -d 'Display application version.'
-complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l data -r -F -d 'Corpora to judge on; the run'\''s own test split unless given.'
-complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l against -r -d 'Another run or model that is to answer the same questions; A+B for runs that ju…'
-complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l peer -r -d 'Another'\''s tagger that is to answer them too: yamnet=FILE.tflite (needs the extr…'
+complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l data -r -F -d 'Corpora to evaluate on; the run'\''s own test split unless given.'
+complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l against -r -d 'Another run or model to evaluate on the same windows; A+B for runs that make on…'
+complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l peer -r -d 'A published tagger to evaluate on them too: yamnet=FILE.tflite (needs the extra…'
 complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l out -r -F -d 'The run folder that keeps metrics.json and figures; the first run'\''s unless give…'
 complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l report -r -F -d 'A Markdown page to write, of everything that metrics.json then holds.'
-complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l fit-thresholds -d 'Fit a threshold for each label, each run'\''s on the answers of the others. Withou…'
-complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l robustness -d 'Ask again with the level changed, in mono, noise and a room, cut off, coded, an…'
+complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l fit-thresholds -d 'Fit a threshold for each label, each run'\''s on the predictions of the others. Wi…'
+complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l robustness -d 'Evaluate again with the level changed, in mono, noise and a room, cut off, code…'
 complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l impulse -r -F -d 'A recorded impulse response for the room, instead of a made one.'
 complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l threads -r -d 'CPU threads to compute with.'
 complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l cache -r -F -d 'Where decoded audio is kept.'
@@ -306,19 +309,16 @@ complete -c whoplays -n '__fish_whoplays_using_command serve' -l check -d 'Only 
 complete -c whoplays -n '__fish_whoplays_using_command serve' -l json -r -d 'Log in JSON, one object a line; unless given, if standard error is no terminal.'
 complete -c whoplays -n '__fish_whoplays_using_command serve' -l no-json -d 'Log in JSON, one object a line; unless given, if standard error is no terminal.'
 
-# Options for: table
-complete -c whoplays -n '__fish_whoplays_using_command table' -l help -d 'Display this message and exit.'
-complete -c whoplays -n '__fish_whoplays_using_command table' -s h -d 'Display this message and exit.'
-complete -c whoplays -n '__fish_whoplays_using_command table' -l version -d 'Display application version.'
-complete -c whoplays -n '__fish_whoplays_using_command table' -l data -r -d 'Corpora to train on, split 60/20/20 by group; the rows are judged on the test s…'
-complete -c whoplays -n '__fish_whoplays_using_command table' -l runs -r -F -d 'The folder of the rows'\'' runs, each in a folder of the row'\''s name; what is there…'
-complete -c whoplays -n '__fish_whoplays_using_command table' -l out -r -F -d 'Where reports and confusion matrices are kept, a folder for each row.'
-complete -c whoplays -n '__fish_whoplays_using_command table' -l judge -r -F -d 'Further corpora to judge on.'
-complete -c whoplays -n '__fish_whoplays_using_command table' -l only -r -d 'A row to make; may be given several times. All of them unless given.'
-complete -c whoplays -n '__fish_whoplays_using_command table' -l efficientat -r -F -d 'The weights of EfficientAT mn04, for the row that learns from its features; wit…'
-complete -c whoplays -n '__fish_whoplays_using_command table' -l report -r -F -d 'A Markdown page to write; it grows with every row.'
-complete -c whoplays -n '__fish_whoplays_using_command table' -l threads -r -d 'CPU threads to compute with.'
-complete -c whoplays -n '__fish_whoplays_using_command table' -l cache -r -F -d 'Where decoded audio is kept.'
+# Options for: simulate
+complete -c whoplays -n '__fish_whoplays_using_command simulate' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command simulate' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command simulate' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command simulate' -l data -r -F -d 'Corpora of solos and of other sounds.'
+complete -c whoplays -n '__fish_whoplays_using_command simulate' -l run -r -F -d 'A run folder: what it was trained on is left out.'
+complete -c whoplays -n '__fish_whoplays_using_command simulate' -l count -r -d 'How many concerts.'
+complete -c whoplays -n '__fish_whoplays_using_command simulate' -l minutes -r -d 'How long each is, about.'
+complete -c whoplays -n '__fish_whoplays_using_command simulate' -l seed -r -d 'Another seed gives other concerts.'
+complete -c whoplays -n '__fish_whoplays_using_command simulate' -l cache -r -F -d 'Where decoded audio is kept.'
 
 # Options for: train
 complete -c whoplays -n '__fish_whoplays_using_command train' -l help -d 'Display this message and exit.'
