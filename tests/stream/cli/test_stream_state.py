@@ -3,7 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.stream.listening import heard
+from tests.stream.engines import all_messages
 from whoplays.stream.cli.stream_state import StreamState
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import End, Event, Message, Status, Window
@@ -16,7 +16,7 @@ HOP = 3 * SECOND
 @pytest.fixture(scope="module")
 def messages(concert: Path, recognizer: Recognizer) -> list[Message]:
     """Of piano, both, violin, silence."""
-    return list(heard(FileSource(concert, "max"), recognizer, hop_samples=HOP))
+    return list(all_messages(FileSource(concert, "max"), recognizer, hop_samples=HOP))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from tests.stream.listening import heard
+from tests.stream.engines import all_messages
 from tests.stream.make_messages import make_gap, make_status
 from whoplays.stream.cli.live_view import LiveView
 from whoplays.stream.cli.views import Display, JsonLines, PlainLines, View
@@ -21,7 +21,7 @@ LOST = Notice(what="lost", text="lost 3 messages of hall", stream="hall", count=
 
 @pytest.fixture
 def messages(concert: Path, recognizer: Recognizer) -> list[Message]:
-    return list(heard(FileSource(concert, "max"), recognizer))
+    return list(all_messages(FileSource(concert, "max"), recognizer))
 
 
 def test_json_goes_to_standard_output_and_notices_to_people(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.stream.pipeline.test_ring import ramp
-from tests.stream.sources.made_source import MadeSource, opening
+from tests.stream.sources.scripted_source import ScriptedSource, scripted_spec
 from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.stream.audio.block import Block
 from whoplays.stream.pipeline.batches import Batcher
@@ -28,8 +28,8 @@ def batcher(model: Path) -> Batcher:
 
 def connected(recognizer: Recognizer, options: StreamOptions) -> Stream:
     """A live stream without a thread."""
-    stream = Stream(opening(), recognizer, options, partial(RingBuffer, 2, RING_SAMPLES))
-    stream.session.connect(MadeSource([]))
+    stream = Stream(scripted_spec(), recognizer, options, partial(RingBuffer, 2, RING_SAMPLES))
+    stream.session.connect(ScriptedSource([]))
     return stream
 
 

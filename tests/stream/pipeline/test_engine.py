@@ -7,7 +7,7 @@ from typing import NoReturn, TypeVar
 import numpy as np
 import pytest
 
-from tests.stream.listening import engine_for, heard
+from tests.stream.engines import all_messages, engine_for
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.stream.audio.block import Audio, Block
@@ -92,7 +92,7 @@ def check_tiling(messages: list[Message]) -> None:
 
 
 def test_a_concert_is_heard(concert: Path, recognizer: Recognizer) -> None:
-    messages = list(heard(FileSource(concert, "max"), recognizer))
+    messages = list(all_messages(FileSource(concert, "max"), recognizer))
     players = [{label for label, active in window.active.items() if active} for window in of_kind(messages, Window)]
     assert players == [{"piano"}, {"piano", "violin"}, {"violin"}, set()]
     events = [(event.label, event.phase, event.at // SECOND) for event in of_kind(messages, Event)]
@@ -106,7 +106,7 @@ def test_a_concert_is_heard(concert: Path, recognizer: Recognizer) -> None:
 
 
 def test_silence_is_no_instrument(concert: Path, recognizer: Recognizer) -> None:
-    messages = list(heard(FileSource(concert, "max"), recognizer))
+    messages = list(all_messages(FileSource(concert, "max"), recognizer))
     last = of_kind(messages, Window)[-1]
     assert last.quality.silent
     nobody = {"piano": 0.0, "violin": 0.0}
@@ -114,7 +114,7 @@ def test_silence_is_no_instrument(concert: Path, recognizer: Recognizer) -> None
 
 
 def test_times_are_in_order(concert: Path, recognizer: Recognizer) -> None:
-    for window in of_kind(list(heard(FileSource(concert, "max"), recognizer)), Window):
+    for window in of_kind(list(all_messages(FileSource(concert, "max"), recognizer)), Window):
         timing = window.timing
         assert 0 <= timing.ready_ns <= timing.infer_start_ns <= timing.infer_end_ns
         assert window.clock == "file"
@@ -122,7 +122,7 @@ def test_times_are_in_order(concert: Path, recognizer: Recognizer) -> None:
 
 
 def test_at_max_speed_nothing_is_lost(concert: Path, recognizer: Recognizer) -> None:
-    messages = list(heard(FileSource(concert, "max"), recognizer, hop_samples=441))
+    messages = list(all_messages(FileSource(concert, "max"), recognizer, hop_samples=441))
     assert len(of_kind(messages, Window)) == 901
     assert of_kind(messages, Gap) == []
     check_numbers(messages)
@@ -133,7 +133,7 @@ def test_at_max_speed_nothing_is_lost(concert: Path, recognizer: Recognizer) -> 
 def test_a_live_source_that_is_too_fast_leaves_gaps_that_tile(recognizer: Recognizer, hop_samples: int) -> None:
     source = FakeSource([noise(1.0)] * 60, live=True)
     messages: list[Message] = []
-    for message in heard(source, recognizer, hop_samples=hop_samples):
+    for message in all_messages(source, recognizer, hop_samples=hop_samples):
         messages.append(message)
         time.sleep(0.005)
     assert of_kind(messages, End)[0].final == 60 * SECOND
@@ -156,7 +156,7 @@ def test_an_overrun_is_a_gap(recognizer: Recognizer) -> None:
 
 def test_several_windows_are_inferred_together(model: Path) -> None:
     recognizer = Recognizer.load(model, "cpu", batches=(1, 2, 4))
-    messages = list(heard(FakeSource([noise(9.5)]), recognizer, hop_samples=SECOND))
+    messages = list(all_messages(FakeSource([noise(9.5)]), recognizer, hop_samples=SECOND))
     windows = of_kind(messages, Window)
     assert [window.start for window in windows] == [second * SECOND for second in range(7)]
     assert {window.timing.batch for window in windows} <= {1, 2, 4}
@@ -178,7 +178,7 @@ def test_stopping_ends_with_a_word(recognizer: Recognizer) -> None:
 def test_a_failing_source_ends_with_a_word_and_raises(recognizer: Recognizer) -> None:
     messages: list[Message] = []
     with pytest.raises(SourceError, match="the cable was pulled"):
-        messages.extend(heard(FakeSource([noise(4.0)], error="the cable was pulled"), recognizer))
+        messages.extend(all_messages(FakeSource([noise(4.0)], error="the cable was pulled"), recognizer))
     end = of_kind(messages, End)[0]
     assert (end.reason, end.detail, end.final) == ("failed", "the cable was pulled", 4 * SECOND)
     assert len(of_kind(messages, Window)) == 1
@@ -223,7 +223,7 @@ def test_whatever_ends_it_an_end_is_published_first(
 
 def test_audio_that_fills_no_window_is_an_error(recognizer: Recognizer) -> None:
     with pytest.raises(SourceError, match=r"fake ended after 2\.00 s; a window needs 3 s"):
-        list(heard(FakeSource([noise(2.0)]), recognizer))
+        list(all_messages(FakeSource([noise(2.0)]), recognizer))
 
 
 def test_a_source_that_says_nothing_is_stalled_not_silent(

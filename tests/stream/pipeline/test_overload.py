@@ -1,10 +1,10 @@
-"""Inference that cannot keep up: lag is bounded, nobody is favoured, and nothing is lost without a word."""
+"""Inference that cannot keep up: lag is bounded, nobody is favoured, and no_audio is lost without a word."""
 
 import time
 
 import pytest
 
-from tests.stream.sources.made_source import live, opening
+from tests.stream.sources.scripted_source import live, scripted_spec
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer, Windows
@@ -13,8 +13,8 @@ from whoplays.stream.pubsub.messages import Gap, Message, Status, Window
 pytestmark = pytest.mark.slow
 
 SECOND = 44_100
-LAG_S = 2.0
-INFERENCE_S = 1.2
+LAG_S = 1.0
+INFERENCE_S = 0.6
 
 
 @pytest.fixture
@@ -33,7 +33,9 @@ def slow(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> Recognizer:
 def listen(slow: Recognizer, seconds: float) -> list[Message]:
     engine = Engine()
     for name in ("hall", "stage"):
-        engine.add(opening([live(60.0)]), slow, StreamOptions(stream=name, hop_samples=SECOND, max_lag_s=LAG_S))
+        engine.add(
+            scripted_spec([live(60.0)]), slow, StreamOptions(stream=name, hop_samples=SECOND // 2, max_lag_s=LAG_S)
+        )
     messages: list[Message] = []
     end_s = time.monotonic() + seconds
     for message in engine.run():
@@ -44,7 +46,7 @@ def listen(slow: Recognizer, seconds: float) -> list[Message]:
 
 
 def test_overload_drops_the_oldest_windows_fairly_and_says_so(slow: Recognizer) -> None:
-    messages = listen(slow, 14.0)
+    messages = listen(slow, 8.0)
     windows = {name: [m for m in messages if isinstance(m, Window) and m.stream == name] for name in ("hall", "stage")}
     assert abs(len(windows["hall"]) - len(windows["stage"])) <= 2
     for name, told in windows.items():

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.stream.sources.made_source import SAMPLES, MadeSource
+from tests.stream.sources.scripted_source import SAMPLES, ScriptedSource
 from whoplays.stream.audio.block import Block
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
@@ -20,7 +20,7 @@ def session(recognizer: Recognizer) -> Session:
 
 
 def test_a_source_is_there_once_it_is_known_since_when(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it would be given up at once, as one from which nothing came since the beginning of time."""
+    """Else it would be given up at once, as one from which no_audio came since the beginning of time."""
     seen = []
 
     def monotonic_ns() -> int:
@@ -28,7 +28,7 @@ def test_a_source_is_there_once_it_is_known_since_when(session: Session, monkeyp
         return 5
 
     monkeypatch.setattr("whoplays.stream.pipeline.session.time.monotonic_ns", monotonic_ns)
-    source = MadeSource([])
+    source = ScriptedSource([])
     session.connect(source)
     assert seen
     assert not any(seen)
@@ -38,9 +38,9 @@ def test_a_source_is_there_once_it_is_known_since_when(session: Session, monkeyp
 def test_a_session_has_begun_once_it_is_known_that_something_came(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Less patience is had with it from then on, counted from what came, and not from when it was opened."""
+    """Less patience is had with it from then on, counted from what came, and not from when it was spec."""
     seen = []
-    session.connect(MadeSource([]))
+    session.connect(ScriptedSource([]))
     opened_ns = session.last_block_at_ns
     monkeypatch.setattr(
         session.clock, "observe", lambda *_: seen.append((session.started_at_ns, session.last_block_at_ns))

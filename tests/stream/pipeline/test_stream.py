@@ -1,4 +1,4 @@
-"""What a subscriber is told of a source that is lost, stalls, begins anew, and comes back."""
+"""The messages about a source that is lost, stalls, restarts, and comes back."""
 
 import threading
 import time
@@ -7,7 +7,17 @@ from itertools import pairwise
 
 import pytest
 
-from tests.stream.sources.made_source import MadeSource, begins_anew, fails, hole, live, nothing, opening, sound, then
+from tests.stream.sources.scripted_source import (
+    ScriptedSource,
+    fails,
+    gap,
+    live,
+    no_audio,
+    restarts,
+    scripted_spec,
+    sound,
+    then,
+)
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block
 from whoplays.stream.pipeline.engine import Engine, StreamRequest
@@ -29,11 +39,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def listen_until(
-    enough: Callable[[list[Message]], bool], opened: SourceSpec, recognizer: Recognizer, hop_s: float = 1.0
+    enough: Callable[[list[Message]], bool], spec: SourceSpec, recognizer: Recognizer, hop_s: float = 1.0
 ) -> list[Message]:
-    """Everything said until there is enough of it, and the end_messages."""
+    """Every message until there are enough, and the last ones."""
     engine = Engine()
-    engine.add(opened, recognizer, StreamOptions(hop_samples=round(hop_s * SECOND)))
+    engine.add(spec, recognizer, StreamOptions(hop_samples=round(hop_s * SECOND)))
     messages: list[Message] = []
     deadline_s = time.monotonic() + PATIENCE_S
     for message in engine.run():
@@ -53,7 +63,7 @@ def gaps(messages: list[Message]) -> list[Gap]:
 
 
 def changes(messages: list[Message]) -> list[str]:
-    """The states that were told, each once in a row."""
+    """The states, each once in a row."""
     states = [status.state for status in statuses(messages)]
     return [state for k, state in enumerate(states) if not k or states[k - 1] != state]
 
@@ -64,18 +74,18 @@ def sessions(messages: list[Message]) -> Iterator[list[Message]]:
 
 
 def windows(count: int, session: int = 1) -> Callable[[list[Message]], bool]:
-    """Whether so many windows were told in that session, or a later one."""
+    """Whether so many windows came in that session, or a later one."""
 
     def enough(messages: list[Message]) -> bool:
         last = list(sessions(messages))
-        told = sum(isinstance(message, Window) for message in last[-1])
-        return len(last) >= session and told >= count
+        found = sum(isinstance(message, Window) for message in last[-1])
+        return len(last) >= session and found >= count
 
     return enough
 
 
 def check_accounts(messages: list[Message]) -> None:
-    """At any moment, and told by every status: samples heard and samples in gaps are all that elapsed."""
+    """In every status: samples heard and samples in gaps are all that elapsed."""
     for status in statuses(messages):
         counters = status.counters
         assert counters.heard_samples + counters.lost_samples == counters.elapsed_samples
@@ -86,29 +96,29 @@ def check_accounts(messages: list[Message]) -> None:
 
 
 def test_a_loss_within_a_session_is_a_gap_and_the_index_stays_true(recognizer: Recognizer) -> None:
-    acts = [then(sound(2.0), hole(1.5), sound(2.0))]
-    messages = listen_until(windows(3), opening(acts), recognizer)
-    told = gaps(messages)
-    assert [(told[0].start, told[-1].end)] == [(2 * SECOND, round(3.5 * SECOND))]
-    assert {gap.cause for gap in told} == {"network"}
+    script = [then(sound(2.0), gap(1.5), sound(2.0))]
+    messages = listen_until(windows(3), scripted_spec(script), recognizer)
+    found = gaps(messages)
+    assert [(found[0].start, found[-1].end)] == [(2 * SECOND, round(3.5 * SECOND))]
+    assert {gap.cause for gap in found} == {"network"}
     lost = {m.start // SECOND: m.quality.lost_samples for m in messages if isinstance(m, Window)}
     assert lost == {0: SECOND, 1: round(1.5 * SECOND), 2: round(1.5 * SECOND)}
     check_accounts(messages)
 
 
 def test_a_lost_source_is_opened_again_and_the_time_between_is_a_gap(recognizer: Recognizer) -> None:
-    opened = opening([then(sound(3.5), fails)], [sound(4.0)])
-    messages = listen_until(windows(1, session=2), opened, recognizer)
+    spec = scripted_spec([then(sound(3.5), fails)], [sound(4.0)])
+    messages = listen_until(windows(1, session=2), spec, recognizer)
     first, second = sessions(messages)
     assert changes(first)[0] == "connecting"
     assert changes(first)[-2:] == ["silent", "lost"] or changes(first)[-2:] == ["listening", "lost"]
     assert "the cable was pulled" in {status.detail for status in statuses(first)}
-    told = gaps(first)
-    assert told[0].start == round(3.5 * SECOND)
-    assert all(before.end == after.start for before, after in pairwise(told))
-    assert {gap.cause for gap in told} == {"device_lost"}
+    found = gaps(first)
+    assert found[0].start == round(3.5 * SECOND)
+    assert all(before.end == after.start for before, after in pairwise(found))
+    assert {gap.cause for gap in found} == {"device_lost"}
     # The pause, a fifth more or less, and the first tenth of a second, which is heard when it is over.
-    assert 0.25 * SECOND < told[-1].end - told[0].start < 10 * SECOND
+    assert 0.25 * SECOND < found[-1].end - found[0].start < 10 * SECOND
     assert not any(isinstance(message, End) for message in first)
     assert statuses(second)[0].counters.sessions == 2
     assert statuses(second)[-1].state == "ended"
@@ -119,35 +129,35 @@ def test_a_loss_is_told_at_once_however_soon_the_source_is_back(
     recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("whoplays.stream.pipeline.stream.HEARTBEAT_NS", 60_000_000_000)
-    opened = opening([then(sound(3.5), fails)], [sound(4.0)])
-    first, _ = sessions(listen_until(windows(1, session=2), opened, recognizer))
+    spec = scripted_spec([then(sound(3.5), fails)], [sound(4.0)])
+    first, _ = sessions(listen_until(windows(1, session=2), spec, recognizer))
     assert changes(first) == ["connecting", "lost"]
     assert statuses(first)[-1].detail == "the cable was pulled"
 
 
 @pytest.mark.slow
 def test_time_is_whole_across_sessions(recognizer: Recognizer) -> None:
-    opened = opening([then(live(3.2), fails)], [then(live(3.2), begins_anew), live(4.0)])
-    messages = listen_until(windows(1, session=3), opened, recognizer)
-    told = list(sessions(messages))
-    wall_s = (statuses(told[2])[-1].published_ns - statuses(told[0])[0].published_ns) / 1e9
-    elapsed_s = sum(statuses(session)[-1].counters.elapsed_samples for session in told) / SECOND
+    spec = scripted_spec([then(live(3.2), fails)], [then(live(3.2), restarts), live(4.0)])
+    messages = listen_until(windows(1, session=3), spec, recognizer)
+    found = list(sessions(messages))
+    wall_s = (statuses(found[2])[-1].published_ns - statuses(found[0])[0].published_ns) / 1e9
+    elapsed_s = sum(statuses(session)[-1].counters.elapsed_samples for session in found) / SECOND
     # What is not accounted for: the time before the first block, and after the last.
     assert elapsed_s == pytest.approx(wall_s, abs=1.0)
     check_accounts(messages)
 
 
 def test_a_sender_that_begins_anew_opens_a_session(recognizer: Recognizer) -> None:
-    opened = opening([then(sound(3.2), begins_anew), sound(4.0)])
-    first, second = sessions(listen_until(windows(1, session=2), opened, recognizer))
+    spec = scripted_spec([then(sound(3.2), restarts), sound(4.0)])
+    first, second = sessions(listen_until(windows(1, session=2), spec, recognizer))
     assert [m.start for m in first if isinstance(m, Window)] == [0]
     assert next(m.start for m in second if isinstance(m, Window)) == 0
     assert sum(gap.end - gap.start for gap in gaps(first)) < SECOND
 
 
 def test_a_source_that_says_nothing_any_more_is_stalled_then_lost_then_opened_again(recognizer: Recognizer) -> None:
-    opened = opening([then(sound(3.2), nothing)], [sound(4.0)])
-    messages = listen_until(windows(1, session=2), opened, recognizer)
+    spec = scripted_spec([then(sound(3.2), no_audio)], [sound(4.0)])
+    messages = listen_until(windows(1, session=2), spec, recognizer)
     first, second = sessions(messages)
     assert changes(first)[-2:] == ["stalled", "lost"]
     assert "no audio came for" in statuses(first)[-1].detail
@@ -159,7 +169,7 @@ def test_a_source_that_says_nothing_any_more_is_stalled_then_lost_then_opened_ag
 
 
 def test_a_device_that_is_not_there_yet_is_waited_for(recognizer: Recognizer) -> None:
-    messages = listen_until(windows(1), opening([sound(4.0)], absent=2), recognizer)
+    messages = listen_until(windows(1), scripted_spec([sound(4.0)], absent=2), recognizer)
     assert changes(messages)[:2] in (["connecting", "lost"], ["lost", "listening"])
     assert "there is no such device" in {status.detail for status in statuses(messages)}
     assert len({message.session for message in messages}) == 1
@@ -168,7 +178,7 @@ def test_a_device_that_is_not_there_yet_is_waited_for(recognizer: Recognizer) ->
 
 def test_nothing_is_left_running(recognizer: Recognizer) -> None:
     engine = Engine()
-    engine.add(opening([nothing]), recognizer, StreamOptions())
+    engine.add(scripted_spec([no_audio]), recognizer, StreamOptions())
     run = engine.run()
     next(run)
     run.close()
@@ -176,13 +186,13 @@ def test_nothing_is_left_running(recognizer: Recognizer) -> None:
 
 
 def test_an_unexpected_failure_is_reported_and_costs_no_other_stream_anything(recognizer: Recognizer) -> None:
-    def broken(source: MadeSource) -> Iterator[Block]:
+    def broken(source: ScriptedSource) -> Iterator[Block]:
         yield from ()
         raise ZeroDivisionError("a mistake in the source")
 
     engine = Engine()
-    engine.add(opening([broken]), recognizer, StreamOptions(stream="broken"))
-    engine.add(opening([sound(6.0)]), recognizer, StreamOptions(stream="hall"))
+    engine.add(scripted_spec([broken]), recognizer, StreamOptions(stream="broken"))
+    engine.add(scripted_spec([sound(6.0)]), recognizer, StreamOptions(stream="hall"))
     messages: list[Message] = []
     for message in engine.run():
         messages.append(message)
@@ -196,13 +206,13 @@ def test_an_unexpected_failure_is_reported_and_costs_no_other_stream_anything(re
 
 
 @pytest.fixture
-def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[MadeSource], Iterator[Block]]]:
+def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[ScriptedSource], Iterator[Block]]]:
     """A source that neither gives a block nor leaves until the test has ended; nobody waits for it long."""
     monkeypatch.setattr("whoplays.stream.pipeline.stream.DRAIN_NS", 500_000_000)
     monkeypatch.setattr("whoplays.stream.pipeline.ingest.JOIN_S", 0.5)
     freed = threading.Event()
 
-    def never(source: MadeSource) -> Iterator[Block]:
+    def never(source: ScriptedSource) -> Iterator[Block]:
         freed.wait()
         yield from ()
 
@@ -211,10 +221,10 @@ def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[MadeSource], It
 
 
 def test_a_source_that_hangs_keeps_nobody_from_ending(
-    recognizer: Recognizer, hangs: Callable[[MadeSource], Iterator[Block]]
+    recognizer: Recognizer, hangs: Callable[[ScriptedSource], Iterator[Block]]
 ) -> None:
     engine = Engine()
-    engine.add(opening([hangs]), recognizer, StreamOptions())
+    engine.add(scripted_spec([hangs]), recognizer, StreamOptions())
     messages: list[Message] = []
     for message in engine.run():
         messages.append(message)
@@ -225,24 +235,26 @@ def test_a_source_that_hangs_keeps_nobody_from_ending(
 def test_a_stop_is_no_outage(recognizer: Recognizer) -> None:
     """A source that takes its time to leave has not gone away."""
 
-    def slow_to_leave(source: MadeSource) -> Iterator[Block]:
+    def slow_to_leave(source: ScriptedSource) -> Iterator[Block]:
         yield from sound(4.0)(source)
         source.stopped.wait()
         time.sleep(0.5)
 
-    messages = listen_until(windows(1), opening([slow_to_leave]), recognizer)
+    messages = listen_until(windows(1), scripted_spec([slow_to_leave]), recognizer)
     assert gaps(messages) == []
     assert "lost" not in changes(messages)
 
 
 def test_a_stream_takes_the_place_of_another_when_that_has_left(recognizer: Recognizer) -> None:
     engine = Engine()
-    engine.add(opening([sound(30.0)]), recognizer, StreamOptions(stream="old"))
+    engine.add(scripted_spec([sound(30.0)]), recognizer, StreamOptions(stream="old"))
     messages: list[Message] = []
     for message in engine.run():
         messages.append(message)
         if isinstance(message, Window) and message.stream == "old" and message.seq == 0:
-            engine.change([StreamRequest(opening([sound(4.0)]), recognizer, StreamOptions(stream="new"))], ["old"])
+            engine.change(
+                [StreamRequest(scripted_spec([sound(4.0)]), recognizer, StreamOptions(stream="new"))], ["old"]
+            )
         if isinstance(message, Window) and message.stream == "new":
             engine.stop()
     streams = [message.stream for message in messages]
@@ -251,14 +263,16 @@ def test_a_stream_takes_the_place_of_another_when_that_has_left(recognizer: Reco
 
 
 def test_a_source_that_hangs_keeps_nobody_from_taking_its_place(
-    recognizer: Recognizer, hangs: Callable[[MadeSource], Iterator[Block]]
+    recognizer: Recognizer, hangs: Callable[[ScriptedSource], Iterator[Block]]
 ) -> None:
     engine = Engine()
-    engine.add(opening([hangs]), recognizer, StreamOptions(stream="old"))
+    engine.add(scripted_spec([hangs]), recognizer, StreamOptions(stream="old"))
     messages: list[Message] = []
     for message in engine.run():
         if not messages:
-            engine.change([StreamRequest(opening([sound(4.0)]), recognizer, StreamOptions(stream="new"))], ["old"])
+            engine.change(
+                [StreamRequest(scripted_spec([sound(4.0)]), recognizer, StreamOptions(stream="new"))], ["old"]
+            )
         messages.append(message)
         if isinstance(message, Window):
             engine.stop()

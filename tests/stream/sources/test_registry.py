@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stream.sources.made_source import MadeSource
+from tests.stream.sources.scripted_source import ScriptedSource
 from whoplays.models.errors import OptionError, SourceError
 from whoplays.stream.audio.pcm import PcmFormat
 from whoplays.stream.audio.resample import WHOLE, ChannelSelection
@@ -61,7 +61,7 @@ def test_only_what_was_opened_by_a_live_address_is_opened_again(concert: Path) -
     assert first is not second
     first.stop()
     second.stop()
-    for once in (open_now(str(concert)), SourceSpec.opened(MadeSource([]))):
+    for once in (open_now(str(concert)), SourceSpec.opened(ScriptedSource([]))):
         assert not once.reconnects
         assert once.open() is once.open()
 

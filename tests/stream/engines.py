@@ -16,7 +16,7 @@ def engine_for(source: Source, recognizer: Recognizer, *, hop_samples: int = WIN
     return engine
 
 
-def heard(source: Source, recognizer: Recognizer, *, hop_samples: int = WINDOW_SAMPLES) -> Iterator[Message]:
+def all_messages(source: Source, recognizer: Recognizer, *, hop_samples: int = WINDOW_SAMPLES) -> Iterator[Message]:
     engine = engine_for(source, recognizer, hop_samples=hop_samples)
     yield from engine.run()
     engine.check()

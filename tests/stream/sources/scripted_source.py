@@ -13,11 +13,11 @@ from whoplays.stream.sources.base import SessionOverError, Source, SourceSpec
 
 SAMPLES = 4410
 
-Act = Callable[["MadeSource"], Iterator[Block]]
+Step = Callable[["ScriptedSource"], Iterator[Block]]
 
 
-class MadeSource:
-    """Plays one act, and after it waits to be stopped."""
+class ScriptedSource:
+    """Plays one step, and after it waits to be stopped."""
 
     name = "made"
     uri = "made:"
@@ -26,79 +26,79 @@ class MadeSource:
     warning = ""
     live = True
 
-    def __init__(self, acts: list[Act]) -> None:
+    def __init__(self, script: list[Step]) -> None:
         self.stopped = threading.Event()
-        self._acts = acts
+        self._script = script
 
     def blocks(self) -> Iterator[Block]:
-        if not self._acts:
+        if not self._script:
             self.stopped.wait()
             return
-        yield from self._acts.pop(0)(self)
+        yield from self._script.pop(0)(self)
 
     def stop(self) -> None:
         self.stopped.set()
 
 
-def live(seconds: float, *, speed: float = 1.0) -> Act:
+def live(seconds: float, *, speed: float = 1.0) -> Step:
     """Some sound in real time, or faster."""
 
-    def act(source: MadeSource) -> Iterator[Block]:
+    def step(source: ScriptedSource) -> Iterator[Block]:
         for _ in range(round(seconds * 10)):
             if source.stopped.wait(0.1 / speed):
                 return
             yield Block(np.full((2, SAMPLES), 0.1, np.float32), time.monotonic_ns())
 
-    return act
+    return step
 
 
-def sound(seconds: float) -> Act:
+def sound(seconds: float) -> Step:
     """Some sound, ten times as fast as real time."""
     return live(seconds, speed=10.0)
 
 
-def hole(seconds: float) -> Act:
+def gap(seconds: float) -> Step:
     """A loss within a session."""
 
-    def act(source: MadeSource) -> Iterator[Block]:
+    def step(source: ScriptedSource) -> Iterator[Block]:
         zeros = np.zeros((2, round(seconds * 44_100)), np.float32)
         yield Block(zeros, time.monotonic_ns(), lost="network")
 
-    return act
+    return step
 
 
-def nothing(source: MadeSource) -> Iterator[Block]:
+def no_audio(source: ScriptedSource) -> Iterator[Block]:
     """No sound until the source is stopped."""
     source.stopped.wait()
     yield from ()
 
 
-def fails(source: MadeSource) -> Iterator[Block]:
+def fails(source: ScriptedSource) -> Iterator[Block]:
     yield from ()
     raise SourceError("the cable was pulled")
 
 
-def begins_anew(source: MadeSource) -> Iterator[Block]:
+def restarts(source: ScriptedSource) -> Iterator[Block]:
     yield from ()
     raise SessionOverError("the sender began anew")
 
 
-def then(*acts: Act) -> Act:
-    def act(source: MadeSource) -> Iterator[Block]:
-        for one in acts:
+def then(*script: Step) -> Step:
+    def step(source: ScriptedSource) -> Iterator[Block]:
+        for one in script:
             yield from one(source)
 
-    return act
+    return step
 
 
-def opening(*attempts: list[Act], absent: int = 0) -> SourceSpec:
-    """A source whose every opening plays the next acts; at first it cannot be opened `absent` times."""
+def scripted_spec(*attempts: list[Step], absent: int = 0) -> SourceSpec:
+    """A source whose every scripted_spec plays the next script; at first it cannot be spec `absent` times."""
     left, missing = list(attempts), [None] * absent
 
     def open_next() -> Source:
         if missing:
             missing.pop()
             raise SourceError("there is no such device")
-        return MadeSource(left.pop(0) if left else [])
+        return ScriptedSource(left.pop(0) if left else [])
 
     return SourceSpec("made", "made:", open_next, live=True, reconnects=True)
