@@ -1,1 +1,1 @@
-"""Measures of the live path: how late and how right its results are, how many it can give, and for how long."""
+"""Measurements on this machine: latency, throughput, endurance, and how well events are detected."""

@@ -1,4 +1,4 @@
-"""`whoplays bench`: measure this machine, and make the page of results."""
+"""`whoplays bench`: measure on this machine, and make the page of results."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -8,18 +8,15 @@ from rich.console import Console
 
 from whoplays.bench.events import measure_events
 from whoplays.bench.latency import measure_latency
-from whoplays.bench.numbers import parse_numbers
-from whoplays.bench.report import page
+from whoplays.bench.report import make_page, show
 from whoplays.bench.results import Result, check_writable, read_result, write_result
-from whoplays.bench.soak import failures, measure_soak
-from whoplays.bench.tables import show
 from whoplays.bench.throughput import measure_throughput
-from whoplays.models.errors import ModelError, WhoplaysError
+from whoplays.models.errors import ModelError, OptionError, WhoplaysError
 
-LARGEST_BATCH: Final = 1024
-MOST_THREADS: Final = 256
+MAX_BATCH: Final = 1024
+MAX_THREADS: Final = 256
 
-app = App(name="bench", help="Measure how late, how fast and how faithfully results come, on this machine.")
+app = App(name="bench", help="Measure latency, throughput, endurance and event detection on this machine.")
 
 Json = Annotated[str | None, Parameter(name="--json", allow_leading_hyphen=True)]
 
@@ -45,7 +42,7 @@ def latency(
         json: A file to write the result to as JSON, or - for standard output.
     """
     check_writable(json)
-    _tell(measure_latency(model, windows, hop, provider), json)
+    _report(measure_latency(model, windows, hop, provider), json)
 
 
 @app.command
@@ -55,33 +52,33 @@ def throughput(
     batches: str = "1,2,4,8,16",
     threads: str = "1,2",
     seconds: float = 5.0,
-    peer: Annotated[list[str] | None, Parameter(negative=())] = None,
+    baseline: Annotated[list[str] | None, Parameter(alias="--peer", negative=())] = None,
     provider: str | None = None,
     json: Json = None,
 ) -> None:
-    """Measure how many windows a second the recogniser judges, by batch size and threads.
+    """Measure how many windows are recognised in a second, by batch size and threads.
 
-    It fails if any of them gives other results than the reference: one window at a time on one thread.
+    It fails if the probabilities of any of them differ from those of one window at a time on one thread.
 
     Args:
         model: A name from `whoplays models`, or a folder with an exported model.
         batches: Batch sizes, separated by commas.
         threads: Threads within one operation, separated by commas.
         seconds: How long to measure each of them.
-        peer: Another's tagger to time beside it, as in yamnet=FILE.tflite; needs the extra peers.
+        baseline: A published tagger to measure with it, as in yamnet=FILE.tflite; needs the extra peers.
         provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
         json: A file to write the result to as JSON, or - for standard output.
     """
     check_writable(json)
-    sizes = parse_numbers(batches, "--batches", LARGEST_BATCH)
-    counts = parse_numbers(threads, "--threads", MOST_THREADS)
-    result = measure_throughput(model, sizes, counts, seconds, provider, peer or [])
-    _tell(result, json)
-    for cell in result.cells:
-        if not cell.agrees:
+    sizes = parse_numbers(batches, "--batches", MAX_BATCH)
+    counts = parse_numbers(threads, "--threads", MAX_THREADS)
+    result = measure_throughput(model, sizes, counts, seconds, provider, baseline or [])
+    _report(result, json)
+    for row in result.rows:
+        if not row.agrees:
             raise ModelError(
-                f"batch {cell.batch}, threads {cell.threads}: the probabilities differ from the reference by "
-                f"{cell.max_abs_diff}; {result.tolerance:.0e} is allowed"
+                f"batch {row.batch}, threads {row.threads}: the probabilities differ from the reference by "
+                f"{row.max_abs_diff}; {result.tolerance:.0e} is allowed"
             )
 
 
@@ -95,9 +92,9 @@ def soak(
     provider: str | None = None,
     json: Json = None,
 ) -> None:
-    """See whether a daemon with many streams accounts for every sample, and whether it grows.
+    """Check that a daemon with many streams accounts for every sample, and does not grow.
 
-    RTP is sent to `whoplays serve` on this machine. It fails if any point of the verdict does.
+    RTP is sent to `whoplays serve` on this machine. It fails if any of the checks does.
 
     Args:
         model: A name from `whoplays models`, or a folder with an exported model.
@@ -107,12 +104,13 @@ def soak(
         provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
         json: A file to write the result to as JSON, or - for standard output.
     """
+    from whoplays.bench.soak import measure_soak  # noqa: PLC0415  alone needs the extra `bench`
+
     check_writable(json)
     result = measure_soak(model, streams, minutes, loss, provider)
-    _tell(result, json)
-    failed = failures(result)
-    if failed:
-        raise WhoplaysError("these do not hold: " + "; ".join(f"{point.name}: {point.found}" for point in failed))
+    _report(result, json)
+    if result.failures:
+        raise WhoplaysError("failed: " + "; ".join(f"{check.name}: {check.found}" for check in result.failures))
 
 
 @app.command
@@ -122,17 +120,17 @@ def events(
     model: Annotated[list[str], Parameter(negative=())],
     json: Json = None,
 ) -> None:
-    """Measure how rightly and how soon it is told who enters and leaves, and fit the hysteresis that tells it best.
+    """Measure how well and how soon onsets and offsets are detected, and fit the hysteresis that does it best.
 
-    Each folder's figures are also those of the hysteresis that was fitted to the other folders.
+    The figures of each folder are also those of the hysteresis that was fitted to the other folders.
 
     Args:
         concerts: A folder of concerts, as whoplays concerts makes them; two or more.
-        model: Who hears them: a name from `whoplays models`, or a folder with an exported model; one for each folder.
+        model: The model for each folder in turn: a name from `whoplays models`, or a folder with an exported model.
         json: A file to write the result to as JSON; hysteresis.json in a run folder is what export takes.
     """
     check_writable(json)
-    _tell(measure_events(concerts, model), json)
+    _report(measure_events(concerts, model), json)
 
 
 @app.command
@@ -142,11 +140,26 @@ def report(*results: Path) -> None:
     Args:
         results: Files written by --json.
     """
-    print(page([read_result(path) for path in results]), end="")
+    print(make_page([read_result(path) for path in results]), end="")
 
 
-def _tell(result: Result, json: str | None) -> None:
-    """With JSON on standard output, people read on standard error."""
+def parse_numbers(text: str, option: str, largest: int) -> tuple[int, ...]:
+    """Whole numbers from 1, separated by commas; sorted, each once.
+
+    Raises:
+        OptionError: the text is something else, or a number is larger than `largest`.
+
+    >>> parse_numbers("4,1,2", "--batches", 1024)
+    (1, 2, 4)
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and 1 <= int(word) <= largest for word in words):
+        raise OptionError(f"{option} must be numbers between 1 and {largest}, such as 1,2,4, got {text}")
+    return tuple(sorted({int(word) for word in words}))
+
+
+def _report(result: Result, json: str | None) -> None:
+    """With JSON on standard output, the table goes to standard error."""
     show(result, Console(stderr=json == "-"))
     if json:
         write_result(result, json)

@@ -1,4 +1,4 @@
-"""What a measurement was made on: the machine, the software, the model."""
+"""What a measurement was made with: the command, the machine, the software, the model."""
 
 import os
 import platform
@@ -31,41 +31,67 @@ class Hardware(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a measurement was made on."""
+    """The machine, the software and the models of a measurement."""
 
     measured_at: str
     """Date and time in UTC, ISO 8601."""
     os: str
     hardware: Hardware
     load: float
-    """Processes that wanted to run, averaged over the last minute: near 0 before a fair measurement begins."""
+    """Load average of the last minute, before the measurement: near 0 if the machine has nothing else to do."""
     versions: dict[str, str]
-    """Of Python and of each package that takes part."""
+    """Of Python and of each package in use."""
     model: ModelInfo
     others: tuple[ModelInfo, ...] = ()
-    """Models that took part beside it."""
+    """Models that were measured with it."""
     provider: str
-    """The onnxruntime provider that really ran."""
+    """The onnxruntime provider that ran."""
 
     @property
     def models(self) -> tuple[ModelInfo, ...]:
-        """All that took part."""
+        """All models that were measured."""
         return (self.model, *self.others)
 
 
-def identify(card: ModelCard) -> ModelInfo:
-    """What a result says of a model."""
+def describe(conditions: Conditions) -> str:
+    """The conditions in one line."""
+    hardware = conditions.hardware
+    gpu = f", {hardware.gpu}" if hardware.gpu else ""
+    software = ", ".join(f"{name} {version}" for name, version in conditions.versions.items())
+    digests = " and ".join(model.sha256 for model in conditions.models)
+    return (
+        f"{hardware.cpu}, {hardware.cores} cores, {hardware.memory_gib:g} GiB{gpu}; {conditions.os}; {software}; "
+        f"model sha256 {digests}; load {conditions.load:g} before; {conditions.measured_at}"
+    )
+
+
+def command_line(verb: str, **options: str | float | None) -> str:
+    """The command that measures, as a result keeps it.
+
+    >>> command_line("soak", streams=32, minutes=10.0, provider=None)
+    'whoplays bench soak --streams 32 --minutes 10'
+    """
+    words = (
+        f" --{name} {format(value, 'g') if isinstance(value, float) else value}"
+        for name, value in options.items()
+        if value is not None
+    )
+    return f"whoplays bench {verb}{''.join(words)}"
+
+
+def model_info(card: ModelCard) -> ModelInfo:
+    """A model's name, version and digest."""
     return ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12])
 
 
-def observe(model: ModelInfo, provider: str, load: float, others: Sequence[ModelInfo] = ()) -> Conditions:
+def current_conditions(model: ModelInfo, provider: str, load: float, others: Sequence[ModelInfo] = ()) -> Conditions:
     """The conditions on this machine, now.
 
     Args:
         model: what was measured.
-        provider: the one that really ran.
-        load: `load_now()` before the measurement, which adds to it.
-        others: what else took part.
+        provider: the onnxruntime provider that ran.
+        load: `load_average()` before the measurement, which adds to it.
+        others: models that were measured with it.
     """
     return Conditions(
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -79,8 +105,8 @@ def observe(model: ModelInfo, provider: str, load: float, others: Sequence[Model
     )
 
 
-def load_now() -> float:
-    """Processes that wanted to run, averaged over the last minute."""
+def load_average() -> float:
+    """Processes that run or wait to run, averaged over the last minute."""
     return round(os.getloadavg()[0], 2)
 
 
@@ -90,8 +116,8 @@ def _hardware() -> Hardware:
 
 
 def _cpu() -> str:
-    facts = Path("/proc/cpuinfo")
-    found = re.search(r"^model name\s*: (.+)$", facts.read_text(), re.MULTILINE) if facts.is_file() else None
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE) if info.is_file() else None
     return found[1].strip() if found else platform.processor() or platform.machine()
 
 
@@ -100,8 +126,8 @@ def _gpu() -> str | None:
     if tool is None:
         return None
     command = [tool, "--query-gpu=name", "--format=csv,noheader"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  a fixed command
-    return ", ".join(shown.stdout.split("\n")).strip(", ") if shown.returncode == 0 else None
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  a fixed command
+    return ", ".join(found.stdout.splitlines()) if found.returncode == 0 else None
 
 
 def _installed() -> dict[str, str]:

@@ -1,162 +1,211 @@
-"""Who enters and leaves in concerts, as it would be told live; and the hysteresis that tells it best."""
+"""How well and how soon onsets and offsets are detected in simulated concerts, and the hysteresis that does it best."""
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
-from whoplays.bench.concerts import Concert, read_concerts
-from whoplays.bench.conditions import identify, load_now, observe
-from whoplays.bench.event_scores import EventScores, Played, Told, score_events
+from whoplays.bench.conditions import current_conditions, load_average, model_info
+from whoplays.bench.event_scores import DetectedEvent, EventScores, ReferenceEvent, score_events
 from whoplays.bench.results import EventsResult, EventsRow
 from whoplays.models.card import Hysteresis
 from whoplays.models.errors import DataError, OptionError
-from whoplays.models.events import EventDetector, EventTransition
-from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.models.events import DEFAULT_HYSTERESIS, EventDetector, EventTransition
+from whoplays.models.labels import NAMES, to_code
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.level import SILENCE_DBFS, measure
 from whoplays.stream.common.terminal import note
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pipeline.windower import WindowRef
 from whoplays.stream.pubsub.messages import ModelInfo
 
 HOPS_S: Final = (1, 3)
 ENTRIES: Final = tuple(round(0.1 * step, 1) for step in range(10))
 RELEASES: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
+_COLUMNS: Final = ("path", "labels", "start_s", "end_s")
 _BATCH: Final = 8
 _PROVIDER: Final = "cpu"
 
 Floats = npt.NDArray[np.float32]
 
 
-class Heard(NamedTuple):
-    """One concert, and what a model made of its windows: one every second."""
+class Concert(NamedTuple):
+    """A recording, and who plays in it."""
 
-    played: tuple[Played, ...]
+    path: Path
+    references: tuple[ReferenceEvent, ...]
+
+    def audio(self) -> Floats:
+        """Its samples, `float32 [2, samples]` at 44.1 kHz.
+
+        Raises:
+            DataError: it is missing or damaged, at another rate, or not stereo.
+        """
+        try:
+            samples, rate_hz = soundfile.read(self.path, dtype="float32", always_2d=True)
+        except (OSError, soundfile.LibsndfileError) as error:
+            raise DataError(f"{self.path} cannot be read: {error}") from error
+        if (rate_hz, samples.shape[1]) != (SAMPLE_RATE_HZ, CHANNELS):
+            raise DataError(f"{self.path} must be stereo at {SAMPLE_RATE_HZ} Hz")
+        return np.ascontiguousarray(samples.T)
+
+
+class ConcertPredictions(NamedTuple):
+    """Who plays in a concert, and a model's probabilities of its windows, one every second."""
+
+    references: tuple[ReferenceEvent, ...]
     probabilities: Floats
     """`float32 [windows, labels]`, 0 in silence."""
 
 
-class Audience(NamedTuple):
-    """A model, and the concerts that it heard."""
+class ModelPredictions(NamedTuple):
+    """A model, and its predictions for the concerts of a folder."""
 
     model: ModelInfo
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
-    heard: list[Heard]
+    concerts: list[ConcertPredictions]
 
 
 def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResult:
-    """Score all concerts, for every entry, the hysteresis that fits best; and what was fitted to other concerts.
+    """Score all concerts, for each entry with the release that fits best, and with the hysteresis fitted to the others.
 
     Args:
         folders: concerts, two folders or more.
-        models: who hears which: one for each folder.
+        models: for each folder the model that recognises its concerts.
 
     Raises:
-        WhoplaysError: the numbers do not agree, a model or a concert is of no use, or nobody was told of rightly.
+        WhoplaysError: the numbers do not agree, a model or a concert cannot be used, or no onset was detected.
     """
     if len(folders) != len(models) or len(folders) < 2:
-        raise OptionError("give two folders of concerts or more, and with --model as many models, one to hear each")
+        raise OptionError("give --concerts and --model in pairs, two or more: a model for each folder")
     if len({folder.resolve() for folder in folders}) < len(folders):
-        raise OptionError("the same concerts twice: what fits the others would be judged on itself; give other folders")
-    load = load_now()
+        raise OptionError("--concerts must be different folders, so that none is scored by what was fitted to itself")
+    load = load_average()
     concerts = [read_concerts(folder) for folder in folders]
-    audiences = [_hear(model, held) for model, held in zip(models, concerts, strict=True)]
-    fitted = [best([other for other in audiences if other is not own]) for own in audiences]
+    predictions = [_predict(model, group) for model, group in zip(models, concerts, strict=True)]
+    fitted = [fit_hysteresis([other for other in predictions if other is not own]) for own in predictions]
     rows = [
-        EventsRow(hysteresis=one, hop_s=hop_s, scores=_scores(audiences, [one] * len(audiences), hop_s))
-        for one in (best(audiences, [entry]) for entry in ENTRIES)
+        EventsRow(hysteresis=one, hop_s=hop_s, scores=_score(predictions, [one] * len(predictions), hop_s))
+        for one in (fit_hysteresis(predictions, [entry]) for entry in ENTRIES)
         for hop_s in HOPS_S
     ]
-    rows += [EventsRow(hysteresis=None, hop_s=hop_s, scores=_scores(audiences, fitted, hop_s)) for hop_s in HOPS_S]
+    rows += [EventsRow(hysteresis=None, hop_s=hop_s, scores=_score(predictions, fitted, hop_s)) for hop_s in HOPS_S]
     if not any(row.scores.onset_f1 for row in rows):
         raise DataError(
-            "nobody who enters was told of, at any entry and release, so that none is fitted; "
-            "give models that hear who plays in these concerts"
+            "no onset was detected with any entry and release, so that no hysteresis can be fitted; "
+            "give models that recognise the instruments in these concerts"
         )
-    first, *others = (audience.model for audience in audiences)
+    first, *others = (each.model for each in predictions)
+    options = (f" --concerts {folder} --model {model}" for folder, model in zip(folders, models, strict=True))
     return EventsResult(
-        command=_command(folders, models),
-        conditions=observe(first, _PROVIDER, load, others),
+        command=f"whoplays bench events{''.join(options)}",
+        conditions=current_conditions(first, _PROVIDER, load, others),
         concerts=sum(map(len, concerts)),
-        hysteresis=best(audiences),
+        hysteresis=fit_hysteresis(predictions),
         rows=tuple(rows),
     )
 
 
-def best(audiences: Sequence[Audience], entries: Sequence[float] = ENTRIES) -> Hysteresis:
-    """Of all releases and these entries, that with the largest mean F1 over onset alone and with offset, and the hops.
+def read_concerts(folder: Path) -> list[Concert]:
+    """The concerts in a folder: recordings, and an `index.csv` with a row for each event.
+
+    Raises:
+        DataError: there is no such index, or a row is not valid.
+    """
+    path = folder / "index.csv"
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    by_path: dict[str, list[ReferenceEvent]] = {}
+    for row in rows:
+        by_path.setdefault(row.get("path", ""), []).append(_reference(row, path))
+    if not by_path:
+        raise DataError(f"{path} lists no concerts; make some: whoplays concerts {folder} --data DIR")
+    return [Concert(folder / name, tuple(references)) for name, references in sorted(by_path.items())]
+
+
+def fit_hysteresis(predictions: Sequence[ModelPredictions], entries: Sequence[float] = ENTRIES) -> Hysteresis:
+    """Of all releases and these entries those with the largest mean F1, of onsets alone and with offsets, at all hops.
 
     Of several that are as good, the one nearest to the default.
     """
     grid = [Hysteresis(entry=entry, release=release) for entry in entries for release in RELEASES]
-    return max(grid, key=lambda one: (round(_worth(audiences, one), 6), -_unusual(one)))
+    return max(grid, key=lambda one: (round(_mean_f1(predictions, one), 6), -_distance_from_default(one)))
 
 
-def _unusual(one: Hysteresis) -> float:
-    usual = Hysteresis()
-    return abs(one.entry - usual.entry) + abs(one.release - usual.release)
-
-
-def tell(audience: Audience, heard: Heard, hysteresis: Hysteresis, hop_s: int) -> list[Told]:
-    """What the decider tells of one concert, each window judged when it is complete."""
-    decider = EventDetector(audience.labels, audience.thresholds, hysteresis)
+def detect_events(
+    predictions: ModelPredictions, concert: ConcertPredictions, hysteresis: Hysteresis, hop_s: int
+) -> list[DetectedEvent]:
+    """The events that a stream detects in a concert, with a window every `hop_s` seconds."""
+    detector = EventDetector(predictions.labels, predictions.thresholds, hysteresis)
     begun: dict[int, tuple[float, float]] = {}
-    told: list[Told] = []
-    span = WindowRef(0, 0)
-    for place in range(0, len(heard.probabilities), hop_s):
-        span = WindowRef(place * SAMPLE_RATE_HZ, place * SAMPLE_RATE_HZ + WINDOW_SAMPLES)
-        row = dict(zip(audience.labels, heard.probabilities[place].tolist(), strict=True))
-        for change in decider.update(span.start, span.end, row):
-            _note(change, span, begun, told)
-    for change in decider.finish():
-        _note(change, span, begun, told)
-    return told
+    detected: list[DetectedEvent] = []
+    for start_s in range(0, len(concert.probabilities), hop_s):
+        start = start_s * SAMPLE_RATE_HZ
+        row = dict(zip(predictions.labels, concert.probabilities[start_s].tolist(), strict=True))
+        for transition in detector.update(start, start + WINDOW_SAMPLES, row):
+            if transition.phase == "start":
+                begun[transition.id] = (start_s, start_s + WINDOW_SAMPLES / SAMPLE_RATE_HZ)
+            else:
+                detected.append(_ended(transition, *begun.pop(transition.id)))
+    detected += [_ended(transition, *begun.pop(transition.id)) for transition in detector.finish()]
+    return detected
 
 
-def _note(change: EventTransition, span: WindowRef, begun: dict[int, tuple[float, float]], told: list[Told]) -> None:
-    if change.phase == "start":
-        begun[change.id] = (change.at / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ)
-        return
-    start_s, known_s = begun.pop(change.id)
-    told.append(Told(change.label, start_s, change.at / SAMPLE_RATE_HZ, known_s))
+def _ended(transition: EventTransition, start_s: float, shown_s: float) -> DetectedEvent:
+    return DetectedEvent(transition.label, start_s, transition.at / SAMPLE_RATE_HZ, shown_s)
 
 
-def _worth(audiences: Sequence[Audience], hysteresis: Hysteresis) -> float:
-    scores = [_scores(audiences, [hysteresis] * len(audiences), hop_s) for hop_s in HOPS_S]
+def _mean_f1(predictions: Sequence[ModelPredictions], hysteresis: Hysteresis) -> float:
+    scores = [_score(predictions, [hysteresis] * len(predictions), hop_s) for hop_s in HOPS_S]
     return float(np.mean([(each.onset_f1 + each.onset_offset_f1) / 2 for each in scores]))
 
 
-def _scores(audiences: Sequence[Audience], each: Sequence[Hysteresis], hop_s: int) -> EventScores:
+def _distance_from_default(one: Hysteresis) -> float:
+    return abs(one.entry - DEFAULT_HYSTERESIS.entry) + abs(one.release - DEFAULT_HYSTERESIS.release)
+
+
+def _score(predictions: Sequence[ModelPredictions], fitted: Iterable[Hysteresis], hop_s: int) -> EventScores:
+    """Scores of all concerts, those of each model with a hysteresis of its own."""
     return score_events(
         [
-            (heard.played, tell(audience, heard, hysteresis, hop_s))
-            for audience, hysteresis in zip(audiences, each, strict=True)
-            for heard in audience.heard
+            (concert.references, detect_events(each, concert, hysteresis, hop_s))
+            for each, hysteresis in zip(predictions, fitted, strict=True)
+            for concert in each.concerts
         ]
     )
 
 
-def _hear(model: str, concerts: list[Concert]) -> Audience:
+def _predict(model: str, concerts: list[Concert]) -> ModelPredictions:
     recognizer = Recognizer.load(model, _PROVIDER)
-    note(f"{recognizer.card.name} hears {len(concerts)} concerts")
-    heard = [Heard(concert.played, _probabilities(recognizer, concert.audio())) for concert in concerts]
-    return Audience(identify(recognizer.card), recognizer.labels, recognizer.thresholds, heard)
+    note(f"recognising {len(concerts)} concerts with {recognizer.card.name}")
+    predictions = [ConcertPredictions(each.references, _probabilities(recognizer, each.audio())) for each in concerts]
+    return ModelPredictions(model_info(recognizer.card), recognizer.labels, recognizer.thresholds, predictions)
 
 
 def _probabilities(recognizer: Recognizer, audio: Floats) -> Floats:
-    """Of a window every second, as a stream would judge it: 0 below the silence gate."""
+    """Of a window every second, as a stream publishes them: 0 below the silence gate."""
     starts = range(0, audio.shape[1] - WINDOW_SAMPLES + 1, SAMPLE_RATE_HZ)
-    found = np.zeros((len(starts), len(recognizer.labels)), np.float32)
-    for place in range(0, len(starts), _BATCH):
-        windows = np.stack([audio[:, start : start + WINDOW_SAMPLES] for start in starts[place : place + _BATCH]])
+    probabilities = np.zeros((len(starts), len(recognizer.labels)), np.float32)
+    for first in range(0, len(starts), _BATCH):
+        windows = np.stack([audio[:, start : start + WINDOW_SAMPLES] for start in starts[first : first + _BATCH]])
         loud = np.array([measure(window).dbfs >= SILENCE_DBFS for window in windows])
-        found[place : place + _BATCH] = recognizer.recognize(windows) * loud[:, None]
-    return found
+        probabilities[first : first + _BATCH] = recognizer.recognize(windows) * loud[:, None]
+    return probabilities
 
 
-def _command(folders: Sequence[Path], models: Sequence[str]) -> str:
-    heard = (f"--concerts {folder} --model {model}" for folder, model in zip(folders, models, strict=True))
-    return f"whoplays bench events {' '.join(heard)}"
+def _reference(row: dict[str, str], path: Path) -> ReferenceEvent:
+    try:
+        name, label, start_s, end_s = (row[column] for column in _COLUMNS)
+        event = ReferenceEvent(NAMES[to_code(label)], float(start_s), float(end_s))
+    except (KeyError, TypeError, ValueError):
+        raise DataError(f"{path} needs the columns {', '.join(_COLUMNS)}, one label and two times in a row") from None
+    if not event.start_s < event.end_s:
+        raise DataError(f"{path}, {name}: {label} must end after it starts, got {start_s} to {end_s} s")
+    return event

@@ -1,24 +1,27 @@
-"""How long after a window's last sample was due another process has received its result."""
+"""How late windows are received: from when the last sample is due until another process has the message."""
 
+import multiprocessing
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
 
-from whoplays.bench.conditions import load_now, observe
-from whoplays.bench.listener import listening
-from whoplays.bench.receiver import Arrival, Receiver
-from whoplays.bench.results import LatencyResult
-from whoplays.bench.schedule import Schedule, block_of
-from whoplays.bench.sender import send
-from whoplays.bench.summary import Summary, summarize
-from whoplays.models.errors import EndpointError, OptionError
+from whoplays.bench.conditions import command_line, current_conditions, load_average
+from whoplays.bench.processes import listening
+from whoplays.bench.results import LatencyResult, Summary, summarize
+from whoplays.bench.senders import Schedule, block_of, send_pcm
+from whoplays.models.errors import EndpointError, require_between
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.common.terminal import note
-from whoplays.stream.pubsub.messages import Status
+from whoplays.stream.common.terminal import leaving, note
+from whoplays.stream.pubsub.messages import End, Notice, Status, Window
+from whoplays.stream.pubsub.subscriber import Subscriber
 
 CUTOFF_S: Final = 10.0
-STAGES: Final = ("send", "hear", "queue", "infer", "publish")
-"""From due to sent, to taken from the ring, to the beginning of inference, to its end, to received."""
+MAX_WINDOWS: Final = 1_000_000
+SILENCE_S: Final = 30.0
+STAGES: Final = ("send", "ingest", "queue", "infer", "publish")
+"""From due to sent, to taken from the ring buffer, to the start of inference, to its end, to received."""
 
 
 def measure_latency(model: str, windows: int, hop_s: float, provider: str | None) -> LatencyResult:
@@ -31,34 +34,49 @@ def measure_latency(model: str, windows: int, hop_s: float, provider: str | None
         provider: the onnxruntime provider, or None for the best that runs.
 
     Raises:
-        WhoplaysError: an option makes no sense, the model cannot be run, or no window was received.
+        WhoplaysError: an option is out of range, the model cannot be run, or no window was received.
     """
-    if windows < 1:
-        raise OptionError(f"{windows} windows make no sense; give 1 or more")
-    load = load_now()
-    with listening(model, hop_s, provider) as listener, Receiver(listener.endpoint) as receiver:
-        status = receiver.status()
+    require_between("windows", windows, 1, MAX_WINDOWS)
+    load = load_average()
+    with listening(model, hop_s, provider) as listener, SubscriberProcess(listener.endpoint) as subscriber:
+        status = subscriber.status()
         note(f"measuring {windows} windows, one every {status.hop_samples / SAMPLE_RATE_HZ:g} s")
-        schedule = _begin(status, windows)
+        schedule = Schedule(
+            start_ns=time.monotonic_ns(),
+            window_samples=status.window_samples,
+            hop_samples=status.hop_samples,
+            windows=windows,
+        )
         cutoff_ns = schedule.last_due_ns + round(CUTOFF_S * 1e9)
-        sent_ns = send(schedule, listener.descriptor, cutoff_ns)
+        sent_ns = send_pcm(schedule, listener.stdin.fileno(), cutoff_ns)
         listener.finish(cutoff_ns)
-        in_time = [arrival for arrival in receiver.arrivals() if arrival.received_ns <= cutoff_ns]
-    latency, stages = judge(schedule, sent_ns, in_time)
+        arrivals = [arrival for arrival in subscriber.arrivals() if arrival.received_ns <= cutoff_ns]
+    latency, stages = summarize_latency(schedule, sent_ns, arrivals)
     return LatencyResult(
-        command=_command(model, windows, hop_s, provider),
-        conditions=observe(status.model, status.provider, load),
+        command=command_line("latency", model=model, windows=windows, hop=hop_s, provider=provider),
+        conditions=current_conditions(status.model, status.provider, load),
         hop_s=status.hop_samples / SAMPLE_RATE_HZ,
         cutoff_s=CUTOFF_S,
         windows=windows,
-        received=len(in_time),
-        lost=windows - len(in_time),
+        received=len(arrivals),
+        lost=windows - len(arrivals),
         latency=latency,
         stages=stages,
     )
 
 
-def judge(
+class Arrival(NamedTuple):
+    """A window that was received; its times are on the monotonic clock, which all processes of a machine share."""
+
+    end: int
+    """Index after the window's last sample."""
+    ready_ns: int
+    infer_start_ns: int
+    infer_end_ns: int
+    received_ns: int
+
+
+def summarize_latency(
     schedule: Schedule, sent_ns: Sequence[int], arrivals: Sequence[Arrival]
 ) -> tuple[Summary, dict[str, Summary]]:
     """The latency of the windows that were received, and of each stage on their way.
@@ -73,28 +91,90 @@ def judge(
     """
     if not arrivals:
         raise EndpointError(f"none of {schedule.windows} windows was received within {CUTOFF_S:.0f} s after the last")
-    moments = [_moments(schedule, sent_ns, arrival) for arrival in arrivals]
-    latency = summarize([passed[-1] - passed[0] for passed in moments])
-    steps = ([passed[stage + 1] - passed[stage] for passed in moments] for stage in range(len(STAGES)))
-    return latency, dict(zip(STAGES, map(summarize, steps), strict=True))
+    times_ns = [(schedule.due_ns(end), sent_ns[block_of(end)], *rest) for end, *rest in arrivals]
+    stages = {
+        stage: summarize([times[number + 1] - times[number] for times in times_ns])
+        for number, stage in enumerate(STAGES)
+    }
+    return summarize([times[-1] - times[0] for times in times_ns]), stages
 
 
-def _begin(status: Status, windows: int) -> Schedule:
-    """A schedule that begins now, with the windows that the listener says it takes."""
-    return Schedule(
-        start_ns=time.monotonic_ns(),
-        window_samples=status.window_samples,
-        hop_samples=status.hop_samples,
-        windows=windows,
+class SubscriberProcess:
+    """Subscribes in another process, from `__enter__` to the end of the stream or `__exit__`."""
+
+    def __init__(self, endpoint: str) -> None:
+        # A fresh interpreter: it shares no thread, lock or memory with this one.
+        spawn = multiprocessing.get_context("spawn")
+        self._endpoint: Final = endpoint
+        self._receiving, self._sending = spawn.Pipe(duplex=False)
+        self._process: Final = spawn.Process(
+            target=_subscribe, args=(endpoint, self._sending), name="whoplays-subscriber", daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        # The other process holds the only sending end that is left, so that its exit is noticed.
+        self._sending.close()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.join()
+        self._receiving.close()
+
+    def status(self) -> Status:
+        """The publisher's first message.
+
+        Raises:
+            EndpointError: the first message is another, or none came.
+        """
+        first = self._next()
+        if not isinstance(first, Status):
+            raise EndpointError(f"no status came from {self._endpoint}")
+        return first
+
+    def arrivals(self) -> list[Arrival]:
+        """Every window that was received; waits for the end of the stream.
+
+        Raises:
+            EndpointError: the process has exited, or sends nothing.
+        """
+        arrivals: list[Arrival] = self._next()
+        return arrivals
+
+    def _next(self) -> Any:
+        try:
+            if self._receiving.poll(2 * SILENCE_S):
+                return self._receiving.recv()
+        except EOFError as error:
+            raise EndpointError(f"the process that subscribed to {self._endpoint} has exited") from error
+        raise EndpointError(f"the process that subscribed to {self._endpoint} does not answer")
+
+
+def _subscribe(endpoint: str, connection: Connection) -> None:
+    with leaving(), Subscriber(endpoint, silence_s=SILENCE_S) as subscriber:
+        connection.send(next(subscriber))
+        connection.send(list(_arrivals(subscriber)))
+
+
+def _arrivals(subscriber: Subscriber) -> Iterator[Arrival]:
+    for item in subscriber:
+        received_ns = time.monotonic_ns()
+        if isinstance(item, Window):
+            yield _arrival(item, received_ns)
+        if isinstance(item, End) or (isinstance(item, Notice) and item.what == "silent"):
+            return
+
+
+def _arrival(window: Window, received_ns: int) -> Arrival:
+    closed_ns = window.closed_ns - (time.time_ns() - time.monotonic_ns())
+    timing = window.timing
+    return Arrival(
+        window.end,
+        closed_ns + timing.ready_ns,
+        closed_ns + timing.infer_start_ns,
+        closed_ns + timing.infer_end_ns,
+        received_ns,
     )
-
-
-def _moments(schedule: Schedule, sent_ns: Sequence[int], arrival: Arrival) -> tuple[int, ...]:
-    """When the window's last sample was due, and when each stage was over; monotonic, in ns."""
-    end, *passed = arrival
-    return schedule.due_ns(end), sent_ns[block_of(end)], *passed
-
-
-def _command(model: str, windows: int, hop_s: float, provider: str | None) -> str:
-    options = f"--model {model} --windows {windows} --hop {hop_s:g}"
-    return f"whoplays bench latency {options}" + (f" --provider {provider}" if provider else "")

@@ -1,105 +1,141 @@
-"""The system under test: `whoplays serve` in a process of its own."""
+"""The commands under test, each in a process of its own: `whoplays listen` on raw PCM, and `whoplays serve` on RTP."""
 
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import IO, Final
 
 import msgspec
 
-from whoplays.bench.notes import last_words
 from whoplays.bench.senders import HOST
 from whoplays.models.errors import WhoplaysError
 
-BEGIN_S: Final = 120.0
-LEAVE_S: Final = 60.0
-LOOK_S: Final = 0.1
+SUBSCRIBER_WAIT_S: Final = 60
+START_TIMEOUT_S: Final = 120.0
+EXIT_TIMEOUT_S: Final = 60.0
+_POLL_S: Final = 0.05
+_PREFIX: Final = "whoplays: "
+_ANNOUNCEMENT: Final = f"{_PREFIX}publishing on "
 
 
-class _Line(msgspec.Struct):
-    event: str
-    endpoint: str = ""
+class PublisherProcess:
+    """A `whoplays` command that publishes. Start one with `listening` or `serving`.
 
+    Args:
+        process: it runs; its standard error goes to the log.
+        log: where it writes about itself.
+        find_endpoint: the address in a line of the log; empty if the line does not name it.
+    """
 
-class Served:
-    """A daemon that runs. Make one with `serving`."""
-
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, find_endpoint: Callable[[str], str]) -> None:
         self._process: Final = process
         self._log: Final = log
+        self._startup_lines = 0
         self.pid: Final = process.pid
-        self.endpoint: Final = self._read_endpoint()
+        self.endpoint: Final = self._read_endpoint(find_endpoint)
         """The address on which it publishes."""
 
-    def check_alive(self) -> None:
-        """See whether it runs.
+    @property
+    def stdin(self) -> IO[bytes]:
+        """Its standard input: of `listen`, PCM as s16le, stereo, 44 100 Hz."""
+        assert self._process.stdin  # noqa: S101  only `listening` asks for it
+        return self._process.stdin
+
+    def check_running(self) -> None:
+        """Check that it runs.
 
         Raises:
-            WhoplaysError: what it complained about.
+            WhoplaysError: it has exited; the message is the last line of its log.
         """
         if self._process.poll() is not None:
-            raise self._complaint()
+            raise self._failure()
 
     def terminate(self) -> None:
         """Send SIGTERM."""
         self._process.terminate()
 
-    def wait(self) -> int | None:
-        """Its exit code; None if it does not leave."""
+    def wait(self, timeout_s: float = EXIT_TIMEOUT_S) -> int | None:
+        """Its exit code; None if it does not exit in time."""
         try:
-            return self._process.wait(LEAVE_S)
+            return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
 
-    def _read_endpoint(self) -> str:
-        deadline_s = time.monotonic() + BEGIN_S
+    def finish(self, cutoff_ns: int) -> None:
+        """Close its input and wait until it has published everything, but not beyond a monotonic time.
+
+        Raises:
+            WhoplaysError: it failed; the message is the last line of its log.
+        """
+        self.stdin.close()
+        if self.wait(max(0, cutoff_ns - time.monotonic_ns()) / 1e9) is None:
+            self.terminate()
+            if self.wait() is None:
+                raise WhoplaysError(f"whoplays did not exit within {EXIT_TIMEOUT_S:.0f} s after SIGTERM")
+        if self._process.returncode:
+            raise self._failure()
+
+    def _read_endpoint(self, find_endpoint: Callable[[str], str]) -> str:
+        deadline_s = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline_s:
             # What follows the last newline may be half a line.
-            for text in self._log.read_text().rpartition("\n")[0].splitlines():
-                if text.startswith("{") and (line := msgspec.json.decode(text, type=_Line)).endpoint:
-                    return line.endpoint
-            self.check_alive()
-            time.sleep(LOOK_S)
-        raise WhoplaysError(f"whoplays serve did not begin to publish within {BEGIN_S:.0f} s")
+            lines = self._log.read_text().rpartition("\n")[0].splitlines()
+            for number, line in enumerate(lines, 1):
+                if endpoint := find_endpoint(line):
+                    self._startup_lines = number
+                    return endpoint
+            self.check_running()
+            time.sleep(_POLL_S)
+        raise WhoplaysError(f"whoplays did not start to publish within {START_TIMEOUT_S:.0f} s")
 
-    def _complaint(self) -> WhoplaysError:
-        lines = self._log.read_text().splitlines()
+    def _failure(self) -> WhoplaysError:
+        lines = self._log.read_text().splitlines()[self._startup_lines :]
         code = self._process.returncode
-        return WhoplaysError(last_words(lines) or f"whoplays serve ended with exit code {code}")
+        return WhoplaysError(lines[-1].removeprefix(_PREFIX) if lines else f"whoplays ended with exit code {code}")
 
 
 @contextmanager
-def serving(model: str, provider: str | None, ports: Sequence[int]) -> Iterator[Served]:
-    """Start `whoplays serve` on RTP streams, named by their place.
+def listening(model: str, hop_s: float, provider: str | None) -> Iterator[PublisherProcess]:
+    """Run `whoplays listen` on raw PCM from its standard input; it begins once it has a subscriber.
+
+    Args:
+        model: a name from the catalogue, or a folder with an exported model.
+        hop_s: seconds from the start of one window to the next.
+        provider: the onnxruntime provider, or None for the best that runs.
+
+    Raises:
+        WhoplaysError: it failed; the message is the last line of its log.
+    """
+    options = [f"--model={model}", f"--hop={hop_s}", "--publish=tcp://127.0.0.1:*", f"--wait={SUBSCRIBER_WAIT_S}"]
+    options += [f"--provider={provider}"] if provider else []
+    with TemporaryDirectory(prefix="whoplays-bench-") as folder:
+        yield from _run(["listen", "-", *options], Path(folder), _announced_endpoint)
+
+
+@contextmanager
+def serving(model: str, provider: str | None, ports: Sequence[int]) -> Iterator[PublisherProcess]:
+    """Run `whoplays serve` on RTP streams, which `stream_name` names.
 
     Args:
         model: a name from the catalogue, or a folder with an exported model.
         provider: the onnxruntime provider, or None for the best that runs.
-        ports: where RTP comes in on this machine.
+        ports: at which RTP arrives on this machine.
 
     Raises:
-        WhoplaysError: what it complained about.
+        WhoplaysError: it failed; the message is the last line of its log.
     """
-    with TemporaryDirectory(prefix="whoplays-soak-") as folder:
-        config, log = Path(folder, "soak.toml"), Path(folder, "log")
+    with TemporaryDirectory(prefix="whoplays-bench-") as folder:
+        config = Path(folder, "soak.toml")
         config.write_text(configuration(model, provider, ports), encoding="utf-8")
-        command = [sys.executable, "-m", "whoplays", "serve", str(config), "--json"]
-        with (
-            log.open("wb") as stderr,
-            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr) as process,  # noqa: S603  our own
-        ):
-            try:
-                yield Served(process, log)
-            finally:
-                process.kill()
+        yield from _run(["serve", str(config), "--json"], Path(folder), _logged_endpoint)
 
 
 def configuration(model: str, provider: str | None, ports: Sequence[int]) -> str:
-    """The TOML of a daemon that listens to RTP on these ports."""
+    """The TOML of a daemon with one RTP stream for each port."""
     lines = ['publish = "tcp://127.0.0.1:*"']
     for stream, port in enumerate(ports):
         lines += ["[[stream]]", f'name = "{stream_name(stream)}"', f'source = "rtp://{HOST}:{port}"']
@@ -108,8 +144,38 @@ def configuration(model: str, provider: str | None, ports: Sequence[int]) -> str
 
 
 def stream_name(stream: int) -> str:
-    """The id of a stream by its place."""
+    """The id of a stream, by its number from 0."""
     return f"soak-{stream:03}"
+
+
+def _run(arguments: list[str], folder: Path, find_endpoint: Callable[[str], str]) -> Iterator[PublisherProcess]:
+    log = folder / "log"
+    with (
+        log.open("wb") as stderr,
+        subprocess.Popen(  # noqa: S603  our own interpreter and module
+            [sys.executable, "-m", "whoplays", *arguments],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        ) as process,
+    ):
+        try:
+            yield PublisherProcess(process, log, find_endpoint)
+        finally:
+            process.kill()
+
+
+def _announced_endpoint(line: str) -> str:
+    return line.removeprefix(_ANNOUNCEMENT) if line.startswith(_ANNOUNCEMENT) else ""
+
+
+class _LogLine(msgspec.Struct):
+    endpoint: str = ""
+
+
+def _logged_endpoint(line: str) -> str:
+    return msgspec.json.decode(line, type=_LogLine).endpoint if line.startswith("{") else ""
 
 
 def _quoted(text: str) -> str:

@@ -1,85 +1,128 @@
-"""The page of results: made from result files, never by hand."""
+"""Results as tables, on a terminal and in Markdown: docs/benchmarks.md is made of page_head.md and result files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
-from whoplays.bench.results import Result
-from whoplays.bench.tables import Grid, describe, lay_out
+import numpy as np
+from rich.console import Console
 
-HEAD: Final = """\
-# Benchmarks
+from whoplays.bench.conditions import describe
+from whoplays.bench.event_scores import COLLAR_S
+from whoplays.bench.results import (
+    EventsResult,
+    EventsRow,
+    LatencyResult,
+    Rates,
+    Result,
+    SoakCheck,
+    SoakResult,
+    Summary,
+    ThroughputResult,
+    ThroughputRow,
+)
+from whoplays.models.tables import Table
 
-How late, how fast and how faithfully results come. This page is generated from the files in `bench/measured`; the last
-command makes this page, each of the others such a file:
-
-    whoplays bench latency --json bench/measured/latency.json
-    whoplays bench throughput --json bench/measured/throughput.json
-    whoplays bench soak --json bench/measured/soak.json
-    whoplays bench report bench/measured/*.json > docs/benchmarks.md
-
-## What is measured
-
-**Latency** is the time from the moment a window's last sample was due until another process has received the window's
-message. Three processes take part: one sends noise as raw PCM in blocks of 10 ms, `whoplays listen -` recognises and
-publishes over TCP on this machine, and one subscribes. When each sample is due is decided before the first is sent, and
-nothing that happens later moves it (an open loop); so a stall counts against every window that it delays. A window that
-was not received within ten seconds after the last was due is lost: it is counted, and is in no percentile.
-
-The latency itself is taken from one clock, the monotonic one: the sender decides by it when a sample is due, and the
-subscriber notes by it when a message came. The moments between are also taken from it, but travel in the message as
-wall time: the listener converts them, and the subscriber converts them back. If the wall clock is adjusted in between,
-time moves from `hear` to `publish` or back; the latency stays as it is. The stages of a window add up to its latency;
-their percentiles do not:
-
-| stage | from | to |
-|---|---|---|
-| send | its last sample is due | its last block begins to be written: late if the sender is, or if the pipe is full |
-| hear | then | it is taken, complete, from the ring |
-| queue | then | its inference begins |
-| infer | then | its inference has ended |
-| publish | then | the subscriber has read its message |
-
-**Throughput** is the number of windows that the recogniser judges in a second, by windows inferred together (batch) and
-threads within one operation, without anything around it. Each result must equal that of one window at a time on one
-thread, or the command fails. The cells take turns in rounds, so that whatever else the machine does falls on all alike.
-A peer, another's tagger, takes its turns in the same rounds, one window at a time on one thread; it is spared
-resampling, and what is left of a window beyond whole frames of its own.
-
-**Soak** runs `whoplays serve` with many streams, each fed over RTP on this machine by a sender that may withhold
-packets, as if the network lost them (`--loss`). A subscriber keeps the account of every stream, and holds it against
-each status:
-
-- Windows and gaps tile every stream, without a hole.
-- Samples heard and samples lost are the samples elapsed; the lost ones are those in the gaps, the windows and gaps are
-  as many as were published, and windows that were dropped, because inference could not keep up, are in gaps too.
-- No message is lost, no session begins anew, and each stream ends with exactly as many samples as were sent to it.
-- No stream is ever further off the sender's schedule, and no window judged later, than the table allows.
-- The memory and the open files of the daemon and its children do not grow: looked at once a second, the median of the
-  last third of the run is not above that of the second third by more than the table allows. For two minutes rings and
-  clocks fill, and what piles up in a stall takes its room once, so this tells more the longer the run; one of less than
-  a minute is too short to tell.
-
-A machine that is busy with other things measures those as well: see the load before each measurement.
-"""
-NOTHING: Final = "\n## Results\n\nNothing has been measured yet.\n"
+HEAD_PATH: Final = Path(__file__).with_name("page_head.md")
+NO_RESULTS: Final = "\n## Results\n\nNothing has been measured yet.\n"
 
 
-def page(results: Sequence[Result]) -> str:
+def make_page(results: Sequence[Result]) -> str:
     """The page in Markdown that shows results, in their order."""
-    return HEAD + ("".join(map(_section, results)) or NOTHING)
+    return HEAD_PATH.read_text(encoding="utf-8") + ("".join(map(_section, results)) or NO_RESULTS)
+
+
+def show(result: Result, console: Console) -> None:
+    """Print a result as a table on a terminal."""
+    table = make_table(result)
+    console.print(*table.drawn(console.width), table.caption, describe(result.conditions), sep="\n\n", highlight=False)
+
+
+def make_table(result: Result) -> Table:
+    """The table that shows a result."""
+    conditions = result.conditions
+    models = " and ".join(f"{model.name} {model.version}" for model in conditions.models)
+    subject = f"{models} on {conditions.provider}"
+    match result:
+        case LatencyResult():
+            return _latency(result, subject)
+        case ThroughputResult():
+            return _throughput(result, subject)
+        case SoakResult():
+            return _soak(result, subject)
+        case EventsResult():
+            return _events(result, subject)
 
 
 def _section(result: Result) -> str:
-    grid = lay_out(result)
-    table = "\n".join(_lines(grid))
-    return f"\n## {grid.title}\n\n    {result.command}\n\n{table}\n\n{grid.caption}\n\n{describe(result.conditions)}\n"
+    table = make_table(result)
+    return (
+        f"\n## {table.title}\n\n    {result.command}\n\n{table.markdown()}\n\n{table.caption}\n\n"
+        f"{describe(result.conditions)}\n"
+    )
 
 
-def _lines(grid: Grid) -> Iterator[str]:
-    yield _line(grid.headings)
-    yield _line(("---", *("---:" for _ in grid.headings[1:])))
-    yield from map(_line, grid.rows)
+def _latency(result: LatencyResult, subject: str) -> Table:
+    rows = (_times("due to received", result.latency), *(_times(*stage) for stage in result.stages.items()))
+    caption = f"{result.windows} windows, one every {result.hop_s:g} s: {result.received} received, {result.lost} lost."
+    return Table(f"Latency of {subject}", ("ms",), ("p50", "p90", "p99", "max"), rows, caption)
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _throughput(result: ThroughputResult, subject: str) -> Table:
+    caption = (
+        f"Median of {result.rounds} rounds, {result.seconds_per_cell:g} s in all for each row. Ratio and difference "
+        f"are to one window at a time on one thread; {result.tolerance:.0e} is allowed."
+    )
+    figures = ("threads", "windows/s", "slowest", "fastest", "ratio", "max difference")
+    baselines = ((row.name, "1", *_rates(row.rates), "-") for row in result.baselines)
+    rows = (*map(_throughput_row, result.rows), *baselines)
+    return Table(f"Throughput of {subject}", ("batch",), figures, rows, caption)
+
+
+def _soak(result: SoakResult, subject: str) -> Table:
+    _, *lags = _times("lag", result.lag)
+    caption = (
+        f"{result.streams} streams for {result.minutes:g} min, {result.loss:.2%} of the packets withheld. "
+        f"Lag in ms: p50 {lags[0]}, p90 {lags[1]}, p99 {lags[2]}, max {lags[3]}."
+    )
+    rows = tuple(map(_soak_row, result.checks))
+    return Table(f"Soak of {subject}", ("check",), ("found", "allowed", "result"), rows, caption)
+
+
+def _events(result: EventsResult, subject: str) -> Table:
+    best = result.hysteresis
+    caption = (
+        f"An entry of {best.entry:g} with a release of {best.release:g} fits all {result.concerts} concerts best. "
+        f"Right are the detected events of the right instrument whose onset is within {COLLAR_S:g} s. Both: onset and "
+        "offset. p50 and p90: from the true onset to the end of the window that showed it."
+    )
+    figures = ("hop s", "played", "detected", "right", "onset F1", "both F1", "p50 s", "p90 s")
+    return Table(f"Events by {subject}", ("entry, release",), figures, tuple(map(_events_row, result.rows)), caption)
+
+
+def _times(name: str, times: Summary) -> tuple[str, ...]:
+    return name, *(f"{value:.2f}" for value in (times.p50_ms, times.p90_ms, times.p99_ms, times.max_ms))
+
+
+def _throughput_row(row: ThroughputRow) -> tuple[str, ...]:
+    difference = "not a number" if row.max_abs_diff is None else f"{row.max_abs_diff:.1e}"
+    marked = difference if row.agrees else f"{difference} TOO LARGE"
+    return str(row.batch), str(row.threads), *_rates(row.rates), marked
+
+
+def _rates(rates: Rates) -> tuple[str, ...]:
+    per_s = (f"{rate:.1f}" for rate in (rates.windows_per_s, rates.slowest_per_s, rates.fastest_per_s))
+    return *per_s, f"{rates.ratio:.2f}"
+
+
+def _soak_row(check: SoakCheck) -> tuple[str, ...]:
+    return check.name, check.found, check.allowed, {True: "passed", False: "FAILED", None: "-"}[check.passed]
+
+
+def _events_row(row: EventsRow) -> tuple[str, ...]:
+    one, scores = row.hysteresis, row.scores
+    name = f"{one.entry:g}, {one.release:g}" if one else "fitted to others"
+    counts = (str(count) for count in (row.hop_s, scores.references, scores.detections, scores.matches))
+    f1 = (f"{scores.onset_f1:.3f}", f"{scores.onset_offset_f1:.3f}")
+    delays = (f"{np.percentile(scores.delays_s, share):.2f}" if scores.delays_s else "" for share in (50, 90))
+    return name, *counts, *f1, *delays

@@ -1,34 +1,55 @@
-"""The results of measurements, as they are kept in files."""
+"""The results of measurements, as they are kept in files: the fields' names in JSON are those of version 0.1.0."""
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from whoplays.bench.conditions import Conditions
 from whoplays.bench.event_scores import EventScores
-from whoplays.bench.summary import Summary
 from whoplays.models.card import Hysteresis
 from whoplays.models.errors import DataError, OptionError
 
 
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """Percentiles by nearest rank: each is a time that was really measured."""
+
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+def summarize(times_ns: Sequence[int]) -> Summary:
+    """The distribution of one or more times, given in ns.
+
+    >>> summarize([1_000_000, 3_000_000, 2_000_000])
+    Summary(p50_ms=2.0, p90_ms=3.0, p99_ms=3.0, max_ms=3.0)
+    """
+    found_ns = np.percentile(times_ns, (50, 90, 99, 100), method="inverted_cdf")
+    p50, p90, p99, longest = (found_ns / 1e6).tolist()
+    return Summary(p50_ms=p50, p90_ms=p90, p99_ms=p99, max_ms=longest)
+
+
 class LatencyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="latency"):
-    """How late windows were received."""
+    """From the moment a window is due until its message is received."""
 
     command: str
     conditions: Conditions
     hop_s: float
     """From the start of one window to the next."""
     cutoff_s: float
-    """So long after the last window was due, what had not been received was lost."""
+    """A window that is not received within this time after the last one was due is lost."""
     windows: int
     """Due by the schedule."""
     received: int
-    """In time; the times below are theirs."""
+    """Before the cut-off; the times below are of these."""
     lost: int
-    """Due, but not received in time."""
+    """Due, but not received before the cut-off."""
     latency: Summary
     """From the moment the window's last sample was due until another process had received the result."""
     stages: dict[str, Summary]
@@ -36,7 +57,7 @@ class LatencyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench"
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """How many windows were judged in a second, over the rounds."""
+    """Windows recognised in a second, over the rounds."""
 
     windows_per_s: float
     """Median over the rounds."""
@@ -47,52 +68,52 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     """To the reference: one window at a time on one thread."""
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
+class ThroughputRow(msgspec.Struct, frozen=True, kw_only=True):
     """One batch size on one number of threads."""
 
     batch: int
     threads: int
     rates: Rates
     max_abs_diff: float | None
-    """Of any probability from the reference's; None if one of them is no number."""
+    """Of any probability from the reference's; None if one of them is not a number."""
     agrees: bool
     """Whether that is within the tolerance."""
 
 
-class PeerCell(msgspec.Struct, frozen=True, kw_only=True):
-    """Another's tagger, one window at a time on one thread."""
+class BaselineRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A published tagger, one window at a time on one thread."""
 
     name: str
     rates: Rates
 
 
 class ThroughputResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="throughput"):
-    """How many windows the recogniser judges in a second."""
+    """How many windows are recognised in a second."""
 
     command: str
     conditions: Conditions
     rounds: int
-    """In each, every cell had a turn, in a new order."""
+    """In each, every row has a turn, in a new order."""
     seconds_per_cell: float
     """Over all rounds."""
     tolerance: float
     """The largest difference from the reference's probabilities that is allowed."""
-    cells: tuple[Cell, ...]
-    peers: tuple[PeerCell, ...] = ()
+    rows: tuple[ThroughputRow, ...] = msgspec.field(name="cells")
+    baselines: tuple[BaselineRow, ...] = msgspec.field(name="peers", default=())
 
 
-class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a soak is to prove."""
+class SoakCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """One requirement on the daemon."""
 
     name: str
     found: str
     allowed: str
-    holds: bool | None
-    """None if it is only told, or could not be judged."""
+    passed: bool | None = msgspec.field(name="holds")
+    """None if there is no limit, or the run was too short."""
 
 
 class SoakResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="soak"):
-    """What became of a daemon with many streams."""
+    """What a daemon with many streams accounted for, and whether it grew."""
 
     command: str
     conditions: Conditions
@@ -102,20 +123,25 @@ class SoakResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", t
     """The share of packets that the sender withheld."""
     lag: Summary
     """From the close of a window to the end of its inference, of all windows of all streams."""
-    points: tuple[Point, ...]
+    checks: tuple[SoakCheck, ...] = msgspec.field(name="points")
+
+    @property
+    def failures(self) -> list[SoakCheck]:
+        """The checks that failed."""
+        return [check for check in self.checks if check.passed is False]
 
 
 class EventsRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of one hysteresis at one hop."""
+    """Scores of one hysteresis at one hop."""
 
     hysteresis: Hysteresis | None
-    """None: each model's is what fits the concerts of the others."""
+    """None: of each model the one that is fitted to the concerts of the others."""
     hop_s: int
     scores: EventScores
 
 
 class EventsResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="events"):
-    """How rightly and how soon entering and leaving was told.
+    """How well and how soon onsets and offsets are detected.
 
     As a run's `hysteresis.json`, `export` takes the hysteresis from it, and the page of accuracy its figures.
     """
@@ -124,7 +150,7 @@ class EventsResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench",
     conditions: Conditions
     concerts: int
     hysteresis: Hysteresis
-    """What fits all of the concerts best."""
+    """The one that is fitted to all of the concerts."""
     rows: tuple[EventsRow, ...]
 
 
@@ -134,19 +160,17 @@ _decoder: Final[msgspec.json.Decoder[Result]] = msgspec.json.Decoder(Result)
 
 
 def check_writable(target: str | None) -> None:
-    """Refuse a file that cannot be written, before time is spent on measuring; make its folder if there is none.
+    """Refuse a file that cannot be written before time is spent on measuring; make its folder if there is none.
 
     Raises:
         OptionError: it is a folder, or cannot be written.
     """
-    if target in (None, "-"):
-        return
-    if not _can_be_written(Path(target)):
+    if target is not None and target != "-" and not _is_writable(Path(target)):
         raise OptionError(f"cannot write a result to {target}; give a file that can be written, or -")
 
 
-def _can_be_written(path: Path) -> bool:
-    """Found out by making the file where there is none: /proc says that it can be written to."""
+def _is_writable(path: Path) -> bool:
+    """Tried by making the file where there is none: /proc claims to be writable."""
     try:
         if path.exists():
             return not path.is_dir() and os.access(path, os.W_OK)
@@ -171,11 +195,11 @@ def read_result(path: Path) -> Result:
     """Read a result from its file.
 
     Raises:
-        DataError: there is none, or the file is something else.
+        DataError: there is no such file, or it holds something else.
     """
     try:
         return _decoder.decode(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise DataError(f"{path} is no result of whoplays bench: {error}") from error
+        raise DataError(f"{path} is not a result of whoplays bench: {error}") from error

@@ -1,33 +1,122 @@
-"""Many RTP senders in one thread, by a schedule that waits for nobody, with a seeded loss."""
+"""Senders of noise that keep a fixed schedule, whether the receiver keeps up or not (an open loop).
 
+Samples leave in blocks of 10 ms, each when its last sample is due.
+"""
+
+import os
+import select
 import socket
 import struct
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import numpy as np
 
-from whoplays.bench.noise import noise
-from whoplays.bench.schedule import BLOCK_SAMPLES
-from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 
+BLOCK_SAMPLES: Final = SAMPLE_RATE_HZ // 100
+FRAME_BYTES: Final = 2 * CHANNELS
 HOST: Final = "127.0.0.1"
-PACKET_SAMPLES: Final = BLOCK_SAMPLES
 PAYLOAD_TYPE: Final = 10
 """16-bit stereo at 44 100 Hz (RFC 3551)."""
-NEVER_LOST: Final = 4
-"""The first packets are never withheld, so that a session begins with the first sample."""
+NEVER_WITHHELD: Final = 4
+"""The first packets are always sent, so that a session begins with the first sample."""
+_NOISE_BLOCKS: Final = 300
+_NOISE_LEVEL: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When the samples of a number of windows are due.
+
+    A window that closes within a block is complete with the rest of the block, as from any source that sends packets.
+    """
+
+    start_ns: int
+    """Monotonic time at which the first sample begins."""
+    window_samples: int
+    hop_samples: int
+    windows: int
+    """One or more."""
+
+    @property
+    def samples(self) -> int:
+        """As many as the windows need."""
+        return self.window_ends[-1]
+
+    @property
+    def window_ends(self) -> range:
+        """For each window the index after its last sample."""
+        first = self.window_samples
+        return range(first, first + self.windows * self.hop_samples, self.hop_samples)
+
+    @property
+    def block_ends(self) -> list[int]:
+        """For each block the index after its last sample; the last block ends with the last window."""
+        return [min(start + BLOCK_SAMPLES, self.samples) for start in range(0, self.samples, BLOCK_SAMPLES)]
+
+    @property
+    def last_due_ns(self) -> int:
+        """Monotonic time at which the last sample is due."""
+        return self.due_ns(self.samples)
+
+    def due_ns(self, index: int) -> int:
+        """Monotonic time at which the sample before `index` is due."""
+        return self.start_ns + index * 1_000_000_000 // SAMPLE_RATE_HZ
+
+
+def block_of(index: int) -> int:
+    """The number of the block that holds the sample before `index`."""
+    return (index - 1) // BLOCK_SAMPLES
+
+
+def send_pcm(schedule: Schedule, descriptor: int, cutoff_ns: int) -> list[int]:
+    """Write noise as s16le PCM to a pipe, block by block as it is due.
+
+    A full pipe delays the writing, but never the schedule: what is overdue is written as soon as it fits.
+
+    Args:
+        schedule: when each block is due.
+        descriptor: the pipe's writing end.
+        cutoff_ns: monotonic time at which to give up.
+
+    Returns:
+        For each block the monotonic time at which its writing began; fewer if the cut-off came first, or if the pipe
+        was closed.
+    """
+    os.set_blocking(descriptor, False)
+    blocks, sent_ns, start = _noise("<i2"), list[int](), 0
+    for number, end in enumerate(schedule.block_ends):
+        time.sleep(max(0, schedule.due_ns(end) - time.monotonic_ns()) / 1e9)
+        sent_ns.append(time.monotonic_ns())
+        if not _write(blocks[number % len(blocks)][: (end - start) * FRAME_BYTES], descriptor, cutoff_ns):
+            break
+        start = end
+    return sent_ns
+
+
+def _write(data: bytes, descriptor: int, cutoff_ns: int) -> bool:
+    while data:
+        left_s = max(0, cutoff_ns - time.monotonic_ns()) / 1e9
+        if not select.select([], [descriptor], [], left_s)[1]:
+            return False
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BrokenPipeError:
+            return False
+    return True
 
 
 class RtpSender:
     """Sends noise to each port as a stream of its own, a packet every 10 ms, from `start` to `finish`.
 
-    Of what is withheld for a loss the sequence numbers and timestamps are left out, as if the network had lost it. The
-    first packets and the last one of each stream are always sent.
+    A withheld packet leaves out its sequence number and timestamp, as if the network had lost it. The first packets
+    and the last one of each stream are always sent.
 
     Args:
         ports: of the receivers, on this machine.
@@ -39,16 +128,16 @@ class RtpSender:
         self.withheld: Final = [0] * len(ports)
         """By stream, how many packets were not sent."""
         self.packets = 0
-        """How many there were of each stream, sent or withheld; final after `finish`."""
-        self.latest_ns = 0
-        """How late a packet was sent at most."""
+        """How many packets each stream had, sent or withheld; final after `finish`."""
+        self.max_delay_ns = 0
+        """The longest time from when a packet was due until it was sent."""
         self._ports: Final = ports
         self._loss: Final = loss
         self._random: Final = np.random.default_rng(seed)
-        self._noise: Final = noise(">i2")
-        self._leaving: Final = threading.Event()
-        self._owned: Final = ExitStack()
-        self._socket: Final = self._owned.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        self._payloads: Final = _noise(">i2")
+        self._finishing: Final = threading.Event()
+        self._resources: Final = ExitStack()
+        self._socket: Final = self._resources.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         self._thread: Final = threading.Thread(target=self._run, name="whoplays-rtp-sender")
         self._start_ns = 0
 
@@ -59,7 +148,12 @@ class RtpSender:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.finish()
-        self._owned.close()
+        self._resources.close()
+
+    @property
+    def samples(self) -> int:
+        """How many samples each stream had, sent or withheld; final after `finish`."""
+        return self.packets * BLOCK_SAMPLES
 
     def start(self) -> None:
         """Begin; the schedule counts from here."""
@@ -68,7 +162,7 @@ class RtpSender:
 
     def finish(self) -> None:
         """Send the last packet of each stream."""
-        self._leaving.set()
+        self._finishing.set()
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -77,29 +171,29 @@ class RtpSender:
         if not self._start_ns:
             return 0
         due = max(0, at_ns - self._start_ns) * SAMPLE_RATE_HZ // 1_000_000_000
-        return min(due, self.packets * PACKET_SAMPLES) if self._leaving.is_set() else due
+        return min(due, self.samples) if self._finishing.is_set() else due
 
     def _run(self) -> None:
-        while not self._leaving.wait(max(0, self._due_ns(self.packets + 1) - time.monotonic_ns()) / 1e9):
-            withheld = self._random.random(len(self._ports)) < self._loss * (self.packets >= NEVER_LOST)
+        while not self._finishing.wait(max(0, self._next_due_ns() - time.monotonic_ns()) / 1e9):
+            withheld = self._random.random(len(self._ports)) < self._loss * (self.packets >= NEVER_WITHHELD)
             self._send(withheld.tolist())
         self._send([False] * len(self._ports))
 
     def _send(self, withheld: Sequence[bool]) -> None:
-        self.latest_ns = max(self.latest_ns, time.monotonic_ns() - self._due_ns(self.packets + 1))
-        payload = self._noise[self.packets % len(self._noise)]
-        for stream, (port, lost) in enumerate(zip(self._ports, withheld, strict=True)):
-            self.withheld[stream] += lost
-            if not lost:
+        self.max_delay_ns = max(self.max_delay_ns, time.monotonic_ns() - self._next_due_ns())
+        payload = self._payloads[self.packets % len(self._payloads)]
+        for stream, (port, is_withheld) in enumerate(zip(self._ports, withheld, strict=True)):
+            self.withheld[stream] += is_withheld
+            if not is_withheld:
                 self._socket.sendto(_header(self.packets, stream) + payload, (HOST, port))
         self.packets += 1
 
-    def _due_ns(self, packets: int) -> int:
-        return self._start_ns + packets * PACKET_SAMPLES * 1_000_000_000 // SAMPLE_RATE_HZ
+    def _next_due_ns(self) -> int:
+        return self._start_ns + (self.samples + BLOCK_SAMPLES) * 1_000_000_000 // SAMPLE_RATE_HZ
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports to which nobody listens."""
+    """UDP ports that are not in use."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(count)]
         for each in sockets:
@@ -107,5 +201,11 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
+def _noise(dtype: Literal["<i2", ">i2"]) -> list[bytes]:
+    """Blocks of 10 ms to be sent in turn, interleaved as they travel: `[300]` of `[441, 2]` samples."""
+    frames = np.random.default_rng(0).normal(0.0, _NOISE_LEVEL, (_NOISE_BLOCKS, BLOCK_SAMPLES, CHANNELS))
+    return [block.tobytes() for block in (frames.clip(-1, 1) * 32767).astype(dtype)]
+
+
 def _header(packet: int, stream: int) -> bytes:
-    return struct.pack(">BBHII", 0x80, PAYLOAD_TYPE, packet % 2**16, packet * PACKET_SAMPLES % 2**32, stream + 1)
+    return struct.pack(">BBHII", 0x80, PAYLOAD_TYPE, packet % 2**16, packet * BLOCK_SAMPLES % 2**32, stream + 1)

@@ -1,32 +1,34 @@
-"""How many windows a second the recogniser judges, by batch size and threads."""
+"""How many windows are recognised in a second, by batch size and threads."""
 
 import itertools
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from whoplays.bench.conditions import identify, load_now, observe
-from whoplays.bench.peer import Peer
-from whoplays.bench.results import Cell, PeerCell, Rates, ThroughputResult
+from whoplays.bench.conditions import command_line, current_conditions, load_average, model_info
+from whoplays.bench.results import BaselineRow, Rates, ThroughputResult, ThroughputRow
 from whoplays.models.card import MAX_DIFFERENCE
-from whoplays.models.errors import OptionError
-from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
+from whoplays.models.errors import DataError, OptionError, require_between
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.models.tflite import open_interpreter
 from whoplays.stream.common.terminal import note
 from whoplays.stream.pipeline.recognizer import Recognizer
 
 ROUNDS: Final = 5
-LEVEL: Final = 0.1
+SECONDS: Final = (0.001, 86_400.0)
+_NOISE_LEVEL: Final = 0.1
+_BASELINE_RATE_HZ: Final = 16_000
 
 Floats = npt.NDArray[np.float32]
 
 
 class Setting(NamedTuple):
-    """What a cell stands for."""
+    """How the recogniser runs in one row of the result."""
 
     batch: int
     threads: int
@@ -35,8 +37,47 @@ class Setting(NamedTuple):
 REFERENCE: Final = Setting(batch=1, threads=1)
 
 Key = TypeVar("Key", bound=Hashable)
-Turn = tuple[int, Callable[[], object]]
-"""How many windows are judged at a time, and what judges them."""
+Workload = tuple[int, Callable[[], object]]
+"""A number of windows, and what recognises so many."""
+
+
+class BaselineTagger:
+    """A published tagger as a TFLite file that takes a frame of mono at 16 kHz, as YAMNet does, on one thread.
+
+    Of a window it is given as many whole frames as there are, resampled already: what remains costs it nothing.
+
+    Raises:
+        OptionError: this is not NAME=FILE, or there is no such file.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.name, _, path = text.partition("=")
+        self.path: Final = Path(path)
+        if not (self.name and path):
+            raise OptionError(f"--baseline must be NAME=FILE.tflite, got {text}")
+        if not self.path.is_file():
+            raise OptionError(f"--baseline {text}: file {path} not found")
+
+    def tag_window(self) -> None:
+        """Tag a window of noise.
+
+        Raises:
+            DataError: the file is not such a tagger, or the extra `peers` is not installed.
+        """
+        interpreter, frames = self._interpreter
+        for _ in range(frames):
+            interpreter.invoke()
+
+    @cached_property
+    def _interpreter(self) -> tuple[Any, int]:
+        """With noise as its input, and the number of frames in a window."""
+        interpreter = open_interpreter(self.path)
+        try:
+            (samples,) = interpreter.get_input_details()[0]["shape"]
+            interpreter.set_tensor(interpreter.get_input_details()[0]["index"], _noise(samples))
+        except (ValueError, RuntimeError) as error:
+            raise DataError(f"{self.path} does not take mono audio: {' '.join(str(error).split())}") from error
+        return interpreter, max(1, WINDOW_SAMPLES * _BASELINE_RATE_HZ // SAMPLE_RATE_HZ // int(samples))
 
 
 def measure_throughput(
@@ -45,47 +86,59 @@ def measure_throughput(
     threads: Sequence[int],
     seconds: float,
     provider: str | None,
-    peers: Sequence[str] = (),
+    baselines: Sequence[str] = (),
 ) -> ThroughputResult:
-    """Measure every batch size on every number of threads, and the reference even if nobody asked for it.
+    """Measure every batch size on every number of threads, and always the reference.
 
-    The cells take turns, in a new order in each round, so that whatever else the machine does falls on all alike.
+    The settings take turns, in a new order in each round, so that whatever else the machine does affects all alike.
 
     Args:
         model: a name from the catalogue, or a folder with an exported model.
         batches: batch sizes, each from 1.
         threads: threads within one operation, each from 1.
-        seconds: how long to measure each cell, over all rounds; a turn is one batch or more.
+        seconds: how long to measure each setting, over all rounds; a turn is one batch or more.
         provider: the onnxruntime provider, or None for the best that runs.
-        peers: others' taggers to time in the same rounds, as NAME=FILE.tflite.
+        baselines: published taggers to measure in the same rounds, as NAME=FILE.tflite.
 
     Raises:
-        WhoplaysError: an option makes no sense, or the model cannot be run.
+        WhoplaysError: an option is out of range, or a model cannot be run.
     """
-    if not 0 < seconds < float("inf"):
-        raise OptionError(f"measuring for {seconds} s makes no sense; give more than 0")
-    others = [Peer(text) for text in peers]
-    if len({peer.name for peer in others}) < len(others):
-        raise OptionError("two peers of one name; give each its own")
-    load = load_now()
+    require_between("seconds", seconds, *SECONDS)
+    taggers = {tagger.name: tagger for tagger in map(BaselineTagger, baselines)}
+    if len(taggers) < len(baselines):
+        raise OptionError(f"--baseline must have a name of its own each, got {', '.join(baselines)}")
+    load = load_average()
     settings = list(dict.fromkeys((REFERENCE, *itertools.starmap(Setting, itertools.product(batches, threads)))))
-    recognizers = _load(model, settings, provider)
-    note(f"measuring {len(settings)} cells, each for {seconds:g} s or more")
-    audio = _noise(max(setting.batch for setting in settings))
-    turns: dict[Setting | str, Turn] = {
+    recognizers = {
+        count: Recognizer.load(model, provider, batches=sorted({setting.batch for setting in settings}), threads=count)
+        for count in sorted({setting.threads for setting in settings})
+    }
+    note(f"measuring {len(settings)} settings, each for {seconds:g} s or more")
+    audio = _noise(max(setting.batch for setting in settings), CHANNELS, WINDOW_SAMPLES)
+    workloads: dict[Setting | str, Workload] = {
         setting: (setting.batch, partial(recognizers[setting.threads].recognize, audio[: setting.batch]))
         for setting in settings
     }
-    turns |= {peer.name: (1, peer.judge_window) for peer in others}
-    rates = _take_turns(turns, seconds / ROUNDS)
+    workloads |= {name: (1, tagger.tag_window) for name, tagger in taggers.items()}
+    rates = _measure_in_turns(workloads, seconds / ROUNDS)
     return ThroughputResult(
-        command=_command(model, batches, threads, seconds, provider, peers),
-        conditions=observe(identify(recognizers[1].card), recognizers[1].provider, load),
+        command=command_line(
+            "throughput",
+            model=model,
+            batches=",".join(map(str, batches)),
+            threads=",".join(map(str, threads)),
+            seconds=seconds,
+            provider=provider,
+        )
+        + "".join(f" --baseline {name}={tagger.path.name}" for name, tagger in taggers.items()),
+        conditions=current_conditions(model_info(recognizers[1].card), recognizers[1].provider, load),
         rounds=ROUNDS,
         seconds_per_cell=seconds,
         tolerance=MAX_DIFFERENCE,
-        cells=judge({setting: rates[setting] for setting in settings}, differences(settings, recognizers, audio)),
-        peers=tuple(PeerCell(name=peer.name, rates=sum_up(rates[peer.name], rates[REFERENCE])) for peer in others),
+        rows=make_rows({setting: rates[setting] for setting in settings}, differences(settings, recognizers, audio)),
+        baselines=tuple(
+            BaselineRow(name=name, rates=summarize_rates(rates[name], rates[REFERENCE])) for name in taggers
+        ),
     )
 
 
@@ -107,23 +160,25 @@ def differences(
     return {setting: float(np.abs(difference).max()) for setting, difference in found.items()}
 
 
-def judge(rates: Mapping[Setting, Sequence[float]], differing: Mapping[Setting, float]) -> tuple[Cell, ...]:
-    """The cells, from each setting's rates in windows a second, a rate a round, and its difference."""
+def make_rows(
+    rates: Mapping[Setting, Sequence[float]], max_differences: Mapping[Setting, float]
+) -> tuple[ThroughputRow, ...]:
+    """The rows, from each setting's rates in windows a second, one a round, and its difference from the reference."""
     return tuple(
-        Cell(
+        ThroughputRow(
             batch=setting.batch,
             threads=setting.threads,
-            rates=sum_up(rounds, rates[REFERENCE]),
-            max_abs_diff=differing[setting] if np.isfinite(differing[setting]) else None,
-            # Written so that what is no number does not agree.
-            agrees=differing[setting] <= MAX_DIFFERENCE,
+            rates=summarize_rates(rounds, rates[REFERENCE]),
+            max_abs_diff=max_differences[setting] if np.isfinite(max_differences[setting]) else None,
+            # Written so that NaN does not agree.
+            agrees=max_differences[setting] <= MAX_DIFFERENCE,
         )
         for setting, rounds in rates.items()
     )
 
 
-def sum_up(rounds: Sequence[float], reference: Sequence[float]) -> Rates:
-    """What rates in windows a second, one a round, come to beside those of the reference."""
+def summarize_rates(rounds: Sequence[float], reference: Sequence[float]) -> Rates:
+    """Rates in windows a second, one a round, beside those of the reference."""
     median = float(np.median(rounds))
     return Rates(
         windows_per_s=round(median, 3),
@@ -133,44 +188,25 @@ def sum_up(rounds: Sequence[float], reference: Sequence[float]) -> Rates:
     )
 
 
-def _load(model: str, settings: Sequence[Setting], provider: str | None) -> dict[int, Recognizer]:
-    batches = {setting.batch for setting in settings}
-    counts = sorted({setting.threads for setting in settings})
-    return {count: Recognizer.load(model, provider, batches=sorted(batches), threads=count) for count in counts}
-
-
-def _take_turns(turns: Mapping[Key, Turn], turn_s: float) -> dict[Key, list[float]]:
-    rates: dict[Key, list[float]] = {who: [] for who in turns}
-    order = np.random.default_rng(0)
-    everybody = list(turns)
-    for place in itertools.chain.from_iterable(order.permutation(len(everybody)) for _ in range(ROUNDS)):
-        rates[everybody[place]].append(_windows_per_s(turns[everybody[place]], turn_s))
+def _measure_in_turns(workloads: Mapping[Key, Workload], turn_s: float) -> dict[Key, list[float]]:
+    """Of each workload its windows a second, one a round."""
+    rates: dict[Key, list[float]] = {key: [] for key in workloads}
+    keys, random = list(workloads), np.random.default_rng(0)
+    for _ in range(ROUNDS):
+        for place in random.permutation(len(keys)):
+            rates[keys[place]].append(_windows_per_s(workloads[keys[place]], turn_s))
     return rates
 
 
-def _windows_per_s(turn: Turn, turn_s: float) -> float:
-    at_a_time, judge_them = turn
+def _windows_per_s(workload: Workload, turn_s: float) -> float:
+    windows_at_once, recognize = workload
     started_ns, elapsed_ns, windows = time.perf_counter_ns(), 0, 0
     while elapsed_ns < turn_s * 1e9:
-        judge_them()
-        windows += at_a_time
+        recognize()
+        windows += windows_at_once
         elapsed_ns = time.perf_counter_ns() - started_ns
     return windows * 1e9 / elapsed_ns
 
 
-def _noise(windows: int) -> Floats:
-    return LEVEL * np.random.default_rng(0).standard_normal((windows, CHANNELS, WINDOW_SAMPLES), np.float32)
-
-
-def _command(
-    model: str,
-    batches: Sequence[int],
-    threads: Sequence[int],
-    seconds: float,
-    provider: str | None,
-    peers: Sequence[str],
-) -> str:
-    lists = f"--batches {','.join(map(str, batches))} --threads {','.join(map(str, threads))}"
-    options = f"--model {model} {lists} --seconds {seconds:g}"
-    others = "".join(f" --peer {name}={Path(file).name}" for name, _, file in (peer.partition("=") for peer in peers))
-    return f"whoplays bench throughput {options}" + (f" --provider {provider}" if provider else "") + others
+def _noise(*shape: int) -> Floats:
+    return _NOISE_LEVEL * np.random.default_rng(0).standard_normal(shape, np.float32)

@@ -135,6 +135,7 @@ def run_without(packages: set[str], code: str, folder: Path) -> "subprocess.Comp
         ("render", "mido", "cpu,train"),
         ("evaluate run", "numpy", "cpu,train"),
         ("bench latency", "numpy", "cpu"),
+        ("bench soak", "psutil", "cpu,bench"),
         ("demo", "numpy", "cpu"),
         ("devices", "numpy", "cpu"),
         ("listen", "numpy", "cpu"),

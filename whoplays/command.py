@@ -65,7 +65,8 @@ _TRAINING: Final = {
     "torchaudio",
     "torchmetrics",
 }
-"""The packages of the extras `cpu` and `train`, as they are imported."""
+_BENCH: Final = {"psutil"}
+"""The packages of the extras `cpu`, `train` and `bench`, as they are imported."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -153,6 +154,8 @@ def _not_loaded() -> None:
 def _missing_package(error: ModuleNotFoundError, verb: str) -> str:
     """What to install; anything but a package that an extra brings is raised again."""
     package = (error.name or "").partition(".")[0]
+    if package in _BENCH:
+        return f"{package} is not installed; whoplays {verb} needs: {install_hint('cpu,bench')}"
     if package not in _ENGINE | _TRAINING:
         raise error
     trains = package in _TRAINING or VERBS[verb].target.startswith(("export.", "training."))

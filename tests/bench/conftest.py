@@ -1,4 +1,4 @@
-"""A tiny model to measure, and results that nobody measured."""
+"""A tiny model to measure, and results of no measurement."""
 
 from pathlib import Path
 
@@ -6,8 +6,15 @@ import pytest
 
 from tests.stream.tiny_model import write_tiny_model
 from whoplays.bench.conditions import Conditions, Hardware
-from whoplays.bench.results import Cell, LatencyResult, Rates, ThroughputResult
-from whoplays.bench.summary import Summary
+from whoplays.bench.results import (
+    LatencyResult,
+    Rates,
+    SoakCheck,
+    SoakResult,
+    Summary,
+    ThroughputResult,
+    ThroughputRow,
+)
 from whoplays.stream.pubsub.messages import ModelInfo
 
 CONDITIONS = Conditions(
@@ -45,18 +52,29 @@ def latency() -> LatencyResult:
 
 @pytest.fixture
 def throughput() -> ThroughputResult:
-    cell = Cell(
-        batch=1,
-        threads=1,
-        rates=Rates(windows_per_s=10.0, slowest_per_s=9.0, fastest_per_s=11.0, ratio=1.0),
-        max_abs_diff=0.0,
-        agrees=True,
-    )
+    rates = Rates(windows_per_s=10.0, slowest_per_s=9.0, fastest_per_s=11.0, ratio=1.0)
     return ThroughputResult(
         command="whoplays bench throughput --model tiny",
         conditions=CONDITIONS,
         rounds=5,
         seconds_per_cell=5.0,
         tolerance=1e-4,
-        cells=(cell,),
+        rows=(ThroughputRow(batch=1, threads=1, rates=rates, max_abs_diff=0.0, agrees=True),),
+    )
+
+
+@pytest.fixture
+def failed_soak() -> SoakResult:
+    return SoakResult(
+        command="whoplays bench soak",
+        conditions=CONDITIONS,
+        streams=2,
+        minutes=1.0,
+        loss=0.01,
+        lag=TIMES,
+        checks=(
+            SoakCheck(name="uncovered", found="1, first: hall", allowed="0", passed=False),
+            SoakCheck(name="sessions", found="2", allowed="2", passed=True),
+            SoakCheck(name="open files", found="run too short", allowed="", passed=None),
+        ),
     )

@@ -15,8 +15,8 @@ import pytest
 from tests.stream.daemon.daemon import serving, stream, write
 from tests.stream.daemon.feeding import Feed
 from tests.stream.make_messages import make_status
-from whoplays.bench.footprint import look
-from whoplays.bench.stream_audit import Account
+from whoplays.bench.soak_checks import sample_resources
+from whoplays.bench.stream_audit import StreamAudit
 from whoplays.stream.pubsub.messages import Message, Notice, Window
 from whoplays.stream.pubsub.publisher import HIGH_WATER_MESSAGES, Publisher
 from whoplays.stream.pubsub.subscriber import Subscriber
@@ -76,7 +76,7 @@ class Survivor:
     """A subscriber who hears everything, and keeps the account of it."""
 
     def __init__(self, subscriber: Subscriber) -> None:
-        self.accounts: dict[str, Account] = {}
+        self.audits: dict[str, StreamAudit] = {}
         self.sessions: set[str] = set()
         self._subscriber = subscriber
 
@@ -94,13 +94,13 @@ class Survivor:
     def check(self) -> None:
         """Not a message is missing, and not a sample."""
         assert self._subscriber.lost == 0
-        assert len(self.sessions) == len(self.accounts) == 2
-        for account in self.accounts.values():
-            assert (account.holes, account.disagreements, account.dropped_messages) == ([], [], 0)
+        assert len(self.sessions) == len(self.audits) == 2
+        for audit in self.audits.values():
+            assert (audit.uncovered, audit.mismatches, audit.dropped_messages) == ([], [], 0)
 
     def _enter(self, message: Message) -> None:
         self.sessions.add(message.session)
-        self.accounts.setdefault(message.stream, Account(message)).follow(message)
+        self.audits.setdefault(message.stream, StreamAudit(message)).add(message)
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ class Relay:
                 self._sent += 1
             while self._next() < self._sent - 1:
                 pass
-        return look(os.getpid()).rss_bytes
+        return sample_resources(os.getpid()).rss_bytes
 
     def _next(self) -> int:
         item = next(self._subscriber)

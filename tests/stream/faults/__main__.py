@@ -10,10 +10,8 @@ import pytest
 from tests.stream.faults.page import MODULES, PAGE, declared, render
 from tests.stream.faults.times import Times
 from tests.stream.tiny_model import write_tiny_model
-from whoplays.bench.conditions import load_now, observe
-from whoplays.bench.tables import describe
+from whoplays.bench.conditions import current_conditions, describe, load_average, model_info
 from whoplays.models.card import read_card
-from whoplays.stream.pubsub.messages import ModelInfo
 
 
 class Recorder:
@@ -30,7 +28,7 @@ class Recorder:
 
 def main() -> None:
     """Fails if a test does, or is skipped: then the page stays as it is."""
-    load, recorder = load_now(), Recorder()
+    load, recorder = load_average(), Recorder()
     pytest.main([str(Path(__file__).with_name(f"{module}.py")) for module in MODULES], plugins=[recorder])
     rows = declared()
     unproven = [row.test for row in rows if row.test not in recorder.measured]
@@ -43,8 +41,7 @@ def main() -> None:
 def _conditions(load: float) -> str:
     with tempfile.TemporaryDirectory() as folder:
         card = read_card(write_tiny_model(Path(folder)))
-    model = ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12])
-    return f"A tiny model on cpu. {describe(observe(model, 'cpu', load))}"
+    return f"A tiny model on cpu. {describe(current_conditions(model_info(card), 'cpu', load))}"
 
 
 if __name__ == "__main__":
