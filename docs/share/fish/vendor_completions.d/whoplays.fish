@@ -5,7 +5,7 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allowed --bank --bank-windows --base --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --hop --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --trees --until --version --wait --windows --workers'
+    set -l options_with_values '--accelerator --against --allowed --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --hop --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --trees --until --version --wait --windows --workers'
     set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models prepare render report revoke send serve show simulate soak throughput train watch'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
@@ -59,7 +59,7 @@ complete -c whoplays -n __fish_use_subcommand -a 'evaluate' -d 'Evaluate runs or
 complete -c whoplays -n __fish_use_subcommand -a 'calibrate' -d 'Fit calibration and thresholds on what runs predict of recordings they were not…'
 complete -c whoplays -n __fish_use_subcommand -a 'simulate' -d 'Simulate concerts of recordings: instruments enter and leave, and an index.csv …'
 complete -c whoplays -n __fish_use_subcommand -a 'export' -d 'Write models/NAME/{model.onnx,card.json} from a run, and prove that graph and n…'
-complete -c whoplays -n __fish_use_subcommand -a 'bench' -d 'Measure how late, how fast and how faithfully results come, on this machine.'
+complete -c whoplays -n __fish_use_subcommand -a 'bench' -d 'Measure latency, throughput, endurance and event detection on this machine.'
 # Root-level options
 complete -c whoplays -n __fish_use_subcommand -l help -d 'Display this message and exit.'
 complete -c whoplays -n __fish_use_subcommand -s h -d 'Display this message and exit.'
@@ -85,9 +85,9 @@ complete -c whoplays -n '__fish_whoplays_using_command baselines' -l cache -r -F
 
 # Subcommands for: bench
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'latency' -d 'Measure how long after a window'\''s last sample was due another process receives …'
-complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'throughput' -d 'Measure how many windows a second the recogniser judges, by batch size and thre…'
-complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'soak' -d 'See whether a daemon with many streams accounts for every sample, and whether i…'
-complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'events' -d 'Measure how rightly and how soon it is told who enters and leaves, and fit the …'
+complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'throughput' -d 'Measure how many windows are recognised in a second, by batch size and threads.'
+complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'soak' -d 'Check that a daemon with many streams accounts for every sample, and does not g…'
+complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'events' -d 'Measure how well and how soon onsets and offsets are detected, and fit the hyst…'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'report' -d 'Print a page in Markdown that shows results.'
 # Options for: bench
 complete -c whoplays -n '__fish_whoplays_using_command bench' -l help -d 'Display this message and exit.'
@@ -99,7 +99,7 @@ complete -c whoplays -n '__fish_whoplays_using_command bench events' -l help -d 
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -s h -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -l version -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -l concerts -r -F -d 'A folder of concerts, as whoplays concerts makes them; two or more.'
-complete -c whoplays -n '__fish_whoplays_using_command bench events' -l model -r -d 'Who hears them: a name from whoplays models, or a folder with an exported model…'
+complete -c whoplays -n '__fish_whoplays_using_command bench events' -l model -r -d 'The model for each folder in turn: a name from whoplays models, or a folder wit…'
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -l json -r -d 'A file to write the result to as JSON; hysteresis.json in a run folder is what …'
 
 # Options for: bench latency
@@ -136,7 +136,8 @@ complete -c whoplays -n '__fish_whoplays_using_command bench throughput' -l mode
 complete -c whoplays -n '__fish_whoplays_using_command bench throughput' -l batches -r -d 'Batch sizes, separated by commas.'
 complete -c whoplays -n '__fish_whoplays_using_command bench throughput' -l threads -r -d 'Threads within one operation, separated by commas.'
 complete -c whoplays -n '__fish_whoplays_using_command bench throughput' -l seconds -r -d 'How long to measure each of them.'
-complete -c whoplays -n '__fish_whoplays_using_command bench throughput' -l peer -r -d 'Another'\''s tagger to time beside it, as in yamnet=FILE.tflite; needs the extra p…'
+complete -c whoplays -n '__fish_whoplays_using_command bench throughput' -l baseline -r -d 'A published tagger to measure with it, as in yamnet=FILE.tflite; needs the extr…'
+complete -c whoplays -n '__fish_whoplays_using_command bench throughput' -l peer -r -d 'A published tagger to measure with it, as in yamnet=FILE.tflite; needs the extr…'
 complete -c whoplays -n '__fish_whoplays_using_command bench throughput' -l provider -r -d 'The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, e…'
 complete -c whoplays -n '__fish_whoplays_using_command bench throughput' -l json -r -d 'A file to write the result to as JSON, or - for standard output.'
 
