@@ -44,12 +44,12 @@ class Table:
         for columns in self._parts(width):
             table = rich.table.Table(box=None, header_style="bold")
             for heading in self.names:
-                table.add_column(heading)
+                table.add_column(heading, overflow="fold")
             for column in columns:
                 table.add_column(self._headings[column], justify="right")
             for row in self.rows:
                 figures = [row[column] for column in columns]
-                if any(figures):
+                if any(figures) or not columns:
                     table.add_row(*map(Text, (*row[: len(self.names)], *figures)))
             yield Group(Text(title, style="italic"), table)
             title = f"{self.title}, continued"
@@ -59,7 +59,7 @@ class Table:
         return self.names + self.figures
 
     def _parts(self, width: int) -> list[list[int]]:
-        """The figures' columns, those that fit beside the names together."""
+        """The figures' columns, those that fit beside the names together; no figures are one part."""
         taken = sum(map(self._width, range(len(self.names))))
         parts: list[list[int]] = []
         used = width
@@ -71,7 +71,7 @@ class Table:
                 used = taken
             parts[-1].append(column)
             used += self._width(column)
-        return parts
+        return parts or [[]]
 
     def _width(self, column: int) -> int:
         words = [*self._headings[column].splitlines(), *(row[column] for row in self.rows)]
