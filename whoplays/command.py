@@ -22,15 +22,15 @@ class Verb(NamedTuple):
 
 
 VERBS: Final = {
-    "listen": Verb("stream.cli.listen:listen", "Listen to a source, and publish and show who plays."),
-    "watch": Verb("stream.cli.watch:watch", "Show what a publisher says, and what of it was lost."),
+    "listen": Verb("stream.cli.listen:listen", "Recognise instruments live and publish the results."),
+    "watch": Verb("stream.cli.watch:watch", "Show the messages of a publisher, and what was lost of them."),
     "devices": Verb("stream.cli.devices:devices", "List the sound inputs, and the address of each."),
     "send": Verb("stream.cli.send:send", "Send a source to another machine that listens."),
     "keys": Verb("stream.cli.keys:app", "Make key pairs, and say whose keys are allowed."),
     "serve": Verb("stream.cli.serve:serve", "Listen to many streams, as a configuration says, until told to end."),
-    "demo": Verb("stream.cli.demo:demo", "Play a bundled concert through the whole path."),
+    "demo": Verb("stream.cli.demo:demo", "Recognise a bundled concert, and show what a subscriber receives."),
     "history": Verb("stream.cli.history:history", "Show who played when, as whoplays serve has kept it."),
-    "models": Verb("stream.cli.models:models", "List the models that ship, and how good they are."),
+    "models": Verb("stream.cli.models:models", "List the models that ship, and how accurate they are."),
     "prepare": Verb("training.cli.prepare:prepare", "Prepare windows to train on.", resumable=True),
     "render": Verb(
         "training.cli.render:render", "Play MIDI scores into a labelled folder to train on.", resumable=True

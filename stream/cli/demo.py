@@ -1,4 +1,4 @@
-"""`whoplays demo`: a short concert through the whole path, shown by a subscriber in another process."""
+"""`whoplays demo`: a short concert, published and shown by a subscriber in another process."""
 
 import subprocess
 import sys
@@ -21,22 +21,22 @@ from whoplays.stream.sources.file import FileSource
 CLIP: Final = Path(__file__).parents[1] / "demo" / "concert.ogg"
 ENDPOINT: Final = "tcp://127.0.0.1:*"
 JOIN_S: Final = 20.0
-LEAVE_S: Final = 20.0
+END_S: Final = 20.0
 
 
 def demo(clip: Annotated[Path, Parameter(show_default=False)] = CLIP, /, *, model: str = "default") -> None:
-    """Play a bundled concert in real time, and show what a subscriber in another process receives.
+    """Recognise a bundled concert in real time, and show what a subscriber in another process receives.
 
-    It fails unless the subscriber got every message, up to the end of the stream. Ctrl-C ends the stream early.
+    It fails unless the subscriber gets every message, up to the end of the stream. Ctrl-C ends the stream early.
 
     Args:
-        clip: Another recording to play, instead of the bundled one.
-        model: Another model to listen with.
+        clip: Another recording, instead of the bundled one.
+        model: Another model.
     """
     source, recognizer = FileSource(clip), Recognizer.load(model)
     with leaving(), Publisher(ENDPOINT) as publisher, _subscriber(publisher.endpoint) as watcher:
         if not publisher.wait_for_subscriber(JOIN_S):
-            raise EndpointError(f"the subscriber did not reach {publisher.endpoint} within {JOIN_S:.0f} s")
+            raise EndpointError(f"the subscriber did not connect to {publisher.endpoint} within {JOIN_S:.0f} s")
         engine = Engine(publisher)
         engine.add(SourceSpec.opened(source), recognizer, StreamOptions(stream="demo"))
         with stopping(engine.stop):
@@ -60,8 +60,8 @@ def _subscriber(endpoint: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def _check(watcher: subprocess.Popen[bytes]) -> None:
     try:
-        code = watcher.wait(LEAVE_S)
+        code = watcher.wait(END_S)
     except subprocess.TimeoutExpired as error:
-        raise EndpointError(f"the subscriber did not leave within {LEAVE_S:.0f} s") from error
+        raise EndpointError(f"the subscriber did not end within {END_S:.0f} s") from error
     if code:
         raise EndpointError("the subscriber did not receive the whole stream")

@@ -2,11 +2,11 @@
 
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from cyclopts import CycloptsError, Parameter
 
-from whoplays.models.errors import OptionError, SourceError
+from whoplays.models.errors import SourceError, require_between
 from whoplays.stream.api import open_engine
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.audio.pcm import Encoding, PcmFormat
@@ -20,7 +20,7 @@ from whoplays.stream.security.allow_list import server_keys
 from whoplays.stream.sources.file import Speed
 from whoplays.stream.sources.registry import CHOICES, open_now
 
-LONGEST_WAIT_S: Final = 86_400.0
+MAX_WAIT_S: Final = 86_400.0
 
 
 def listen(
@@ -44,7 +44,7 @@ def listen(
     rate: int | None = None,
     channels: int | None = None,
 ) -> None:
-    """Listen to a source, and publish and show who plays.
+    """Recognise instruments live and publish the results.
 
     Args:
         source: An audio file, an address such as device: or rtp://:5004, or - for raw PCM on standard input.
@@ -57,7 +57,7 @@ def listen(
         insecure: Allow an address that is open to the network without encryption.
         keys: Encrypt: the secret key file of this end, as whoplays keys makes it.
         allowed: The folder with the public keys of those who may connect; that of whoplays keys allow unless given.
-        speed: Play a file in real time, or as fast as it can be heard without losing anything.
+        speed: Process a file in real time, or as fast as possible without loss.
         json: Print the messages as they go over the wire, one a line.
         silence_dbfs: Below this level a window is silence.
         provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
@@ -66,16 +66,17 @@ def listen(
         channels: Channels of raw PCM; 2 unless given.
     """
     if source is None:
-        raise SourceError(f"say what to listen to: {CHOICES}")
-    _refuse_option(source)
-    if not 0 <= wait <= LONGEST_WAIT_S:
-        raise OptionError(f"waiting {wait} s makes no sense; give 0 to {LONGEST_WAIT_S:.0f} s, which is a day")
+        raise SourceError(f"source not given; give {CHOICES}")
+    if source.startswith("-") and source != "-":
+        # As - is a source, a mistyped option is taken for one at first.
+        raise CycloptsError(msg=f"Unknown option: {source}. A file of that name is ./{source}")
+    require_between("wait", wait, 0, MAX_WAIT_S, "s")
     pcm = _pcm(encoding, rate, channels)
     own = server_keys(keys, allowed)
     publisher = None if no_publish else Publisher(publish, insecure=insecure, keys=own, on_handshake_failed=note)
-    opening = open_now(source, speed, pcm)
+    spec = open_now(source, speed, pcm)
     engine = open_engine(
-        opening,
+        spec,
         stream=stream,
         model=model,
         hop_s=hop,
@@ -89,25 +90,14 @@ def listen(
             note(f"publishing on {publisher.endpoint}")
             publisher.wait_for_subscriber(wait)
         view = choose_view(json=json)
-        _show(engine, Display(view) if opening.live else view)
-
-
-def _refuse_option(source: str) -> None:
-    """Refuse a mistyped option: as - is a source, whatever begins with it is taken for one at first."""
-    if source.startswith("-") and source != "-":
-        raise CycloptsError(msg=f"Unknown option: {source}. A file of that name is ./{source}")
+        _show(engine, Display(view) if spec.live else view)
 
 
 def _pcm(encoding: Encoding | None, rate_hz: int | None, channels: int | None) -> PcmFormat | None:
-    """How raw PCM is to be read, if anything is said of it."""
-    if encoding is None and rate_hz is None and channels is None:
-        return None
-    usual = PcmFormat()
-    return PcmFormat(
-        encoding=usual.encoding if encoding is None else encoding,
-        rate_hz=usual.rate_hz if rate_hz is None else rate_hz,
-        channels=usual.channels if channels is None else channels,
-    )
+    """The format of raw PCM, if any of it is given."""
+    options: dict[str, Any] = {"encoding": encoding, "rate_hz": rate_hz, "channels": channels}
+    given = {name: value for name, value in options.items() if value is not None}
+    return PcmFormat(**given) if given else None
 
 
 def _show(engine: Engine, view: View) -> None:

@@ -1,4 +1,4 @@
-"""The live view on a terminal: who is playing, how sure, since when."""
+"""The live view on a terminal: which instruments play, how probably, since when."""
 
 import time
 from collections import deque
@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from whoplays.stream.cli.stream_state import StreamState, describe, describe_end, describe_state, moment
+from whoplays.stream.cli.stream_state import StreamState, describe, describe_end, describe_state, timecode
 from whoplays.stream.pubsub.messages import End, Message, Notice, Status
 
 REFRESH_S: Final = 0.1
@@ -23,7 +23,7 @@ class LiveView:
     """Redraws a table for each stream in place, ten times a second at most."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._scenes: Final[dict[str, StreamState]] = {}
+        self._states: Final[dict[str, StreamState]] = {}
         self._notices: Final = deque[str](maxlen=NOTICES)
         self._live: Final = Live(console=console, auto_refresh=False, vertical_overflow="visible")
         self._drawn_s = 0.0
@@ -43,7 +43,7 @@ class LiveView:
         if isinstance(item, Notice):
             self._notices.append(item.text)
         else:
-            self._scenes.setdefault(item.stream, StreamState()).follow(item)
+            self._states.setdefault(item.stream, StreamState()).update(item)
         now_s = time.monotonic()
         if now_s - self._drawn_s >= REFRESH_S or isinstance(item, Notice | End):
             self._drawn_s = now_s
@@ -51,40 +51,40 @@ class LiveView:
 
     def _render(self) -> RenderableType:
         notices = [Text(f"! {text}", style="yellow") for text in self._notices]
-        return Group(*map(draw, self._scenes.values()), *notices)
+        return Group(*map(draw, self._states.values()), *notices)
 
 
-def draw(scene: StreamState) -> RenderableType:
-    """A scene as a table: one line for each instrument that the model knows, in a fixed place."""
-    if scene.status is None:
+def draw(state: StreamState) -> RenderableType:
+    """A stream as a table: a line for each label of the model, in a fixed place."""
+    if state.status is None:
         return Text()
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(width=max(map(len, scene.status.labels)))
+    table.add_column(width=max(map(len, state.status.labels)))
     table.add_column(width=BAR_WIDTH)
     table.add_column(justify="right", width=5)
     table.add_column()
-    for label in scene.status.labels:
-        table.add_row(*_row(scene, label))
-    return Group(Text(describe(scene.status), style="bold"), table, Text(_caption(scene, scene.status)))
+    for label in state.status.labels:
+        table.add_row(*_row(state, label))
+    return Group(Text(describe(state.status), style="bold"), table, Text(_caption(state, state.status)))
 
 
-def _row(scene: StreamState, label: str) -> tuple[RenderableType, ...]:
-    known = scene.window.probabilities if scene.window else {}
-    value = known.get(label, 0.0)
-    since = scene.since.get(label)
+def _row(state: StreamState, label: str) -> tuple[RenderableType, ...]:
+    probabilities = state.window.probabilities if state.window else {}
+    value = probabilities.get(label, 0.0)
+    since = state.since.get(label)
     style = "bold green" if since is not None else "bright_black"
     bar = Bar(1.0, 0.0, value, width=BAR_WIDTH, color="green" if since is not None else "bright_black")
-    percent = f"{value:.0%}" if label in known else ""
-    heard = f"since {moment(since)}" if since is not None else ""
-    return Text(label, style=style), bar, Text(percent, style=style), Text(heard, style=style)
+    percent = f"{value:.0%}" if label in probabilities else ""
+    playing = f"since {timecode(since)}" if since is not None else ""
+    return Text(label, style=style), bar, Text(percent, style=style), Text(playing, style=style)
 
 
-def _caption(scene: StreamState, status: Status) -> str:
-    if scene.end:
-        return describe_end(scene.end)
+def _caption(state: StreamState, status: Status) -> str:
+    if state.end:
+        return describe_end(state.end)
     parts: list[str] = [describe_state(status)]
-    if scene.window:
-        parts += [moment(scene.window.end), f"{scene.window.quality.dbfs:.0f} dBFS"]
-    if scene.gaps:
-        parts.append(f"{scene.gaps} gaps")
+    if state.window:
+        parts += [timecode(state.window.end), f"{state.window.quality.dbfs:.0f} dBFS"]
+    if state.gaps:
+        parts.append(f"{state.gaps} gaps")
     return "  ".join(parts)

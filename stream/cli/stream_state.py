@@ -1,4 +1,4 @@
-"""What is known of a stream from its messages so far: who plays, how surely, since when."""
+"""The state of a stream by its messages so far: which labels play, how probably, since when."""
 
 from typing import Final
 
@@ -8,11 +8,11 @@ from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Status, Wi
 
 
 class StreamState:
-    """Follows one stream's messages; a late joiner's scene is complete within a second and a hop.
+    """Follows one stream's messages; after a late join it is complete within a second and a hop.
 
-    Who plays is told by events. Windows tell it to who joined late, or lost some: whoever is as sure as events let one
-    enter plays, since that window if nothing earlier is known, and whoever falls below what events let one play on at,
-    does not. Between the two a late joiner cannot know: whoever wavers there is shown once sure.
+    Events say which labels play. Windows say it after a late join or a loss, by the same hysteresis: a label whose
+    probability is high enough to enter plays, since that window if nothing earlier is known, and one whose probability
+    is low enough to leave does not. Between the two, what came before the late join decides, which is not known.
     """
 
     def __init__(self) -> None:
@@ -20,20 +20,20 @@ class StreamState:
         self.window: Window | None = None
         self.end: End | None = None
         self.since: Final[dict[str, int]] = {}
-        """From when each one who plays has been heard, in samples, as far as is known."""
+        """From which sample on each label plays that does, as far as is known."""
         self.gaps = 0
 
-    def follow(self, message: Message) -> None:
-        """Take in the next message; a new session begins a new scene."""
+    def update(self, message: Message) -> None:
+        """Take in the next message; a new session begins a new state."""
         if self.status and message.session != self.status.session:
-            self._begin_again()
+            self._reset()
         match message:
             case Status():
                 self.status = message
-                self._look()
+                self._apply_window()
             case Window():
                 self.window = message
-                self._look()
+                self._apply_window()
             case Event(phase="start"):
                 self.since[message.label] = message.at
             case Event():
@@ -44,7 +44,7 @@ class StreamState:
                 self.end = message
                 self.since.clear()
 
-    def _look(self) -> None:
+    def _apply_window(self) -> None:
         status, window = self.status, self.window
         if status is None or window is None:
             return
@@ -55,16 +55,16 @@ class StreamState:
             else:
                 self.since.pop(label, None)
 
-    def _begin_again(self) -> None:
+    def _reset(self) -> None:
         self.status = self.window = self.end = None
         self.since.clear()
         self.gaps = 0
 
 
-def moment(samples: int) -> str:
+def timecode(samples: int) -> str:
     """A sample index as minutes and seconds.
 
-    >>> moment(44_100 * 63)
+    >>> timecode(44_100 * 63)
     '1:03.0'
     """
     minutes, tenths = divmod(samples * 10 // SAMPLE_RATE_HZ, 600)
@@ -72,16 +72,16 @@ def moment(samples: int) -> str:
 
 
 def describe(status: Status) -> str:
-    """What listens to what, in one line."""
+    """Stream, source and model in one line."""
     model = f"{status.model.name} {status.model.version}"
-    return f"{status.stream}: {status.source.name}, heard by {model} on {status.provider}"
+    return f"{status.stream}: {status.source.name}, recognised by {model} on {status.provider}"
 
 
 def describe_state(status: Status) -> str:
-    """How the stream is, and what is wrong if anything is, in one line."""
+    """The stream's state, and what is wrong if anything is, in one line."""
     return f"{status.state}: {status.detail}" if status.detail else status.state
 
 
 def describe_end(end: End) -> str:
     """How the stream ended, in one line."""
-    return f"{end.stream}: {end.reason} after {moment(end.final)}" + (f": {end.detail}" if end.detail else "")
+    return f"{end.stream}: {end.reason} after {timecode(end.final)}" + (f": {end.detail}" if end.detail else "")

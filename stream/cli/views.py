@@ -7,13 +7,15 @@ from typing import Final, Protocol, Self
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.cli.live_view import LiveView
-from whoplays.stream.cli.stream_state import describe, describe_end, describe_state, moment
+from whoplays.stream.cli.stream_state import describe, describe_end, describe_state, timecode
 from whoplays.stream.common.terminal import note
 from whoplays.stream.common.worker_thread import WorkerThread
-from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Notice, Status, Window, encode
+from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Notice, Status, Window, to_json
 
 
-class _Lines:
+class View(Protocol):
+    """Shows messages between entering and leaving."""
+
     def __enter__(self) -> Self:
         return self
 
@@ -22,8 +24,11 @@ class _Lines:
     ) -> None:
         sys.stdout.flush()
 
+    def show(self, item: Message | Notice) -> None:
+        """Show a message or a notice."""
 
-class JsonLines(_Lines):
+
+class JsonLines(View):
     """Each message as it goes over the wire, one a line, on standard output; notices go to standard error."""
 
     def show(self, item: Message | Notice) -> None:
@@ -31,11 +36,11 @@ class JsonLines(_Lines):
         if isinstance(item, Notice):
             note(item.text)
         else:
-            print(encode(item).decode(), flush=True)
+            print(to_json(item), flush=True)
 
 
 @dataclass(slots=True)
-class _Followed:
+class _Shown:
     """What was shown last of a stream."""
 
     session: str
@@ -44,27 +49,27 @@ class _Followed:
     lost_to: int = -1
 
 
-class PlainLines(_Lines):
-    """What happens as it happens, for people; of windows that follow quickly, one a second, of a long gap its start."""
+class PlainLines(View):
+    """Messages for people: of windows that follow quickly, one a second; of a long gap, its start."""
 
     def __init__(self) -> None:
-        self._followed: dict[str, _Followed] = {}
+        self._streams: dict[str, _Shown] = {}
         self._introduced: set[str] = set()
 
     def show(self, item: Message | Notice) -> None:
-        """Print a message or a notice, if it is news."""
+        """Print a message or a notice, if it says something new."""
         text = self._text(item)
         if text:
-            print(self._whose(item) + text, flush=True)
+            print(self._prefix(item) + text, flush=True)
 
-    def _whose(self, item: Message | Notice) -> str:
-        """The stream, where the text does not name it, unless it is the only one and was introduced."""
+    def _prefix(self, item: Message | Notice) -> str:
+        """The stream, where the text does not name it, unless it is the only one and its status was shown."""
         if isinstance(item, Notice | Status | End):
             return ""
-        self._follow(item)
-        if self._followed.keys() == self._introduced and len(self._introduced) == 1:
+        self._shown(item)
+        if self._streams.keys() == self._introduced and len(self._introduced) == 1:
             return ""
-        return f"{item.stream:<{max(map(len, self._followed))}} "
+        return f"{item.stream:<{max(map(len, self._streams))}} "
 
     def _text(self, item: Message | Notice) -> str:
         match item:
@@ -76,55 +81,39 @@ class PlainLines(_Lines):
                 return self._window(item)
             case Event():
                 verb = "enters" if item.phase == "start" else "leaves"
-                return f"{moment(item.at):>16}  {item.label} {verb}"
+                return f"{timecode(item.at):>16}  {item.label} {verb}"
             case Gap():
                 return self._gap(item)
             case End():
                 return describe_end(item)
 
     def _status(self, status: Status) -> str:
-        followed, now = self._follow(status), describe_state(status)
-        before, followed.state = followed.state, now
+        shown, now = self._shown(status), describe_state(status)
+        before, shown.state = shown.state, now
         self._introduced.add(status.stream)
         if not before:
             return describe(status) + (f": {now}" if status.detail else "")
         return f"{status.stream}: {now}" if before != now and status.state != "ended" else ""
 
     def _gap(self, gap: Gap) -> str:
-        followed = self._follow(gap)
-        before, followed.lost_to = followed.lost_to, gap.end
-        return "" if before == gap.start else f"{moment(gap.start):>16}  gap: {gap.cause}"
+        shown = self._shown(gap)
+        before, shown.lost_to = shown.lost_to, gap.end
+        return "" if before == gap.start else f"{timecode(gap.start):>16}  gap: {gap.cause}"
 
-    def _follow(self, message: Message) -> _Followed:
-        followed = self._followed.get(message.stream)
-        if followed is None or followed.session != message.session:
-            followed = self._followed[message.stream] = _Followed(message.session)
-        return followed
+    def _shown(self, message: Message) -> _Shown:
+        shown = self._streams.get(message.stream)
+        if shown is None or shown.session != message.session:
+            shown = self._streams[message.stream] = _Shown(message.session)
+        return shown
 
     def _window(self, window: Window) -> str:
-        followed = self._follow(window)
-        if window.end < followed.due_samples:
+        shown = self._shown(window)
+        if window.end < shown.due_samples:
             return ""
-        followed.due_samples = window.end + SAMPLE_RATE_HZ
-        players = [label for label, active in window.active.items() if active]
-        sure = ", ".join(f"{label} {window.probabilities[label]:.0%}" for label in players)
-        heard = "silence" if window.quality.silent else sure or "nobody for sure"
-        return f"{moment(window.start):>7}-{moment(window.end):<7}  {heard}"
-
-
-class View(Protocol):
-    """Shows messages to somebody, between entering and leaving."""
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        """Leave the display as it should stay."""
-
-    def show(self, item: Message | Notice) -> None:
-        """Show a message or a notice."""
+        shown.due_samples = window.end + SAMPLE_RATE_HZ
+        active = [f"{label} {window.probabilities[label]:.0%}" for label, on in window.active.items() if on]
+        result = "silence" if window.quality.silent else ", ".join(active) or "no label above its threshold"
+        return f"{timecode(window.start):>7}-{timecode(window.end):<7}  {result}"
 
 
 def choose_view(*, json: bool) -> View:

@@ -24,14 +24,14 @@ def watch(
     keys: Path | None = None,
     server_key: Path | None = None,
 ) -> None:
-    """Show what a publisher says, here or on another machine, and what of it was lost.
+    """Show the messages of a publisher, here or on another machine, and what was lost of them.
 
     Args:
         endpoint: The publisher's ZeroMQ address.
         stream: The one stream to show; all of them unless given.
-        until_end: Leave when a stream has ended; fail if any message was lost before.
+        until_end: End when a stream has ended; fail if any message was lost before.
         json: Print the messages as they come over the wire, one a line.
-        keys: One's own secret key file, for a publisher that encrypts.
+        keys: Your own secret key file, for a publisher that encrypts.
         server_key: The publisher's public key file.
     """
     ended = False
@@ -48,5 +48,5 @@ def watch(
             if ended:
                 break
     if until_end and not (ended and subscriber.lost == 0):
-        missed = f"{subscriber.lost} messages were lost" if ended else "left before the stream had ended"
-        raise EndpointError(f"{endpoint}: {missed}")
+        why = f"{subscriber.lost} messages were lost" if ended else "stopped before the stream had ended"
+        raise EndpointError(f"{endpoint}: {why}")

@@ -38,7 +38,7 @@ def test_ctrl_c_ends_it_in_both_processes(concert: Path, model: Path) -> None:
     ) as process:
         try:
             assert process.stdout
-            assert "heard by tiny" in process.stdout.readline()
+            assert "recognised by tiny" in process.stdout.readline()
             os.killpg(process.pid, signal.SIGINT)
             out, err = process.communicate(timeout=30)
         finally:
@@ -50,5 +50,5 @@ def test_ctrl_c_ends_it_in_both_processes(concert: Path, model: Path) -> None:
 def test_it_fails_without_its_subscriber(clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "false")
     monkeypatch.setattr("whoplays.stream.cli.demo.JOIN_S", 0.2)
-    with pytest.raises(EndpointError, match="did not reach"):
+    with pytest.raises(EndpointError, match="did not connect"):
         demo(clip, model=str(model))

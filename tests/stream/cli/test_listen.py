@@ -55,7 +55,7 @@ def test_json_lines_are_messages_by_the_schema(concert: Path, model: Path) -> No
 def test_without_a_terminal_people_read_lines(concert: Path, model: Path) -> None:
     done = run("listen", concert, "--model", model, "--speed", "max", "--no-publish")
     text = done.stdout.decode()
-    assert "concert.wav, heard by tiny 0.1 on" in text
+    assert "concert.wav, recognised by tiny 0.1 on" in text
     assert "0:03.0  violin enters" in text
     assert "0:09.0-0:12.0   silence" in text
     assert "main: finished after 0:12.0" in text
@@ -132,7 +132,7 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "say what to listen to: an audio file, - for raw PCM"),
+        ("", "source not given; give an audio file, - for raw PCM on standard input, or an address"),
         ("missing.wav", "there is no file missing.wav"),
         ("folder", "folder is a folder"),
         ("empty.wav", "empty.wav is empty"),
@@ -156,10 +156,10 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
         ("concert.wav --model nobody", "no model 'nobody'"),
         ("concert.wav --hop 0", "between 0.000023 and 3 s, got 0"),
         ("concert.wav --hop 0.00001", "between 0.000023 and 3 s, got 0.00001"),
-        ("concert.wav --wait inf", "waiting inf s makes no sense"),
-        ("concert.wav --wait nan", "waiting nan s makes no sense"),
-        ("concert.wav --wait 1e10", "waiting 10000000000.0 s makes no sense"),
-        ("concert.wav --wait -1", "waiting -1.0 s makes no sense"),
+        ("concert.wav --wait inf", "wait must be between 0 and 86400 s, got inf"),
+        ("concert.wav --wait nan", "wait must be between 0 and 86400 s, got nan"),
+        ("concert.wav --wait 1e10", "wait must be between 0 and 86400 s, got 10000000000"),
+        ("concert.wav --wait -1", "wait must be between 0 and 86400 s, got -1"),
         ("--jsno", "Unknown option: --jsno"),
         ("concert.wav --jsno", "Unknown option: --jsno"),
         ("concert.wav --provider abacus", "unknown provider 'abacus'"),

@@ -29,12 +29,12 @@ def windows(messages: list[Message]) -> list[Window]:
     return [message for message in messages if isinstance(message, Window)]
 
 
-def players(scene: StreamState, messages: list[Message]) -> list[dict[str, int]]:
+def players(state: StreamState, messages: list[Message]) -> list[dict[str, int]]:
     """Who plays since when, in seconds, after each message."""
     seen = []
     for message in messages:
-        scene.follow(message)
-        seen.append({label: at // SECOND for label, at in scene.since.items()})
+        state.update(message)
+        seen.append({label: at // SECOND for label, at in state.since.items()})
     return seen
 
 

@@ -48,7 +48,7 @@ def test_lines_tell_the_story(messages: list[Message], capsys: pytest.CaptureFix
             view.show(item)
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
-        "main: concert.wav, heard by tiny 0.1 on cpu",
+        "main: concert.wav, recognised by tiny 0.1 on cpu",
         "0:00.0-0:03.0   piano 99%",
         "0:00.0  piano enters",
         "0:03.0-0:06.0   piano 99%, violin 99%",
@@ -69,7 +69,7 @@ def test_the_live_view_shows_who_plays_how_sure_since_when(messages: list[Messag
         for item in [make_status(0), *messages[:5], LOST]:
             view.show(item)
     last = " ".join(screen.getvalue().split())
-    assert "main: concert.wav, heard by tiny 0.1 on cpu" in last
+    assert "main: concert.wav, recognised by tiny 0.1 on cpu" in last
     assert "99% since 0:00.0" in last
     assert "99% since 0:03.0" in last
     assert "0:06.0 -13 dBFS" in last

@@ -42,15 +42,15 @@ function __fish_whoplays_using_command
 end
 
 # Root-level commands
-complete -c whoplays -n __fish_use_subcommand -a 'listen' -d 'Listen to a source, and publish and show who plays.'
-complete -c whoplays -n __fish_use_subcommand -a 'watch' -d 'Show what a publisher says, here or on another machine, and what of it was lost.'
+complete -c whoplays -n __fish_use_subcommand -a 'listen' -d 'Recognise instruments live and publish the results.'
+complete -c whoplays -n __fish_use_subcommand -a 'watch' -d 'Show the messages of a publisher, here or on another machine, and what was lost…'
 complete -c whoplays -n __fish_use_subcommand -a 'devices' -d 'List the sound inputs, and the address under which each can be listened to.'
 complete -c whoplays -n __fish_use_subcommand -a 'send' -d 'Send a source to a machine that listens at zmq://, as stereo at 44.1 kHz.'
 complete -c whoplays -n __fish_use_subcommand -a 'keys' -d 'Make key pairs, and say whose keys are allowed.'
 complete -c whoplays -n __fish_use_subcommand -a 'serve' -d 'Listen to many streams, as a configuration says, until told to end.'
-complete -c whoplays -n __fish_use_subcommand -a 'demo' -d 'Play a bundled concert in real time, and show what a subscriber in another proc…'
+complete -c whoplays -n __fish_use_subcommand -a 'demo' -d 'Recognise a bundled concert in real time, and show what a subscriber in another…'
 complete -c whoplays -n __fish_use_subcommand -a 'history' -d 'Show who played when, as far as whoplays serve has kept it; also while it runs.'
-complete -c whoplays -n __fish_use_subcommand -a 'models' -d 'List the models that ship: what they hear, how large they are, how good, and wh…'
+complete -c whoplays -n __fish_use_subcommand -a 'models' -d 'List the models that ship: labels, size, and how accurate each is on which data.'
 complete -c whoplays -n __fish_use_subcommand -a 'prepare' -d 'Prepare windows to train on; a folder that is there already is continued.'
 complete -c whoplays -n __fish_use_subcommand -a 'render' -d 'Play MIDI scores with many sound sources into a labelled folder; one that is th…'
 complete -c whoplays -n __fish_use_subcommand -a 'train' -d 'Train a recipe; a run that is there already is resumed.'
@@ -158,7 +158,7 @@ complete -c whoplays -n '__fish_whoplays_using_command calibrate' -l cache -r -F
 complete -c whoplays -n '__fish_whoplays_using_command demo' -l help -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command demo' -s h -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command demo' -l version -d 'Display application version.'
-complete -c whoplays -n '__fish_whoplays_using_command demo' -l model -r -d 'Another model to listen with.'
+complete -c whoplays -n '__fish_whoplays_using_command demo' -l model -r -d 'Another model.'
 
 # Options for: devices
 complete -c whoplays -n '__fish_whoplays_using_command devices' -l help -d 'Display this message and exit.'
@@ -257,7 +257,7 @@ complete -c whoplays -n '__fish_whoplays_using_command listen' -l wait -r -d 'Se
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l insecure -d 'Allow an address that is open to the network without encryption.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l keys -r -F -d 'Encrypt: the secret key file of this end, as whoplays keys makes it.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l allowed -r -F -d 'The folder with the public keys of those who may connect; that of whoplays keys…'
-complete -c whoplays -n '__fish_whoplays_using_command listen' -l speed -x -a 'realtime max' -d 'Play a file in real time, or as fast as it can be heard without losing anything.'
+complete -c whoplays -n '__fish_whoplays_using_command listen' -l speed -x -a 'realtime max' -d 'Process a file in real time, or as fast as possible without loss.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l json -d 'Print the messages as they go over the wire, one a line.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l silence-dbfs -r -d 'Below this level a window is silence.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l provider -r -d 'The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, e…'
@@ -346,8 +346,8 @@ complete -c whoplays -n '__fish_whoplays_using_command watch' -l help -d 'Displa
 complete -c whoplays -n '__fish_whoplays_using_command watch' -s h -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command watch' -l version -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command watch' -l stream -r -d 'The one stream to show; all of them unless given.'
-complete -c whoplays -n '__fish_whoplays_using_command watch' -l until-end -d 'Leave when a stream has ended; fail if any message was lost before.'
+complete -c whoplays -n '__fish_whoplays_using_command watch' -l until-end -d 'End when a stream has ended; fail if any message was lost before.'
 complete -c whoplays -n '__fish_whoplays_using_command watch' -l json -d 'Print the messages as they come over the wire, one a line.'
-complete -c whoplays -n '__fish_whoplays_using_command watch' -l keys -r -F -d 'One'\''s own secret key file, for a publisher that encrypts.'
+complete -c whoplays -n '__fish_whoplays_using_command watch' -l keys -r -F -d 'Your own secret key file, for a publisher that encrypts.'
 complete -c whoplays -n '__fish_whoplays_using_command watch' -l server-key -r -F -d 'The publisher'\''s public key file.'
 
