@@ -83,7 +83,7 @@ def test_models_are_listed(shelf: Path, capsys: pytest.CaptureFixture[str], monk
     lines = [line.rstrip() for line in listed(capsys, monkeypatch, columns=80).splitlines()]
     assert lines == [
         "tiny 0.1 (default)",
-        "  hears     piano, violin",
+        "  labels    piano, violin",
         "  task      multi-label",
         "  size      0.00 M parameters, 0 MMAC a window",
         "  measured  not measured",
