@@ -1,4 +1,4 @@
-"""The signal contract: what every model hears.
+"""The signal contract: what every model takes.
 
 A window is `float32 [channels, samples]` in [-1, 1]: 3.000 s of stereo at 44 100 Hz.
 """

@@ -1,5 +1,6 @@
 """What the documents tell a reader to type is what the command line takes."""
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -61,3 +62,38 @@ def test_the_figures_in_the_readme_are_those_on_the_cards(name: str) -> None:
     for each in told:
         data = "real" if " of real," in each.data else "corpora"
         assert any(f"| {data} |" in row and f"| {each.value:.3f} |" in row for row in rows), each
+
+
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+TREE = re.compile(r"(<!-- tree -->\n).*?(<!-- /tree -->)", re.DOTALL)
+
+
+def tree() -> str:
+    """Every folder of the package with its modules."""
+    lines = []
+    for top in ("whoplays", "models", "stream", "training", "export", "bench"):
+        for folder in sorted({path.parent for path in (ROOT / top).rglob("*.py")}):
+            modules = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+            if modules:
+                lines.append(f"    {folder.relative_to(ROOT).as_posix() + '/':<28}{' · '.join(modules)}\n")
+    return "\n" + "".join(lines) + "\n"
+
+
+def test_the_tree_in_the_architecture_page_is_that_of_the_repository() -> None:
+    """With WHOPLAYS_UPDATE_DOCS=1 in the environment it is written anew."""
+    page = ARCHITECTURE.read_text(encoding="utf-8")
+    wanted = TREE.sub(lambda found: found[1] + tree() + found[2], page)
+    if os.environ.get("WHOPLAYS_UPDATE_DOCS") == "1":
+        ARCHITECTURE.write_text(wanted, encoding="utf-8")
+    else:
+        assert page == wanted, "run: WHOPLAYS_UPDATE_DOCS=1 python -m pytest tests/test_docs.py"
+
+
+PLACES = re.compile(r"`((?:models|stream|training|export|bench)/[\w/.]*)`")
+
+
+def test_every_place_that_a_page_names_exists() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    named = {(page.name, place) for page in pages for place in PLACES.findall(page.read_text(encoding="utf-8"))}
+    assert named
+    assert sorted(f"{page}: {place}" for page, place in named if not (ROOT / place).exists()) == []

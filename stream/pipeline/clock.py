@@ -1,4 +1,4 @@
-"""When each sample was heard: the sample index mapped onto the machine's clocks."""
+"""When each sample was captured: the sample index mapped onto the machine's clocks."""
 
 import time
 from collections import deque
@@ -32,7 +32,7 @@ class ClockFit(NamedTuple):
     """Nanoseconds a sample."""
 
     def captured_at_ns(self, index: int) -> int:
-        """When the sample before `index` was heard."""
+        """When the sample before `index` was captured."""
         return self.at.captured_at_ns + round((index - self.at.end) * self.slope_ns)
 
     def late_ns(self, mark: Mark) -> int:
@@ -50,7 +50,7 @@ class Clock(Protocol):
         """Note that the sample before `index` came at monotonic time `captured_at_ns`; for the writer."""
 
     def captured_at_ns(self, index: int) -> int:
-        """Monotonic time at which the sample before `index` was heard; for the reader, who never asks backwards."""
+        """Monotonic time at which the sample before `index` was captured; for the reader, who never asks backwards."""
 
     @property
     def drift_ppm(self) -> float | None:
@@ -61,7 +61,7 @@ class ScheduleClock:
     """A clock for sources whose times are exact: a file's schedule, or the time of reading.
 
     Between two marks the time runs at the nominal rate, but never from before the mark that came first: a sample
-    cannot have been heard before the block ahead of it.
+    cannot have been captured before the block ahead of it.
 
     Args:
         rate_hz: nominal sample rate.
@@ -81,7 +81,7 @@ class ScheduleClock:
         self.newest_at_ns = captured_at_ns
 
     def captured_at_ns(self, index: int) -> int:
-        """When a sample was heard; see `Clock`."""
+        """When a sample was captured; see `Clock`."""
         while self._marks[0][0] < index:
             self._passed_ns = self._marks.popleft()[1]
         marked, captured_at_ns = self._marks[0]
@@ -93,7 +93,7 @@ class LiveClock:
 
     Of each second of audio only the mark that came least late counts. Through these a line is laid: its slope is the
     median of the slopes between all pairs (Theil, 1950; Sen, 1968), which a third of bad seconds does not move, and it
-    lies as low as the marks of the last seconds, because nothing arrives before it was heard. Until there are enough
+    lies as low as the marks of the last seconds, because nothing arrives before it was captured. Until there are enough
     of them, the slope is the nominal one, unless it is far off. A new line begins when samples come much earlier than
     the line allows (the sender left some out), or later for seconds on end (its delay has changed for good).
 
@@ -127,7 +127,7 @@ class LiveClock:
         self._choose(mark)
 
     def captured_at_ns(self, index: int) -> int:
-        """When a sample was heard; see `Clock`."""
+        """When a sample was captured; see `Clock`."""
         return self.newest_at_ns if self._line is None else self._line.captured_at_ns(index)
 
     @property

@@ -84,7 +84,7 @@ class Engine:
         So does Ctrl-C, where it raises a KeyboardInterrupt.
 
         Raises:
-            WhoplaysError: the model fails; every `end` message says so first, as of anything else that is raised.
+            WhoplaysError: the model fails; every `end` message tells so first, as of anything else that is raised.
         """
         try:
             yield from self._step()
