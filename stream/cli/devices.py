@@ -12,14 +12,14 @@ from rich.text import Text
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.common.terminal import reader_may_leave
-from whoplays.stream.sources.device.names import NONE, DeviceRequest, Input, selector_of, uri_of
-from whoplays.stream.sources.device.probe import hear, list_inputs
+from whoplays.stream.sources.device.names import NO_INPUT, DeviceRequest, Input
+from whoplays.stream.sources.device.probe import list_inputs, probe_input
 
 METER_S: Final = 1.0
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What an input hears just now."""
+class InputLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """How loud an input is now."""
 
     dbfs: float | None
     """RMS level of its first two channels, relative to full scale; None if nothing came."""
@@ -27,8 +27,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """`silent` if every sample was zero, or why nothing came."""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of an input."""
+class InputRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown of an input."""
 
     hostapi: str
     name: str
@@ -36,21 +36,21 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     rate_hz: int
     default: bool
     uri: str
-    level: Reading | msgspec.UnsetType = msgspec.UNSET
+    level: InputLevel | msgspec.UnsetType = msgspec.UNSET
 
 
 def devices(
     *, json: Annotated[bool, Parameter(negative=())] = False, meter: Annotated[bool, Parameter(negative=())] = False
 ) -> None:
-    """List the sound inputs, and the address under which each can be listened to.
+    """List the sound inputs, and the address that stands for each as a source.
 
     Args:
         json: Print them as JSON, one a line.
-        meter: Listen to each for a second, and show its level.
+        meter: Capture from each for a second, and show its level.
     """
     inputs = list_inputs()
     if not inputs:
-        raise SourceError(NONE)
+        raise SourceError(NO_INPUT)
     rows = (_row(each, meter=meter) for each in inputs)
     with reader_may_leave():
         if json:
@@ -60,24 +60,24 @@ def devices(
             _show(rows)
 
 
-def _row(each: Input, *, meter: bool) -> Row:
-    level = _reading(each) if meter else msgspec.UNSET
-    return Row(**msgspec.structs.asdict(each), uri=uri_of(each), level=level)
+def _row(each: Input, *, meter: bool) -> InputRow:
+    level = _level(each) if meter else msgspec.UNSET
+    return InputRow(**msgspec.structs.asdict(each), uri=each.uri, level=level)
 
 
-def _reading(each: Input) -> Reading:
+def _level(each: Input) -> InputLevel:
     try:
-        heard = hear(DeviceRequest(selector_of(each), ChannelSelection(), None), METER_S)
+        probed = probe_input(DeviceRequest(each.selector, ChannelSelection()), METER_S)
     except SourceError as error:
-        return Reading(dbfs=None, note=str(error))
-    if heard.dbfs is None:
-        return Reading(dbfs=None, note="nothing arrives")
-    return Reading(dbfs=heard.dbfs, note="silent" if heard.silent else "")
+        return InputLevel(dbfs=None, note=str(error))
+    if probed.dbfs is None:
+        return InputLevel(dbfs=None, note="nothing arrives")
+    return InputLevel(dbfs=probed.dbfs, note="silent" if probed.silent else "")
 
 
-def _show(rows: Iterable[Row]) -> None:
+def _show(rows: Iterable[InputRow]) -> None:
     console = Console(markup=False)
-    with console.status("listening to each"):
+    with console.status("measuring the level of each"):
         cells = [list(_cells(row)) for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
     headings = ("", "host API", "name", "channels", "rate", "address", "level")
@@ -90,8 +90,8 @@ def _show(rows: Iterable[Row]) -> None:
     console.print("\n* is the default, which device: alone means", highlight=False)
 
 
-def _cells(row: Row) -> Iterator[str]:
+def _cells(row: InputRow) -> Iterator[str]:
     yield "*" if row.default else ""
     yield from (row.hostapi, row.name, str(row.channels), f"{row.rate_hz} Hz", row.uri)
-    if isinstance(row.level, Reading):
+    if isinstance(row.level, InputLevel):
         yield row.level.note or f"{row.level.dbfs:.1f} dBFS"

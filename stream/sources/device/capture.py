@@ -1,4 +1,4 @@
-"""What the child process does that listens to a sound input."""
+"""From PortAudio's callback to blocks that leave no time out, in the child process of a device."""
 
 import queue
 import time
@@ -21,9 +21,9 @@ class Captured(NamedTuple):
     frames: Audio
     """`[n, channels]` float32 in [-1, 1]."""
     captured_at_ns: int
-    """When the last of them was heard, on the monotonic clock."""
+    """When the last of them was captured, on the monotonic clock."""
     overflowed: bool
-    """Whether the device was not read in time just before, so that it lost frames."""
+    """Whether the device lost frames just before, because it was not read in time."""
     missed_frames: int
     """Frames that came just before and found the queue full."""
 
@@ -32,11 +32,11 @@ class CaptureQueue:
     """A bounded queue between a callback that must never wait, and one reader.
 
     Args:
-        most_frames: how many it holds; what comes when it is full is missed, and counted.
+        max_frames: how many it holds; what comes when it is full is missed, and counted.
     """
 
-    def __init__(self, most_frames: int) -> None:
-        self._most_frames: Final = most_frames
+    def __init__(self, max_frames: int) -> None:
+        self._max_frames: Final = max_frames
         self._queue: Final = queue.SimpleQueue[Captured]()
         # Each is written by one side only, so neither needs a lock.
         self._put_frames = 0
@@ -48,8 +48,8 @@ class CaptureQueue:
         """Copy what came; for the callback."""
         self._overflowed |= overflowed
         # Once it was full, half of it must be free again: better one long gap than many short ones.
-        most_frames = self._most_frames // 2 if self._missed_frames else self._most_frames
-        if self._put_frames - self._taken_frames + len(frames) > most_frames:
+        max_frames = self._max_frames // 2 if self._missed_frames else self._max_frames
+        if self._put_frames - self._taken_frames + len(frames) > max_frames:
             self._missed_frames += len(frames)
             return
         self._put_frames += len(frames)
@@ -70,7 +70,7 @@ class Callback:
     """Copies what came, and when, into a queue; nothing else, because PortAudio waits for it.
 
     Args:
-        clock: tells when frames were heard.
+        clock: when frames were captured.
         queue: takes them.
     """
 
@@ -86,15 +86,15 @@ class Callback:
         self._queue.put(frames, captured_at_ns, overflowed=status.input_overflow)
 
 
-REMEMBERED: Final = 50
-"""Calls of which the usual delay is made."""
+USUAL_CALLS: Final = 50
+"""Of so many calls the usual delay is made."""
 
 
 class GapAwareCapture:
     """Makes blocks of what was captured, so that they add up to the time that went by.
 
-    What our own queue missed is known to the frame. A device that overflows only says that it did; how much it lost is
-    how much later the next frames were heard than the count of frames says, beyond the usual.
+    What our own queue missed is known to the frame. A device that overflows only reports that it did; how much it lost
+    is how much later the next frames were captured than the count of frames says, beyond the usual.
 
     Args:
         rate_hz: of what is captured.
@@ -107,11 +107,11 @@ class GapAwareCapture:
 
     def __init__(self, rate_hz: int, channels: int, selection: ChannelSelection) -> None:
         self._rate_hz: Final = rate_hz
-        self._axis: Final = Timeline(rate_hz, channels, selection)
-        # An overflow that cannot be measured is still a loss: it must be seen. Two samples at 44.1 kHz, because the
-        # resampler's rounding can take one of them.
-        self._least_frames: Final = ceil(2 * rate_hz / SAMPLE_RATE_HZ)
-        self._delays_ns: Final = deque[int](maxlen=REMEMBERED)
+        self._timeline: Final = Timeline(rate_hz, channels, selection)
+        # An overflow that cannot be measured is still a loss. Two samples at 44.1 kHz, because the resampler's rounding
+        # can take one of them.
+        self._min_frames: Final = ceil(2 * rate_hz / SAMPLE_RATE_HZ)
+        self._delays_ns: Final = deque[int](maxlen=USUAL_CALLS)
 
     def blocks(self, captured: Captured) -> Iterator[Block]:
         """What was lost before, and what was captured; times must be those of one clock.
@@ -121,17 +121,17 @@ class GapAwareCapture:
         """
         lost_frames = self._lost_frames(captured)
         if lost_frames:
-            started_at_ns = captured.captured_at_ns - self._axis.duration_ns(len(captured.frames))
-            yield from self._axis.append_gap(lost_frames, "overflow", started_at_ns)
+            started_at_ns = captured.captured_at_ns - self._timeline.duration_ns(len(captured.frames))
+            yield from self._timeline.append_gap(lost_frames, "overflow", started_at_ns)
         self._delays_ns.append(self._delay_ns(captured))
-        yield from self._axis.append(captured.frames, captured.captured_at_ns)
+        yield from self._timeline.append(captured.frames, captured.captured_at_ns)
 
     def _lost_frames(self, captured: Captured) -> int:
         if not captured.overflowed or not self._delays_ns:
             return captured.missed_frames
         late_ns = self._delay_ns(captured) - round(median(self._delays_ns))
-        return max(late_ns * self._rate_hz // 1_000_000_000, captured.missed_frames, self._least_frames)
+        return max(late_ns * self._rate_hz // 1_000_000_000, captured.missed_frames, self._min_frames)
 
     def _delay_ns(self, captured: Captured) -> int:
-        """How much later its last frame was heard than the count of frames up to it says."""
-        return captured.captured_at_ns - self._axis.duration_ns(self._axis.frames + len(captured.frames))
+        """How much later its last frame was captured than the count of frames up to it says."""
+        return captured.captured_at_ns - self._timeline.duration_ns(self._timeline.frames + len(captured.frames))

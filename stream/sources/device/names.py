@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -12,12 +12,12 @@ from whoplays.stream.audio.resample import RATES_HZ, ChannelSelection, read_chan
 from whoplays.stream.common.uri import parse_uri
 
 SCHEME: Final = "device"
-MOST_SHOWN: Final = 10
-NONE: Final = "there is no sound input; connect one"
+MAX_LISTED: Final = 10
+NO_INPUT: Final = "sound input not found; connect one"
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
-    """A device that can be listened to."""
+    """A sound input of this machine."""
 
     hostapi: str
     """The system's sound interface through which it is reached, such as `ALSA`."""
@@ -28,21 +28,21 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     rate_hz: int
     """Its own."""
     default: bool
-    """Whether it is what the system listens to unless told otherwise."""
+    """Whether it is the system's default input."""
 
+    @property
+    def selector(self) -> str:
+        """Its address, without the scheme.
 
-def selector_of(each: Input) -> str:
-    """The address of an input, without the scheme.
+        >>> Input(hostapi="ALSA", name="HDA Intel: ALC (hw:0,0)", channels=2, rate_hz=48000, default=False).selector
+        'ALSA:HDA Intel: ALC (hw:0,0)'
+        """
+        return f"{_escape(self.hostapi).replace(':', '%3A')}:{_escape(self.name)}"
 
-    >>> selector_of(Input(hostapi="ALSA", name="HDA Intel: ALC (hw:0,0)", channels=2, rate_hz=48000, default=False))
-    'ALSA:HDA Intel: ALC (hw:0,0)'
-    """
-    return f"{_escape(each.hostapi).replace(':', '%3A')}:{_escape(each.name)}"
-
-
-def uri_of(each: Input) -> str:
-    """The address of an input, which stands for it and for no other."""
-    return f"{SCHEME}:{selector_of(each)}"
+    @property
+    def uri(self) -> str:
+        """Its address, which stands for no other input."""
+        return f"{SCHEME}:{self.selector}"
 
 
 def resolve(selector: str, inputs: Sequence[Input]) -> Input:
@@ -59,34 +59,30 @@ def resolve(selector: str, inputs: Sequence[Input]) -> Input:
         SourceError: none matches, or several do.
     """
     if not inputs:
-        raise SourceError(f"{NONE}, and list them with: whoplays devices")
+        raise SourceError(f"{NO_INPUT}, and list them with: whoplays devices")
     found = _matches(selector, inputs) if selector else [each for each in inputs if each.default]
     if len(found) == 1:
         return found[0]
     if not selector:
-        raise SourceError(f"the system has no default sound input; give one of: {_listed(inputs)}")
+        raise SourceError(f"default sound input not found; give one of: {_listed(inputs)}")
+    name = repr(unquote(selector))
     if found:
-        raise SourceError(f"several sound inputs match {unquote(selector)!r}; give one of: {_listed(found)}")
-    raise SourceError(f"no sound input is called {unquote(selector)!r}; give one of: {_listed(inputs)}")
+        raise SourceError(f"sound input {name} is one of several; give one of: {_listed(found)}")
+    raise SourceError(f"sound input {name} not found; there are: {_listed(inputs)}")
 
 
 def _matches(selector: str, inputs: Sequence[Input]) -> list[Input]:
-    scope, name = _scope(selector, inputs)
+    before, colon, after = selector.partition(":")
+    of_hostapi = [each for each in inputs if each.hostapi.casefold() == unquote(before).casefold()]
+    scope, name = (of_hostapi, unquote(after)) if colon and of_hostapi else (inputs, unquote(selector))
     exact = [each for each in scope if each.name == name]
     return exact or [each for each in scope if name.casefold() in each.name.casefold()]
 
 
-def _scope(selector: str, inputs: Sequence[Input]) -> tuple[Sequence[Input], str]:
-    """The inputs of the host API that is named, or all of them; and the name among them."""
-    before, colon, after = selector.partition(":")
-    within = [each for each in inputs if each.hostapi.casefold() == unquote(before).casefold()]
-    return (within, unquote(after)) if colon and within else (inputs, unquote(selector))
-
-
 def _listed(inputs: Sequence[Input]) -> str:
-    shown = ", ".join(map(uri_of, inputs[:MOST_SHOWN]))
-    more = len(inputs) - MOST_SHOWN
-    return f"{shown} and {more} more, which whoplays devices lists" if more > 0 else shown
+    listed = ", ".join(each.uri for each in inputs[:MAX_LISTED])
+    more = len(inputs) - MAX_LISTED
+    return f"{listed} and {more} more, which whoplays devices lists" if more > 0 else listed
 
 
 def _escape(text: str) -> str:
@@ -94,19 +90,22 @@ def _escape(text: str) -> str:
     return re.sub(r"[%?#\x00-\x1f\x7f]", lambda found: quote(found[0]), text)
 
 
-class DeviceRequest(NamedTuple):
-    """What is to be listened to, and how."""
+class DeviceRequest(msgspec.Struct, frozen=True):
+    """Which input is opened, and how."""
 
     selector: str
-    """Which input; see `whoplays.stream.sources.device.names.resolve`."""
+    """Which input; see `resolve`."""
     selection: ChannelSelection
-    rate_hz: int | None
-    """At which rate it is opened; its own unless given."""
+    rate_hz: int | None = None
+    """At which rate; its own unless given."""
 
-
-def check_address(uri: str, selection: ChannelSelection) -> None:
-    """Refuse an address with an option that cannot be used; see `read_address`."""
-    read_address(uri, selection)
+    @property
+    def query(self) -> str:
+        """What an address needs to ask for the same channels and rate."""
+        channels, rate_hz = self.selection.channels, self.rate_hz
+        options = {"channels": ",".join(map(str, channels)), "rate": rate_hz}
+        given = [f"{name}={value}" for name, value in options.items() if value]
+        return f"?{'&'.join(given)}" if given else ""
 
 
 def read_address(uri: str, selection: ChannelSelection) -> DeviceRequest:
@@ -114,14 +113,19 @@ def read_address(uri: str, selection: ChannelSelection) -> DeviceRequest:
 
     Args:
         uri: the address. A `?`, `#` or `%` in a name is percent-encoded.
-        selection: what is taken of it, where the address does not say.
+        selection: which channels are taken, where the address does not say; and how loud.
 
     Raises:
-        SourceError: an option is unknown or makes no sense.
-        OptionError: the channels make no sense.
+        SourceError: an option is unknown, or the rate is out of range.
+        OptionError: a channel is out of range.
     """
     selector, _, query = uri.partition(":")[2].partition("?")
     address = parse_uri(f"{SCHEME}:?{query}", frozenset({"rate", "channels"}))
     if "channels" in address.options:
         selection = msgspec.structs.replace(selection, channels=read_channels(address.options["channels"]))
     return DeviceRequest(selector, selection, address.number("rate", RATES_HZ, 0) or None)
+
+
+def check_address(uri: str, selection: ChannelSelection) -> None:
+    """Check the options of an address; see `read_address`."""
+    read_address(uri, selection)

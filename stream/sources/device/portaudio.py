@@ -14,11 +14,11 @@ from whoplays.stream.sources.device.names import DeviceRequest, Input, resolve
 LATENCY_S: Final = 0.2
 """What the system is asked to buffer: enough for a busy machine, and nothing beside a window of seconds."""
 QUEUE_S: Final = 5
-PATIENCE_S: Final = 1.0
+CLOSE_S: Final = 1.0
 
 
-class Stream(NamedTuple):
-    """An input that is being listened to."""
+class InputStream(NamedTuple):
+    """An input that is open."""
 
     input: Input
     rate_hz: int
@@ -32,16 +32,15 @@ class Stream(NamedTuple):
         """What was captured next; None if nothing was in that time.
 
         Raises:
-            SourceError: nothing follows, because the device went away.
+            SourceError: nothing follows, because the device is gone.
         """
         captured = self.queue.take(timeout_s)
-        if captured is None and not self._active():
-            raise SourceError(f"{self.input.name} went away; connect it again")
+        if captured is None:
+            with _refusals(self.input):
+                active = self.native.active
+            if not active:
+                raise SourceError(f"{self.input.name} was disconnected; connect it again")
         return captured
-
-    def _active(self) -> bool:
-        with _refusals(self.input):
-            return bool(self.native.active)
 
 
 def inputs() -> dict[int, Input]:
@@ -69,16 +68,16 @@ def inputs() -> dict[int, Input]:
 
 
 @contextmanager
-def listening(wish: DeviceRequest) -> Iterator[Stream]:
-    """Listen to an input.
+def open_input(request: DeviceRequest) -> Iterator[InputStream]:
+    """Capture from an input.
 
     Raises:
         SourceError: there is no such input, it has no such channel, or it cannot be opened.
     """
     known = inputs()
-    found = resolve(wish.selector, list(known.values()))
+    found = resolve(request.selector, list(known.values()))
     index = next(index for index, each in known.items() if each == found)
-    stream = _open(index, found, wish)
+    stream = _open(index, found, request)
     try:
         with _refusals(found):
             stream.native.start()
@@ -87,24 +86,24 @@ def listening(wish: DeviceRequest) -> Iterator[Stream]:
         _close(stream.native)
 
 
-def _open(index: int, found: Input, wish: DeviceRequest) -> Stream:
-    needed = max(wish.selection.channels, default=min(2, found.channels))
+def _open(index: int, found: Input, request: DeviceRequest) -> InputStream:
+    needed = max(request.selection.channels, default=min(2, found.channels))
     if needed > found.channels:
-        raise SourceError(f"{found.name} has no channel {needed}; it has {found.channels}")
+        raise SourceError(f"channel must be between 1 and {found.channels} of {found.name}, got {needed}")
     sounddevice = _load()
     with _refusals(found):
         try:
             # Sound servers claim dozens of channels, so no more are opened than are needed.
-            return _open_channels(index, found, wish, needed)
+            return _open_channels(index, found, request, needed)
         except sounddevice.PortAudioError:
             # Some devices give all of them or none.
             with suppress(sounddevice.PortAudioError):
-                return _open_channels(index, found, wish, found.channels)
+                return _open_channels(index, found, request, found.channels)
             raise
 
 
-def _open_channels(index: int, found: Input, wish: DeviceRequest, channels: int) -> Stream:
-    rate_hz = wish.rate_hz or found.rate_hz
+def _open_channels(index: int, found: Input, request: DeviceRequest, channels: int) -> InputStream:
+    rate_hz = request.rate_hz or found.rate_hz
     clock, queue = AdcClock(rate_hz), CaptureQueue(QUEUE_S * rate_hz)
     native = _load().InputStream(
         device=index,
@@ -114,7 +113,7 @@ def _open_channels(index: int, found: Input, wish: DeviceRequest, channels: int)
         latency=LATENCY_S,
         callback=Callback(clock, queue),
     )
-    return Stream(found, rate_hz, channels, clock, queue, native)
+    return InputStream(found, rate_hz, channels, clock, queue, native)
 
 
 @contextmanager
@@ -122,24 +121,24 @@ def _refusals(found: Input) -> Iterator[None]:
     try:
         yield
     except _load().PortAudioError as error:
-        why = " ".join(str(error).split())
-        raise SourceError(f"{found.name} cannot be listened to: {why}; see what it offers: whoplays devices") from error
+        reason = " ".join(str(error).split())
+        raise SourceError(f"{found.name} cannot be opened: {reason}; see what it offers: whoplays devices") from error
 
 
 def _close(native: Any) -> None:
-    """Close a stream, but wait no longer than is decent: without audio, some drivers never come back from it.
+    """Close a stream, but wait for a second at most: without audio, some drivers never come back from it.
 
     A thread that does not come back also keeps the stream in memory, to which its driver still writes.
     """
     closing = threading.Thread(target=native.close, name="whoplays-close", daemon=True)
     closing.start()
-    closing.join(PATIENCE_S)
+    closing.join(CLOSE_S)
 
 
 def _load() -> ModuleType:
     try:
         import sounddevice  # noqa: PLC0415  it loads PortAudio, which may be missing
     except OSError as error:
-        raise SourceError("there is no sound without PortAudio; install libportaudio2") from error
+        raise SourceError("PortAudio not found; install libportaudio2") from error
     module: ModuleType = sounddevice
     return module

@@ -1,30 +1,24 @@
-"""Asking a child process which sound inputs there are now, and what one of them hears."""
+"""Asking the sound system, in a child process, which inputs there are now, and how loud one of them is."""
 
-import subprocess
-from typing import Final
+import time
+from collections.abc import Iterator
+from typing import Any, Final
 
 import msgspec
+import numpy as np
 
-from whoplays.models.errors import SourceError
-from whoplays.stream.audio.resample import ChannelSelection
+from whoplays.stream.audio.block import Audio
+from whoplays.stream.audio.level import measure
+from whoplays.stream.audio.resample import Converter
 from whoplays.stream.sources.device.names import DeviceRequest, Input
-from whoplays.stream.sources.worker import command, environment
+from whoplays.stream.sources.device.portaudio import InputStream, inputs, open_input
+from whoplays.stream.sources.worker import Send, call_in_child
 
-PATIENCE_S: Final = 20.0
-
-
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child is to find out: which inputs there are, or what the given one hears."""
-
-    selector: str | None = None
-    selection: ChannelSelection = ChannelSelection()
-    rate_hz: int | None = None
-    listen_s: float = 0.0
-    """How long it listens, from when audio comes; it waits for that twice as long."""
+TIMEOUT_S: Final = 20.0
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What an input heard for a moment."""
+    """What came from an input within a moment."""
 
     input: Input
     dbfs: float | None
@@ -35,52 +29,54 @@ class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the converter's clock was sane."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child found out."""
-
-    inputs: tuple[Input, ...] = ()
-    heard: ProbeResult | None = None
-    error: str = ""
-    """Why it could not."""
-
-
 def list_inputs() -> tuple[Input, ...]:
     """The inputs that there are now.
 
     Raises:
         SourceError: PortAudio is not installed, or does not answer.
     """
-    return _ask(Question()).inputs
+    return msgspec.convert(_call("find_inputs", {}, 0.0), tuple[Input, ...])
 
 
-def hear(wish: DeviceRequest, listen_s: float) -> ProbeResult:
-    """Listen to an input for a moment.
+def probe_input(request: DeviceRequest, duration_s: float) -> ProbeResult:
+    """Capture from an input for a moment, from when audio comes; that is waited for twice as long.
 
     Raises:
         SourceError: there is no such input, or it cannot be opened.
     """
-    question = Question(selector=wish.selector, selection=wish.selection, rate_hz=wish.rate_hz, listen_s=listen_s)
-    heard = _ask(question).heard
-    if heard is None:
-        raise AssertionError("it was asked what it heard")
-    return heard
+    arguments = {"request": msgspec.to_builtins(request), "duration_s": duration_s}
+    return msgspec.convert(_call("capture_moment", arguments, duration_s), ProbeResult)
 
 
-def _ask(question: Question) -> Answer:
-    try:
-        done = subprocess.run(  # noqa: S603
-            command("whoplays.stream.sources.device.probe_main", msgspec.json.encode(question).decode()),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environment(),
-            timeout=PATIENCE_S + 3 * question.listen_s,
-            check=False,
+def _call(function: str, arguments: dict[str, Any], duration_s: float) -> Any:
+    timeout_s = TIMEOUT_S + 3 * duration_s
+    return call_in_child(f"{__name__}:{function}", arguments, name="the sound system", timeout_s=timeout_s)
+
+
+def find_inputs(_send: Send) -> list[Input]:
+    """What `list_inputs` has a child do."""
+    return list(inputs().values())
+
+
+def capture_moment(_send: Send, request: dict[str, Any], duration_s: float) -> ProbeResult:
+    """What `probe_input` has a child do."""
+    wanted = msgspec.convert(request, DeviceRequest)
+    with open_input(wanted) as stream:
+        converter = Converter(stream.rate_hz, stream.channels, wanted.selection)
+        pieces = [converter.convert(frames) for frames in _frames(stream, duration_s)]
+        audio = np.concatenate([np.empty((2, 0), np.float32), *pieces], axis=1)
+        return ProbeResult(
+            input=stream.input,
+            dbfs=measure(audio).dbfs if audio.size else None,
+            silent=not audio.any(),
+            adc=stream.clock.proven,
         )
-        answer = msgspec.json.decode(done.stdout, type=Answer)
-    except subprocess.TimeoutExpired as error:
-        raise SourceError(f"the sound system has not answered for {error.timeout:.0f} s; restart it") from error
-    except (OSError, msgspec.DecodeError) as error:
-        raise SourceError(f"the sound system cannot be asked: {error}") from error
-    if answer.error:
-        raise SourceError(answer.error)
-    return answer
+
+
+def _frames(stream: InputStream, duration_s: float) -> Iterator[Audio]:
+    captured = stream.take(2 * duration_s)
+    end_s = time.monotonic() + duration_s
+    while captured is not None:
+        yield captured.frames
+        left_s = end_s - time.monotonic()
+        captured = stream.take(left_s) if left_s > 0 else None

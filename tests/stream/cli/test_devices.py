@@ -18,7 +18,7 @@ def shown(capfd: pytest.CaptureFixture[str], *options: str) -> str:
 
 
 def row(lines: str) -> dict[str, object]:
-    """What is said of the test's input in JSON."""
+    """What is printed of the test's input in JSON."""
     (found,) = (each for each in map(json.loads, lines.splitlines()) if each["name"] == CARD)
     assert isinstance(found, dict)
     return found
@@ -70,7 +70,7 @@ def test_the_meter_shows_what_cannot_be_opened(
     meter_only_the_card(monkeypatch)
     card.unplug()
     note = json.dumps(row(shown(capfd, "--meter", "--json"))["level"])
-    assert f"{CARD} cannot be listened to" in note
+    assert f"{CARD} cannot be opened" in note
 
 
 def test_names_are_shown_as_they_are(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,18 +79,18 @@ def test_names_are_shown_as_they_are(capfd: pytest.CaptureFixture[str], monkeypa
     assert "ALSA      [red]?  1         8000 Hz  device:ALSA:[red]%3F" in shown(capfd)
 
 
-def test_no_input_is_said_in_one_line(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_input_is_one_line(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "list_inputs", lambda: ())
-    assert refused(capfd) == "whoplays: there is no sound input; connect one\n"
+    assert refused(capfd) == "whoplays: sound input not found; connect one\n"
 
 
-def test_a_missing_portaudio_is_said(
+def test_a_missing_portaudio_is_one_line(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What sounddevice does without it.
     (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
     monkeypatch.syspath_prepend(tmp_path)
-    assert refused(capfd) == "whoplays: there is no sound without PortAudio; install libportaudio2\n"
+    assert refused(capfd) == "whoplays: PortAudio not found; install libportaudio2\n"
 
 
 def refused(capfd: pytest.CaptureFixture[str]) -> str:

@@ -31,7 +31,7 @@ def kill_child(daemon: Running, seen: Seen, broadcast: Broadcast) -> Script:
     os.kill(child, signal.SIGKILL)
     yield from until(seen.windows(1, 1), seen)
     assert seen.states == ["listening", "lost", "listening"]
-    assert "is heard no more: the process that heard it was ended by SIGKILL" in seen.details[0]
+    assert "was lost: its process was ended by SIGKILL" in seen.details[0]
     assert seen.causes == {"network"}
     return measure(seen, killed_ns, killed_ns, is_state("lost"), session=1)
 

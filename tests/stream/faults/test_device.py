@@ -58,7 +58,7 @@ def unplug(seen: Seen, card: Card) -> Script:
     card.plug_in()
     yield from until(seen.windows(1, 1), seen)
     assert seen.states == ["listening", "lost", "listening"]
-    assert seen.details[0] == f"{CARD} went away; connect it again"
+    assert seen.details[0] == f"{CARD} was disconnected; connect it again"
     assert seen.causes == {"device_lost"}
     return measure(seen, unplugged_ns, plugged_ns, is_state("lost"), session=1)
 
@@ -69,8 +69,8 @@ def test_unplugged(
 ) -> None:
     """A sound device is unplugged, and plugged in again.
 
-    `lost` ("... went away; connect it again"). It is tried again after ¼ s, ½ s and so on, up to half a minute: a
-    `gap`, cause `device_lost`, up to the new session.
+    `lost` ("... was disconnected; connect it again"). It is tried again after ¼ s, ½ s and so on, up to half a minute:
+    a `gap`, cause `device_lost`, up to the new session.
     """
     skip_without_sound()
     home = tmp_path / "home"

@@ -44,7 +44,7 @@ end
 # Root-level commands
 complete -c whoplays -n __fish_use_subcommand -a 'listen' -d 'Recognise instruments live and publish the results.'
 complete -c whoplays -n __fish_use_subcommand -a 'watch' -d 'Show the messages of a publisher, here or on another machine, and what was lost…'
-complete -c whoplays -n __fish_use_subcommand -a 'devices' -d 'List the sound inputs, and the address under which each can be listened to.'
+complete -c whoplays -n __fish_use_subcommand -a 'devices' -d 'List the sound inputs, and the address that stands for each as a source.'
 complete -c whoplays -n __fish_use_subcommand -a 'send' -d 'Send a source to a machine that listens at zmq://, as stereo at 44.1 kHz.'
 complete -c whoplays -n __fish_use_subcommand -a 'keys' -d 'Make key pairs, and say whose keys are allowed.'
 complete -c whoplays -n __fish_use_subcommand -a 'serve' -d 'Listen to many streams, as a configuration says, until told to end.'
@@ -165,7 +165,7 @@ complete -c whoplays -n '__fish_whoplays_using_command devices' -l help -d 'Disp
 complete -c whoplays -n '__fish_whoplays_using_command devices' -s h -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command devices' -l version -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command devices' -l json -d 'Print them as JSON, one a line.'
-complete -c whoplays -n '__fish_whoplays_using_command devices' -l meter -d 'Listen to each for a second, and show its level.'
+complete -c whoplays -n '__fish_whoplays_using_command devices' -l meter -d 'Capture from each for a second, and show its level.'
 
 # Options for: evaluate
 complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l help -d 'Display this message and exit.'

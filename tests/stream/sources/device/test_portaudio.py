@@ -1,4 +1,4 @@
-"""What is made of PortAudio's answers that no sound server gives."""
+"""PortAudio's answers that no sound server gives."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -56,11 +56,11 @@ def fake(monkeypatch: pytest.MonkeyPatch, accepts: Callable[[int], bool] = bool,
 
 
 def opened_channels(uri: str) -> int:
-    with portaudio.listening(read_address(uri, ChannelSelection())) as stream:
+    with portaudio.open_input(read_address(uri, ChannelSelection())) as stream:
         return stream.channels
 
 
-def test_what_cannot_be_heard_is_no_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_devices_without_input_channels_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch, default=2)
     stage = Input(hostapi="Core Audio", name="Stage box", channels=8, rate_hz=48_000, default=False)
     lone = Input(hostapi="JACK", name="Lone microphone", channels=1, rate_hz=16_000, default=True)
@@ -87,14 +87,14 @@ def test_a_device_that_gives_all_channels_or_none_gives_all(monkeypatch: pytest.
 
 def test_a_refusal_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch, lambda channels: channels > 8)
-    with pytest.raises(SourceError, match="Stage box cannot be listened to: no 2 channels; see what it offers"):
+    with pytest.raises(SourceError, match="Stage box cannot be opened: no 2 channels; see what it offers"):
         opened_channels("device:stage")
 
 
-def test_an_input_that_stops_has_gone_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_that_stops_was_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch)
-    with portaudio.listening(read_address("device:stage", ChannelSelection())) as stream:
+    with portaudio.open_input(read_address("device:stage", ChannelSelection())) as stream:
         assert stream.take(0.0) is None
         stream.native.close()
-        with pytest.raises(SourceError, match="Stage box went away; connect it again"):
+        with pytest.raises(SourceError, match="Stage box was disconnected; connect it again"):
             stream.take(0.0)

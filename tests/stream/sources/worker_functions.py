@@ -1,4 +1,4 @@
-"""What the children of `test_child.py` do."""
+"""What the children of `test_worker.py` do."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def fail(send: Send, message: str) -> NoReturn:
     raise SourceError(message)
 
 
-def begin_anew(send: Send) -> NoReturn:
+def end_session(send: Send) -> NoReturn:
     count(send, 1, 10)
     raise SessionOverError("the sender began anew")
 
@@ -42,19 +42,17 @@ def kill(send: Send) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def fall_silent(send: Send) -> None:
-    """Standard error is at its end well before the child is."""
-    os.write(2, b"good night\n")
+def close_stderr(send: Send) -> None:
+    """Well before the child ends."""
+    os.write(2, b"last words\n")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     for _ in range(5):
-        time.sleep(0.1)
+        time.sleep(0.02)
         count(send, 1, 10)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def hang(send: Send) -> None:
-    """Deaf to everything that can be ignored."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     count(send, 1, 10)
     while True:
         time.sleep(60)
@@ -64,3 +62,7 @@ def flood(send: Send) -> NoReturn:
     block = np.zeros((2, 44_100), np.float32)
     while True:
         send(Block(block, time.monotonic_ns()))
+
+
+def add(send: Send, one: float, other: float) -> dict[str, float]:
+    return {"sum": one + other}
