@@ -1,6 +1,7 @@
-"""Everything from recordings to a run folder, and what a run is worth.
+"""From recordings to a run folder, and how good a run is.
 
-Audio goes from `data` (and `render`, which makes more of them of scores) through `windows` to `fit`, which
-trains `networks` by `recipes`; `judging` asks what came of it, `calibrating` and `concerts`
-fit what goes with it, `pages` tells it; `table` does all of it for every row of the seed's table.
+Audio goes from `data` (and `render`, which makes more of it from scores) through `windows` to `fit`, which trains
+`networks` by `recipes`. `evaluate` measures runs, models and `taggers` on held-out recordings, `simulate` makes
+concerts to measure events on, `report` shows what was found. `baselines` is the original project's table, `cli` the
+verbs.
 """

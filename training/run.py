@@ -155,8 +155,8 @@ def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits, base: Path 
     """The configuration of a run over these splits.
 
     Args:
-        base: the run whose features it uses or that it continues from; what that one learnt from without labels, this
-            one has learnt from. Or the weights of a tagger, of which its name is kept, wherever they are.
+        base: the run whose features it uses or that it continues from; the taggers and unlabelled music that it
+            learnt from are kept. Or the weights of a tagger, of which its name is kept, wherever they are.
 
     Raises:
         DataError: `base` is not a run.

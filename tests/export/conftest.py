@@ -72,7 +72,7 @@ def band(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def solo(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """The seed's network, of a run that was not judged."""
+    """The original project's network, of a run that was not evaluated."""
     run = write_run(tmp_path_factory.mktemp("runs") / "solo", "solo-rawcnn", corpus)
     return export(run, cache, tmp_path_factory.mktemp("models"))
 

@@ -1,4 +1,4 @@
-"""Each recipe of the seed's table becomes a graph that answers as its network does, and runs in `stream/`."""
+"""Each recipe of the original project's table becomes a graph that answers as its network and runs in `stream/`."""
 
 from pathlib import Path
 

@@ -9,7 +9,7 @@ _BARELY_S: Final = 0.5
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
-    """A segment of a recording and what plays in it. Stretches may overlap; where there is none, nothing plays."""
+    """A segment of a recording and what plays in it. Segments may overlap; where there is none, nothing plays."""
 
     start_s: float
     end_s: float
@@ -21,7 +21,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     labels: frozenset[str]
-    """Codes of all instruments heard in it; empty for other sounds."""
+    """Codes of all instruments that play in it; empty for other sounds."""
     group: str
     """Clips of one group share a player, an instrument or a take, and always stay in one split."""
     source: str

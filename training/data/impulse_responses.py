@@ -37,10 +37,10 @@ def read_impulse_response(path: Path, *, mono: bool = False) -> NDArray[np.float
         samples = decode(path).astype(np.float32)
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(f"{path} is not an impulse response: {error}") from error
-    heard = samples.mean(axis=0, keepdims=True) if mono else samples
-    if not heard.any():
+    audio = samples.mean(axis=0, keepdims=True) if mono else samples
+    if not audio.any():
         raise DataError(f"{path} is not an impulse response: it holds no sound")
-    return heard[:, np.abs(heard).max(axis=0).argmax() :]
+    return audio[:, np.abs(audio).max(axis=0).argmax() :]
 
 
 def synthetic_response(rng: np.random.Generator, longest_samples: int) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ class LabelledFolder:
     """Clips listed in `index.csv`; several labels are separated by `;`. All rows of a file make one clip.
 
     A source is the column `source`, else `corpus`, else the folder's name. Rows with `start_s` and `end_s` say what is
-    heard from one to the other.
+    played from one to the other.
 
     Raises:
         DataError: there is no readable `index.csv` with the columns path, labels and group, a label or a time in it is
@@ -68,7 +68,7 @@ class LabelledFolder:
             raise DataError(f"{self._folder / 'index.csv'}, {row['path']}: {error}") from error
 
     def _segment(self, row: dict[str, str], labels: frozenset[str]) -> Segment | None:
-        """When the row's labels are heard; None where it gives no times."""
+        """When the row's labels play; None where it gives no times."""
         times = row.get("start_s") or "", row.get("end_s") or ""
         if times == ("", ""):
             return None
@@ -94,7 +94,7 @@ def _refuse_different(earlier: Clip, clip: Clip, where: str) -> None:
 
 
 def _joined(earlier: Clip, clip: Clip) -> Clip:
-    """Two rows of one file: what is heard in either."""
+    """Two rows of one file: what plays in either."""
     timeline = (*earlier.timeline, *clip.timeline)
     return msgspec.structs.replace(earlier, labels=earlier.labels | clip.labels, timeline=timeline)
 

@@ -138,7 +138,7 @@ def keep_array(path: Path, array: NDArray[Any]) -> None:
     with atomic_write(path) as unfinished:
         np.save(unfinished, array)
         if read_array(unfinished, mapped=True) is None:
-            # Of a full disk numpy does not always tell.
+            # numpy does not always notice a full disk.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

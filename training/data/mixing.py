@@ -1,4 +1,4 @@
-"""The seed's processing: peak normalisation, classes balanced by sign reversal, pairs made by summing."""
+"""The original project's processing: peak normalisation, classes balanced by sign reversal, pairs made by summing."""
 
 from collections import defaultdict
 from typing import Final, NamedTuple

@@ -31,7 +31,7 @@ class Predictor(Protocol):
     def name(self) -> str:
         """Its name in reports."""
 
-    def has_heard(self, clip: Clip) -> bool:
+    def was_trained_on(self, clip: Clip) -> bool:
         """Whether it was trained, chosen or calibrated on this recording, so that its predictions are worth nothing."""
 
     def probabilities(self, windows: Windows) -> Probabilities:
@@ -84,7 +84,7 @@ class Model:
 
     def predictor_for(self, clip: Clip) -> Predictor | None:
         """The first of its networks that was not trained on a recording."""
-        return next((predictor for predictor in self.predictors if not predictor.has_heard(clip)), None)
+        return next((predictor for predictor in self.predictors if not predictor.was_trained_on(clip)), None)
 
 
 class RunPredictor:
@@ -103,7 +103,7 @@ class RunPredictor:
         """The run's name."""
         return self.run.name
 
-    def has_heard(self, clip: Clip) -> bool:
+    def was_trained_on(self, clip: Clip) -> bool:
         """By its group."""
         return clip.group in self._heard
 
@@ -129,7 +129,7 @@ class GraphPredictor:
         """The model's name."""
         return self._card.name
 
-    def has_heard(self, clip: Clip) -> bool:
+    def was_trained_on(self, clip: Clip) -> bool:
         """By its source: a card names no recordings."""
         return clip.source in self._heard
 

@@ -36,9 +36,9 @@ def augment_mixtures(power: NDArray[np.float32], rng: Rng) -> NDArray[np.float32
     batch = len(power)
     loudness = np.maximum(power.mean(axis=(1, 2), keepdims=True), _LEAST_LOUDNESS)
     noise = _noise(rng, batch) * to_power(-_below_db(rng, batch)) * loudness
-    heard = (power + noise) * _curves(rng, batch, _MIXTURE_DB) * _low_pass(rng, batch)
+    recorded = (power + noise) * _curves(rng, batch, _MIXTURE_DB) * _low_pass(rng, batch)
     level = to_power(rng.uniform(-42, -8, (batch, 1, 1)))
-    return np.asarray(heard * level * _gaps(rng, batch), np.float32)
+    return np.asarray(recorded * level * _gaps(rng, batch), np.float32)
 
 
 def to_power(gains_db: NDArray[np.float64]) -> NDArray[np.float32]:

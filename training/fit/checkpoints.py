@@ -52,7 +52,7 @@ def continue_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:
 
 
 def save(what: dict[str, object], path: Path) -> None:
-    """As torch does, but a full disk is told as an error of the system.
+    """As torch does, but a full disk is raised as an error of the system.
 
     Raises:
         OSError: it cannot be written.
@@ -117,7 +117,7 @@ def training_length(run: RunFolder) -> str:
     """For how long a network was trained, in words: `10 epochs of 8,192 windows`.
 
     Epochs of runs of the same recipe that it continued from are counted, as far back as their folders are there; of
-    one that is not, or is of another recipe, it is told that there was one.
+    one that is not, or is of another recipe, only that there was one is said.
     """
     epochs: dict[int | None, int] = {}
     last = run.config()

@@ -31,7 +31,7 @@ class Tagger(lightning.LightningModule):
         return probabilities
 
     def on_train_batch_start(self, _batch: object, _index: int) -> None:
-        """Seed dropout by the step's number, so that a resumed run goes on as an unbroken one would."""
+        """Seed dropout by the step's number, so that a resumed run continues as an unbroken one would."""
         torch.manual_seed(self.recipe.seed + self.global_step)
 
     def training_step(self, batch: MixtureBatch | tuple[Tensor, Tensor], _index: int) -> Tensor:

@@ -36,8 +36,8 @@ class Resampled(nn.Module):
         if self.reach > self.row:
             raise ValueError(f"a row of {self.row} samples for {rate_hz} Hz is shorter than the filter, {self.reach}")
         when = torch.arange(made, dtype=torch.float64) * self.row / made
-        heard = torch.arange(-self.reach, self.row + self.reach, dtype=torch.float64)
-        away = heard[:, None] - when
+        taps = torch.arange(-self.reach, self.row + self.reach, dtype=torch.float64)
+        away = taps[:, None] - when
         window = torch.cos(torch.pi * away / (2 * self.reach)).square() * (away.abs() < self.reach)
         self.register_buffer("filters", (band * torch.sinc(band * away) * window).float(), persistent=False)
 

@@ -81,5 +81,5 @@ def _loudspeaker(sound: Mono, rng: Rng) -> Mono:
     low_hz, high_hz = rng.uniform(60, 130), 2 ** rng.uniform(np.log2(2800), np.log2(6500))
     band = signal.butter(3, (low_hz, high_hz), "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
     presence = signal.iirpeak(rng.uniform(1800, 3800), rng.uniform(0.7, 2.0), fs=SAMPLE_RATE_HZ)
-    heard = signal.sosfilt(band, sound)
-    return np.asarray(heard + rng.uniform(0, 1.5) * signal.lfilter(*presence, heard), np.float32)
+    filtered = signal.sosfilt(band, sound)
+    return np.asarray(filtered + rng.uniform(0, 1.5) * signal.lfilter(*presence, filtered), np.float32)

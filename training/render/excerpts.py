@@ -96,10 +96,10 @@ def _chord(notes: list[Note], start_s: float, length_s: float) -> Chord | None:
     weights = np.zeros(12)
     lowest = None
     for note in notes:
-        heard = min(note.end_s, start_s + 2 * length_s) - max(note.start_s, start_s - 0.05)
-        if heard <= 0.02:
+        sounding_s = min(note.end_s, start_s + 2 * length_s) - max(note.start_s, start_s - 0.05)
+        if sounding_s <= 0.02:
             continue
-        weights[note.key % 12] += heard
+        weights[note.key % 12] += sounding_s
         lowest = note.key if lowest is None else min(lowest, note.key)
     if lowest is None:
         return None

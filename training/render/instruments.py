@@ -1,6 +1,6 @@
 """Instruments: what each can play, and which General MIDI programs sound like it.
 
-Ranges are those in which players are mostly heard, not the extremes. Programs are counted from 0.
+Ranges are those in which players mostly play, not the extremes. Programs are counted from 0.
 """
 
 from types import MappingProxyType
@@ -40,7 +40,7 @@ class Instrument(NamedTuple):
     bends: bool = False
     """Whether its tones can be bent: vibrato, swells."""
     amplified: bool = False
-    """Whether it is heard through an amplifier, whatever its programs and samples hold of one already."""
+    """Whether it plays through an amplifier, whatever its programs and samples hold of one already."""
 
     @property
     def kind(self) -> str:

@@ -23,7 +23,7 @@ class RenderManifest(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int
     sources: tuple[str, ...]
-    """Each source's name, and what tells it from another of that name."""
+    """Each source's name, and what distinguishes it from another of that name."""
     only: tuple[str, ...] = ()
     """Which instruments play; all of them if empty."""
     scores: str

@@ -44,7 +44,7 @@ class Renderer:
             OptionError: FluidSynth is needed and not installed.
             DataError: a source cannot be played, or the folder not be written.
         """
-        # What is there of later blocks stays in the index while earlier ones are gone on with.
+        # What is there of later blocks stays in the index while earlier ones are continued.
         plans = [plan_clip(self._orchestration, self._seed, number) for number in range(clips)]
         for first in range(0, clips, _BLOCK):
             block = plans[first : first + _BLOCK]

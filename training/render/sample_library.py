@@ -1,4 +1,4 @@
-"""Sample libraries: folders of single notes, whose pitches their file names tell."""
+"""Sample libraries: folders of single notes, whose file names give their pitches."""
 
 import re
 from pathlib import Path
@@ -59,7 +59,7 @@ class SampleLibrary(NamedTuple):
     """By how many octaves it sounds higher than its names say."""
 
     def files(self) -> list[tuple[Path, int]]:
-        """Its files whose names tell a pitch, with the key numbers, in a stable order."""
+        """Its files whose names give a pitch, with the key numbers, in a stable order."""
         paths = (path for path in sorted(self.folder.glob(self.pattern)) if path.suffix.lower() in _SUFFIXES)
         keys = [(path, key_in(path.stem)) for path in paths]
         return [(path, key + 12 * self.octaves) for path, key in keys if key is not None]
@@ -68,11 +68,11 @@ class SampleLibrary(NamedTuple):
         """What it can play of its instrument's range, with three semitones beyond its lowest and highest note.
 
         Raises:
-            DataError: no file's name tells a pitch of that range.
+            DataError: no file's name gives a pitch of that range.
         """
         keys = [key for _, key in self.files()]
         if not keys:
-            raise DataError(f"{self.folder} holds no {self.pattern!r} whose name tells a pitch")
+            raise DataError(f"{self.folder} holds no {self.pattern!r} whose name gives a pitch")
         whole = self.instrument.span
         span = KeyRange(max(min(keys) - FURTHEST_KEYS, whole.low), min(max(keys) + FURTHEST_KEYS, whole.high))
         if span.high - span.low < _LEAST_SPAN:
@@ -179,7 +179,7 @@ def _read(path: Path) -> NDArray[np.float32] | None:
 
 
 def key_in(stem: str) -> int | None:
-    """The MIDI key number that a file's name tells, or nothing; middle C is C4.
+    """The MIDI key number that a file's name gives, or None; middle C is C4.
 
     >>> key_in("violin-as4-05-forte"), key_in("D#6v12"), key_in("ff-a-4"), key_in("bb2-p-rr1"), key_in("b-1")
     (70, 87, 70, 46, 11)

@@ -77,11 +77,11 @@ def play(soundfont: Path, jobs: list[RenderJob], *, room: bool) -> list[NDArray[
 
 
 def _refuse_wrong(done: subprocess.CompletedProcess[str], soundfont: Path) -> None:
-    """FluidSynth exits with 0 whatever happens; what went wrong it only tells. Kits may be replaced, programs not."""
-    told = done.stderr.splitlines()
-    wrong = [line for line in told if ": error: " in line or f"not found on channel {_CHANNEL} " in line]
+    """FluidSynth exits with 0 whatever happens; what went wrong it only prints. Kits may be replaced, programs not."""
+    printed = done.stderr.splitlines()
+    wrong = [line for line in printed if ": error: " in line or f"not found on channel {_CHANNEL} " in line]
     if done.returncode or wrong:
-        raise DataError(f"fluidsynth cannot play {soundfont}: {(wrong or told or ['no reason is told'])[0]}")
+        raise DataError(f"fluidsynth cannot play {soundfont}: {(wrong or printed or ['no reason is given'])[0]}")
 
 
 def _slot(sound: Path, index: int, seconds: float) -> NDArray[np.float32]:

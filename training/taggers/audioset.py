@@ -51,7 +51,7 @@ class AudioSetTagger:
         self.name = name
         self._columns, self._scores = columns, scores
 
-    def has_heard(self, _clip: Clip) -> bool:
+    def was_trained_on(self, _clip: Clip) -> bool:
         """Never."""
         return False
 

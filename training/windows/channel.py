@@ -109,6 +109,6 @@ def _coded(audio: Mono, rng: Rng) -> Mono:
     )
     stored.seek(0)
     decoded, _ = soundfile.read(stored, dtype="float32")
-    heard = np.zeros_like(audio)
-    heard[: len(decoded)] = decoded[: len(audio)]
-    return heard * peak
+    padded = np.zeros_like(audio)
+    padded[: len(decoded)] = decoded[: len(audio)]
+    return padded * peak

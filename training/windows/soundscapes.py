@@ -48,8 +48,8 @@ def _mix(solos: Sequence[Solo], rng: Rng) -> Soundscape:
     size = int(rng.integers(2, _LARGEST_MIX + 1))
     parts = [solos[k] for k in rng.choice(len(solos), size=min(size, len(solos)), replace=False)]
     gains = [np.float32(10 ** (rng.uniform(-_LEVEL_DB, _LEVEL_DB) / 20)) for _ in parts]
-    heard = (panned(part.audio, rng) * gain for part, gain in zip(parts, gains, strict=True))
-    audio = sum(heard, np.zeros_like(parts[0].audio))
+    placed = (panned(part.audio, rng) * gain for part, gain in zip(parts, gains, strict=True))
+    audio = sum(placed, np.zeros_like(parts[0].audio))
     return Soundscape("mix", _labels(parts), frozenset(part.group for part in parts), through_channel(audio, rng))
 
 

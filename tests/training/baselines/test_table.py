@@ -128,7 +128,7 @@ def test_a_row_is_asked_again_about_recordings_that_have_changed(splits: Splits,
     assert len({before, *keys}) == 6
 
 
-def test_a_run_that_has_heard_the_questions_is_refused(
+def test_a_run_that_was_trained_on_the_questions_is_refused(
     splits: Splits, clips: list[Clip], library: Library, tmp_path: Path
 ) -> None:
     def train(row: Row, run: RunFolder) -> None:

@@ -26,7 +26,7 @@ class Constant:
         self._probabilities = np.array(list(probabilities), np.float32)
         self._heard = set(heard)
 
-    def has_heard(self, clip: Clip) -> bool:
+    def was_trained_on(self, clip: Clip) -> bool:
         return clip.group in self._heard
 
     def probabilities(self, windows: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ class Spectral:
         self.name = name
         self._level = level
 
-    def has_heard(self, _clip: Clip) -> bool:
+    def was_trained_on(self, _clip: Clip) -> bool:
         return False
 
     def probabilities(self, windows: np.ndarray) -> np.ndarray:

@@ -118,7 +118,7 @@ def test_a_list_that_makes_no_sense_is_refused(tmp_path: Path, text: str, compla
 
 
 def test_a_folder_without_notes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="whose name tells a pitch"):
+    with pytest.raises(DataError, match="whose name gives a pitch"):
         library(tmp_path).span()
     with pytest.raises(DataError, match="too few of a violin's"):
         library(tmp_path, ("A4", 69)).span()
