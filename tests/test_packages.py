@@ -96,7 +96,7 @@ def test_base_dependencies_are_those_of_a_subscriber(packages: Packages) -> None
     metadata = Parser().parsestr((packages.installed / INFO / "METADATA").read_text(encoding="utf-8"))
     assert metadata["Version"] == whoplays.__version__
     base = {need.partition(">")[0] for need in metadata.get_all("Requires-Dist", []) if ";" not in need}
-    assert base == {"cyclopts", "msgspec", "pyzmq", "rich"}
+    assert base == {"cyclopts", "msgspec", "platformdirs", "pyzmq", "rich"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ _SHOWN: Final = frozenset({"rate", "channels", "bits", "sdp", "interface", "pt",
 
 
 class Address(NamedTuple):
-    """An address that was taken apart."""
+    """The parts of an address."""
 
     host: str
     """Empty if it names none."""
@@ -41,18 +41,18 @@ def parse_uri(uri: str, options: frozenset[str]) -> Address:
         options: those that it may have.
 
     Raises:
-        SourceError: it is no address, or has an option that it cannot have.
+        SourceError: it is malformed, or has an option that it cannot have.
     """
     try:
         parts = urlsplit(uri)
         port = parts.port
         given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError as error:
-        raise SourceError(f"{redact(uri)} is no address: {error}") from error
+        raise SourceError(f"address {redact(uri)} is malformed: {error}") from error
     unknown = sorted(set(given) - options)
     if unknown:
         known = ", ".join(sorted(options)) or "none"
-        raise SourceError(f"{redact(uri)} has the unknown option {unknown[0]}; known are: {known}")
+        raise SourceError(f"{redact(uri)}: option {unknown[0]!r} not found; it has: {known}")
     return Address(parts.hostname or "", port, given)
 
 

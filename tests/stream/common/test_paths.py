@@ -32,7 +32,7 @@ def test_a_path_is_as_the_shell_would_have_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("HOME", "/home/me")
     assert expanded("~/keys/hall") == Path("/home/me/keys/hall")
     assert expanded("keys/hall") == Path("keys/hall")
-    with pytest.raises(OptionError, match=r"~nobody-such/x names a home folder that is not known; give the whole path"):
+    with pytest.raises(OptionError, match=r"home folder of ~nobody-such/x not found; give the whole path"):
         expanded("~nobody-such/x")
 
 
@@ -40,7 +40,7 @@ def test_without_a_home_a_place_has_to_be_said(monkeypatch: pytest.MonkeyPatch) 
     for variable in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
-    with pytest.raises(OptionError, match="there is no home folder; set HOME, or XDG_STATE_HOME"):
+    with pytest.raises(OptionError, match="home folder not found; set HOME, or XDG_STATE_HOME"):
         history_file()
     monkeypatch.setenv("XDG_CONFIG_HOME", "/elsewhere")
     assert keys_folder() == Path("/elsewhere/whoplays/keys")
