@@ -206,7 +206,7 @@ def test_insistence_goes_without_keys_but_not_if_they_are_required() -> None:
 
 
 def test_a_home_folder_that_is_not_known_is_said() -> None:
-    with pytest.raises(OptionError, match=r"~nobody-such/x names a home folder that is not known"):
+    with pytest.raises(OptionError, match=r"home folder of ~nobody-such/x not found"):
         Security(mode="required", keys="~nobody-such/x").keys_for("tcp://*:1")
 
 
