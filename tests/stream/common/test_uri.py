@@ -16,7 +16,7 @@ def test_malformed_address_is_refused(uri: str) -> None:
 
 
 def test_an_unknown_option_names_those_there_are() -> None:
-    with pytest.raises(SourceError, match="^rtp://:5004.rat=…: option 'rat' not found; it has: channels, rate$"):
+    with pytest.raises(SourceError, match=r"^rtp://:5004.rat=…: option 'rat' not found; it has: channels, rate$"):
         parse_uri("rtp://:5004?rat=1", frozenset({"rate", "channels"}))
 
 
