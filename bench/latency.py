@@ -13,7 +13,7 @@ from whoplays.bench.results import LatencyResult, Summary, summarize
 from whoplays.bench.senders import Schedule, block_of, send_pcm
 from whoplays.models.errors import EndpointError, require_between
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.common.terminal import leaving, note
+from whoplays.stream.common.terminal import end_on_signals, note
 from whoplays.stream.pubsub.messages import End, Notice, Status, Window
 from whoplays.stream.pubsub.subscriber import Subscriber
 
@@ -154,7 +154,7 @@ class SubscriberProcess:
 
 
 def _subscribe(endpoint: str, connection: Connection) -> None:
-    with leaving(), Subscriber(endpoint, silence_s=SILENCE_S) as subscriber:
+    with end_on_signals(), Subscriber(endpoint, silence_s=SILENCE_S) as subscriber:
         connection.send(next(subscriber))
         connection.send(list(_arrivals(subscriber)))
 

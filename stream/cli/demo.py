@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from whoplays.models.errors import EndpointError
-from whoplays.stream.common.terminal import leaving, stopping
+from whoplays.stream.common.terminal import end_on_signals, stop_on_signals
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
@@ -34,12 +34,12 @@ def demo(clip: Annotated[Path, Parameter(show_default=False)] = CLIP, /, *, mode
         model: Another model.
     """
     source, recognizer = FileSource(clip), Recognizer.load(model)
-    with leaving(), Publisher(ENDPOINT) as publisher, _subscriber(publisher.endpoint) as watcher:
+    with end_on_signals(), Publisher(ENDPOINT) as publisher, _subscriber(publisher.endpoint) as watcher:
         if not publisher.wait_for_subscriber(JOIN_S):
             raise EndpointError(f"the subscriber did not connect to {publisher.endpoint} within {JOIN_S:.0f} s")
         engine = Engine(publisher)
         engine.add(SourceSpec.opened(source), recognizer, StreamOptions(stream="demo"))
-        with stopping(engine.stop):
+        with stop_on_signals(engine.stop):
             for _ in engine.run():
                 pass
         engine.check()

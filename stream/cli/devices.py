@@ -11,7 +11,7 @@ from rich.text import Text
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
-from whoplays.stream.common.terminal import reader_may_leave
+from whoplays.stream.common.terminal import ignore_broken_pipe
 from whoplays.stream.sources.device.names import NO_INPUT, DeviceRequest, Input
 from whoplays.stream.sources.device.probe import list_inputs, probe_input
 
@@ -52,7 +52,7 @@ def devices(
     if not inputs:
         raise SourceError(NO_INPUT)
     rows = (_row(each, meter=meter) for each in inputs)
-    with reader_may_leave():
+    with ignore_broken_pipe():
         if json:
             for row in rows:
                 print(msgspec.json.encode(row).decode(), flush=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from whoplays.stream.common.paths import history_file
-from whoplays.stream.common.terminal import reader_may_leave
+from whoplays.stream.common.terminal import ignore_broken_pipe
 from whoplays.stream.history.export import Format, parse_moment, write
 from whoplays.stream.history.query import Query, appearances, newest_session
 
@@ -37,7 +37,7 @@ def history(
     if form == "audacity" and session is None:
         query = query._replace(session=newest_session(path, stream))
     found = appearances(path, query)
-    with reader_may_leave():
+    with ignore_broken_pipe():
         write(found, form)
 
 

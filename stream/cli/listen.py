@@ -11,7 +11,7 @@ from whoplays.stream.api import open_engine
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.audio.pcm import Encoding, PcmFormat
 from whoplays.stream.cli.views import Display, View, choose_view
-from whoplays.stream.common.terminal import note, reader_may_leave, stopping
+from whoplays.stream.common.terminal import ignore_broken_pipe, note, stop_on_signals
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import WINDOW_S
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
@@ -101,7 +101,7 @@ def _pcm(encoding: Encoding | None, rate_hz: int | None, channels: int | None) -
 
 
 def _show(engine: Engine, view: View) -> None:
-    with reader_may_leave(), view, stopping(engine.stop), closing(engine.run()) as messages:
+    with ignore_broken_pipe(), view, stop_on_signals(engine.stop), closing(engine.run()) as messages:
         for message in messages:
             view.show(message)
     engine.check()

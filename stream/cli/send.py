@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.resample import ChannelSelection, read_channels
-from whoplays.stream.common.terminal import note, stopping
+from whoplays.stream.common.terminal import note, stop_on_signals
 from whoplays.stream.security.keys import client_keys
 from whoplays.stream.sources.base import SessionOverError, Source
 from whoplays.stream.sources.registry import open_now
@@ -52,7 +52,7 @@ def send(
         reconnects.stop()
         sender.stop()
 
-    with stopping(stop), sender:
+    with stop_on_signals(stop), sender:
         reconnects.play(lambda heard: _send(heard, sender, encoding))
     note(f"{_report(reconnects.name, sender)}; ended")
 

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from whoplays.models.errors import EndpointError
 from whoplays.stream.cli.views import choose_view
-from whoplays.stream.common.terminal import leaving, reader_may_leave
+from whoplays.stream.common.terminal import end_on_signals, ignore_broken_pipe
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
 from whoplays.stream.pubsub.messages import End
 from whoplays.stream.pubsub.subscriber import Subscriber
@@ -37,10 +37,10 @@ def watch(
     ended = False
     own = client_keys(keys, server_key)
     with (
-        reader_may_leave(),
+        ignore_broken_pipe(),
         Subscriber(endpoint, stream, keys=own) as subscriber,
         choose_view(json=json) as view,
-        leaving(),
+        end_on_signals(),
     ):
         for item in subscriber:
             view.show(item)

@@ -12,12 +12,12 @@ GapCause = Literal["overflow", "network", "device_lost", "overload"]
 """Why samples were lost: a device was not read in time, packets did not arrive, the input went away, or inference could
 not keep up."""
 
-LATELY_NS: Final = 10_000_000_000
-"""So long is a trouble told after it last occurred."""
+RECENT_NS: Final = 10_000_000_000
+"""How long an increase counts as recent."""
 
 
 class RecentIncreases:
-    """Tells which of some counts have risen in the last ten seconds. One thread looks, any may ask.
+    """Which of some counts have increased in the last ten seconds. One thread updates, any may ask.
 
     Args:
         clock: monotonic time in ns.
@@ -26,21 +26,21 @@ class RecentIncreases:
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock: Final = clock
         self._counts: dict[str, int] = {}
-        self._risen_ns: Final[dict[str, int]] = {}
+        self._increased_ns: Final[dict[str, int]] = {}
 
-    def look(self, **counts: int) -> None:
-        """See which counts have risen since the last look; at the first one, which are not 0."""
+    def update(self, **counts: int) -> None:
+        """See which counts have increased since the last update; at the first one, which are not 0."""
         now_ns = self._clock()
         for name, count in counts.items():
             if count > self._counts.get(name, 0):
-                self._risen_ns[name] = now_ns
+                self._increased_ns[name] = now_ns
         self._counts = counts
 
-    def risen(self) -> set[str]:
-        """The names of those that have risen lately."""
-        since_ns = self._clock() - LATELY_NS
-        # A copy, because who looks may add to it meanwhile.
-        return {name for name, risen_ns in self._risen_ns.copy().items() if risen_ns > since_ns}
+    def names(self) -> set[str]:
+        """The names of those that have increased recently."""
+        since_ns = self._clock() - RECENT_NS
+        # A copy, because an update may add to it meanwhile.
+        return {name for name, at_ns in self._increased_ns.copy().items() if at_ns > since_ns}
 
 
 def wall_ns(monotonic_ns: int) -> int:

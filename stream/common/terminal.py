@@ -17,13 +17,13 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def stopping(stop: Callable[[], None]) -> Iterator[None]:
+def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM call `stop`, in a thread of its own; a second Ctrl-C interrupts at once."""
-    with beside(stop, "whoplays-stop") as ask:
+    with signal_safe(stop, "whoplays-stop") as request_stop:
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            ask()
+            request_stop()
 
         before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -34,19 +34,19 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def beside(act: Callable[[], None], name: str) -> Iterator[Callable[[], None]]:
-    """Something that a signal handler may call to have `act` called, in a thread of that name.
+def signal_safe(act: Callable[[], None], name: str) -> Iterator[Callable[[], None]]:
+    """A function that a signal handler may call to have `act` called, in a thread of that name.
 
-    A handler itself may take no lock: the code that it has interrupted may hold it, and goes on only after it.
+    A handler itself must take no lock: the code that it interrupts may hold it, and continues only afterwards.
     """
-    # Unlike an event, this queue may be put into by a handler that interrupts the same.
+    # Unlike an event, this queue may be put into by a handler that interrupts another `put`.
     asked: SimpleQueue[bool] = SimpleQueue()
 
     def work() -> None:
         while asked.get():
             act()
 
-    # Who leaves by an exception, such as a second Ctrl-C, does not wait for what the first one had it do.
+    # Leaving by an exception, such as a second Ctrl-C, does not wait for what the first one began.
     thread = threading.Thread(target=work, name=name, daemon=True)
     thread.start()
     left = False
@@ -60,7 +60,7 @@ def beside(act: Callable[[], None], name: str) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def leaving() -> Iterator[None]:
+def end_on_signals() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the block quietly, wherever it is."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -72,7 +72,7 @@ def leaving() -> Iterator[None]:
 
 
 @contextmanager
-def reader_may_leave() -> Iterator[None]:
+def ignore_broken_pipe() -> Iterator[None]:
     """End the block quietly when nobody reads standard output any more, as with `| head`."""
     try:
         yield

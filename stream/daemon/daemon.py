@@ -14,7 +14,7 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from whoplays.models.errors import OptionError, WhoplaysError, naming
-from whoplays.stream.common.terminal import beside, stopping
+from whoplays.stream.common.terminal import signal_safe, stop_on_signals
 from whoplays.stream.daemon.config import Config, HistoryConfig, MetricsConfig, read_config
 from whoplays.stream.daemon.event_log import EventLog
 from whoplays.stream.daemon.health import HealthMonitor
@@ -98,7 +98,7 @@ class Daemon:
         """
         with ExitStack() as stack:
             # First, so that a signal is heeded until the last message is kept.
-            stack.enter_context(stopping(self._engine.stop))
+            stack.enter_context(stop_on_signals(self._engine.stop))
             stack.enter_context(self._reloading())
             notifier = stack.enter_context(Notifier())
             with naming(str(self._path), "publish"):
@@ -139,7 +139,7 @@ class Daemon:
     @contextmanager
     def _reloading(self) -> Iterator[None]:
         """Read the configuration again at SIGHUP, in a thread of its own: loading a model delays no window."""
-        with beside(self._reload, "whoplays-reload") as ask:
+        with signal_safe(self._reload, "whoplays-reload") as ask:
             before = signal.signal(signal.SIGHUP, lambda _number, _frame: ask())
             try:
                 yield

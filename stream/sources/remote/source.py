@@ -119,7 +119,7 @@ class RemoteSource:
         """Once bound, the address as it is bound."""
         self.handshakes: Final = Handshakes()
         """How many senders were admitted and refused."""
-        self._lately: Final = RecentIncreases()
+        self._recent: Final = RecentIncreases()
         self._selection: Final = selection
         self._keys: Final = keys
         self._stopped: Final = threading.Event()
@@ -130,7 +130,7 @@ class RemoteSource:
     @property
     def warning(self) -> str:
         """That a sender or its messages are refused, and why; see `Source`."""
-        risen = self._lately.risen()
+        risen = self._recent.names()
         if "handshakes" in risen and self.handshakes.reason:
             return f"a sender is refused: {self.handshakes.reason}"
         if "refused" in risen:
@@ -208,7 +208,7 @@ class RemoteSource:
             messages = self._bound().receive(POLL_S)
             arrived_ns = time.monotonic_ns()
             self._arrived.extend(Arrival(packet, arrived_ns) for packet in in_order(self._unpack(messages)))
-            self._lately.look(
+            self._recent.update(
                 handshakes=self.handshakes.failed, refused=self.counts.refused, strangers=self.counts.strangers
             )
         return None

@@ -70,7 +70,7 @@ class RtpSource:
     @property
     def warning(self) -> str:
         """That packets are rejected, and why, or come too late; see `Source`."""
-        risen = self._recent.risen()
+        risen = self._recent.names()
         reasons = [reason.replace("_", " ") for reason in REJECT_REASONS if reason in risen]
         if reasons:
             return f"packets are rejected: {', '.join(reasons)}"
@@ -104,7 +104,7 @@ class RtpSource:
     def _receive(self) -> None:
         for data, arrived_ns in self._socket.receive(self._timeout_s(), MAX_BATCH_DATAGRAMS):
             self._receiver.push(data, arrived_ns)
-        self._recent.look(late=self.counters.late, **self.counters.rejected)
+        self._recent.update(late=self.counters.late, **self.counters.rejected)
         # Packets that come together make one block: each step on a block lets go of the interpreter, and the threads
         # of many streams would wait for each other.
         time.sleep(BATCH_S)

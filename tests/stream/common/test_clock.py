@@ -1,4 +1,4 @@
-from whoplays.stream.common.clock import LATELY_NS, RecentIncreases
+from whoplays.stream.common.clock import RECENT_NS, RecentIncreases
 
 
 class Clock:
@@ -11,17 +11,17 @@ class Clock:
 
 def test_a_count_has_risen_lately_until_ten_seconds_after_it_last_did() -> None:
     clock = Clock()
-    lately = RecentIncreases(clock)
-    assert lately.risen() == set()
-    lately.look(version=0, overlap=3)
-    assert lately.risen() == {"overlap"}
-    clock.now_ns += LATELY_NS - 1
-    lately.look(version=1, overlap=3)
-    assert lately.risen() == {"overlap", "version"}
+    recent = RecentIncreases(clock)
+    assert recent.names() == set()
+    recent.update(version=0, overlap=3)
+    assert recent.names() == {"overlap"}
+    clock.now_ns += RECENT_NS - 1
+    recent.update(version=1, overlap=3)
+    assert recent.names() == {"overlap", "version"}
     clock.now_ns += 1
-    lately.look(version=1, overlap=3)
-    assert lately.risen() == {"version"}
-    lately.look(version=1, overlap=4)
-    assert lately.risen() == {"overlap", "version"}
-    clock.now_ns += LATELY_NS
-    assert lately.risen() == set()
+    recent.update(version=1, overlap=3)
+    assert recent.names() == {"version"}
+    recent.update(version=1, overlap=4)
+    assert recent.names() == {"overlap", "version"}
+    clock.now_ns += RECENT_NS
+    assert recent.names() == set()

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from whoplays.stream.common.terminal import stopping
+from whoplays.stream.common.terminal import stop_on_signals
 
 PATIENCE_S = 5
 
@@ -16,7 +16,7 @@ def test_what_stops_may_take_a_lock_that_the_interrupted_code_holds(number: sign
         if lock.acquire(timeout=PATIENCE_S):
             stopped.set()
 
-    with stopping(stop):
+    with stop_on_signals(stop):
         with lock:
             signal.raise_signal(number)
         assert stopped.wait(PATIENCE_S)
@@ -33,7 +33,7 @@ def test_a_second_interruption_interrupts_at_once() -> None:
         done.wait()
 
     def interrupt_twice() -> None:
-        with stopping(stop):
+        with stop_on_signals(stop):
             signal.raise_signal(signal.SIGINT)
             under_way.wait()
             signal.raise_signal(signal.SIGINT)
@@ -46,6 +46,6 @@ def test_a_second_interruption_interrupts_at_once() -> None:
 
 def test_a_stop_that_comes_last_is_heeded_still() -> None:
     stopped = threading.Event()
-    with stopping(stopped.set):
+    with stop_on_signals(stopped.set):
         signal.raise_signal(signal.SIGTERM)
     assert stopped.is_set()

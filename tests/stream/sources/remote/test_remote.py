@@ -169,7 +169,7 @@ def test_nonsense_is_counted_and_what_makes_sense_is_heard() -> None:
 
 
 def test_what_is_refused_or_ignored_is_told_until_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoplays.stream.common.clock.LATELY_NS", 500_000_000)
+    monkeypatch.setattr("whoplays.stream.common.clock.RECENT_NS", 500_000_000)
     with listening() as heard, pushing(heard.bound()) as push, pushing(heard.bound()) as stranger:
         assert heard.source.warning == ""
         push.send_multipart([b"nonsense"])

@@ -134,7 +134,7 @@ def test_garbage_is_rejected_by_reason_and_costs_nothing() -> None:
 
 
 def test_rejected_and_late_packets_are_a_warning_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoplays.stream.common.clock.LATELY_NS", 200_000_000)
+    monkeypatch.setattr("whoplays.stream.common.clock.RECENT_NS", 200_000_000)
     packets = packetize(make_audio(10 * FRAMES))
     with recording("?jitter_ms=0") as recorder:
         source = recorder.source
