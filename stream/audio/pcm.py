@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from whoplays.models.errors import OptionError
+from whoplays.models.errors import OptionError, require_between
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
@@ -23,7 +23,7 @@ class PcmFormat(msgspec.Struct, frozen=True, kw_only=True):
     """How raw PCM is to be read: interleaved samples, little endian.
 
     Raises:
-        OptionError: the encoding, the rate or the channel count makes no sense.
+        OptionError: the encoding is unknown, or the rate or the channel count is out of range.
     """
 
     encoding: Encoding = "s16le"
@@ -32,12 +32,9 @@ class PcmFormat(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.encoding not in WIDTH_BYTES:
-            raise OptionError(f"unknown PCM format {self.encoding!r}; known are {', '.join(WIDTH_BYTES)}")
-        if self.rate_hz not in RATES_HZ:
-            lowest, highest = RATES_HZ[0], RATES_HZ[-1]
-            raise OptionError(f"PCM at {self.rate_hz} Hz makes no sense; give a rate from {lowest} to {highest}")
-        if not 1 <= self.channels <= MOST_CHANNELS:
-            raise OptionError(f"PCM of {self.channels} channels makes no sense; give 1 to {MOST_CHANNELS}")
+            raise OptionError(f"PCM format must be one of {', '.join(WIDTH_BYTES)}, got {self.encoding!r}")
+        require_between("PCM rate", self.rate_hz, RATES_HZ[0], RATES_HZ[-1], "Hz")
+        require_between("PCM channels", self.channels, 1, MOST_CHANNELS)
 
     @property
     def frame_bytes(self) -> int:

@@ -144,7 +144,7 @@ def _inspect(path: Path) -> tuple[int | None, int, int]:
     try:
         info = soundfile.info(os.fsencode(path))
     except (soundfile.LibsndfileError, OSError) as error:
-        what = "is empty" if path.stat().st_size == 0 else f"is no audio that can be read ({_reason(error)})"
+        what = "is empty" if path.stat().st_size == 0 else f"is not readable as audio ({_reason(error)})"
         raise SourceError(f"{_shown(path)} {what}; give a WAV, FLAC, Ogg, MP3 or other recording") from error
     if info.frames == UNKNOWN_FRAMES:
         return None, info.samplerate, info.channels
@@ -153,7 +153,7 @@ def _inspect(path: Path) -> tuple[int | None, int, int]:
 
 
 def _refuse_other(path: Path) -> None:
-    """Refuse what is no file; a pipe would be waited at for ever."""
+    """Refuse what is not a file: opening a pipe could wait for ever."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
@@ -163,7 +163,7 @@ def _refuse_other(path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise SourceError(f"{_shown(path)} is a folder; give one audio file")
     if not stat.S_ISREG(mode):
-        raise SourceError(f"{_shown(path)} is no file; pipe PCM into whoplays listen -")
+        raise SourceError(f"{_shown(path)} is not a file; pipe PCM into whoplays listen -")
 
 
 def _refuse_short(path: Path, duration_s: float) -> None:

@@ -136,10 +136,10 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
         ("missing.wav", "there is no file missing.wav"),
         ("folder", "folder is a folder"),
         ("empty.wav", "empty.wav is empty"),
-        ("text.wav", "text.wav is no audio"),
+        ("text.wav", "text.wav is not readable as audio"),
         ("short.wav", "a window needs 3 s"),
         ("-", "ended after 0.00 s; a window needs 3 s"),
-        ("- --channels 0", "PCM of 0 channels"),
+        ("- --channels 0", "PCM channels must be between 1 and 64, got 0"),
         (
             "concert.wav --rate 48000",
             "format, rate and channels must be left out unless the source is -, got concert.wav",

@@ -86,7 +86,7 @@ def write_bad_files(folder: Path) -> None:
         ("missing.wav", "there is no file"),
         ("folder", "is a folder"),
         ("empty.wav", "is empty"),
-        ("text.wav", "is no audio"),
+        ("text.wav", "is not readable as audio"),
         ("nothing.wav", "holds no samples"),
         ("short.wav", r"lasts 1\.00 s; a window needs 3 s"),
     ],
