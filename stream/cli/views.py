@@ -127,7 +127,7 @@ QUEUE_MESSAGES: Final = 1000
 
 
 class Display(WorkerThread[Message | Notice]):
-    """A view in a thread of its own: a full pipe or a paused terminal delays no listening and no publishing.
+    """A view in a thread of its own: a full pipe or a paused terminal delays neither recognition nor publishing.
 
     When the view falls too far behind, messages are skipped, and a notice says how many. The `end` is always shown.
     """
@@ -148,7 +148,7 @@ class Display(WorkerThread[Message | Notice]):
             text = f"nobody read fast enough: {self._skipped} messages were not shown"
             if self._put(Notice(what="lost", text=text, count=self._skipped), timeout_s):
                 self._skipped = 0
-        # What comes after messages that were skipped waits until that is said.
+        # Nothing is shown after skipped messages before the notice of them.
         if self._skipped or not self._put(item, timeout_s):
             self._skipped += 1
 

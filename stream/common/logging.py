@@ -1,4 +1,4 @@
-"""What the daemon writes about itself: lines for people on a terminal, lines of JSON for programs; never a secret."""
+"""Logging of the daemon: lines for people on a terminal, lines of JSON for programs; never a secret."""
 
 import io
 import logging
@@ -31,7 +31,7 @@ def configure(json: bool | None = None) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Before the secrets are removed: an exception may tell them as well.
+            # Before the secrets are removed: an exception may hold some as well.
             structlog.processors.format_exc_info,
             remove_secrets,
             _renderer(json=json),
@@ -43,7 +43,7 @@ def configure(json: bool | None = None) -> None:
 
 
 class _Sink(io.TextIOBase):
-    """Standard error, but for lines that cannot be written: a full disk or a reader that left ends no concert."""
+    """Standard error; a line that cannot be written is dropped, as on a full disk or when nobody reads."""
 
     def write(self, text: str) -> int:
         with suppress(OSError, ValueError):

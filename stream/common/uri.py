@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 from whoplays.models.errors import SourceError
 
 _OUTER: Final = re.compile(r"(\w+:)(?://)?(?=\w+://)")
-"""What stands before a whole address, as in `hls:http://radio.example/live`."""
+"""What precedes a whole address, as in `hls:http://radio.example/live`."""
 _SHOWN: Final = frozenset({"rate", "channels", "bits", "sdp", "interface", "pt", "jitter_ms"})
 
 

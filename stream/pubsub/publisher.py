@@ -33,10 +33,10 @@ class Publisher(WorkerThread[Frames]):
         endpoint: a ZeroMQ address; port `*` takes any free one.
         insecure: allow an address that is open to the network without keys.
         keys: encrypt, and admit those alone whose keys are allowed.
-        on_handshake_failed: told, at most every ten seconds, that and why clients were refused; in the socket's thread.
+        on_handshake_failed: called, at most every ten seconds, with why clients were refused; in the socket's thread.
 
     Raises:
-        EndpointError: the address is none, or is open to the network; on entering: it is in use.
+        EndpointError: the address is malformed, or open to the network; on entering: it is in use.
     """
 
     def __init__(
