@@ -117,7 +117,7 @@ def _card(
         macs=count_macs(tagger),
         opset=OPSET,
         parity_max_abs=parity.worst,
-        corpora=_heard(config),
+        corpora=_corpora(config),
         measurements=_measurements(run.name, reports, fitted, recipe.task == "single-label"),
     )
 
@@ -137,15 +137,15 @@ def _taught(config: Config) -> str:
     return f", taught by {' and '.join(config.teachers)}" if config.teachers else ""
 
 
-def _heard(config: Config) -> tuple[Corpus, ...]:
-    """What training heard, or chose its checkpoint by, with licences."""
+def _corpora(config: Config) -> tuple[Corpus, ...]:
+    """What the run was trained on, or its checkpoint chosen by, with licences."""
     clips = [clip for clip in _clips(config) if clip.group in config.seen]
     all_of_them = config.recipe.examples == "band" or (config.base and config.base != EFFICIENTAT)
     used = clips if all_of_them else solos(clips, config.recipe.labels)
     pairs = sorted({(clip.source, clip.licence) for clip in used})
-    heard = [Corpus(name=source, licence=licence) for source, licence in pairs]
+    labelled = [Corpus(name=source, licence=licence) for source, licence in pairs]
     unlabelled = [Corpus(name=f"{name} (unlabelled)", licence=licence) for name, licence in config.music]
-    return (*heard, *unlabelled, *((_AUDIOSET,) if config.base == EFFICIENTAT else ()))
+    return (*labelled, *unlabelled, *((_AUDIOSET,) if config.base == EFFICIENTAT else ()))
 
 
 def _clips(config: Config) -> list[Clip]:

@@ -103,7 +103,7 @@ def test_the_result_is_a_file_for_export_and_report(
     assert "An entry of 0 with a release of 0.8 fits all 2 concerts best" in capfd.readouterr().out
     figures = read_events(kept)
     assert figures
-    assert (figures.concerts, figures.by_hop_s()[3].told, figures.by_hop_s()[3].right) == (2, 2, 2)
+    assert (figures.concerts, figures.by_hop_s()[3].detected, figures.by_hop_s()[3].right) == (2, 2, 2)
     whoplays.main(["bench", "report", str(kept)])
     page = capfd.readouterr().out
     assert f"## Events by tiny 0.1 and tiny 0.1 on cpu\n\n    whoplays bench events {' '.join(options)}\n" in page

@@ -54,7 +54,7 @@ def test_the_card_names_what_chose_the_checkpoint(tmp_path: Path) -> None:
     anna, ben = open_corpus(tmp_path / "two").clips()
     recipe = recipes.find("solo-rawcnn")
     config = configure(recipe, (str(tmp_path / "two"),), Splits([anna], [ben], []))
-    assert module._heard(config) == (Corpus(name="anna", licence="CC0"), Corpus(name="ben", licence="CC0"))
+    assert module._corpora(config) == (Corpus(name="anna", licence="CC0"), Corpus(name="ben", licence="CC0"))
 
 
 def test_the_card_of_what_learnt_from_a_tagger_names_what_it_heard_and_the_tagger(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_the_card_of_what_learnt_from_a_tagger_names_what_it_heard_and_the_tagge
     write_index(tmp_path / "two", [("a.wav", "pia", "a", "anna", "CC0"), ("b.wav", "", "b", "rain", "CC0")])
     clips = open_corpus(tmp_path / "two").clips()
     config = configure(recipe, (str(tmp_path / "two"),), Splits(clips, [], []), Path("weights.pt"))
-    anna, tagger = module._heard(config)
+    anna, tagger = module._corpora(config)
     assert anna == Corpus(name="anna", licence="CC0")
     assert tagger.name == "AudioSet (by efficientat-mn04)"
     assert tagger.licence.startswith("weights: MIT")

@@ -83,10 +83,10 @@ def _finished(run: RunFolder) -> bool:
 def _report(run: RunFolder, recordings: Recordings, library: Library, folder: Path) -> Report:
     """The results at thresholds of 0.5; as kept, where neither the run nor the recordings have changed."""
     config = run.config()
-    heard = config.seen & {clip.group for clip in recordings.clips}
-    if heard:
+    seen = config.seen & {clip.group for clip in recordings.clips}
+    if seen:
         raise DataError(
-            f"{run.folder} was trained on {min(heard)}, which the table is evaluated on; give another --runs"
+            f"{run.folder} was trained on {min(seen)}, which the table is evaluated on; give another --runs"
         )
     path = folder / f"{recordings.name}.json"
     key = _key(run.best_checkpoint(), recordings.clips)

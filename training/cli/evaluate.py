@@ -152,8 +152,8 @@ def _keep(found: Report, out: Path, page: Path | None) -> None:
         keep_report(found, out / "metrics.json")
         plots.draw_all(found, out)
         if page:
-            told = [kept for kept in read_reports(out / "metrics.json") if kept.command]
-            accuracy.write(told, page, read_events(out / "hysteresis.json"))
+            reports = [kept for kept in read_reports(out / "metrics.json") if kept.command]
+            accuracy.write(reports, page, read_events(out / "hysteresis.json"))
     except OSError as error:
         raise DataError(f"{error.filename or out} cannot keep the results: {error.strerror}") from error
 

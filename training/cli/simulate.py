@@ -56,5 +56,5 @@ def _held_out(clips: list[Clip], run: Path | None) -> tuple[list[Clip], tuple[st
     if run is None:
         return clips, tuple(NAMES)
     config = RunFolder(run).config()
-    heard = config.seen
-    return [clip for clip in clips if clip.group not in heard], config.recipe.labels
+    seen = config.seen
+    return [clip for clip in clips if clip.group not in seen], config.recipe.labels

@@ -1,1 +1,1 @@
-"""Exams on what was not heard, and what the answers are worth."""
+"""Test sets of what models were not trained on, their predictions, and what these are worth."""

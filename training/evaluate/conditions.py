@@ -1,4 +1,4 @@
-"""Conditions under which the same questions are put again: level, mono, noise, a room, a telephone's band, codecs.
+"""Conditions under which models are evaluated again: level, mono, noise, a room, a telephone's band, codecs.
 
 Each takes a window `float32 [2, 132300]` and gives one of the same shape in [-1, 1].
 """
@@ -92,9 +92,9 @@ def _noise(window: Window, rng: np.random.Generator, *, ratio_db: float) -> Wind
 
 def _room(window: Window, _rng: np.random.Generator, *, response: NDArray[np.float32]) -> Window:
     """As loud as without the room."""
-    heard = fftconvolve(window, response, axes=1)[:, :WINDOW_SAMPLES]
-    loudness = rms(heard)
-    return _held(heard * (rms(window) / loudness)) if loudness > 0 else window
+    reverberant = fftconvolve(window, response, axes=1)[:, :WINDOW_SAMPLES]
+    loudness = rms(reverberant)
+    return _held(reverberant * (rms(window) / loudness)) if loudness > 0 else window
 
 
 def _lowpass(window: Window, _rng: np.random.Generator) -> Window:

@@ -57,7 +57,7 @@ def evaluate(
             was calibrated, which counts.
         halve: where all recordings are one fold, make it two, so that thresholds can be tuned.
         conditions: what to evaluate solos, pairs and other sounds under once more.
-        say: told what is being done.
+        say: called with what is being done.
 
     Returns:
         The report of the first model; it holds those of the others.

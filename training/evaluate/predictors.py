@@ -96,7 +96,7 @@ class RunPredictor:
 
     def __init__(self, run: RunFolder, fitted_on: Collection[str] = ()) -> None:
         self.run = run
-        self._heard = {*run.config().seen, *fitted_on}
+        self._seen = {*run.config().seen, *fitted_on}
 
     @property
     def name(self) -> str:
@@ -105,7 +105,7 @@ class RunPredictor:
 
     def was_trained_on(self, clip: Clip) -> bool:
         """By its group."""
-        return clip.group in self._heard
+        return clip.group in self._seen
 
     def probabilities(self, windows: Windows) -> Probabilities:
         """Probabilities `[n, labels]` of windows `[n, 2, 132300]`."""
@@ -122,7 +122,7 @@ class GraphPredictor:
 
     def __init__(self, graph: Path, card: ModelCard, threads: int) -> None:
         self._graph, self._card, self._threads = graph, card, threads
-        self._heard = {corpus.name for corpus in card.corpora}
+        self._seen = {corpus.name for corpus in card.corpora}
 
     @property
     def name(self) -> str:
@@ -131,7 +131,7 @@ class GraphPredictor:
 
     def was_trained_on(self, clip: Clip) -> bool:
         """By its source: a card names no recordings."""
-        return clip.source in self._heard
+        return clip.source in self._seen
 
     def probabilities(self, windows: Windows) -> Probabilities:
         """Probabilities `[n, labels]` of windows `[n, 2, 132300]`.

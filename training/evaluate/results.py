@@ -172,13 +172,13 @@ class CalibrationRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"repo
         return Calibration(np.array(self.scales), np.array(self.biases))
 
 
-class EventScores(msgspec.Struct, frozen=True, kw_only=True):
+class EventScores(msgspec.Struct, frozen=True, kw_only=True, rename={"detected": "told"}):
     """How well onsets and offsets were detected, over all concerts."""
 
     played: int
     """How many onsets there are."""
-    told: int
-    """How many were detected, rightly or wrongly."""
+    detected: int
+    """How many onsets were detected, rightly or wrongly."""
     onset_f1: float
     onset_offset_f1: float
     delays_s: tuple[float, ...] = ()

@@ -133,7 +133,7 @@ def silences() -> list[Example]:
 def windows_of(library: Library, clip: Clip) -> list[ClipWindow]:
     """Every whole window of a recording that is not silent, twelve at most; a shorter recording is one window.
 
-    Windows in which something is heard for too short to be named are left out.
+    Windows in which something sounds for too short to be labelled are left out.
     """
     audio = library.audio(clip)
     starts = range(0, max(audio.shape[1] - WINDOW_SAMPLES, 0) + 1, WINDOW_SAMPLES)

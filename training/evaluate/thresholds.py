@@ -27,7 +27,7 @@ def fit_thresholds(
 ) -> Thresholds:
     """Per label, the best threshold on these windows; 0.5 for a label that never plays in them.
 
-    Best is the largest F-measure in which a label named wrongly counts twice as much as one missed (beta² = 1/2).
+    Best is the largest F-measure in which a false positive counts twice as much as a false negative (beta² = 1/2).
 
     Args:
         weights: how much each window counts, `[windows]`; all alike unless given.
@@ -38,8 +38,8 @@ def fit_thresholds(
     for k in np.flatnonzero(truths.any(axis=0)):
         active = probabilities[:, k, None] >= grid
         truth = truths[:, k, None]
-        named = (share * active).sum(axis=0) + _MISS_COST * (share * truth).sum()
-        f_measure = (1 + _MISS_COST) * (share * (active & truth)).sum(axis=0) / named
+        predicted = (share * active).sum(axis=0) + _MISS_COST * (share * truth).sum()
+        f_measure = (1 + _MISS_COST) * (share * (active & truth)).sum(axis=0) / predicted
         best[k] = grid[_middle_of_longest_run(_best(f_measure))]
     return best
 
@@ -61,32 +61,32 @@ def most_right(probabilities: Probabilities, truths: Truths, weights: Floats, gr
 def kind_weights(kinds: NDArray[np.str_], others: str, false_alarm_cost: float) -> Floats:
     """How much each window counts, `[windows]`: each kind of window alike, but other sounds by `false_alarm_cost`.
 
-    Of other sounds a window is exactly right when nothing is named. So at a cost of 1 a false alarm costs as much as a
-    set of instruments that is not exactly right, where each kind of window is as common as any other.
+    Of other sounds a window is exactly right when no label is active. So at a cost of 1 a false alarm costs as much as
+    a set of instruments that is not exactly right, where each kind of window is as common as any other.
     """
     names, places, counts = np.unique(kinds, return_inverse=True, return_counts=True)
     worth = np.where(names == others, false_alarm_cost, 1.0) / counts
     return np.asarray(worth[places], np.float64)
 
 
-def fit_evenly(probabilities: Probabilities, truths: Truths, asked: Truths, weights: Floats) -> Thresholds:
+def fit_evenly(probabilities: Probabilities, truths: Truths, in_scope: Truths, weights: Floats) -> Thresholds:
     """The one threshold for all labels that gets the largest weight of windows exactly right: `[labels]`, all the same.
 
     With calibrated probabilities of labels that are independent given the window, 0.5 would be best for the share of
     windows exactly right; one number leaves nothing to overfit.
 
     Args:
-        asked: which labels count in each window, of the same shape as the truths.
+        in_scope: which labels count in each window, of the same shape as the truths.
         weights: how much each window counts, `[windows]`.
     """
-    exact = _right(probabilities, truths, asked).all(axis=0)
+    exact = _right(probabilities, truths, in_scope).all(axis=0)
     return np.full(truths.shape[1], GRID[_middle(_best(weights @ exact))])
 
 
 def fit_jointly(
     probabilities: Probabilities,
     truths: Truths,
-    asked: Truths,
+    in_scope: Truths,
     weights: Floats,
     blocks: NDArray[np.str_],
     start: Thresholds,
@@ -97,13 +97,13 @@ def fit_jointly(
     one recording that a threshold happens to fit is in no more than two of three resamples (bagging, Breiman 1996).
 
     Args:
-        asked: which labels count in each window, of the same shape as the truths.
+        in_scope: which labels count in each window, of the same shape as the truths.
         weights: how much each window counts, `[windows]`.
-        blocks: what is drawn together, `[windows]`: windows of one recording are no independent witnesses.
+        blocks: what is drawn together, `[windows]`: windows of one recording are not independent.
         start: where to start from, `[labels]`; a label that never plays stays there.
     """
-    right = _right(probabilities, truths, asked)
-    moving = np.flatnonzero((truths & asked).any(axis=0))
+    right = _right(probabilities, truths, in_scope)
+    moving = np.flatnonzero((truths & in_scope).any(axis=0))
     rng = np.random.default_rng(0)
     names, places = np.unique(blocks, return_inverse=True)
     found = np.empty((RESAMPLES, len(start)))
@@ -113,10 +113,10 @@ def fit_jointly(
     return np.asarray(expit(logit(found).mean(axis=0)), np.float64)
 
 
-def _right(probabilities: Probabilities, truths: Truths, asked: Truths) -> Truths:
+def _right(probabilities: Probabilities, truths: Truths, in_scope: Truths) -> Truths:
     """Whether each label is right in each window at each threshold of the grid: `[labels, windows, grid]`."""
     right = (probabilities[:, :, None] >= GRID) == truths[:, :, None]
-    return np.moveaxis(right | ~asked[:, :, None], 1, 0)
+    return np.moveaxis(right | ~in_scope[:, :, None], 1, 0)
 
 
 def _ascend(right: Truths, weights: Floats, start: Thresholds, moving: NDArray[np.intp]) -> Thresholds:

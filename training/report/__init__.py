@@ -1,1 +1,1 @@
-"""Tables, figures and pages that tell what was found."""
+"""Tables, plots and pages of results."""

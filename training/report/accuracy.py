@@ -182,7 +182,7 @@ def _events(events: EventReport | None) -> str:
 
 
 def _event_row(one: EventScores) -> tuple[str, ...]:
-    counts = (str(count) for count in (one.played, one.told, one.right))
+    counts = (str(count) for count in (one.played, one.detected, one.right))
     delay = "" if one.delay_s is None else f"{one.delay_s:.1f} s"
     return *counts, share(one.onset_f1), share(one.onset_offset_f1), delay
 

@@ -81,21 +81,21 @@ class Simulator:
             parts += [Appearance(part.label, begins_s + part.start_s, begins_s + part.end_s) for part in own]
             pieces.append(audio)
             played += audio.shape[1]
-        heard = np.concatenate(pieces, axis=1)
-        heard *= np.float32(min(1.0, _LOUDEST / max(float(np.abs(heard).max()), 1e-9)))
-        return Concert(heard, tuple(sorted(parts, key=lambda part: (part.start_s, part.label))))
+        audio = np.concatenate(pieces, axis=1)
+        audio *= np.float32(min(1.0, _LOUDEST / max(float(np.abs(audio).max()), 1e-9)))
+        return Concert(audio, tuple(sorted(parts, key=lambda part: (part.start_s, part.label))))
 
     def _piece(self, rng: np.random.Generator) -> tuple[Audio, list[Appearance]]:
         samples = _samples(rng.uniform(*_PIECE_S))
-        heard = np.zeros((CHANNELS, samples), np.float32)
+        mixed = np.zeros((CHANNELS, samples), np.float32)
         count = min(int(rng.integers(1, 4)), len(self._solos))
         parts = []
         for label in rng.choice(sorted(self._solos), size=count, replace=False):
             length = int(rng.integers(_samples(_SHORTEST_S), samples + 1))
             start = int(rng.integers(samples - length + 1))
-            heard[:, start : start + length] += self._playing(self._solos[str(label)], length, rng)
+            mixed[:, start : start + length] += self._playing(self._solos[str(label)], length, rng)
             parts.append(Appearance(str(label), start / SAMPLE_RATE_HZ, (start + length) / SAMPLE_RATE_HZ))
-        return heard, parts
+        return mixed, parts
 
     def _interlude(self, rng: np.random.Generator) -> Audio:
         samples = _samples(rng.uniform(*_INTERLUDE_S))
@@ -112,13 +112,13 @@ class Simulator:
         members = [clip for clip in clips if clip.source == source]
         sound = sounding(self._library.active_audio(members[int(rng.integers(len(members)))]))
         first = int(rng.integers(sound.shape[1]))
-        heard = np.take(sound, np.arange(first, first + samples), axis=1, mode="wrap")
+        audio = np.take(sound, np.arange(first, first + samples), axis=1, mode="wrap")
         wanted = 10 ** ((_LEVEL_DBFS + rng.uniform(-_LEVEL_DB, _LEVEL_DB)) / 20)
-        heard = heard * np.float32(wanted / max(float(np.sqrt(np.square(heard).mean())), 1e-9))
+        audio = audio * np.float32(wanted / max(float(np.sqrt(np.square(audio).mean())), 1e-9))
         fade = min(_FADE_SAMPLES, samples)
-        heard[:, :fade] *= np.linspace(0, 1, fade, dtype=np.float32)
-        heard[:, samples - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
-        return heard
+        audio[:, :fade] *= np.linspace(0, 1, fade, dtype=np.float32)
+        audio[:, samples - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+        return audio
 
 
 def refuse_other_index(index: Path) -> None:

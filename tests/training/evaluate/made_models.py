@@ -20,14 +20,14 @@ from whoplays.training.run import RunFolder, configure
 class Constant:
     """Gives every window the same probabilities, and keeps the windows it was given."""
 
-    def __init__(self, name: str, probabilities: Iterable[float], heard: Iterable[str] = ()) -> None:
+    def __init__(self, name: str, probabilities: Iterable[float], seen: Iterable[str] = ()) -> None:
         self.name = name
         self.given: list[np.ndarray] = []
         self._probabilities = np.array(list(probabilities), np.float32)
-        self._heard = set(heard)
+        self._seen = set(seen)
 
     def was_trained_on(self, clip: Clip) -> bool:
-        return clip.group in self._heard
+        return clip.group in self._seen
 
     def probabilities(self, windows: np.ndarray) -> np.ndarray:
         self.given.append(windows)
@@ -56,14 +56,14 @@ def spectral(name: str, level: float = 1.0) -> Model:
     return Model(CORE, "multi-label", (Spectral(name, level),), np.full(len(CORE), 0.5))
 
 
-def constant(name: str, labels: tuple[str, ...] = tuple(NAMES), share: float = 0.2, heard: Iterable[str] = ()) -> Model:
+def constant(name: str, labels: tuple[str, ...] = tuple(NAMES), share: float = 0.2, seen: Iterable[str] = ()) -> Model:
     """A model of one such network."""
-    predictor = Constant(name, [share] * len(labels), heard)
+    predictor = Constant(name, [share] * len(labels), seen)
     return Model(labels, "multi-label", (predictor,), np.full(len(labels), 0.5))
 
 
 def untrained(
-    folder: Path, heard: list[Clip], recipe: Recipe | None = None, *, seed: int = 1, spread: float = 1.0
+    folder: Path, seen: list[Clip], recipe: Recipe | None = None, *, seed: int = 1, spread: float = 1.0
 ) -> RunFolder:
     """A run as if it had been trained on some clips, with a network that has learnt nothing.
 
@@ -73,7 +73,7 @@ def untrained(
     """
     recipe = recipe or recipes.find("band-melcnn")
     run = RunFolder(folder)
-    run.write_config(configure(recipe, (), Splits(heard, [], [])))
+    run.write_config(configure(recipe, (), Splits(seen, [], [])))
     run.checkpoints.mkdir(parents=True)
     lightning.seed_everything(seed, verbose=False)
     weights = Tagger(recipe).state_dict()

@@ -37,8 +37,8 @@ def runs(halves: tuple[list[Clip], list[Clip]], tmp_path_factory: pytest.TempPat
     """Two runs, each as if trained on what the other was not."""
     folder = tmp_path_factory.mktemp("halves")
     return [
-        untrained(folder / name, heard, seed=seed, spread=SPREAD)
-        for seed, (name, heard) in enumerate(zip("ab", halves, strict=True))
+        untrained(folder / name, seen, seed=seed, spread=SPREAD)
+        for seed, (name, seen) in enumerate(zip("ab", halves, strict=True))
     ]
 
 
@@ -203,7 +203,7 @@ def test_runs_of_one_name_are_not_taken_for_one(
     halves: tuple[list[Clip], list[Clip]], corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """What is fitted to each is known by its name."""
-    both = [untrained(tmp_path / side / "mine", heard) for side, heard in zip("ab", halves, strict=True)]
+    both = [untrained(tmp_path / side / "mine", seen) for side, seen in zip("ab", halves, strict=True)]
     words = [*(str(run.folder) for run in both), "--out", str(both[0].folder), "--data", str(corpus)]
     assert complaint(words, capfd).endswith("several of these runs are called mine; rename all but one")
 

@@ -46,9 +46,9 @@ def test_calibrating_lowers_error_and_loss_on_what_it_was_not_fitted_on(method: 
     half = np.arange(len(truths)) < len(truths) // 2
     weights = np.ones(half.sum())
     found = fit(probabilities[half], truths[half], weights, method)  # type: ignore[arg-type]
-    told, other, true = apply(found, probabilities[~half]), probabilities[~half], truths[~half]
-    assert reliability(told, true, weights).error < 0.5 * reliability(other, true, weights).error
-    assert log_loss(told, true, weights) < log_loss(other, true, weights)
+    calibrated, other, true = apply(found, probabilities[~half]), probabilities[~half], truths[~half]
+    assert reliability(calibrated, true, weights).error < 0.5 * reliability(other, true, weights).error
+    assert log_loss(calibrated, true, weights) < log_loss(other, true, weights)
 
 
 def test_windows_count_by_their_weights() -> None:
@@ -72,10 +72,10 @@ def test_labels_told_apart_without_fault_stay_within_bounds() -> None:
     truths = np.array([[True], [True], [False], [False]])
     probabilities = np.where(truths, 1.0, 0.0).astype(np.float32)
     found = fit(probabilities, truths, np.ones(4), "platt")
-    told = apply(found, probabilities)
+    calibrated = apply(found, probabilities)
     assert np.isfinite([*found.scales, *found.biases]).all()
-    assert told[truths] == pytest.approx([0.75, 0.75], abs=0.01)
-    assert told[~truths] == pytest.approx([0.25, 0.25], abs=0.01)
+    assert calibrated[truths] == pytest.approx([0.75, 0.75], abs=0.01)
+    assert calibrated[~truths] == pytest.approx([0.25, 0.25], abs=0.01)
 
 
 def test_none_is_the_identity() -> None:
@@ -90,10 +90,10 @@ def test_none_is_the_identity() -> None:
     st.floats(-5, 5),
 )
 def test_larger_stays_larger(probabilities: np.ndarray, scale: float, bias: float) -> None:
-    told = apply(Calibration(np.full(2, scale), np.full(2, bias)), probabilities)
-    assert ((told >= 0) & (told <= 1)).all()
+    calibrated = apply(Calibration(np.full(2, scale), np.full(2, bias)), probabilities)
+    assert ((calibrated >= 0) & (calibrated <= 1)).all()
     for k in range(2):
-        assert (np.diff(told[probabilities[:, k].argsort(kind="stable"), k]) >= 0).all()
+        assert (np.diff(calibrated[probabilities[:, k].argsort(kind="stable"), k]) >= 0).all()
 
 
 def test_logits_are_finite_and_come_back() -> None:

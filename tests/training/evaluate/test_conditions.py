@@ -29,13 +29,13 @@ def under(name: str, window: np.ndarray, seed: int = 0) -> np.ndarray:
 def test_a_window_stays_a_window(condition: Condition, make: Callable[[], np.ndarray]) -> None:
     window = make()
     before = window.copy()
-    heard = condition.apply(window, np.random.default_rng(0))
-    assert heard.shape == window.shape
-    assert heard.dtype == np.float32
-    assert np.abs(heard).max() <= 1
-    assert np.isfinite(heard).all()
+    output = condition.apply(window, np.random.default_rng(0))
+    assert output.shape == window.shape
+    assert output.dtype == np.float32
+    assert np.abs(output).max() <= 1
+    assert np.isfinite(output).all()
     np.testing.assert_array_equal(window, before)
-    np.testing.assert_array_equal(heard, condition.apply(window, np.random.default_rng(0)))
+    np.testing.assert_array_equal(output, condition.apply(window, np.random.default_rng(0)))
 
 
 def test_levels_are_those_named_and_clip_at_full_scale() -> None:
@@ -47,9 +47,9 @@ def test_levels_are_those_named_and_clip_at_full_scale() -> None:
 
 
 def test_mono_is_the_same_on_both_channels() -> None:
-    heard = under("mono", tone(440))
-    np.testing.assert_array_equal(heard[0], heard[1])
-    np.testing.assert_allclose(heard[0], tone(440).mean(axis=0), atol=1e-6)
+    output = under("mono", tone(440))
+    np.testing.assert_array_equal(output[0], output[1])
+    np.testing.assert_allclose(output[0], tone(440).mean(axis=0), atol=1e-6)
 
 
 @pytest.mark.parametrize("ratio_db", [20, 10])
@@ -72,26 +72,26 @@ def test_the_low_pass_leaves_what_is_below_it() -> None:
 
 @pytest.mark.parametrize("name", ["MP3 64k", "Opus 32k"])
 def test_a_codec_keeps_a_tone_in_its_place(name: str) -> None:
-    heard = under(name, tone(440))
-    assert np.corrcoef(heard[0], tone(440)[0])[0, 1] > 0.98
-    assert not np.array_equal(heard, tone(440))
+    output = under(name, tone(440))
+    assert np.corrcoef(output[0], tone(440)[0])[0, 1] > 0.98
+    assert not np.array_equal(output, tone(440))
 
 
 def test_only_the_loudest_second_is_left() -> None:
     window = tone(440)
     window[:, SAMPLE_RATE_HZ : 2 * SAMPLE_RATE_HZ] *= 2
-    heard = under("1 s of 3", window)
-    np.testing.assert_array_equal(heard[:, SAMPLE_RATE_HZ : 2 * SAMPLE_RATE_HZ], window[:, SAMPLE_RATE_HZ:][:, :44100])
-    assert not heard[:, :SAMPLE_RATE_HZ].any()
-    assert not heard[:, 2 * SAMPLE_RATE_HZ :].any()
+    output = under("1 s of 3", window)
+    np.testing.assert_array_equal(output[:, SAMPLE_RATE_HZ : 2 * SAMPLE_RATE_HZ], window[:, SAMPLE_RATE_HZ:][:, :44100])
+    assert not output[:, :SAMPLE_RATE_HZ].any()
+    assert not output[:, 2 * SAMPLE_RATE_HZ :].any()
 
 
 def test_a_room_rings_on_and_is_as_loud() -> None:
     window = tone(440)
     window[:, SAMPLE_RATE_HZ:] = 0
-    heard = under("room", window)
-    assert rms(heard) == pytest.approx(rms(window), rel=0.01)
-    assert rms(heard[:, SAMPLE_RATE_HZ + 2000 : SAMPLE_RATE_HZ + 8000]) > 0.01
+    output = under("room", window)
+    assert rms(output) == pytest.approx(rms(window), rel=0.01)
+    assert rms(output[:, SAMPLE_RATE_HZ + 2000 : SAMPLE_RATE_HZ + 8000]) > 0.01
 
 
 def test_a_given_room_is_used(tmp_path: Path) -> None:

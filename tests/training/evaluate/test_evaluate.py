@@ -35,7 +35,7 @@ def model(*runs: RunFolder) -> Model:
 def runs(halves: tuple[list[Clip], list[Clip]], tmp_path_factory: pytest.TempPathFactory) -> list[RunFolder]:
     """Two runs, each as if trained on what the other was not."""
     folder = tmp_path_factory.mktemp("halves")
-    return [untrained(folder / name, heard) for name, heard in zip("ab", halves, strict=True)]
+    return [untrained(folder / name, seen) for name, seen in zip("ab", halves, strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +70,9 @@ def test_confusions_count_every_window(found: Report) -> None:
 def test_nothing_is_evaluated_on_what_all_were_trained_on(
     runs: list[RunFolder], library: Library, clips: list[Clip]
 ) -> None:
-    heard = set(runs[0].config().train)
+    seen = set(runs[0].config().train)
     with pytest.raises(DataError, match="was trained or calibrated on every one of these recordings"):
-        evaluate([model(runs[0])], [clip for clip in clips if clip.group in heard], library, "tiny")
+        evaluate([model(runs[0])], [clip for clip in clips if clip.group in seen], library, "tiny")
 
 
 def test_what_was_validated_with_counts_as_trained_on(clips: list[Clip], library: Library, tmp_path: Path) -> None:
@@ -103,15 +103,15 @@ def test_thresholds_of_one_run_are_fitted_on_the_other_half_of_the_sources(
     runs: list[RunFolder], halves: tuple[list[Clip], list[Clip]], library: Library, few: None, tmp_path: Path
 ) -> None:
     """They count for none of these recordings, whatever their data is called: folders together have another name."""
-    heard, unheard = halves
-    fitted = evaluate([model(runs[0])], unheard, library, "test split", fit=True)
-    assert (fitted.folds, fitted.runs, fitted.clips) == (2, ("a",), len(unheard))
+    seen, unseen = halves
+    fitted = evaluate([model(runs[0])], unseen, library, "test split", fit=True)
+    assert (fitted.folds, fitted.runs, fitted.clips) == (2, ("a",), len(unseen))
     assert set(fitted.thresholds) != {0.5}
     keep_report(fitted, tmp_path / "metrics.json")
-    for name, clips in (("recordings", heard + unheard), ("recordings + notes", unheard[:1])):
+    for name, clips in (("recordings", seen + unseen), ("recordings + notes", unseen[:1])):
         with pytest.raises(DataError, match=f"were fitted on {re.escape(name)}, or some of it; add --fit-thresholds"):
             _thresholds(runs[:1], tmp_path, name, clips, fit=False)
-    kept = _thresholds(runs[:1], tmp_path, "notes", heard, fit=False)
+    kept = _thresholds(runs[:1], tmp_path, "notes", seen, fit=False)
     assert kept is not None
     assert tuple(kept) == fitted.thresholds
 
@@ -119,9 +119,9 @@ def test_thresholds_of_one_run_are_fitted_on_the_other_half_of_the_sources(
 def test_thresholds_are_not_fitted_to_a_single_group(
     runs: list[RunFolder], clips: list[Clip], library: Library
 ) -> None:
-    unheard = [clip for clip in clips if clip.group not in runs[0].config().train][:1]
+    unseen = [clip for clip in clips if clip.group not in runs[0].config().train][:1]
     with pytest.raises(DataError, match="these are a single group"):
-        evaluate([model(runs[0])], unheard, library, "tiny", fit=True)
+        evaluate([model(runs[0])], unseen, library, "tiny", fit=True)
 
 
 def test_nothing_is_written_into_a_run_that_is_evaluated(

@@ -19,8 +19,8 @@ from whoplays.training.run import groups
 CLIPS = [clip(f"{k}", ["pia"], group=f"g{k}", source=f"s{k % 3}") for k in range(6)]
 
 
-def cross_validated(name: str, *heard: set[str]) -> Model:
-    predictors = tuple(Constant(f"{name}{k}", [0.1] * 4, groups) for k, groups in enumerate(heard))
+def cross_validated(name: str, *seen: set[str]) -> Model:
+    predictors = tuple(Constant(f"{name}{k}", [0.1] * 4, groups) for k, groups in enumerate(seen))
     return Model(CORE, "multi-label", predictors, np.full(4, 0.5))
 
 
@@ -49,9 +49,9 @@ def test_models_of_other_folds_predict_the_same_windows() -> None:
 
 
 def test_what_any_model_was_trained_on_is_left_out() -> None:
-    assert names([constant("a"), constant("b", heard=["g0", "g5"])]) == [(["a", "b"], ["g1", "g2", "g3", "g4"])]
+    assert names([constant("a"), constant("b", seen=["g0", "g5"])]) == [(["a", "b"], ["g1", "g2", "g3", "g4"])]
     with pytest.raises(DataError, match="was trained or calibrated on every one of these recordings"):
-        divide([constant("a"), constant("b", heard=[one.group for one in CLIPS])], CLIPS)
+        divide([constant("a"), constant("b", seen=[one.group for one in CLIPS])], CLIPS)
 
 
 def test_sources_that_share_all_their_groups_are_halved_by_group() -> None:
@@ -75,12 +75,12 @@ def test_a_single_fold_is_halved_by_source_else_by_group() -> None:
 
 
 def report(
-    clips: list[Clip], library: Library, *sources: str, heard: list[Clip] | None = None, halve: bool = False
+    clips: list[Clip], library: Library, *sources: str, seen: list[Clip] | None = None, halve: bool = False
 ) -> Report:
     """Of a model that knows the core labels, on some sources and on what it was trained on."""
     given = [clip for clip in clips if clip.source in sources]
-    model = constant("first", CORE, heard=groups(heard or []))
-    return evaluate([model], [*(heard or []), *given], library, "tiny", halve=halve)
+    model = constant("first", CORE, seen=groups(seen or []))
+    return evaluate([model], [*(seen or []), *given], library, "tiny", halve=halve)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,6 @@ def test_what_holds_for_some_labels_only_is_said_of_them(clips: list[Clip], libr
 def test_a_corpus_that_is_left_out_is_named(clips: list[Clip], library: Library, few: None) -> None:
     """Of another, one recording was trained on; it is counted only."""
     rendered = [msgspec.structs.replace(clip, group=clip.group.replace("tiny/", "rendered/")) for clip in clips]
-    found = report(clips[1:], library, "player 0", "player 1", "player 2", heard=[*rendered, clips[0]])
+    found = report(clips[1:], library, "player 0", "player 1", "player 2", seen=[*rendered, clips[0]])
     assert found.left_out == len(rendered) + 1
     assert found.remarks == ("all of rendered is left out: some model evaluated here was trained on it",)

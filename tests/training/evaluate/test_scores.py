@@ -60,11 +60,11 @@ def test_a_single_label_model_names_its_most_probable_label() -> None:
 
 
 shares = arrays.arrays(np.float32, (12, 3), elements=st.floats(0, 1, width=32))
-answers = arrays.arrays(np.bool_, (12, 3))
+labelled = arrays.arrays(np.bool_, (12, 3))
 counts = arrays.arrays(np.int64, (2, 12), elements=st.integers(0, 3))
 
 
-@given(shares, answers)
+@given(shares, labelled)
 def test_figures_are_shares(probabilities: np.ndarray, truths: np.ndarray) -> None:
     found = score(probabilities, probabilities >= 0.5, truths, LABELS)
     figures = [found.top1, found.labels_right, found.exact_match, found.macro_f1, found.false_alarm]
@@ -72,7 +72,7 @@ def test_figures_are_shares(probabilities: np.ndarray, truths: np.ndarray) -> No
     assert found.exact_match <= found.labels_right + 1e-9
 
 
-@given(shares, answers, answers, counts)
+@given(shares, labelled, labelled, counts)
 def test_a_window_that_counts_twice_is_as_two_windows(
     probabilities: np.ndarray, active: np.ndarray, truths: np.ndarray, times: np.ndarray
 ) -> None:
@@ -123,8 +123,8 @@ def test_groups_are_drawn_whole_and_a_mix_counts_by_all_of_its_groups() -> None:
     np.testing.assert_array_equal(weights[:, [0, 2, 4]].sum(axis=1), 3)
 
 
-def test_windows_of_one_group_are_no_independent_witnesses() -> None:
-    """The same answers: many groups of one window are worth more than a few of many."""
+def test_windows_of_one_group_are_not_independent() -> None:
+    """The same predictions: many groups of one window are worth more than a few of many."""
     probabilities, truths = made(120, seed=3)
     active = probabilities >= 0.5
     few, many = (
@@ -148,7 +148,7 @@ def test_it_is_the_same_every_time() -> None:
     assert set(first) <= set(METRICS)
 
 
-def test_from_two_groups_nothing_is_told() -> None:
+def test_two_groups_give_no_interval() -> None:
     probabilities, truths = made(10)
     assert intervals(probabilities, probabilities >= 0.5, truths, [(f"{k % 2}",) for k in range(10)]) == {}
     assert intervals(probabilities, probabilities >= 0.5, truths, [()] * 10) == {}

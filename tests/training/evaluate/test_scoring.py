@@ -133,18 +133,18 @@ def test_one_source_is_no_more_than_one_sample() -> None:
     assert alone[0] > 0.47
 
 
-def test_nobody_differs_from_itself() -> None:
+def test_a_model_does_not_differ_from_itself() -> None:
     right = by_source([0.5] * SOURCES)
     assert compared(right, right).own_interval == (0.0, 0.0)
 
 
-def test_what_needs_no_thresholds_and_what_was_not_tuned_is_told_once() -> None:
+def test_what_needs_no_thresholds_and_what_was_not_tuned_stands_once() -> None:
     right = by_source([0.5] * SOURCES)
     assert compared(right, right, "solos").tuned is None
     assert compared(right, right, tuned=False).tuned is None
 
 
-def test_from_two_sources_no_interval_is_told() -> None:
+def test_two_sources_give_no_interval() -> None:
     found = compared(by_source([0.5, 0.9]), by_source([0.5, 0.5]))
     assert found.own == pytest.approx(0.2)
     assert found.own_interval is None

@@ -77,11 +77,11 @@ class Tape(Library):
         return self._tape
 
 
-@pytest.mark.parametrize(("windows", "asked"), [(0.5, 1), (1, 1), (1.9, 1), (2, 2), (12, 12), (40, 12)])
-def test_a_long_recording_is_heard_in_twelve_places_at_most(windows: float, asked: int) -> None:
+@pytest.mark.parametrize(("windows", "expected"), [(0.5, 1), (1, 1), (1.9, 1), (2, 2), (12, 12), (40, 12)])
+def test_a_long_recording_is_heard_in_twelve_places_at_most(windows: float, expected: int) -> None:
     found = windows_of(Tape(np.full((1, int(windows * WINDOW_SAMPLES)), 1000, np.int16)), clip("a", ["pia"]))
     starts = [window.start for window in found]
-    assert len(set(starts)) == len(starts) == asked
+    assert len(set(starts)) == len(starts) == expected
     assert all(start % WINDOW_SAMPLES == 0 for start in starts)
     assert starts[-1] + WINDOW_SAMPLES <= max(windows, 1) * WINDOW_SAMPLES
 

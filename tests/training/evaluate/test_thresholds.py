@@ -15,10 +15,10 @@ from whoplays.training.evaluate.thresholds import (
 
 ALL = np.ones(2, bool)
 shares = arrays.arrays(np.float32, (12, 3), elements=st.floats(0, 1, width=32))
-answers = arrays.arrays(np.bool_, (12, 3))
+labelled = arrays.arrays(np.bool_, (12, 3))
 
 
-@given(shares, answers)
+@given(shares, labelled)
 def test_no_threshold_of_the_grid_is_better_than_the_one_fitted(probabilities: np.ndarray, truths: np.ndarray) -> None:
     fitted = fit_thresholds(probabilities, truths)
     for k in range(3):
@@ -89,19 +89,19 @@ def test_each_kind_counts_alike_and_other_sounds_by_their_cost() -> None:
 def test_thresholds_fitted_together_get_more_windows_exactly_right() -> None:
     probabilities, truths, blocks = noisy(600)
     start = fit_thresholds(probabilities, truths)
-    asked = np.broadcast_to(ALL, truths.shape)
-    found = fit_jointly(probabilities, truths, asked, np.ones(len(truths)), blocks, start)
+    in_scope = np.broadcast_to(ALL, truths.shape)
+    found = fit_jointly(probabilities, truths, in_scope, np.ones(len(truths)), blocks, start)
     assert exact(probabilities, truths, found) >= exact(probabilities, truths, start)
     assert found == pytest.approx([0.47, 0.47], abs=0.08)
-    again = fit_jointly(probabilities, truths, asked, np.ones(len(truths)), blocks, start)
+    again = fit_jointly(probabilities, truths, in_scope, np.ones(len(truths)), blocks, start)
     assert found.tolist() == again.tolist()
 
 
 def test_a_label_that_never_plays_keeps_its_threshold() -> None:
     probabilities, truths, blocks = noisy(100)
     truths[:, 1] = False
-    asked = np.broadcast_to(ALL, truths.shape)
-    found = fit_jointly(probabilities, truths, asked, np.ones(100), blocks, np.array([0.5, 0.333]))
+    in_scope = np.broadcast_to(ALL, truths.shape)
+    found = fit_jointly(probabilities, truths, in_scope, np.ones(100), blocks, np.array([0.5, 0.333]))
     assert found[1] == pytest.approx(0.333)
     assert found[0] != 0.5
 
@@ -109,15 +109,15 @@ def test_a_label_that_never_plays_keeps_its_threshold() -> None:
 def test_dearer_false_alarms_raise_the_thresholds() -> None:
     probabilities, truths, blocks = noisy(600)
     kinds = np.where(truths.any(axis=1), "solos", "other sounds")
-    asked = np.broadcast_to(ALL, truths.shape)
+    in_scope = np.broadcast_to(ALL, truths.shape)
     start = np.array([0.5, 0.5])
     cheap, dear = (
-        fit_jointly(probabilities, truths, asked, kind_weights(kinds, "other sounds", cost), blocks, start)
+        fit_jointly(probabilities, truths, in_scope, kind_weights(kinds, "other sounds", cost), blocks, start)
         for cost in (0.2, 5.0)
     )
     assert (dear > cheap).all()
     even = [
-        fit_evenly(probabilities, truths, asked, kind_weights(kinds, "other sounds", cost))[0] for cost in (0.2, 5.0)
+        fit_evenly(probabilities, truths, in_scope, kind_weights(kinds, "other sounds", cost))[0] for cost in (0.2, 5.0)
     ]
     assert even[0] < even[1]
 
@@ -130,10 +130,10 @@ def test_one_threshold_for_all_lies_in_the_middle_of_the_best() -> None:
 
 
 def test_a_label_that_is_not_asked_for_is_never_wrong() -> None:
-    """The second label is wrong at any threshold; where it is not asked for, that does not matter."""
+    """The second label is wrong at any threshold; where it is not in_scope for, that does not matter."""
     probabilities = np.array([[0.2, 0.9], [0.7, 0.1]], np.float32)
     truths = np.array([[False, False], [True, True]])
-    asked = np.broadcast_to(np.array([True, False]), truths.shape)
-    found = fit_jointly(probabilities, truths, asked, np.ones(2), np.array(["a", "b"]), np.array([0.9, 0.5]))
+    in_scope = np.broadcast_to(np.array([True, False]), truths.shape)
+    found = fit_jointly(probabilities, truths, in_scope, np.ones(2), np.array(["a", "b"]), np.array([0.9, 0.5]))
     assert 0.2 < found[0] <= 0.7
     assert found[1] == 0.5

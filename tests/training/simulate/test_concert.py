@@ -1,4 +1,4 @@
-"""Concerts: what is heard is what the index says, and the same seed gives the same concert."""
+"""Concerts: what sounds is what the index says, and the same seed gives the same concert."""
 
 import csv
 from pathlib import Path
