@@ -27,11 +27,11 @@ def test_the_address_has_the_last_word_on_channels_alone() -> None:
 
 @pytest.mark.parametrize("query", ["rate=cd", "rate=0", "rate=-1", "rate=", f"rate={'9' * 5000}", "gain=1"])
 def test_what_makes_no_sense_is_refused(query: str) -> None:
-    with pytest.raises(SourceError, match=r"makes no sense; give|unknown option"):
+    with pytest.raises(SourceError, match=r"must be between 1000 and 1000000|unknown option"):
         read_address(f"device:x?{query}", ChannelSelection())
 
 
 @pytest.mark.parametrize("channels", ["0", "1,2,3", "99", "left", ""])
 def test_impossible_channels_are_refused(channels: str) -> None:
-    with pytest.raises(OptionError, match="make no sense; give one or two"):
+    with pytest.raises(OptionError, match="must be one or two numbers"):
         read_address(f"device:x?channels={channels}", ChannelSelection())
