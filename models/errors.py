@@ -70,11 +70,11 @@ def require_between(
     """
     if not lowest <= value <= highest:
         unit = f" {unit}" if unit else ""
-        raise error(f"{what} must be between {_plain(lowest)} and {_plain(highest)}{unit}, got {_plain(value)}")
+        raise error(f"{what} must be between {plain(lowest)} and {plain(highest)}{unit}, got {plain(value)}")
 
 
-def _plain(value: float) -> str:
-    """A number without an exponent or needless digits."""
+def plain(value: float) -> str:
+    """A number as people write it, without an exponent or needless digits."""
     return f"{value:.6f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
 
 

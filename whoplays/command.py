@@ -26,10 +26,10 @@ VERBS: Final = {
     "watch": Verb("stream.cli.watch:watch", "Show the messages of a publisher, and what was lost of them."),
     "devices": Verb("stream.cli.devices:devices", "List the sound inputs, and the address of each."),
     "send": Verb("stream.cli.send:send", "Send a source to another machine that listens."),
-    "keys": Verb("stream.cli.keys:app", "Make key pairs, and say whose keys are allowed."),
-    "serve": Verb("stream.cli.serve:serve", "Listen to many streams, as a configuration says, until told to end."),
+    "keys": Verb("stream.cli.keys:app", "Make key pairs, and set which public keys may connect."),
+    "serve": Verb("stream.cli.serve:serve", "Recognise many streams, as a configuration says, until a signal ends it."),
     "demo": Verb("stream.cli.demo:demo", "Recognise a bundled concert, and show what a subscriber receives."),
-    "history": Verb("stream.cli.history:history", "Show who played when, as whoplays serve has kept it."),
+    "history": Verb("stream.cli.history:history", "Show which instruments played when, as whoplays serve recorded it."),
     "models": Verb("stream.cli.models:models", "List the models that ship, and how accurate they are."),
     "prepare": Verb("training.cli.prepare:prepare", "Prepare windows to train on.", resumable=True),
     "render": Verb(

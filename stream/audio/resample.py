@@ -1,38 +1,39 @@
 """From any rate and channel count to what models hear: stereo at 44.1 kHz."""
 
 import math
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
 import soxr
+from msgspec import Meta
 
 from whoplays.models.errors import OptionError, SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio
+from whoplays.stream.common.constraints import expected, require_fields
 
 MOST_CHANNELS: Final = 64
-MOST_GAIN_DB: Final = 60.0
+Channels = Annotated[
+    tuple[Annotated[int, Meta(ge=1, le=MOST_CHANNELS)], ...],
+    Meta(max_length=2, extra={"expected": f"one or two numbers between 1 and {MOST_CHANNELS}"}),
+]
+"""Which one (doubled) or two of a source's channels, counted from 1; the first two if there are none."""
+Gain = Annotated[float, Meta(ge=-60, le=60, extra={"unit": "dB"})]
 
 
 class ChannelSelection(msgspec.Struct, frozen=True, kw_only=True):
     """What is taken of a source.
 
     Raises:
-        OptionError: a channel or the gain makes no sense.
+        OptionError: a channel or the gain is out of range.
     """
 
-    channels: tuple[int, ...] = ()
-    """Which one (doubled) or two, counted from 1; the first two unless given."""
-    gain_db: float = 0.0
+    channels: Channels = ()
+    gain_db: Gain = 0.0
 
     def __post_init__(self) -> None:
-        if len(self.channels) > 2 or not all(1 <= channel <= MOST_CHANNELS for channel in self.channels):
-            raise _senseless(",".join(map(str, self.channels)))
-        if not abs(self.gain_db) <= MOST_GAIN_DB:
-            raise OptionError(
-                f"a gain of {self.gain_db} dB makes no sense; give {-MOST_GAIN_DB:.0f} to {MOST_GAIN_DB:.0f}"
-            )
+        require_fields(self)
 
     @property
     def gain(self) -> float:
@@ -49,11 +50,7 @@ def read_channels(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(channel) for channel in text.split(","))
     except ValueError as error:
-        raise _senseless(text) from error
-
-
-def _senseless(channels: str) -> OptionError:
-    return OptionError(f"channels {channels} make no sense; give one or two from 1 to {MOST_CHANNELS}, as in 3,4")
+        raise OptionError(f"channels must be {expected(Channels)}, such as 3,4; got {text!r}") from error
 
 
 RATES_HZ: Final = range(1_000, 1_000_001)

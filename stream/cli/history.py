@@ -1,15 +1,19 @@
-"""`whoplays history`: who played when."""
+"""`whoplays history`: which instruments played when."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from whoplays.models.errors import OptionError
 from whoplays.stream.common.paths import history_file
 from whoplays.stream.common.terminal import ignore_broken_pipe
-from whoplays.stream.history.export import Format, parse_moment, write
+from whoplays.stream.history.export import Format, write
 from whoplays.stream.history.query import Query, appearances, newest_session
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def history(
@@ -22,24 +26,50 @@ def history(
     form: Annotated[Format, Parameter(name="--format")] = "table",
     session: str | None = None,
 ) -> None:
-    """Show who played when, as far as `whoplays serve` has kept it; also while it runs.
+    """Show which instruments played when, as `whoplays serve` recorded it; also while it runs.
 
     Args:
         database: The history's file; unless given, the one in your folder for state.
         stream: The one stream to show; all of them unless given.
-        since: Who played then or later: a date, a date and time, a time of today, or how long ago, such as 90m.
-        until: Who played then or earlier; written like `since`.
+        since: What played then or later: a date, a date and time, a time of today, or how long ago, such as 90m.
+        until: What played then or earlier; written like `since`.
         form: A table for people, CSV, a line of JSON for each appearance, or labels for Audacity, of one session.
         session: The one session to show; unless given, all of them, or for Audacity the newest.
     """
-    path = database or history_file()
-    query = Query(stream, session, _moment(since), _moment(until))
+    path, now = database or history_file(), datetime.now(UTC)
+    since_ns, until_ns = (None if text is None else parse_time(text, now) for text in (since, until))
     if form == "audacity" and session is None:
-        query = query._replace(session=newest_session(path, stream))
-    found = appearances(path, query)
+        session = newest_session(path, stream)
+    found = appearances(path, Query(stream, session, since_ns, until_ns))
     with ignore_broken_pipe():
         write(found, form)
 
 
-def _moment(text: str | None) -> int | None:
-    return None if text is None else parse_moment(text, datetime.now(UTC))
+def parse_time(text: str, now: datetime) -> int:
+    """Unix time in ns of a date, a date and time, a time of today, or how long ago, such as `90m`.
+
+    Args:
+        text: the time as a user writes it; without a time zone, it is in the local one.
+        now: the present time.
+
+    Raises:
+        OptionError: it has another form.
+
+    >>> parse_time("1970-01-01T00:00:01Z", datetime(2026, 1, 1, 12, tzinfo=UTC))
+    1000000000
+    >>> parse_time("90m", datetime(1970, 1, 1, 2, tzinfo=UTC)) // 1_000_000_000
+    1800
+    """
+    ago = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smhd])", text)
+    try:
+        time = now - timedelta(**{_UNITS[ago[2]]: float(ago[1])}) if ago else _absolute(text, now)
+    except (ValueError, OverflowError) as error:
+        examples = "2026-05-01, 2026-05-01T20:15, 20:15, or 90m for that long ago"
+        raise OptionError(f"time must be one such as {examples}, got {text!r}") from error
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+
+
+def _absolute(text: str, now: datetime) -> datetime:
+    if re.match(r"\d{1,2}:", text):
+        text = f"{now.astimezone().date().isoformat()}T{text:0>5}"
+    return datetime.fromisoformat(text).astimezone()

@@ -1,4 +1,4 @@
-"""`whoplays keys`: key pairs, and whose keys are allowed."""
+"""`whoplays keys`: key pairs, and which public keys are allowed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ from whoplays.stream.security.keys import PUBLIC_SUFFIX, SECRET_SUFFIX, files_in
 Folder = Annotated[Path | None, Parameter(name="--folder")]
 Allowed = Annotated[Path | None, Parameter(name="--allowed")]
 
-app = App(name="keys", help="Make key pairs, and say whose keys are allowed.")
+app = App(name="keys", help="Make key pairs, and set which public keys may connect.")
 
 
 @app.command
@@ -30,7 +30,7 @@ def make(name: str, /, *, folder: Folder = None) -> None:
 
 @app.command(name="list")
 def list_keys(*, folder: Folder = None, allowed: Allowed = None) -> None:
-    """List one's own key pairs, and whose keys are allowed.
+    """List one's own key pairs, and the allowed keys.
 
     Args:
         folder: Where the pairs are kept.
@@ -45,10 +45,10 @@ def list_keys(*, folder: Folder = None, allowed: Allowed = None) -> None:
 
 @app.command
 def show(name: str, /, *, folder: Folder = None) -> None:
-    """Show the public key of one's own pair, and where its files are.
+    """Show the public key of one's own pair, and its files.
 
     Args:
-        name: Which pair.
+        name: The pair's name.
         folder: Where it is kept.
     """
     secret = (folder or keys_folder()) / f"{name}{SECRET_SUFFIX}"
@@ -71,10 +71,10 @@ def allow(public: Path, /, *, allowed: Allowed = None, name: str | None = None) 
 
 @app.command
 def revoke(name: str, /, *, allowed: Allowed = None) -> None:
-    """Let somebody connect no more; a connection that is up stays until it ends.
+    """Allow a client no longer; a connection that is up stays until it ends.
 
     Args:
-        name: Whom, as `whoplays keys list` says it.
+        name: The client's name, as `whoplays keys list` shows it.
         allowed: The folder with the allowed keys.
     """
     path = AllowList(allowed or allowed_folder()).revoke(name)
@@ -82,7 +82,7 @@ def revoke(name: str, /, *, allowed: Allowed = None) -> None:
 
 
 def _shown(path: Path) -> str:
-    """The public key in a file of either kind, or what is wrong with the file."""
+    """The public key in a file of either kind, or why it cannot be used."""
     try:
         key = read_secret(path)[0] if path.suffix == SECRET_SUFFIX else read_public(path)
     except OptionError as error:

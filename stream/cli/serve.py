@@ -17,15 +17,15 @@ def serve(
     check_only: Annotated[bool, Parameter(name="--check", negative=())] = False,
     json: Annotated[bool | None, Parameter(negative="--no-json")] = None,
 ) -> None:
-    """Listen to many streams, as a configuration says, until told to end.
+    """Recognise many streams, as a configuration says, until a signal ends it.
 
     SIGHUP reads the configuration again: streams that did not change go on without a lost sample. SIGTERM and Ctrl-C
     end it properly.
 
     Args:
-        config: The TOML file with what to do.
-        check_only: Only see whether the configuration makes sense: its models load, its files are there, its history
-            can be kept, and no address is taken twice.
+        config: The TOML file with the configuration.
+        check_only: Only check the configuration: its keys, that its models load, its files are there, its history can
+            be written, and no address is taken twice.
         json: Log in JSON, one object a line; unless given, if standard error is no terminal.
     """
     if check_only:

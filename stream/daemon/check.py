@@ -1,42 +1,56 @@
-"""Whether a configuration makes sense, without serving it."""
+"""Whether a configuration can be served, without serving it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
-from whoplays.models.errors import OptionError, naming
+from whoplays.models.errors import OptionError
 from whoplays.stream.daemon.config import Config, read_config
+from whoplays.stream.daemon.config_errors import ConfigErrors
 from whoplays.stream.daemon.reload import load
 from whoplays.stream.history.schema import check_to_write
-from whoplays.stream.metrics.server import parse_place
+from whoplays.stream.metrics.server import parse_address
+from whoplays.stream.sources.base import BoundAddress
 from whoplays.stream.sources.registry import check_uri
 
 _EVERYWHERE: Final = {"": "both", "::": "both", "*": "IPv4", "0.0.0.0": "IPv4"}  # noqa: S104  they are given, not bound
 """Hosts that stand for every address of this machine, and of which family."""
 
 
-class Bound(NamedTuple):
-    """An address that is to be bound."""
-
-    key: str
-    """Where the configuration says it, such as `publish` or `stream hall: source`."""
-    protocol: Literal["tcp", "udp"]
-    host: str
-    """A numeric address, without brackets, `localhost`, or one that stands for all."""
-    port: int
-    """0 for any free one."""
-
-
-def refuse_clashes(bound: Sequence[Bound]) -> None:
-    """Refuse addresses of which only one could be bound.
+def check(path: Path) -> None:
+    """Print what a configuration serves; nothing is bound, no live source opened and no file made.
 
     Raises:
-        OptionError: there are two of them.
+        OptionError: it has mistakes, a model does not load, keys cannot be used, a file cannot be read as audio, the
+            history cannot be written, or two addresses are one; a line for each.
     """
-    for one, other in combinations(bound, 2):
-        if one.port and one[1::2] == other[1::2] and (_covers(one.host, other.host) or _covers(other.host, one.host)):
-            raise OptionError(f"{other.key}: port {other.port} is taken by {one.key.partition(':')[0]}; give another")
+    config, errors = read_config(path), ConfigErrors(path)
+    with errors.collect():
+        config.security.keys_for(config.publish)
+    if config.history:
+        with errors.collect("history.path"):
+            check_to_write(config.history.file)
+    load(config.stream, errors, {})
+    for key, other, port in port_conflicts(_bound(config, errors)):
+        with errors.collect(other):
+            raise OptionError(f"port {port} is taken by {key.partition(':')[0]}; give another")
+    errors.check()
+    names = ", ".join(stream.name for stream in config.stream)
+    count = "1 stream" if len(config.stream) == 1 else f"{len(config.stream)} streams"
+    print(f"{path}: configuration OK: {count} ({names}), published on {config.publish}")
+
+
+def port_conflicts(bound: Mapping[str, BoundAddress]) -> Iterator[tuple[str, str, int]]:
+    """Of each two addresses of which only one can be bound: the key of one, that of the other, and their port.
+
+    Args:
+        bound: by key, such as `publish` or `stream hall: source`.
+    """
+    for (key, one), (other_key, other) in combinations(bound.items(), 2):
+        same = (one.protocol, one.port) == (other.protocol, other.port)
+        if same and one.port and (_covers(one.host, other.host) or _covers(other.host, one.host)):
+            yield key, other_key, one.port
 
 
 def _covers(host: str, other: str) -> bool:
@@ -46,41 +60,19 @@ def _covers(host: str, other: str) -> bool:
     return family == "both" or ":" not in other
 
 
-def check(path: Path) -> None:
-    """Say what a configuration does; nothing is bound, no live source opened and no file made.
-
-    Raises:
-        WhoplaysError: it makes no sense, a model does not load, keys are of no use, a file cannot be listened to, the
-            history cannot be written, or two addresses are one.
-    """
-    config = read_config(path)
-    with naming(str(path)):
-        config.security.keys_for(config.publish)
-        if config.history:
-            with naming("history.path"):
-                check_to_write(config.history.file)
-        load(config.stream, {})
-        refuse_clashes([*_bound(config)])
-    names = ", ".join(stream.name for stream in config.stream)
-    count = "1 stream" if len(config.stream) == 1 else f"{len(config.stream)} streams"
-    print(f"{path}: {count} ({names}), published on {config.publish}; it makes sense")
-
-
-def _bound(config: Config) -> Iterator[Bound]:
-    """What is to be bound; and what can be told of each source without listening to it."""
-    yield from _bound_tcp("publish", config.publish)
+def _bound(config: Config, errors: ConfigErrors) -> dict[str, BoundAddress]:
+    """By key, the addresses to bind; what is known to be wrong with a source is collected."""
+    bound: dict[str, BoundAddress | None] = {"publish": _published(config.publish)}
     if config.metrics:
-        place = parse_place(config.metrics.address, insecure=config.metrics.insecure)
-        yield Bound("metrics.address", "tcp", place.host, place.port)
+        address = parse_address(config.metrics.address, insecure=config.metrics.insecure)
+        bound["metrics.address"] = BoundAddress("tcp", *address)
     for stream in config.stream:
-        with naming(f"stream {stream.name}", "source"):
-            address = check_uri(stream.source, stream.selection)
-        if address:
-            yield Bound(f"stream {stream.name}: source", *address)
+        with errors.collect(f"stream {stream.name}", "source"):
+            bound[f"stream {stream.name}: source"] = check_uri(stream.source, stream.selection)
+    return {key: address for key, address in bound.items() if address}
 
 
-def _bound_tcp(key: str, endpoint: str) -> Iterator[Bound]:
+def _published(endpoint: str) -> BoundAddress | None:
     scheme, _, rest = endpoint.partition("://")
     host, _, port = rest.rpartition(":")
-    if scheme == "tcp":
-        yield Bound(key, "tcp", host.strip("[]"), 0 if port == "*" else int(port))
+    return BoundAddress("tcp", host.strip("[]"), 0 if port == "*" else int(port)) if scheme == "tcp" else None

@@ -1,49 +1,59 @@
 """What a daemon does, as its TOML file says it."""
 
-import math
 import tomllib
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from whoplays.models.errors import OptionError, naming
 from whoplays.stream.audio.level import SILENCE_DBFS
-from whoplays.stream.audio.resample import ChannelSelection
-from whoplays.stream.common.paths import expanded, history_file
-from whoplays.stream.daemon.config_errors import NO_STREAM, Sections, explained, stream_place
-from whoplays.stream.daemon.security_policy import Security
-from whoplays.stream.history.retention import check_age, check_size
-from whoplays.stream.metrics.server import DEFAULT_ADDRESS, parse_place
-from whoplays.stream.pipeline.options import WINDOW_S, StreamOptions, hop_samples
-from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT, check_bind
+from whoplays.stream.audio.resample import Channels, ChannelSelection, Gain
+from whoplays.stream.common.paths import allowed_folder, expanded, history_file
+from whoplays.stream.daemon.config_errors import ConfigErrors, SectionReader
+from whoplays.stream.history.retention import AgeLimit, SizeLimit
+from whoplays.stream.metrics.server import DEFAULT_ADDRESS, parse_address
+from whoplays.stream.pipeline.options import (
+    LAG_S,
+    WINDOW_S,
+    Hop,
+    Lag,
+    Silence,
+    StreamName,
+    StreamOptions,
+    Threshold,
+    hop_samples,
+)
+from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT, check_bind, is_open
+from whoplays.stream.security.allow_list import AllowList, ServerKeys
+from whoplays.stream.security.keys import read_secret
 
 
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A stream, as `[[stream]]` says it."""
 
-    name: str
-    """Its stable id: letters, digits, dots, dashes, underscores."""
+    name: StreamName
+    """Its stable id."""
     source: str
-    """What is listened to: `device:NAME`, `rtp://[bind]:port`, `zmq://host:port`, `http://…`, a file."""
+    """What is recognised: `device:NAME`, `rtp://[bind]:port`, `zmq://host:port`, `http://…`, a file."""
     model: str = "default"
     """A name from `whoplays models`, or a folder with an exported model."""
     provider: str | None = None
     """The onnxruntime provider; unless given, cuda if it runs, else cpu."""
-    hop_s: float = WINDOW_S
-    """Seconds from the start of one window to the next, up to 3."""
-    gain_db: float = 0.0
-    """How much louder the source is made."""
-    channels: tuple[int, ...] = ()
-    """Which one or two of the source's channels are heard, counted from 1; the first two unless given."""
-    thresholds: dict[str, float] = {}
+    hop_s: Hop = WINDOW_S
+    """From the start of one window to the next."""
+    gain_db: Gain = 0.0
+    """By how much the source is amplified."""
+    channels: Channels = ()
+    """Which one or two of the source's channels are taken, counted from 1; the first two unless given."""
+    thresholds: dict[str, Threshold] = {}
     """By English name: at or above it a label is active; what is not given is as on the model's card."""
-    silence_dbfs: float = SILENCE_DBFS
+    silence_dbfs: Silence = SILENCE_DBFS
     """Below this level a window is silence."""
-    max_lag_s: float = 6.0
-    """How old a window may be when it is judged; older ones are given up if there is a newer one."""
+    max_lag_s: Lag = LAG_S
+    """How old a window may be when it is recognised; older ones are dropped if there is a newer one."""
 
     @property
     def selection(self) -> ChannelSelection:
@@ -61,6 +71,52 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         )
 
 
+class Security(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the published address is secured.
+
+    - `off`: no encryption; the address must be of this machine.
+    - `auto`: an address of this machine is not encrypted; one that is open to the network is, and needs keys.
+    - `required`: every address is encrypted, and needs keys.
+
+    `insecure` leaves an address open to the network without encryption, if the mode does not encrypt it.
+    """
+
+    mode: Literal["off", "auto", "required"] = "auto"
+    keys: str | None = None
+    """The secret key file of this end."""
+    allowed: str | None = None
+    """The folder with the public keys of those who may connect; that of `whoplays keys allow` unless given."""
+    insecure: bool = False
+
+    def keys_for(self, endpoint: str) -> ServerKeys | None:
+        """The keys to bind an address with; None if it is not to be encrypted.
+
+        Whether an address may be bound without keys is for `check_bind` to say.
+
+        Raises:
+            OptionError: keys are needed and not given, or cannot be used; the message begins with the key that says it.
+        """
+        if not self.encrypts(endpoint):
+            return None
+        if self.keys is None:
+            raise OptionError(
+                f"security.keys is missing, which encrypting {endpoint} needs; "
+                "add the secret key file that whoplays keys make has made to [security]"
+            )
+        with naming("security.keys"):
+            _, secret = read_secret(expanded(self.keys))
+        with naming("security.allowed"):
+            allowed = AllowList(expanded(self.allowed) if self.allowed else allowed_folder())
+            allowed.check()
+        return ServerKeys(secret, allowed)
+
+    def encrypts(self, endpoint: str) -> bool:
+        """Whether an address is to be encrypted."""
+        if self.mode == "required":
+            return True
+        return self.mode == "auto" and is_open(endpoint) and (self.keys is not None or not self.insecure)
+
+
 class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is kept, as `[history]` says it."""
 
@@ -68,15 +124,10 @@ class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The database; unless given, whoplays/history.db where the system keeps state."""
     keep_windows: bool = False
     """Keep each window's probabilities too, not only who played when."""
-    max_age_days: float | None = 365.0
-    """What is older is forgotten."""
-    max_mb: float | None = 1000.0
-    """The oldest is forgotten when the database is larger."""
-
-    @property
-    def max_bytes(self) -> int | None:
-        """The same in bytes; no limit if it is none, or too large to count."""
-        return None if self.max_mb is None or math.isinf(self.max_mb * 1e6) else round(self.max_mb * 1e6)
+    max_age_days: AgeLimit | None = 365.0
+    """What is older is deleted."""
+    max_mb: SizeLimit | None = 1000.0
+    """The oldest is deleted when the database is larger."""
 
     @property
     def file(self) -> Path:
@@ -89,7 +140,7 @@ class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is told to a monitoring system, as `[metrics]` says it."""
+    """What a monitoring system can ask for, as `[metrics]` says it."""
 
     address: str = DEFAULT_ADDRESS
     """Where /metrics, /healthz and /readyz are."""
@@ -100,84 +151,78 @@ class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a daemon does."""
 
-    stream: tuple[StreamConfig, ...]
+    stream: Annotated[
+        tuple[StreamConfig, ...], Meta(min_length=1, extra={"expected": "one or more sections [[stream]]"})
+    ]
     publish: str = DEFAULT_ENDPOINT
     """The ZeroMQ address on which results are published."""
     security: Security = Security()
     history: HistoryConfig | None = None
     """Nothing is kept unless there is such a section."""
     metrics: MetricsConfig | None = None
-    """Nothing is told unless there is such a section."""
+    """There are no metrics unless there is such a section."""
+
+
+HEAD: Final = "the head of the file"
+SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
+    HEAD: Config,
+    "[[stream]]": StreamConfig,
+    "[security]": Security,
+    "[history]": HistoryConfig,
+    "[metrics]": MetricsConfig,
+}
 
 
 def read_config(path: Path) -> Config:
     """A daemon's configuration.
 
     Raises:
-        WhoplaysError: it cannot be read or makes no sense; the message names the file, the key and what was expected.
+        OptionError: it cannot be read, or has mistakes; a line for each names the file, the key and what was expected.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OptionError(f"{path} is no TOML: {error}") from error
-    with naming(str(path)):
-        config = _config(document)
-        _check(config)
+        raise OptionError(f"{path} is not valid TOML: {error}") from error
+    errors = ConfigErrors(path)
+    config = _read(document, SectionReader(SECTIONS, errors))
+    _check(config, errors)
+    errors.check()
     return config
 
 
-def _config(document: dict[str, Any]) -> Config:
-    try:
-        return msgspec.convert(document, Config)
-    except msgspec.ValidationError as error:
-        raise OptionError(explained(error, document, _SECTIONS)) from error
+def _read(document: dict[str, Any], reader: SectionReader) -> Config:
+    head = {"stream": [], **document}
+    for name in ("security", "history", "metrics"):
+        if name in head:
+            head[name] = reader.read(head[name], f"[{name}]", f"{name}.")
+    if isinstance(head["stream"], list):
+        numbered = enumerate(head["stream"], 1)
+        head["stream"] = [reader.read(each, "[[stream]]", f"{_place(each, number)}: ") for number, each in numbered]
+    config: Config = reader.read(head, HEAD, "")
+    return config
 
 
-def _check(config: Config) -> None:
-    _check_streams(config.stream)
-    with naming("publish"):
+def _place(table: object, number: int) -> str:
+    """A stream by its name; by its number, from 1, if it has none."""
+    name = table.get("name") if isinstance(table, dict) else None
+    return f"stream {name if isinstance(name, str) and name.isprintable() else number}"
+
+
+def _check(config: Config, errors: ConfigErrors) -> None:
+    """Collect what is wrong with keys that depend on one another."""
+    with errors.collect("publish"):
         encrypted = config.security.encrypts(config.publish)
         check_bind(config.publish, insecure=config.security.insecure, encrypted=encrypted)
-    if config.history:
-        with naming("history.max_age_days"):
-            check_age(config.history.max_age_days)
-        with naming("history.max_mb"):
-            check_size(config.history.max_mb)
     if config.metrics:
-        with naming("metrics.address"):
-            parse_place(config.metrics.address, insecure=config.metrics.insecure)
+        with errors.collect("metrics.address"):
+            parse_address(config.metrics.address, insecure=config.metrics.insecure)
+    for name, count in Counter(stream.name for stream in config.stream or ()).items():
+        with errors.collect(f"stream {name}"):
+            if name and count > 1:
+                raise OptionError(f"name must be unique, got it {count} times")
 
-
-def _check_streams(streams: tuple[StreamConfig, ...]) -> None:
-    if not streams:
-        raise OptionError(NO_STREAM)
-    for number, stream in enumerate(streams, 1):
-        for key, attempt in _ATTEMPTS.items():
-            with naming(stream_place(stream.name, number), key):
-                attempt(stream)
-    for name, count in Counter(stream.name for stream in streams).items():
-        if count > 1:
-            raise OptionError(f"{count} streams are named {name}; give each its own name")
-
-
-_SECTIONS: Final[Sections] = {
-    "": Config,
-    "stream": StreamConfig,
-    "security": Security,
-    "history": HistoryConfig,
-    "metrics": MetricsConfig,
-}
-_ATTEMPTS: Final[dict[str, Callable[[StreamConfig], object]]] = {
-    "name": lambda stream: StreamOptions(stream=stream.name),
-    "hop_s": lambda stream: hop_samples(stream.hop_s),
-    "gain_db": lambda stream: ChannelSelection(gain_db=stream.gain_db),
-    "channels": lambda stream: ChannelSelection(channels=stream.channels),
-    "silence_dbfs": lambda stream: StreamOptions(silence_dbfs=stream.silence_dbfs),
-    "max_lag_s": lambda stream: StreamOptions(max_lag_s=stream.max_lag_s),
-}
-"""What refuses each key's value, tried with that alone, so that it is known which key is wrong."""
 
 SCHEMA_PATH: Final = Path(__file__).with_name("config.schema.json")
 

@@ -1,106 +1,96 @@
-"""What msgspec says of a configuration, in the words of those who write one."""
+"""What is wrong with a configuration: every mistake at once, each with its key and what was expected."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any, Final, get_args
+from pathlib import Path
+from typing import Any, Final, get_args, get_origin
 
 import msgspec
 
-from whoplays.stream.pipeline.options import NAME
-
-Sections = Mapping[str, type[msgspec.Struct]]
-"""By name, what can be in each; the file itself has the name ""."""
-
-NO_STREAM: Final = "there is no [[stream]]; give one or more"
-_WHERE: Final = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?", re.DOTALL)
-_STREAM: Final = re.compile(r"stream\[(?P<index>\d+)\]\.?")
-_MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
-_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
-_CHOICE: Final = re.compile(r"Invalid enum value (.*)", re.DOTALL)
-_KIND: Final = re.compile(r"Expected `([^`]*)`, got `([^`]*)`")
-_KINDS: Final = {
-    "str": "text in quotes",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list in [ ]",
-    "object": "a table in { }",
-}
+from whoplays.models.errors import OptionError, WhoplaysError, naming
+from whoplays.stream.common.constraints import require, shown
 
 
-def explained(error: msgspec.ValidationError, document: Mapping[str, Any], sections: Sections) -> str:
-    """What is wrong, and what to write instead, in one line that begins with the key.
+class ConfigErrors:
+    """Collects the mistakes of a file.
 
     Args:
-        error: what was raised.
-        document: the configuration, as it was read.
-        sections: what it can hold.
+        path: the file.
     """
-    found = _WHERE.fullmatch(str(error))
-    what, where = (found["what"], found["where"] or "") if found else (str(error), "")
-    place, section, key = _taken_apart(where, document)
-    text = _reworded(what, section, key, sections)
-    return " ".join(": ".join(filter(None, (place, text))).split())
+
+    def __init__(self, path: Path) -> None:
+        self._path: Final = path
+        self._mistakes: Final[list[str]] = []
+
+    def check(self) -> None:
+        """Refuse the file if there is a mistake.
+
+        Raises:
+            OptionError: with a line for each of them.
+        """
+        if self._mistakes:
+            raise OptionError("\n".join(self._mistakes))
+
+    @contextmanager
+    def collect(self, *places: str) -> Iterator[None]:
+        """Collect the error that ends the block, with where it is."""
+        try:
+            with naming(str(self._path), *places):
+                yield
+        except WhoplaysError as error:
+            self._mistakes.append(" ".join(str(error).split()))
 
 
-def stream_place(name: object, number: int) -> str:
-    """A stream by its name; by its number, from 1, if that is none."""
-    return f"stream {name if isinstance(name, str) and NAME.fullmatch(name) else number}"
+class SectionReader:
+    """Makes structs of sections, whatever mistakes are in them.
 
+    Args:
+        sections: by heading, such as `[history]`, the struct with the keys of a section.
+        errors: where mistakes are collected.
+    """
 
-def _taken_apart(where: str, document: Mapping[str, Any]) -> tuple[str, str, str]:
-    """How a place is told, and the section and the key that it is in; either can be empty."""
-    stream = _STREAM.match(where)
-    if stream is None:
-        section, _, key = where.partition(".")
-        return where, section, key
-    given = document["stream"][int(stream["index"])]
-    name = given.get("name") if isinstance(given, dict) else None
-    key = where[stream.end() :].partition("[")[0]
-    place = stream_place(name, int(stream["index"]) + 1)
-    return (f"{place}: {key}" if key else place), "stream", key
+    def __init__(self, sections: Mapping[str, type[msgspec.Struct]], errors: ConfigErrors) -> None:
+        self._sections: Final = sections
+        self._collect: Final = errors.collect
 
+    def read(self, table: object, heading: str, prefix: str) -> Any:
+        """The struct of a section, in which a key that is missing or wrong has its default, or None.
 
-def _reworded(what: str, section: str, key: str, sections: Sections) -> str:
-    if found := _MISSING.fullmatch(what):
-        return f"{found[1]} is missing; give it below {_heading(section)}" if section else NO_STREAM
-    if found := _UNKNOWN.fullmatch(what):
-        return f"{found[1]} is no key {_of(section)}; {_hint(found[1], section, sections)}"
-    if found := _CHOICE.fullmatch(what):
-        return f"{found[1]} makes no sense; give {_choices(sections[section], key)}"
-    if found := _KIND.fullmatch(what):
-        if section in sections and not key:
-            return f"write {_heading(section)} on a line of its own, and what belongs to it below"
-        return f"expected {_kinds(found[1])}, not {_kinds(found[2])}"
-    return what
+        Args:
+            table: what the file has in that section.
+            heading: whose struct it is.
+            prefix: what stands before a key in a message, such as `history.`.
+        """
+        fields = {field.name: field for field in msgspec.structs.fields(self._sections[heading])}
+        values: dict[str, Any] = {key: None for key, field in fields.items() if field.required}
+        with self._collect():
+            if not isinstance(table, dict):
+                raise OptionError(f"{prefix.rstrip(': .')} must be a section {heading}, got {shown(table)}")
+            for key, value in table.items():
+                with self._collect():
+                    if key not in fields:
+                        raise OptionError(f"{prefix}{key} not found in {heading}; {self._hint(key, heading)}")
+                    values[key] = self._value(f"{prefix}{key}", value, fields[key].type)
+            for key in [key for key in values if key not in table]:
+                with self._collect():
+                    raise OptionError(f"{prefix}{key} is missing; add it to {heading}")
+        return self._sections[heading](**values)
 
+    def _value(self, place: str, value: object, kind: Any) -> object:
+        if not (get_origin(kind) is dict and isinstance(value, dict)):
+            require(place, value, kind)
+            return msgspec.convert(value, kind)
+        values = {}
+        for key, each in value.items():
+            with self._collect():
+                values[key] = self._value(f"{place}.{key}", each, get_args(kind)[1])
+        return values
 
-def _heading(section: str) -> str:
-    return "[[stream]]" if section == "stream" else f"[{section}]"
-
-
-def _of(section: str) -> str:
-    return f"of {_heading(section)}" if section else "that stands before all sections"
-
-
-def _hint(key: str, section: str, sections: Sections) -> str:
-    known = _keys(sections[section])
-    meant = get_close_matches(key, known, n=1)
-    if meant:
-        return f"did you mean {meant[0]}?"
-    elsewhere = [_heading(name) for name, kind in sections.items() if name and key in _keys(kind)]
-    return f"it belongs below {' or '.join(elsewhere)}" if elsewhere else f"known are: {', '.join(known)}"
-
-
-def _keys(kind: type[msgspec.Struct]) -> list[str]:
-    return [field.name for field in msgspec.structs.fields(kind)]
-
-
-def _choices(kind: type[msgspec.Struct], key: str) -> str:
-    (wanted,) = (field.type for field in msgspec.structs.fields(kind) if field.name == key)
-    return ", ".join(map(str, get_args(wanted)))
-
-
-def _kinds(names: str) -> str:
-    return " or ".join(_KINDS.get(name, f"a {name}") for name in names.split(" | ") if name != "null")
+    def _hint(self, key: str, heading: str) -> str:
+        known = {name: kind.__struct_fields__ for name, kind in self._sections.items()}
+        meant = get_close_matches(key, known[heading], n=1)
+        if meant:
+            return f"did you mean {meant[0]}?"
+        others = [name for name, keys in known.items() if key in keys]
+        return f"it belongs in {' or '.join(others)}" if others else f"it has: {', '.join(known[heading])}"

@@ -1,4 +1,4 @@
-"""The daemon: engine, publisher, history and metrics under one configuration, until it is told to end."""
+"""The daemon: engine, publisher, history and metrics under one configuration, until a signal ends it."""
 
 import os
 import signal
@@ -15,7 +15,8 @@ from structlog.typing import FilteringBoundLogger
 
 from whoplays.models.errors import OptionError, WhoplaysError, naming
 from whoplays.stream.common.terminal import signal_safe, stop_on_signals
-from whoplays.stream.daemon.config import Config, HistoryConfig, MetricsConfig, read_config
+from whoplays.stream.daemon.config import Config, HistoryConfig, read_config
+from whoplays.stream.daemon.config_errors import ConfigErrors
 from whoplays.stream.daemon.event_log import EventLog
 from whoplays.stream.daemon.health import HealthMonitor
 from whoplays.stream.daemon.reload import StreamReloader
@@ -28,7 +29,7 @@ from whoplays.stream.pubsub.publisher import Publisher
 
 
 class Notifier:
-    """Sends states to the service manager that started us; to nobody if none did."""
+    """Sends states to the service manager that started this process, if one did."""
 
     def __init__(self) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
@@ -36,7 +37,7 @@ class Notifier:
         self._address: Final = "\0" + address[1:] if address.startswith("@") else address
         self._socket: Final = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self.watchdog_s: Final = _watchdog_s()
-        """How often at least the watchdog wants to be fed; 0 if there is none."""
+        """The longest time without `WATCHDOG=1`; 0 if there is no watchdog."""
 
     def __enter__(self) -> Self:
         return self
@@ -46,14 +47,14 @@ class Notifier:
     ) -> None:
         self._socket.close()
 
-    def tell(self, state: str) -> bool:
-        """Send a state such as `READY=1`; False if nobody could be told."""
+    def send(self, state: str) -> bool:
+        """Send a state such as `READY=1`; False if nobody receives it."""
         if not self._address:
             return False
         try:
             self._socket.sendto(state.encode(), socket.MSG_DONTWAIT, self._address)
         except OSError:
-            # Whoever listens may be restarting; a watchdog that stays hungry says it loud enough.
+            # The receiver may be restarting.
             return False
         return True
 
@@ -65,76 +66,105 @@ def _watchdog_s() -> float:
     return int(limit_us) / 1e6
 
 
-Follow = Callable[[Message], None]
+MessageHandler = Callable[[Message], None]
 
 
 class Daemon:
-    """Serves a configuration: SIGHUP reads it again, SIGTERM and SIGINT end it after the last window is judged.
+    """Serves a configuration: SIGHUP reads it again, SIGTERM and SIGINT end it after the last window is recognised.
 
     Args:
         path: the configuration file.
         log: where lines about what happens go.
 
     Raises:
-        WhoplaysError: the configuration makes no sense, or something that it names cannot be had.
+        WhoplaysError: the configuration has mistakes, or something that it names is missing.
     """
 
     def __init__(self, path: Path, log: FilteringBoundLogger) -> None:
         self._path: Final = path
         self._log: Final = log
         self._config = read_config(path)
-        self._flow: Final = HealthMonitor()
+        self._health: Final = HealthMonitor()
+        security = self._config.security
         with naming(str(path)):
-            self._publisher: Final = _publisher(self._config, log)
-            self._engine: Final = Engine(self._publisher)
-            self._roster: Final = StreamReloader(self._engine)
-            self._roster.apply(self._config.stream)
+            keys = security.keys_for(self._config.publish)
+        self._publisher: Final = Publisher(
+            self._config.publish,
+            insecure=security.insecure,
+            keys=keys,
+            on_handshake_failed=lambda text: log.warning("subscriber refused", reason=text),
+        )
+        self._engine: Final = Engine(self._publisher)
+        self._reloader: Final = StreamReloader(self._engine)
+        self._reloader.apply(self._config.stream, ConfigErrors(path))
 
     def run(self) -> None:
-        """Serve until told to end, or until every stream is over.
+        """Serve until a signal ends it, or until every stream has ended.
 
         Raises:
-            WhoplaysError: an address or the history is of no use, a model fails, or a stream failed for good.
+            WhoplaysError: an address or the history cannot be used, a model fails, or a stream failed for good.
         """
         with ExitStack() as stack:
-            # First, so that a signal is heeded until the last message is kept.
+            # First, so that signals are handled until the last message is written.
             stack.enter_context(stop_on_signals(self._engine.stop))
             stack.enter_context(self._reloading())
             notifier = stack.enter_context(Notifier())
             with naming(str(self._path), "publish"):
                 stack.enter_context(self._publisher)
-            followers = [self._flow.follow, EventLog(self._log).follow, *self._followers(stack)]
+            handlers = [self._health.handle, EventLog(self._log).handle, *self._handlers(stack)]
             self._log.info("publishing", endpoint=self._publisher.endpoint)
-            self._follow(followers, notifier)
-            notifier.tell("STOPPING=1")
+            self._handle_messages(handlers, notifier)
+            notifier.send("STOPPING=1")
         self._log.info("done")
         self._engine.check()
 
-    def _follow(self, followers: list[Follow], notifier: Notifier) -> None:
-        ready, fed_s = False, 0.0
+    def _handle_messages(self, handlers: list[MessageHandler], notifier: Notifier) -> None:
+        ready, notified_s = False, 0.0
         for message in self._engine.run():
-            for follow in followers:
-                follow(message)
-            ready = ready or notifier.tell("READY=1")
+            for handle in handlers:
+                handle(message)
+            ready = ready or notifier.send("READY=1")
             now_s = time.monotonic()
-            # The watchdog is fed in the engine's own thread: what hangs feeds nobody.
-            if notifier.watchdog_s and now_s - fed_s > notifier.watchdog_s / 4 and not self._flow.stuck():
-                notifier.tell("WATCHDOG=1")
-                fed_s = now_s
+            # In the engine's own thread: when that hangs, the watchdog gets nothing.
+            if notifier.watchdog_s and now_s - notified_s > notifier.watchdog_s / 4 and not self._health.stuck():
+                notifier.send("WATCHDOG=1")
+                notified_s = now_s
 
-    def _followers(self, stack: ExitStack) -> Iterator[Follow]:
-        keeper = None
+    def _handlers(self, stack: ExitStack) -> Iterator[MessageHandler]:
+        """Those of history and metrics, whose threads run until the stack is closed."""
+        history = None
         if self._config.history:
             with naming(str(self._path), "history.path"):
-                keeper = stack.enter_context(_keeper(self._config.history, self._log))
-            yield keeper.keep
+                history = stack.enter_context(self._history_worker(self._config.history))
+            yield history.handle
         if self._config.metrics:
+            metrics, settings = Metrics(self._probes(history)), self._config.metrics
+            server = MetricsServer(
+                settings.address, metrics, self._health.unready, self._health.stuck, insecure=settings.insecure
+            )
             with naming(str(self._path), "metrics.address"):
-                metrics, server = _metrics(self._config.metrics, self._publisher, keeper, self._flow)
                 stack.enter_context(server)
             self._log.info("metrics", address=server.address)
-            yield metrics.follow
+            yield metrics.handle
             yield lambda message: metrics.forget(message.stream) if _was_removed(message) else None
+
+    def _history_worker(self, settings: HistoryConfig) -> HistoryWorker:
+        return HistoryWorker(
+            settings.file,
+            keep_windows=settings.keep_windows,
+            max_age_days=settings.max_age_days,
+            max_mb=settings.max_mb,
+            on_problem=lambda text: self._log.warning("history", trouble=text),
+        )
+
+    def _probes(self, history: HistoryWorker | None) -> Probes:
+        publisher = self._publisher
+        return Probes(
+            queue_depth=lambda: publisher.waiting,
+            dropped_messages=lambda: publisher.dropped,
+            handshakes=lambda: (publisher.handshakes.succeeded, publisher.handshakes.failed),
+            history_dropped=lambda: history.dropped if history else 0,
+        )
 
     @contextmanager
     def _reloading(self) -> Iterator[None]:
@@ -149,60 +179,20 @@ class Daemon:
     def _reload(self) -> None:
         try:
             config = read_config(self._path)
-            with naming(str(self._path)):
-                _refuse_other(self._config, config)
-                self._roster.apply(config.stream)
+            errors = ConfigErrors(self._path)
+            for field in msgspec.structs.fields(Config):
+                with errors.collect():
+                    if field.name != "stream" and getattr(config, field.name) != getattr(self._config, field.name):
+                        raise OptionError(f"{field.name} cannot be changed while serving; restart for it")
+            self._reloader.apply(config.stream, errors)
         except WhoplaysError as error:
             self._log.error("not reloaded; all goes on as before", reason=str(error))
             return
         self._config = config
-        self._flow.expect({stream.name for stream in config.stream})
+        self._health.expect({stream.name for stream in config.stream})
         self._log.info("reloaded", streams=[stream.name for stream in config.stream])
 
 
-def _publisher(config: Config, log: FilteringBoundLogger) -> Publisher:
-    security = config.security
-    return Publisher(
-        config.publish,
-        insecure=security.insecure,
-        keys=security.keys_for(config.publish),
-        on_handshake_failed=lambda text: log.warning("subscriber refused", reason=text),
-    )
-
-
-def _metrics(
-    settings: MetricsConfig, publisher: Publisher, keeper: HistoryWorker | None, flow: HealthMonitor
-) -> tuple[Metrics, MetricsServer]:
-    probes = Probes(
-        queue_depth=lambda: publisher.waiting,
-        dropped_messages=lambda: publisher.dropped,
-        handshakes=lambda: (publisher.handshakes.succeeded, publisher.handshakes.failed),
-        history_dropped=lambda: keeper.dropped if keeper else 0,
-    )
-    metrics = Metrics(probes)
-    server = MetricsServer(
-        settings.address, metrics, ready=flow.unready, healthy=flow.stuck, insecure=settings.insecure
-    )
-    return metrics, server
-
-
-def _keeper(history: HistoryConfig, log: FilteringBoundLogger) -> HistoryWorker:
-    return HistoryWorker(
-        history.file,
-        keep_windows=history.keep_windows,
-        max_age_days=history.max_age_days,
-        max_bytes=history.max_bytes,
-        tell=lambda text: log.warning("history", trouble=text),
-    )
-
-
 def _was_removed(message: Message) -> bool:
-    """Whether a stream is heard no more because nobody wants it; one that failed goes on to be told."""
+    """Whether a stream ended because it was removed; one that failed stays in the metrics."""
     return isinstance(message, End) and message.reason == "stopped"
-
-
-def _refuse_other(before: Config, after: Config) -> None:
-    """Only streams can be changed while the daemon runs."""
-    for field in msgspec.structs.fields(Config):
-        if field.name != "stream" and getattr(before, field.name) != getattr(after, field.name):
-            raise OptionError(f"{field.name} cannot be changed while serving; restart for it")

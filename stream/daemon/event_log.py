@@ -1,4 +1,4 @@
-"""What of the messages is worth a line in the log."""
+"""Which messages become a line in the log."""
 
 import time
 from typing import Final
@@ -8,12 +8,12 @@ from structlog.typing import FilteringBoundLogger
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.pubsub.messages import End, Event, Message, Status
 
-_TROUBLED: Final = frozenset({"stalled", "lost"})
+_WARNED: Final = frozenset({"stalled", "lost"})
 LOSSES_EVERY_S: Final = 10.0
 
 
 class EventLog:
-    """Logs who enters and leaves, how each stream fares, and, of what was lost, a sum every ten seconds.
+    """Logs which instruments enter and leave, each stream's state, and, of lost audio, a sum every ten seconds.
 
     Args:
         log: where the lines go.
@@ -25,8 +25,8 @@ class EventLog:
         self._lost: Final[dict[str, int]] = {}
         self._due_s: Final[dict[str, float]] = {}
 
-    def follow(self, message: Message) -> None:
-        """Log a message, if it is news."""
+    def handle(self, message: Message) -> None:
+        """Log a message that brings news."""
         match message:
             case Status():
                 self._status(message)
@@ -45,10 +45,10 @@ class EventLog:
         if begun:
             self._lost[status.stream] = 0
             self._log.info("session", stream=status.stream, session=status.session, source=status.source.uri)
-        news = begun or before is None or (status.state, status.detail) != (before.state, before.detail)
-        if news and status.state != "ended":
-            tell = self._log.warning if status.state in _TROUBLED or status.detail else self._log.info
-            tell(status.state, stream=status.stream, **({"detail": status.detail} if status.detail else {}))
+        changed = begun or before is None or (status.state, status.detail) != (before.state, before.detail)
+        if changed and status.state != "ended":
+            write = self._log.warning if status.state in _WARNED or status.detail else self._log.info
+            write(status.state, stream=status.stream, **({"detail": status.detail} if status.detail else {}))
         self._losses(status)
 
     def _losses(self, status: Status) -> None:

@@ -3,7 +3,8 @@
 import os
 import sqlite3
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -72,95 +73,78 @@ CREATE INDEX gaps_by_session ON gaps (session);
 """
 
 MIGRATIONS: Final = (_FIRST,)
-"""What leads from each version of the tables to the next; a file's version is how many of them it has seen."""
+"""What leads from each version of the tables to the next; a file's version is how many of them it has seen.
+
+A new column is added by a new migration here, filled in writer.py, and shown by a field of `Row` in query.py.
+"""
+
+
+@contextmanager
+def sqlite_errors(failure: str) -> Iterator[None]:
+    """Raise errors of the system and of SQLite as one line that begins with what failed.
+
+    Raises:
+        DataError: see above.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise DataError(f"{failure}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
     """The database, made or brought to the newest version if need be; transactions begin and end explicitly.
 
     Raises:
-        DataError: it cannot be made or written, is no history, or was made by a newer version.
+        DataError: it cannot be made or written, is another program's, or was made by a newer version.
     """
-    try:
+    with sqlite_errors(f"cannot write a history in {path}"), ExitStack() as stack:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
-        raise _no_place(path, error) from error
-    try:
+        stack.callback(connection.close)
         _prepare(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise DataError(f"cannot keep a history in {path}: {error}; give another file") from error
-    except DataError:
-        connection.close()
-        raise
-    return connection
+        stack.pop_all()
+        return connection
 
 
 def check_to_write(path: Path) -> None:
-    """Refuse a path where no history could be kept; nothing is made or changed.
+    """Refuse a path where no history could be written; nothing is made or changed.
 
     Raises:
-        DataError: it cannot be made or written, is no history, or was made by a newer version.
+        DataError: it cannot be made or written, is another program's, or was made by a newer version.
     """
-    try:
+    with sqlite_errors(f"cannot write a history in {path}"):
         nearest = next(each for each in (path, *path.parents) if each.exists())
-        if nearest == path:
-            with path.open("r+b"):
-                pass
-        else:
-            # Asked for by doing it: who may write is not for the permissions alone to say.
+        if nearest != path:
+            # Tried, because permissions alone do not say who may write.
             with tempfile.TemporaryFile(dir=nearest):
-                pass
-    except OSError as error:
-        raise _no_place(path, error) from error
-    if nearest == path:
-        with closing(_connect_to_read(path)) as connection:
-            _check_version(connection, path)
+                return
+        with path.open("r+b"), closing(_connect_to_read(path)) as connection:
+            _version(connection, path)
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
     """The database, of which nothing can be changed, and whose writer is not disturbed.
 
     Raises:
-        DataError: there is none, it cannot be read, is no history, or of another version.
+        DataError: there is none, it cannot be read, is another program's, or of another version.
     """
-    connection = _connect_to_read(path)
-    try:
+    with sqlite_errors(f"cannot read a history in {path}"), ExitStack() as stack:
+        if not path.is_file():
+            raise DataError(f"there is no history in {path}; give the file that whoplays serve writes")
+        connection = _connect_to_read(path)
+        stack.callback(connection.close)
         if _version(connection, path) != len(MIGRATIONS):
             raise DataError(f"{path} has an older history; whoplays serve brings it up to date")
-    except sqlite3.Error as error:
-        connection.close()
-        raise DataError(f"cannot read a history in {path}: {error}") from error
-    except DataError:
-        connection.close()
-        raise
-    return connection
-
-
-def _no_place(path: Path, error: Exception) -> DataError:
-    reason = error.strerror if isinstance(error, OSError) else error
-    return DataError(f"cannot keep a history in {path}: {reason}; give a file in a folder to write in")
-
-
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    try:
-        _version(connection, path)
-    except sqlite3.Error as error:
-        raise DataError(f"cannot keep a history in {path}: {error}; give another file") from error
+        stack.pop_all()
+        return connection
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:
-    try:
-        if not path.is_file():
-            raise DataError(f"there is no history in {path}; give the file that whoplays serve keeps it in")
-        # Even a reader makes the log's files. Where it may not, and there is no log, the file is all there is.
-        logged = os.access(path.parent, os.W_OK) or Path(f"{path}-wal").exists()
-        address = f"{path.resolve().as_uri()}?{'mode=ro' if logged else 'immutable=1'}"
-        return sqlite3.connect(address, BUSY_S, isolation_level=None, uri=True)
-    except (OSError, sqlite3.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise DataError(f"cannot read a history in {path}: {reason}") from error
+    # Even a reader makes the log's files. Where it may not, and there is no log, the file is all there is.
+    logged = os.access(path.parent, os.W_OK) or Path(f"{path}-wal").exists()
+    address = f"{path.resolve().as_uri()}?{'mode=ro' if logged else 'immutable=1'}"
+    return sqlite3.connect(address, BUSY_S, isolation_level=None, uri=True)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -178,19 +162,15 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     version, application = (_number(connection, name) for name in ("user_version", "application_id"))
-    strange = application != APPLICATION_ID and (application or version or _has_tables(connection))
-    if strange:
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and (application or version or tables):
         raise DataError(f"{path} is another program's database; give another file")
     if version > len(MIGRATIONS):
         raise DataError(
-            f"{path} was written by a newer whoplays (its version is {version}, known is {len(MIGRATIONS)}); "
+            f"version of {path} must be at most {len(MIGRATIONS)}, got {version}, of a newer whoplays; "
             "update whoplays, or give another file"
         )
     return version
-
-
-def _has_tables(connection: sqlite3.Connection) -> bool:
-    return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:

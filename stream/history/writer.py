@@ -15,32 +15,32 @@ from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Status, Wi
 ANCHORS: Final = 4
 
 
-class WallClock:
-    """Tells when a sample was heard, from the newest windows' ends.
+class SampleClock:
+    """The wall time of a sample, by the ends of the newest windows.
 
-    A few windows back it is exact; before and after them the nominal sample rate is taken for granted.
+    A few windows back it is exact; before and after them it assumes the nominal sample rate.
     """
 
     def __init__(self) -> None:
         self._anchors: Final = deque[tuple[int, int]](maxlen=ANCHORS)
 
-    def mark(self, sample: int, captured_at_ns: int) -> None:
-        """The sample before index `sample` was heard at `captured_at_ns`, wall time."""
-        self._anchors.append((sample, captured_at_ns))
+    def observe(self, sample: int, unix_ns: int) -> None:
+        """The sample before index `sample` was captured at `unix_ns`."""
+        self._anchors.append((sample, unix_ns))
 
-    def captured_at_ns(self, sample: int, otherwise_ns: int) -> int:
-        """When the sample before index `sample` was heard; `otherwise_ns` if nothing was marked yet.
+    def unix_ns(self, sample: int, otherwise_ns: int) -> int:
+        """When the sample before index `sample` was captured; `otherwise_ns` if nothing was observed yet.
 
-        >>> clock = WallClock()
-        >>> clock.mark(44_100, 5_000_000_000)
-        >>> clock.captured_at_ns(22_050, 0)
+        >>> clock = SampleClock()
+        >>> clock.observe(44_100, 5_000_000_000)
+        >>> clock.unix_ns(22_050, 0)
         4500000000
         """
         if not self._anchors:
             return otherwise_ns
         later = (anchor for anchor in self._anchors if anchor[0] >= sample)
-        marked, captured_at_ns = next(later, self._anchors[-1])
-        return captured_at_ns - (marked - sample) * 1_000_000_000 // SAMPLE_RATE_HZ
+        anchor, unix_ns = next(later, self._anchors[-1])
+        return unix_ns - (anchor - sample) * 1_000_000_000 // SAMPLE_RATE_HZ
 
 
 _SESSION: Final = """
@@ -65,7 +65,7 @@ _WINDOW: Final = """
 INSERT INTO windows (session, start_sample, end_sample, closed_ns, dbfs, silent, lost_samples, probabilities)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _GAP: Final = "INSERT INTO gaps (session, start_sample, end_sample, end_ns, cause) VALUES (?, ?, ?, ?, ?)"
-_OVER: Final = "INSERT OR REPLACE INTO ends (session, reason, detail, final_sample, ended_ns) VALUES (?, ?, ?, ?, ?)"
+_ENDED: Final = "INSERT OR REPLACE INTO ends (session, reason, detail, final_sample, ended_ns) VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(slots=True)
@@ -77,11 +77,11 @@ class _Followed:
     known_sample: int
     known_ns: int
     spoke_ns: int
-    clock: WallClock = field(default_factory=WallClock)
+    clock: SampleClock = field(default_factory=SampleClock)
 
 
 class HistoryWriter:
-    """Writes messages as rows; of each stream it knows the newest session.
+    """Writes messages as rows; of each stream it follows the newest session.
 
     Args:
         connection: to the database, open for writing.
@@ -104,7 +104,7 @@ class HistoryWriter:
                 for message in messages:
                     self._write(message)
                 for followed in self._followed.values():
-                    self._note(followed)
+                    self._progress(followed)
         except sqlite3.Error:
             self._followed.clear()  # their rows may have been rolled back; the next message asks the database
             raise
@@ -119,8 +119,8 @@ class HistoryWriter:
             case Event():
                 self._event(message, followed)
             case Gap():
-                captured_at_ns = followed.clock.captured_at_ns(message.end, message.published_ns)
-                self._run(_GAP, followed.row, message.start, message.end, captured_at_ns, message.cause)
+                end_ns = followed.clock.unix_ns(message.end, message.published_ns)
+                self._run(_GAP, followed.row, message.start, message.end, end_ns, message.cause)
             case End():
                 self._end(message, followed)
 
@@ -134,11 +134,11 @@ class HistoryWriter:
     def _begin(self, message: Message) -> _Followed:
         named = {"stream": message.stream, "session": message.session, "now_ns": message.published_ns}
         ((row, known_sample, known_ns),) = self._connection.execute(_SESSION, named).fetchall()
-        # Whoever still plays in an older session will get no end any more: that session was cut off.
+        # What still plays in an older session gets no end any more: that session was cut off.
         self._run(_CLOSE_OLDER, row, message.stream)
         followed = _Followed(message.session, row, known_sample, known_ns, message.published_ns)
         if known_sample:
-            followed.clock.mark(known_sample, known_ns)
+            followed.clock.observe(known_sample, known_ns)
         return followed
 
     def _status(self, status: Status, followed: _Followed) -> None:
@@ -146,7 +146,7 @@ class HistoryWriter:
         self._run(_SOURCE, status.source.name, status.source.uri, model, followed.row)
 
     def _window(self, window: Window, followed: _Followed) -> None:
-        followed.clock.mark(window.end, window.closed_ns)
+        followed.clock.observe(window.end, window.closed_ns)
         followed.known_sample, followed.known_ns = window.end, window.closed_ns
         if not self._keep_windows:
             return
@@ -155,16 +155,16 @@ class HistoryWriter:
         self._run(_WINDOW, *span, *quality, msgspec.json.encode(window.probabilities).decode())
 
     def _event(self, event: Event, followed: _Followed) -> None:
-        captured_at_ns = followed.clock.captured_at_ns(event.at, event.published_ns)
+        at_ns = followed.clock.unix_ns(event.at, event.published_ns)
         text = _START if event.phase == "start" else _END
-        self._run(text, followed.row, event.id, event.label, event.at, captured_at_ns, event.peak)
+        self._run(text, followed.row, event.id, event.label, event.at, at_ns, event.peak)
 
     def _end(self, end: End, followed: _Followed) -> None:
-        self._run(_OVER, followed.row, end.reason, end.detail, end.final, end.published_ns)
-        self._note(followed)
+        self._run(_ENDED, followed.row, end.reason, end.detail, end.final, end.published_ns)
+        self._progress(followed)
         del self._followed[end.stream]
 
-    def _note(self, followed: _Followed) -> None:
+    def _progress(self, followed: _Followed) -> None:
         self._run(_PROGRESS, followed.known_sample, followed.known_ns, followed.spoke_ns, followed.row)
 
     def _run(self, text: str, *values: float | str) -> None:

@@ -27,29 +27,29 @@ _PLAIN: Final = "text/plain; charset=utf-8"
 
 Answer = tuple[int, str, bytes]
 """Status, content type, body."""
-Path = Callable[[str], Answer]
-"""Answers a request that accepts some content types."""
+Route = Callable[[str], Answer]
+"""Answers a request, given the content types that it accepts."""
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one request and hangs up; says nothing of itself, and logs nothing."""
+    """Answers one request and closes the connection; reveals nothing of the server, and logs nothing."""
 
-    paths: dict[str, Path]
+    routes: dict[str, Route]
 
     @classmethod
     def answering(
-        cls, registry: CollectorRegistry, ready: Callable[[], str | None], healthy: Callable[[], str | None]
+        cls, registry: CollectorRegistry, unready: Callable[[], str | None], unhealthy: Callable[[], str | None]
     ) -> type[Self]:
-        """A handler that knows what to answer; see `MetricsServer`."""
-        paths: dict[str, Path] = {
+        """The class of handlers that answer with these; see `MetricsServer`."""
+        routes: dict[str, Route] = {
             "/metrics": lambda accepted: _metrics(registry, accepted),
-            "/healthz": lambda _: _health(healthy()),
-            "/readyz": lambda _: _health(ready()),
+            "/healthz": lambda _: _health(unhealthy()),
+            "/readyz": lambda _: _health(unready()),
         }
-        return type(cls.__name__, (cls,), {"paths": paths})
+        return type(cls.__name__, (cls,), {"routes": routes})
 
     def setup(self) -> None:
-        """Give the request its time, all in all: a byte now and then must not hold a thread for ever."""
+        """Limit the time of the whole request: a byte now and then must not hold a thread for ever."""
         super().setup()
         self.connection.settimeout(REQUEST_S)
         self.rfile.close()
@@ -57,20 +57,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a path."""
-        path = self.paths.get(self.path.partition("?")[0])
-        if path is None:
-            self.send_error(404, "there are /metrics, /healthz and /readyz")
+        route = self.routes.get(self.path.partition("?")[0])
+        if route is None:
+            self.send_error(404, f"path not found; there are: {', '.join(self.routes)}")
         else:
-            self._answer(*path(self.headers.get("Accept", "")))
+            self._answer(*route(self.headers.get("Accept", "")))
 
     do_HEAD = do_GET  # noqa: N815
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what cannot be done, in one line."""
-        self._answer(code, _PLAIN, f"{message or explain or 'no'}\n".encode())
+        """Answer a request that cannot be served with one line."""
+        self._answer(code, _PLAIN, f"{message or explain or 'error'}\n".encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Nothing: whoever may ask could fill the log."""
+        """Nothing: any client could fill the log."""
 
     def _answer(self, status: int, content_type: str, body: bytes) -> None:
         self.close_connection = True
@@ -111,14 +111,14 @@ def _metrics(registry: CollectorRegistry, accepted: str) -> Answer:
     return 200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(registry)
 
 
-def _health(trouble: str | None) -> Answer:
-    return (200, _PLAIN, b"ok\n") if trouble is None else (503, _PLAIN, f"{trouble}\n".encode())
+def _health(problem: str | None) -> Answer:
+    return (200, _PLAIN, b"ok\n") if problem is None else (503, _PLAIN, f"{problem}\n".encode())
 
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:9464"
 
 
-class Place(NamedTuple):
+class HostPort(NamedTuple):
     """A numeric host and a port."""
 
     host: str
@@ -128,18 +128,18 @@ class Place(NamedTuple):
         return host_and_port(self.host, self.port)
 
 
-def parse_place(address: str, *, insecure: bool) -> Place:
-    """A place to listen in, which strangers cannot reach unless the user insists.
+def parse_address(address: str, *, insecure: bool) -> HostPort:
+    """An address to serve on, which other machines cannot reach unless the user insists.
 
     Args:
         address: `HOST:PORT`, where HOST is `localhost`, an IPv4 address, or an IPv6 address in brackets.
         insecure: allow an address that is open to the network.
 
     Raises:
-        EndpointError: the address is none, or is open to the network.
+        EndpointError: the address is malformed, or is open to the network.
 
-    >>> parse_place("[::1]:9464", insecure=False)
-    Place(host='::1', port=9464)
+    >>> parse_address("[::1]:9464", insecure=False)
+    HostPort(host='::1', port=9464)
     """
     found = re.fullmatch(r"(?P<host>localhost|[\d.]+|\[[\da-fA-F:.]+\]):(?P<port>\d{1,5})", address)
     try:
@@ -147,15 +147,13 @@ def parse_place(address: str, *, insecure: bool) -> Place:
             raise ValueError(address)
         host = ipaddress.ip_address("127.0.0.1" if found["host"] == "localhost" else found["host"].strip("[]"))
     except ValueError as error:
-        raise EndpointError(
-            f"{address!r} is no address to serve metrics on; give one such as {DEFAULT_ADDRESS}"
-        ) from error
+        raise EndpointError(f"address must be HOST:PORT, such as {DEFAULT_ADDRESS}, got {address!r}") from error
     if not (host.is_loopback or insecure):
         raise EndpointError(
-            f"{address} is open to the network, and anyone could read the metrics; "
+            f"{address} is open to the network, where anyone could read the metrics; "
             "serve them on 127.0.0.1, or allow it with insecure"
         )
-    return Place(str(host), int(found["port"]))
+    return HostPort(str(host), int(found["port"]))
 
 
 MOST_CLIENTS: Final = 16
@@ -165,42 +163,42 @@ POLL_S: Final = 0.1
 class MetricsServer:
     """Answers monitoring over HTTP, in threads of its own, from `__enter__` to `__exit__`.
 
-    Nobody can hold it for ever: a request gets five seconds in all, sixteen are answered at once, more are hung up on.
+    No client can hold it: a request gets five seconds in all, sixteen are answered at once, more are disconnected.
 
     Args:
         address: where to listen, such as `127.0.0.1:9464`; port 0 takes any free one.
-        metrics: what /metrics tells.
-        ready: why there is nothing to be heard yet, in one line, or None once there is: /readyz.
-        healthy: what is wrong, in one line, or None if nothing is: /healthz.
+        metrics: what /metrics shows.
+        unready: why a stream has no audio, in one line, or None if all have: /readyz.
+        unhealthy: what is wrong, in one line, or None if nothing is: /healthz.
         insecure: allow an address that is open to the network.
 
     Raises:
-        EndpointError: the address is none, or is open to the network; on entering: it cannot be listened on.
+        EndpointError: the address is malformed, or is open to the network; on entering: it cannot be bound.
     """
 
     def __init__(
         self,
         address: str,
         metrics: Metrics,
-        ready: Callable[[], str | None],
-        healthy: Callable[[], str | None],
+        unready: Callable[[], str | None],
+        unhealthy: Callable[[], str | None],
         *,
         insecure: bool = False,
     ) -> None:
         self.address = address
         """Once entered, the address as it is bound."""
-        self._place: Final = parse_place(address, insecure=insecure)
-        self._handler: Final = Handler.answering(metrics.registry, ready, healthy)
+        self._bind: Final = parse_address(address, insecure=insecure)
+        self._handler: Final = Handler.answering(metrics.registry, unready, unhealthy)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         try:
-            self._server = _Server(self._place, self._handler)
+            self._server = _Server(self._bind, self._handler)
         except OSError as error:
             text = f"cannot serve metrics on {self.address}: {error.strerror or error}; give another address"
             raise EndpointError(text) from error
-        self.address = str(Place(self._place.host, self._server.server_address[1]))
+        self.address = str(HostPort(self._bind.host, self._server.server_address[1]))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_S,), name="whoplays-metrics")
         self._thread.start()
         return self
@@ -211,7 +209,7 @@ class MetricsServer:
         if self._server and self._thread:
             self._server.shutdown()
             self._thread.join()
-            self._server.hang_up()
+            self._server.disconnect_all()
             self._server.server_close()
 
 
@@ -219,11 +217,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = MOST_CLIENTS
 
-    def __init__(self, place: Place, handler: type[Handler]) -> None:
-        self.address_family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    def __init__(self, bind: HostPort, handler: type[Handler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
         self._clients: Final[set[socket.socket]] = set()
         self._lock: Final = threading.Lock()
-        super().__init__((place.host, place.port), handler)
+        super().__init__((bind.host, bind.port), handler)
 
     def server_bind(self) -> None:
         # Not the one of HTTPServer, which asks the network for the host's name.
@@ -248,14 +246,14 @@ class _Server(ThreadingHTTPServer):
         with self._lock:
             self._clients.discard(request)
 
-    def hang_up(self) -> None:
-        """Leave all who are still asking."""
+    def disconnect_all(self) -> None:
+        """End the requests that are still being read."""
         with self._lock:
             for request in self._clients:
                 with suppress(OSError):  # it has left by itself
                     request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever hangs up is nobody's error; anything else is ours, and is printed."""
+        """Print errors that are not the client's disconnecting."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)

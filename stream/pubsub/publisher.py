@@ -97,7 +97,7 @@ class Publisher(WorkerThread[Frames]):
         with owned:
             while not self._finished:
                 self._note_subscribers(socket)
-                self.handshakes.note()
+                self.handshakes.update()
                 if frames := self._take(POLL_S):
                     socket.send_multipart(frames)
 

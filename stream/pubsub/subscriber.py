@@ -147,7 +147,7 @@ class Subscription:
             now_s = time.monotonic()
             wait_s = min(CHECK_S, self._silence_in_s(), max(0.0, until_s - now_s))
             arrived = self._socket.poll(ceil(1000 * wait_s))
-            self._reconnector.note()
+            self._reconnector.update()
             if arrived:
                 self._receive()
             elif not self._silence_in_s():

@@ -25,22 +25,22 @@ class AllowList:
         self.folder: Final = folder
 
     def check(self) -> None:
-        """Refuse a folder that is missing, or holds a file that is no public key.
+        """Refuse a folder that is missing, or has a file that is not a public key.
 
         Raises:
             OptionError: see above.
         """
         try:
-            there = self.folder.is_dir()
+            found = self.folder.is_dir()
         except OSError as error:
             raise OptionError(f"{self.folder} cannot be read: {error.strerror}") from error
-        if not there:
-            raise OptionError(f"there is no folder {self.folder} of allowed keys; make it with whoplays keys allow")
+        if not found:
+            raise OptionError(f"folder of allowed keys {self.folder} not found; make it with whoplays keys allow")
         for path in self._files():
             read_public(path)
 
     def names(self) -> list[str]:
-        """Who may connect.
+        """The names of those who may connect.
 
         Raises:
             OptionError: the folder cannot be read.
@@ -63,7 +63,7 @@ class AllowList:
             name: what to call the owner.
 
         Raises:
-            OptionError: the file or the name is of no use, or the name is taken by another key.
+            OptionError: the file or the name cannot be used, or the name is taken by another key.
         """
         check_name(name)
         key = read_public(public)
@@ -75,22 +75,22 @@ class AllowList:
         except OSError as error:
             raise OptionError(f"cannot write {path}: {error.strerror}") from error
         if not _holds(path, key):
-            raise OptionError(f"{path} holds another key; revoke {name} first, or give another --name")
+            raise OptionError(f"{path} has another key; revoke {name} first, or give another --name")
         return path
 
     def revoke(self, name: str) -> Path:
-        """Let somebody connect no more.
+        """Allow a client no longer.
 
         Raises:
-            OptionError: nobody of that name may connect, or the file cannot be removed.
+            OptionError: there is no such name, or the file cannot be removed.
         """
         check_name(name)
         path = self._path(name)
         try:
             path.unlink()
         except FileNotFoundError as error:
-            known = ", ".join(self.names()) or "nobody"
-            raise OptionError(f"{name} is not allowed in {self.folder}; allowed are: {known}") from error
+            known = ", ".join(self.names()) or "none"
+            raise OptionError(f"key {name!r} not found in {self.folder}; it has: {known}") from error
         except OSError as error:
             raise OptionError(f"cannot remove {path}: {error.strerror}") from error
         return path
@@ -110,7 +110,7 @@ def _holds(path: Path, key: bytes) -> bool:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that nobody ever reads half of it."""
+    """Write a file so that no reader ever sees half of it."""
     descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=".allowing-")
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
@@ -143,7 +143,7 @@ class ServerKeys:
         return cls(secret, clients)
 
     def apply(self, socket: zmq.Socket[bytes]) -> None:
-        """Make a socket one that is to be bound with these keys, and that admits nobody if nobody decides."""
+        """Set a socket up to be bound with these keys; without an authenticator it admits no client."""
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_SECRETKEY, self.secret)
         socket.setsockopt_string(zmq.ZAP_DOMAIN, ZAP_DOMAIN)
@@ -155,20 +155,18 @@ def server_keys(keys: Path | None, allowed: Path | None) -> ServerKeys | None:
     """The keys by a command's options: none, a key file, or a key file and a folder of who may connect.
 
     Raises:
-        OptionError: the folder is given without keys, or they are of no use.
+        OptionError: the folder is given without keys, or they cannot be used.
     """
     if keys is None:
         if allowed is not None:
-            raise OptionError(
-                f"whom {allowed} allows decides only with keys; give keys, the file with the secret key, as well"
-            )
+            raise OptionError(f"allowed keys in {allowed} need keys; give keys, the file with the secret key, as well")
         return None
     return ServerKeys.load(keys, allowed or allowed_folder())
 
 
 @contextmanager
 def zap_authenticator(context: zmq.Context[zmq.Socket[bytes]], keys: ServerKeys | None) -> Iterator[None]:
-    """Decide for the bound sockets of a context who may connect; without keys, nothing is decided.
+    """Authenticate the clients of the bound sockets of a context; without keys, none are.
 
     It may be left in another thread than it was entered in, after those sockets were closed.
     """
@@ -178,7 +176,7 @@ def zap_authenticator(context: zmq.Context[zmq.Socket[bytes]], keys: ServerKeys 
     from zmq.auth.thread import ThreadAuthenticator  # noqa: PLC0415  it loads asyncio, which only this needs
 
     authenticator = ThreadAuthenticator(context)
-    authenticator.configure_curve_callback(ZAP_DOMAIN, _Decision(keys.allowed))
+    authenticator.configure_curve_callback(ZAP_DOMAIN, _Authorization(keys.allowed))
     authenticator.start()
     try:
         yield
@@ -186,7 +184,7 @@ def zap_authenticator(context: zmq.Context[zmq.Socket[bytes]], keys: ServerKeys 
         authenticator.stop()
 
 
-class _Decision:
+class _Authorization:
     def __init__(self, allowed: AllowList) -> None:
         self._allowed = allowed
 

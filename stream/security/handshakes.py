@@ -1,4 +1,4 @@
-"""What becomes of handshakes, of which ZeroMQ itself says nothing."""
+"""Results of handshakes, which ZeroMQ itself does not report."""
 
 import errno
 import time
@@ -10,7 +10,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 REPEAT_S: Final = 10.0
-"""A client that is refused tries again ten times a second; it is told of no more often than this."""
+"""A client that is refused tries again ten times a second; it is reported no more often than this."""
 _REASONS: Final = {
     zmq.Event.HANDSHAKE_FAILED_AUTH: "the client's key is not allowed",
     zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "the keys of both ends do not belong together, or one has none",
@@ -21,10 +21,10 @@ _WATCHED: Final = _OPENED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECT
 
 
 class Handshakes:
-    """Counts the handshakes of one socket; the thread that owns the socket calls `note` again and again.
+    """Counts the handshakes of one socket; the thread that owns the socket calls `update` again and again.
 
     Args:
-        on_failed: told, at most every ten seconds, that and why handshakes failed.
+        on_failed: is called, at most every ten seconds, with why a handshake failed.
     """
 
     def __init__(self, on_failed: Callable[[str], None] | None = None) -> None:
@@ -37,7 +37,7 @@ class Handshakes:
         """Why the newest one failed; empty if it succeeded."""
         self._on_failed: Final = on_failed
         self._open: Final[set[int]] = set()
-        self._tell_from_s = 0.0
+        self._report_from_s = 0.0
         self._events: zmq.Socket[bytes] | None = None
 
     @property
@@ -54,12 +54,12 @@ class Handshakes:
             yield
         finally:
             # Once 2,000 events wait to be read, ZeroMQ waits as well, and would do so for ever in what follows.
-            self.note()
+            self.update()
             socket.disable_monitor()
             self._events.close(linger=0)
             self._events = None
 
-    def note(self) -> None:
+    def update(self) -> None:
         """Count what happened since the last call."""
         while self._events is not None and self._events.poll(0):
             message = recv_monitor_message(self._events)
@@ -80,8 +80,8 @@ class Handshakes:
     def _fail(self, reason: str) -> None:
         self.failed += 1
         self.reason = reason
-        if self._on_failed and time.monotonic() >= self._tell_from_s:
-            self._tell_from_s = time.monotonic() + REPEAT_S
+        if self._on_failed and time.monotonic() >= self._report_from_s:
+            self._report_from_s = time.monotonic() + REPEAT_S
             self._on_failed(f"a handshake failed: {reason}; {self.failed} so far")
 
 
@@ -94,7 +94,7 @@ class Reconnector:
     Args:
         socket: the connecting one.
         endpoint: where it connects to.
-        handshakes: what becomes of its handshakes.
+        handshakes: those of the socket.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], endpoint: str, handshakes: Handshakes) -> None:
@@ -104,9 +104,9 @@ class Reconnector:
         self._failed = 0
         self._retry_at_s: float | None = None
 
-    def note(self) -> None:
-        """Look what became of handshakes, and try again if it is time; for the thread that owns the socket."""
-        self._handshakes.note()
+    def update(self) -> None:
+        """Count handshakes, and connect again if it is time; for the thread that owns the socket."""
+        self._handshakes.update()
         if not self._handshakes.reason:
             self._failed, self._retry_at_s = self._handshakes.failed, None
         elif self._retry_at_s is None and self._handshakes.failed > self._failed:
@@ -119,7 +119,7 @@ class Reconnector:
         try:
             self._socket.disconnect(self._endpoint)
         except zmq.ZMQError as error:
-            # What has given up is no longer known.
+            # A connection that was given up is no longer known.
             if error.errno != errno.ENOENT:
                 raise
         self._socket.connect(self._endpoint)

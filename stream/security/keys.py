@@ -22,7 +22,7 @@ LONGEST_FILE_BYTES: Final = 65_536
 
 
 class Certificate(NamedTuple):
-    """What a key file holds; keys are in Z85, 40 characters each."""
+    """The content of a key file; keys are in Z85, 40 characters each."""
 
     public: bytes
     secret: bytes | None
@@ -32,7 +32,7 @@ def read_public(path: Path) -> bytes:
     """The public key in a public key file.
 
     Raises:
-        OptionError: there is none, it is no key file, or it holds a secret that does not belong there.
+        OptionError: it cannot be read, is not a key file, or holds a secret that does not belong there.
     """
     certificate = _read(path)
     if certificate.secret is not None:
@@ -45,11 +45,11 @@ def read_secret(path: Path) -> tuple[bytes, bytes]:
     """The public and the secret key in a secret key file.
 
     Raises:
-        OptionError: there is none, it holds no secret key, or others can read it.
+        OptionError: it cannot be read, has no secret key, or others can read it.
     """
     certificate = _read(path)
     if certificate.secret is None:
-        raise OptionError(f"{path} holds no secret key; give the file that ends with {SECRET_SUFFIX}")
+        raise OptionError(f"{path} has no secret key; give the file that ends with {SECRET_SUFFIX}")
     if zmq.curve_public(certificate.secret) != certificate.public:
         raise OptionError(f"{path} is damaged: its public key is not that of its secret key; make another pair")
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -78,9 +78,9 @@ def _read(path: Path) -> Certificate:
     except OSError as error:
         raise OptionError(f"the key file {path} cannot be read: {error.strerror or error}") from error
     except (ValueError, IndexError) as error:
-        raise OptionError(f"{path} is no key file: {error}; make one with whoplays keys make") from error
+        raise OptionError(f"{path} is not a key file: {error}; make one with whoplays keys make") from error
     if not all(_is_key(key) for key in certificate if key is not None):
-        raise OptionError(f"{path} is damaged: its key is none; make another with whoplays keys make")
+        raise OptionError(f"{path} is damaged: its key is malformed; make another with whoplays keys make")
     return certificate
 
 
@@ -94,7 +94,7 @@ def _is_key(key: bytes) -> bool:
 
 
 class PairFiles(NamedTuple):
-    """Where a key pair lies."""
+    """The files of a key pair."""
 
     public: Path
     secret: Path
@@ -108,7 +108,7 @@ def make_keys(name: str, folder: Path) -> PairFiles:
         folder: made if it is not there, for its owner alone.
 
     Raises:
-        OptionError: the name makes no sense, there is such a pair already, or the folder cannot be written.
+        OptionError: the name is malformed, there is such a pair already, or the folder cannot be written.
     """
     check_name(name)
     files = PairFiles(folder / f"{name}{PUBLIC_SUFFIX}", folder / f"{name}{SECRET_SUFFIX}")
@@ -117,19 +117,19 @@ def make_keys(name: str, folder: Path) -> PairFiles:
         _make(name, folder, files)
     except OSError as error:
         if isinstance(error, FileExistsError) and folder.is_dir():
-            raise OptionError(f"there is a key pair {name} in {folder} already; give another name") from error
+            raise OptionError(f"key pair {name!r} exists already in {folder}; give another name") from error
         raise OptionError(f"cannot write keys into {folder}: {error.strerror}") from error
     return files
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be a key's name.
+    """Refuse a malformed name of a key.
 
     Raises:
-        OptionError: it has other characters, or is too long for a file.
+        OptionError: it has other characters than letters, digits, dots, dashes and underscores, or too many.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", name):
-        raise OptionError(f"key name {name!r} makes no sense; use letters, digits, dots, dashes, underscores")
+        raise OptionError(f"key name must be up to 100 letters, digits, dots, dashes or underscores, got {name!r}")
 
 
 def _make(name: str, folder: Path, files: PairFiles) -> None:
@@ -149,7 +149,7 @@ ZAP_DOMAIN = "whoplays"
 
 @dataclass(frozen=True)
 class ClientKeys:
-    """For the end that connects: its own pair, and whom it means to reach."""
+    """For the end that connects: its own pair, and the public key of the server."""
 
     public: bytes
     """In Z85, as all keys."""
@@ -171,7 +171,7 @@ class ClientKeys:
         return cls(public, secret, read_public(server_key))
 
     def apply(self, socket: zmq.Socket[bytes]) -> None:
-        """Make a socket one that is to be connected with these keys."""
+        """Set a socket up to connect with these keys."""
         socket.setsockopt(zmq.CURVE_PUBLICKEY, self.public)
         socket.setsockopt(zmq.CURVE_SECRETKEY, self.secret)
         socket.setsockopt(zmq.CURVE_SERVERKEY, self.server)
@@ -181,7 +181,7 @@ def client_keys(keys: Path | None, server_key: Path | None) -> ClientKeys | None
     """The keys by a command's options: both files, or neither.
 
     Raises:
-        OptionError: only one is given, or they are of no use.
+        OptionError: only one is given, or they cannot be used.
     """
     if keys is None and server_key is None:
         return None

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.stream.security.make_keys import Keyring, make_keyring
 from tests.stream.sources.device.pulse import Pulse, running, skip_without_card, skip_without_sound
 from tests.stream.tiny_model import LOUD, write_tiny_model
 from whoplays.stream.audio.block import Audio
@@ -31,6 +32,12 @@ def concert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("audio") / "concert.wav"
     soundfile.write(path, make_concert(44_100), 44_100)
     return path
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    """A server's keys, two clients', and an empty folder of allowed clients."""
+    return make_keyring(tmp_path)
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ class PullSocket:
         while messages and len(messages) < HIGH_WATER_MESSAGES and self._socket.poll(0):
             messages.append(self._socket.recv_multipart())
         # After them: a sender's handshake is known before its first message is judged.
-        self._handshakes.note()
+        self._handshakes.update()
         return messages
 
     def close(self) -> None:

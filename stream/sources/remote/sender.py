@@ -322,7 +322,7 @@ class Sender:
     def _send_all(self, socket: zmq.Socket[bytes]) -> None:
         persistence = Reconnector(socket, self.endpoint, self._handshakes)
         while not self._outbox.finished and time.monotonic() < self._leave_s:
-            persistence.note()
+            persistence.update()
             self._tell()
             if socket.poll(round(POLL_S * 1000), zmq.POLLOUT):
                 self._send_next(socket)

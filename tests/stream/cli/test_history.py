@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 import whoplays
-from tests.stream.history.make_history import BEGAN_NS, keep_all, make_concert, make_event, make_window
-from whoplays.stream.cli.history import history
-from whoplays.stream.history.export import parse_moment
+from tests.stream.history.make_history import STARTED_NS, make_concert, make_event, make_window, record
+from whoplays.stream.cli.history import history, parse_time
 from whoplays.stream.pubsub.messages import Message
 
 
@@ -23,10 +22,10 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A history at the default place: the concert, and after it a session that was cut off."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     path = tmp_path / "whoplays" / "history.db"
-    keep_all(path, make_concert())
-    started_at_ns = BEGAN_NS + 3600 * 1_000_000_000
+    record(path, make_concert())
+    started_at_ns = STARTED_NS + 3600 * 1_000_000_000
     cut_off = make_event(0, "start", 0, "pipe organ", session="two"), make_event(1, "end", 3, session="two")
-    keep_all(path, [make_window(0, session="two", started_at_ns=started_at_ns), *cut_off])
+    record(path, [make_window(0, session="two", started_at_ns=started_at_ns), *cut_off])
     return path
 
 
@@ -93,7 +92,7 @@ def test_a_reader_may_leave(path: Path) -> None:
         make_window(0, session="three"),
         *(make_event(number, "end", 3, session="three") for number in range(9000)),
     ]
-    keep_all(path, many)
+    record(path, many)
     command = [sys.executable, "-m", "whoplays", "history", str(path), "--format", "json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
@@ -108,19 +107,19 @@ def test_a_reader_may_leave(path: Path) -> None:
     ("arguments", "message"),
     [
         ("missing.db", "there is no history in missing.db"),
-        ("--stream cellar", "knows no stream cellar; its streams are: hall"),
-        ("--stream cellar --session one", "knows no stream cellar; its streams are: hall"),
-        ("--stream cellar --format audacity", "knows no stream cellar; its streams are: hall"),
-        ("--session three", "knows no session three; its newest sessions are: two, one"),
-        ("--session three --stream hall", "knows no session three of hall; its newest sessions are: two, one"),
-        ("--session three --format audacity", "knows no session three"),
-        ("--since yesterday", "'yesterday' is no moment; give one such as 2026-05-01"),
-        ("--until 99999999h", "is no moment"),
-        ("--since 999999d", "is no moment"),
+        ("--stream cellar", "stream 'cellar' not found in"),
+        ("--stream cellar --session one", "stream 'cellar' not found in"),
+        ("--stream cellar --format audacity", "stream 'cellar' not found in"),
+        ("--session three", "session 'three' not found in"),
+        ("--session three --stream hall", "session 'three' of 'hall' not found in"),
+        ("--session three --format audacity", "session 'three' not found in"),
+        ("--since yesterday", "time must be one such as 2026-05-01"),
+        ("--until 99999999h", "got '99999999h'"),
+        ("--since 999999d", "got '999999d'"),
         ("--format xml", "xml"),
     ],
 )
-def test_each_mistake_gives_one_clear_line(
+def test_each_mistake_gives_one_line(
     path: Path, capfd: pytest.CaptureFixture[str], arguments: str, message: str
 ) -> None:
     with pytest.raises(SystemExit) as leaving:
@@ -132,7 +131,7 @@ def test_each_mistake_gives_one_clear_line(
 
 
 @pytest.mark.parametrize("form", ["table", "audacity"])
-def test_a_damaged_history_is_one_clear_line(path: Path, capfd: pytest.CaptureFixture[str], form: str) -> None:
+def test_a_damaged_history_gives_one_line(path: Path, capfd: pytest.CaptureFixture[str], form: str) -> None:
     whole = path.read_bytes()
     page = 4096  # the first one says what tables there are
     path.write_bytes(whole[:page] + b"\xff" * (len(whole) - page))
@@ -142,7 +141,7 @@ def test_a_damaged_history_is_one_clear_line(path: Path, capfd: pytest.CaptureFi
     assert line == f"whoplays: cannot read the history in {path}: database disk image is malformed"
 
 
-def test_moments_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_times_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     now = datetime(2026, 7, 1, 22, 0, tzinfo=UTC)  # the 2nd of July in Berlin, at midnight
@@ -158,7 +157,7 @@ def test_moments_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
         "2d": "2026-06-29T22:00",
     }
     try:
-        found = {text: parse_moment(text, now) for text in utc}
+        found = {text: parse_time(text, now) for text in utc}
     finally:
         monkeypatch.undo()
         time.tzset()

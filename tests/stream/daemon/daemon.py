@@ -1,4 +1,4 @@
-"""A daemon under test: its process, its configuration, and what a subscriber of it hears."""
+"""A daemon under test: its process, its configuration, and what a subscriber of it receives."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ from whoplays.stream.pubsub.subscriber import Subscriber
 PATIENCE_S = 60.0
 
 
-class Running:
+class DaemonProcess:
     """A daemon, and the lines of its log."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -31,7 +31,7 @@ class Running:
             self.lines.append(json.loads(line))
             if self.lines[-1]["event"] == event:
                 return self.lines[-1]
-        raise AssertionError(f"never logged {event!r}: {self.lines}")
+        raise AssertionError(f"not logged: {event!r}: {self.lines}")
 
     def end(self) -> int:
         """Send SIGTERM, and read the log to its end."""
@@ -46,11 +46,11 @@ class Running:
 
 
 @contextmanager
-def serving(config: Path) -> Iterator[Running]:
+def serving(config: Path) -> Iterator[DaemonProcess]:
     command = [sys.executable, "-m", "whoplays", "serve", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         try:
-            yield Running(process)
+            yield DaemonProcess(process)
         finally:
             process.kill()
 
@@ -77,5 +77,5 @@ def receive(subscriber: Subscriber, enough: Callable[[list[Message]], bool]) -> 
     return messages
 
 
-def told(messages: list[Message], name: str) -> list[Window]:
+def windows_of(messages: list[Message], name: str) -> list[Window]:
     return [message for message in messages if isinstance(message, Window) and message.stream == name]

@@ -20,38 +20,38 @@ def status(state: State, elapsed_s: float, *, session: str = "one", detail: str 
     return msgspec.structs.replace(make_status(0, session=session), state=state, counters=counters, detail=detail)
 
 
-def test_audio_that_is_not_judged_is_stuck() -> None:
-    flow = HealthMonitor()
-    flow.follow(status("listening", 20.0))
-    assert flow.stuck() is None
-    flow.follow(status("listening", 22.0))
-    assert flow.stuck() == "hall: no window was judged for 22 s of audio"
-    flow.follow(status("listening", 2.0, session="two"))
-    assert flow.stuck() is None
+def test_audio_without_windows_is_stuck() -> None:
+    health = HealthMonitor()
+    health.handle(status("listening", 20.0))
+    assert health.stuck() is None
+    health.handle(status("listening", 22.0))
+    assert health.stuck() == "hall: no window for 22 s of audio"
+    health.handle(status("listening", 2.0, session="two"))
+    assert health.stuck() is None
 
 
-def test_a_source_that_is_lost_is_not_our_fault_but_not_ready() -> None:
-    flow = HealthMonitor()
-    flow.follow(status("lost", 100.0, detail="the cable was pulled"))
-    assert flow.stuck() is None
-    assert flow.unready() == "hall: lost: the cable was pulled"
-    flow.follow(status("silent", 3.0))
-    assert flow.unready() is None
+def test_a_lost_source_is_not_stuck_and_not_ready() -> None:
+    health = HealthMonitor()
+    health.handle(status("lost", 100.0, detail="the cable was pulled"))
+    assert health.stuck() is None
+    assert health.unready() == "hall: lost: the cable was pulled"
+    health.handle(status("silent", 3.0))
+    assert health.unready() is None
 
 
 def test_what_has_ended_is_forgotten() -> None:
-    flow = HealthMonitor()
-    flow.follow(status("lost", 100.0))
-    flow.follow(End(stream="hall", session="one", seq=0, published_ns=1, reason="stopped", detail="", final=0))
-    assert (flow.stuck(), flow.unready()) == (None, "no stream is heard yet")
+    health = HealthMonitor()
+    health.handle(status("lost", 100.0))
+    health.handle(End(stream="hall", session="one", seq=0, published_ns=1, reason="stopped", detail="", final=0))
+    assert (health.stuck(), health.unready()) == (None, "no stream has begun yet")
 
 
-def test_what_has_failed_is_not_forgotten_while_it_is_wanted() -> None:
-    flow = HealthMonitor()
-    flow.follow(status("listening", 3.0))
-    flow.follow(End(stream="roof", session="one", seq=0, published_ns=1, reason="failed", detail="damaged", final=0))
-    assert flow.unready() == "roof: failed: damaged"
-    flow.expect({"hall", "roof"})
-    assert flow.unready() == "roof: failed: damaged"
-    flow.expect({"hall"})
-    assert flow.unready() is None
+def test_what_has_failed_is_reported_while_it_is_configured() -> None:
+    health = HealthMonitor()
+    health.handle(status("listening", 3.0))
+    health.handle(End(stream="roof", session="one", seq=0, published_ns=1, reason="failed", detail="damaged", final=0))
+    assert health.unready() == "roof: failed: damaged"
+    health.expect({"hall", "roof"})
+    assert health.unready() == "roof: failed: damaged"
+    health.expect({"hall"})
+    assert health.unready() is None

@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from tests.stream.daemon.daemon import Running, serving
+from tests.stream.daemon.daemon import DaemonProcess, serving
 from tests.stream.daemon.feeding import Feed
 from tests.stream.faults.acts import Script, until, wait
 from tests.stream.faults.broadcast import Broadcast
@@ -24,7 +24,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
-def kill_child(daemon: Running, seen: Seen, broadcast: Broadcast) -> Script:
+def kill_child(daemon: DaemonProcess, seen: Seen, broadcast: Broadcast) -> Script:
     yield from until(seen.windows(1), seen)
     (child,) = children(daemon.process.pid)
     killed_ns = time.time_ns()
@@ -36,7 +36,7 @@ def kill_child(daemon: Running, seen: Seen, broadcast: Broadcast) -> Script:
     return measure(seen, killed_ns, killed_ns, is_state("lost"), session=1)
 
 
-def stand_still(daemon: Running, seen: Seen, feed: Feed) -> Script:
+def stand_still(daemon: DaemonProcess, seen: Seen, feed: Feed) -> Script:
     yield from until(seen.windows(1), seen)
     told = len(seen.of(Window))
     stopped_ns = time.time_ns()
@@ -83,7 +83,7 @@ def is_prompt(window: Window) -> bool:
     return window.timing.infer_end_ns < 0.5e9
 
 
-def kill_daemon(daemon: Running, config: Path, seen: Seen, feed: Feed) -> Script:
+def kill_daemon(daemon: DaemonProcess, config: Path, seen: Seen, feed: Feed) -> Script:
     yield from until(seen.windows(12), seen)
     daemon.process.kill()
     killed_ns, told = time.time_ns(), len(seen.notices)

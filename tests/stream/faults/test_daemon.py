@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from tests.stream.conftest import make_concert
-from tests.stream.daemon.daemon import Running, serving, stream, write
+from tests.stream.daemon.daemon import DaemonProcess, serving, stream, write
 from tests.stream.daemon.feeding import Feed
 from tests.stream.faults import on_daemon
 from tests.stream.faults.acts import Act, Part, perform
@@ -44,7 +44,7 @@ class House:
         self._model = model
 
     @contextmanager
-    def serve(self, part: Part, *more: str) -> Iterator[Running]:
+    def serve(self, part: Part, *more: str) -> Iterator[DaemonProcess]:
         """A daemon that listens to a part as `hall`, and keeps all that it hears."""
         extra = f'[history]\npath = "{self.history}"\nkeep_windows = true\n[metrics]\naddress = "127.0.0.1:0"\n'
         write(self.config, self._model, stream("hall", part.uri, *more), extra=extra, endpoint=self.endpoint)
@@ -119,7 +119,7 @@ def test_daemon_killed(house: House, record_property: Record) -> None:
     entered = {event.label for event in act.seen.of(Event, 0) if event.phase == "start"}
     found = appearances(house.history, Query(session=first))
     assert entered >= {each.label for each in found} >= {"piano"}
-    assert max(each.end_sample for each in found) <= known
+    assert max(each.last_sample for each in found) <= known
 
 
 def test_history_locked(house: House, record_property: Record) -> None:

@@ -1,30 +1,21 @@
 """A concert's messages to keep."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
+from tests.stream import make_messages
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.history.schema import open_to_read
 from whoplays.stream.history.worker import HistoryWorker
-from whoplays.stream.pubsub.messages import (
-    Counters,
-    End,
-    Event,
-    Gap,
-    Message,
-    ModelInfo,
-    Quality,
-    SourceInfo,
-    State,
-    Status,
-    Timing,
-    Window,
-)
+from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Quality, State, Status, Timing, Window
 
 SECOND_NS = 1_000_000_000
-BEGAN_NS = 1_767_225_600 * SECOND_NS
+STARTED_NS = 1_767_225_600 * SECOND_NS
 """2026-01-01T00:00:00Z"""
 
 
@@ -40,36 +31,26 @@ def make_status(
 ) -> Status:
     """The status of a session after some windows."""
     samples = windows * WINDOW_SAMPLES
-    return Status(
-        stream=stream,
-        session=session,
-        seq=windows,
-        published_ns=BEGAN_NS + samples * SECOND_NS // SAMPLE_RATE_HZ,
-        source=SourceInfo(name="concert.wav", uri="file:///concert.wav"),
+    status = make_messages.make_status(windows, session=session, stream=stream)
+    counters = msgspec.structs.replace(
+        status.counters,
+        elapsed_samples=samples,
+        heard_samples=samples - lost_samples,
+        lost_samples=lost_samples,
+        windows=windows,
+        dropped_windows=dropped_windows,
+    )
+    return msgspec.structs.replace(
+        status,
+        published_ns=STARTED_NS + samples * SECOND_NS // SAMPLE_RATE_HZ,
         state=state,
-        sample_rate_hz=SAMPLE_RATE_HZ,
-        window_samples=WINDOW_SAMPLES,
-        hop_samples=WINDOW_SAMPLES,
-        model=ModelInfo(name="tiny", version="0.1", sha256="0123456789ab"),
-        labels=("piano", "violin"),
-        thresholds=(0.5, 0.5),
-        provider="cpu",
-        counters=Counters(
-            elapsed_samples=samples,
-            heard_samples=samples - lost_samples,
-            lost_samples=lost_samples,
-            windows=windows,
-            gaps=0,
-            dropped_windows=dropped_windows,
-            dropped_messages=0,
-        ),
+        counters=counters,
         lag_ns=30_000_000,
         drift_ppm=drift_ppm,
-        last_seq={},
     )
 
 
-def make_window(number: int, *, stream: str = "hall", session: str = "one", started_at_ns: int = BEGAN_NS) -> Window:
+def make_window(number: int, *, stream: str = "hall", session: str = "one", started_at_ns: int = STARTED_NS) -> Window:
     """The window of a session that ends after `number + 1` windows of three seconds."""
     end = (number + 1) * WINDOW_SAMPLES
     return Window(
@@ -102,7 +83,7 @@ def make_event(
         stream=stream,
         session=session,
         seq=0,
-        published_ns=BEGAN_NS,
+        published_ns=STARTED_NS,
         id=number,
         label=label,
         phase=phase,
@@ -116,7 +97,7 @@ def make_end(second: int, *, stream: str = "hall", session: str = "one") -> End:
         stream=stream,
         session=session,
         seq=0,
-        published_ns=BEGAN_NS + second * SECOND_NS,
+        published_ns=STARTED_NS + second * SECOND_NS,
         reason="finished",
         detail="",
         final=second * SAMPLE_RATE_HZ,
@@ -129,7 +110,7 @@ def make_concert() -> list[Message]:
         stream="hall",
         session="one",
         seq=0,
-        published_ns=BEGAN_NS,
+        published_ns=STARTED_NS,
         start=6 * SAMPLE_RATE_HZ,
         end=7 * SAMPLE_RATE_HZ,
         cause="network",
@@ -149,33 +130,32 @@ def make_concert() -> list[Message]:
     ]
 
 
-@contextmanager
-def keeping(
-    path: Path, *, keep_windows: bool = True, max_age_days: float | None = None, max_bytes: int | None = None
-) -> Iterator[HistoryWorker]:
-    """A keeper without limits, unless some are given."""
-    with HistoryWorker(path, keep_windows=keep_windows, max_age_days=max_age_days, max_bytes=max_bytes) as keeper:
-        yield keeper
-
-
-def keep_all(path: Path, messages: list[Message], *, keep_windows: bool = True) -> None:
-    with keeping(path, keep_windows=keep_windows) as keeper:
+def record(path: Path, messages: list[Message], *, keep_windows: bool = True) -> None:
+    """Write messages into a history."""
+    with HistoryWorker(path, keep_windows=keep_windows) as worker:
         for message in messages:
-            keeper.keep(message)
+            worker.handle(message)
 
 
-def failures_of(keeper: HistoryWorker) -> list[str]:
-    """What fails from now on, each time; the keeper itself tells of it once."""
+def count(path: Path, table: str = "windows") -> int:
+    """The rows of a table."""
+    with closing(open_to_read(path)) as connection:
+        found: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    return found
+
+
+def failures_of(worker: HistoryWorker) -> list[str]:
+    """What fails from now on, each time; the worker itself reports it once."""
     failures: list[str] = []
-    attempt = keeper._attempt
+    attempt = worker._attempt
 
-    def attempt_and_note(what: str, action: Callable[[], None]) -> bool:
-        succeeded = attempt(what, action)
+    def attempt_and_note(verb: str, action: Callable[[], None]) -> bool:
+        succeeded = attempt(verb, action)
         if not succeeded:
-            failures.append(what)
+            failures.append(verb)
         return succeeded
 
-    keeper._attempt = attempt_and_note  # type: ignore[method-assign]
+    worker._attempt = attempt_and_note  # type: ignore[method-assign]
     return failures
 
 

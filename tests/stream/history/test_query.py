@@ -4,66 +4,66 @@ from pathlib import Path
 import pytest
 
 from tests.stream.history.make_history import (
-    BEGAN_NS,
     SECOND_NS,
-    keep_all,
+    STARTED_NS,
     make_concert,
     make_end,
     make_event,
     make_status,
     make_window,
+    record,
 )
 from whoplays.models.errors import DataError
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.stream.history.query import STILL_NS, Appearance, Query, appearances, newest_session
+from whoplays.stream.history.query import OPEN_NS, Appearance, Query, appearances, newest_session
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    keep_all(tmp_path / "history.db", make_concert())
+    record(tmp_path / "history.db", make_concert())
     return tmp_path / "history.db"
 
 
-def who(path: Path, query: Query) -> list[str]:
+def labels(path: Path, query: Query) -> list[str]:
     return [each.label for each in appearances(path, query)]
 
 
-def test_who_played_when(path: Path) -> None:
+def test_each_appearance_has_its_times_and_its_peak(path: Path) -> None:
     piano, violin = appearances(path, Query())
     assert piano == Appearance(
         stream="hall",
         session="one",
         label="piano",
+        start="2026-01-01T00:00:00.000Z",
+        end="2026-01-01T00:00:06.000Z",
         start_sample=0,
-        start_ns=BEGAN_NS,
         end_sample=6 * SAMPLE_RATE_HZ,
-        end_ns=BEGAN_NS + 6 * SECOND_NS,
         peak=0.95,
-        playing=False,
+        last_sample=6 * SAMPLE_RATE_HZ,
     )
-    assert (violin.label, violin.start_ns, violin.end_ns) == (
+    assert (violin.label, violin.start, violin.end) == (
         "violin",
-        BEGAN_NS + 3 * SECOND_NS,
-        BEGAN_NS + 12 * SECOND_NS,
+        "2026-01-01T00:00:03.000Z",
+        "2026-01-01T00:00:12.000Z",
     )
 
 
-def test_a_time_finds_whoever_played_then(path: Path) -> None:
-    at = [BEGAN_NS + second * SECOND_NS for second in range(14)]
-    assert who(path, Query(since_ns=at[7])) == ["violin"]
-    assert who(path, Query(since_ns=at[5])) == ["piano", "violin"]
-    assert who(path, Query(until_ns=at[2])) == ["piano"]
-    assert who(path, Query(since_ns=at[13])) == []
-    assert who(path, Query(since_ns=at[1], until_ns=at[2])) == ["piano"]
+def test_a_time_finds_what_played_then(path: Path) -> None:
+    at = [STARTED_NS + second * SECOND_NS for second in range(14)]
+    assert labels(path, Query(since_ns=at[7])) == ["violin"]
+    assert labels(path, Query(since_ns=at[5])) == ["piano", "violin"]
+    assert labels(path, Query(until_ns=at[2])) == ["piano"]
+    assert labels(path, Query(since_ns=at[13])) == []
+    assert labels(path, Query(since_ns=at[1], until_ns=at[2])) == ["piano"]
 
 
-def test_streams_and_sessions_are_told_apart(path: Path) -> None:
-    keep_all(path, [make_window(0, session="two"), make_event(0, "start", 0, "flute", session="two")])
-    keep_all(path, [make_window(0, stream="foyer"), make_event(0, "start", 0, "organ", stream="foyer")])
-    assert who(path, Query(stream="foyer")) == ["organ"]
-    assert who(path, Query(stream="hall", session="two")) == ["flute"]
-    assert sorted(who(path, Query(stream="hall"))) == ["flute", "piano", "violin"]
-    keep_all(path, [make_window(4, session="two")])
+def test_streams_and_sessions_are_selected(path: Path) -> None:
+    record(path, [make_window(0, session="two"), make_event(0, "start", 0, "flute", session="two")])
+    record(path, [make_window(0, stream="foyer"), make_event(0, "start", 0, "organ", stream="foyer")])
+    assert labels(path, Query(stream="foyer")) == ["organ"]
+    assert labels(path, Query(stream="hall", session="two")) == ["flute"]
+    assert sorted(labels(path, Query(stream="hall"))) == ["flute", "piano", "violin"]
+    record(path, [make_window(4, session="two")])
     assert (newest_session(path, "hall"), newest_session(path, "foyer"), newest_session(path, None)) == (
         "two",
         "one",
@@ -71,63 +71,69 @@ def test_streams_and_sessions_are_told_apart(path: Path) -> None:
     )
 
 
-def test_what_never_was_is_refused(path: Path) -> None:
-    for query in (Query(stream="cellar"), Query(session="three"), Query(stream="foyer", session="one")):
-        with pytest.raises(DataError, match="knows no"):
-            appearances(path, query)
-    with pytest.raises(DataError, match="knows no stream cellar"):
-        newest_session(path, "cellar")
+@pytest.mark.parametrize(
+    ("query", "missing"),
+    [
+        (Query(stream="cellar"), "stream 'cellar'"),
+        (Query(session="three"), "session 'three'"),
+        (Query(stream="hall", session="three"), "session 'three' of 'hall'"),
+    ],
+)
+def test_an_unknown_stream_or_session_is_refused(path: Path, tmp_path: Path, query: Query, missing: str) -> None:
+    with pytest.raises(DataError, match=rf"^{missing} not found in {path}; it has: (hall|one)$"):
+        appearances(path, query)
+    record(tmp_path / "new.db", [])
+    with pytest.raises(DataError, match=r"not found in .*new\.db; it has: nothing yet$"):
+        appearances(tmp_path / "new.db", query)
 
 
-def test_a_history_that_is_new_knows_nothing(tmp_path: Path) -> None:
-    keep_all(tmp_path / "new.db", [])
-    with pytest.raises(DataError, match=r"new\.db knows no session; nothing was kept so far"):
-        newest_session(tmp_path / "new.db", None)
-    for query in (Query(stream="hall"), Query(session="one")):
-        with pytest.raises(DataError, match=r"new\.db knows no (stream hall|session one); nothing was kept so far"):
-            appearances(tmp_path / "new.db", query)
+def test_a_history_without_sessions_has_no_newest_one(path: Path, tmp_path: Path) -> None:
+    record(tmp_path / "new.db", [])
+    for database, stream in ((tmp_path / "new.db", None), (path, "cellar")):
+        with pytest.raises(DataError, match="not found in"):
+            newest_session(database, stream)
 
 
-def test_who_was_cut_off_ends_at_the_last_known_window(path: Path) -> None:
-    keep_all(
+def test_what_was_cut_off_ends_at_the_last_known_window(path: Path) -> None:
+    record(
         path, [make_window(0, session="two"), make_event(0, "start", 0, session="two"), make_window(1, session="two")]
     )
     (cut_off,) = appearances(path, Query(session="two"))
-    assert (cut_off.end_sample, cut_off.end_ns) == (2 * WINDOW_SAMPLES, make_window(1).closed_ns)
-    assert not cut_off.playing
+    assert (cut_off.end_sample, cut_off.end) == (2 * WINDOW_SAMPLES, "2026-01-01T00:00:06.000Z")
 
 
-def test_who_plays_now_plays_on_until_the_session_is_over_or_falls_silent(path: Path) -> None:
+def test_what_plays_has_no_end_until_the_session_ends_or_falls_silent(path: Path) -> None:
     def begin(session: str, ago_ns: int) -> None:
         window = make_window(0, session=session, started_at_ns=time.time_ns() - ago_ns)
-        keep_all(path, [window, make_event(0, "start", 0, session=session)])
+        record(path, [window, make_event(0, "start", 0, session=session)])
 
     def playing(session: str) -> bool:
         (found,) = appearances(path, Query(session=session))
-        return found.playing
+        assert (found.end is None) == (found.end_sample is None)
+        return found.end is None
 
-    begin("long ago", STILL_NS + 10 * SECOND_NS)
+    begin("long ago", OPEN_NS + 10 * SECOND_NS)
     assert not playing("long ago")
     begin("now", 0)
     assert playing("now")
-    assert who(path, Query(since_ns=time.time_ns() + 3600 * SECOND_NS)) == ["piano"]
-    keep_all(path, [make_end(3, session="now")])
+    assert labels(path, Query(since_ns=time.time_ns() + 3600 * SECOND_NS)) == ["piano"]
+    record(path, [make_end(3, session="now")])
     assert not playing("now")
     begin("again", 0)
-    keep_all(path, [make_status(session="and again")])
+    record(path, [make_status(session="and again")])
     assert not playing("again")
 
 
 def test_an_appearance_whose_start_was_lost_is_shown_at_its_end(path: Path) -> None:
-    keep_all(path, [make_window(0, session="two"), make_event(7, "end", 3, session="two")])
+    record(path, [make_window(0, session="two"), make_event(7, "end", 3, session="two")])
     (found,) = appearances(path, Query(session="two"))
-    assert (found.start_sample, found.start_ns, found.end_sample) == (None, None, 3 * SAMPLE_RATE_HZ)
+    assert (found.start_sample, found.start, found.end_sample) == (None, None, 3 * SAMPLE_RATE_HZ)
 
 
-def test_a_history_that_may_only_be_read_can_be_read(path: Path) -> None:
+def test_a_history_without_write_permission_can_be_read(path: Path) -> None:
     path.chmod(0o400)
     path.parent.chmod(0o500)
     try:
-        assert who(path, Query()) == ["piano", "violin"]
+        assert labels(path, Query()) == ["piano", "violin"]
     finally:
         path.parent.chmod(0o700)

@@ -6,22 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.stream.history.make_history import (
-    BEGAN_NS,
-    failures_of,
-    keeping,
-    make_end,
-    make_event,
-    make_window,
-    wait_for,
-)
+from tests.stream.history.make_history import STARTED_NS, failures_of, make_end, make_event, make_window, wait_for
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.history.retention import DAY_NS, SMALLEST_BYTES, Retention
+from whoplays.stream.history.retention import DAY_NS, Retention
 from whoplays.stream.history.schema import open_to_write
+from whoplays.stream.history.worker import HistoryWorker
 from whoplays.stream.history.writer import HistoryWriter
 from whoplays.stream.pubsub.messages import Message
 
 MIB = 1 << 20
+MIB_MB = MIB / 1e6
 
 
 @pytest.fixture
@@ -44,7 +38,7 @@ def write_days(connection: sqlite3.Connection, ages_days: list[int]) -> None:
         HistoryWriter(connection, keep_windows=True).write([window, event, end])
 
 
-def test_what_is_too_old_is_forgotten(connection: sqlite3.Connection) -> None:
+def test_what_is_too_old_is_deleted(connection: sqlite3.Connection) -> None:
     write_days(connection, [40, 31, 29, 2, 0])
     Retention(connection, 30.0, None).apply()
     assert [row[0] for row in connection.execute("SELECT session FROM sessions ORDER BY id")] == [
@@ -65,20 +59,20 @@ def test_a_session_that_goes_on_loses_its_old_part_only(connection: sqlite3.Conn
     assert numbers(connection, "count(*) FROM sessions") == [1]
 
 
-def test_without_limits_nothing_is_forgotten(connection: sqlite3.Connection) -> None:
+def test_without_limits_nothing_is_deleted(connection: sqlite3.Connection) -> None:
     write_days(connection, [4000, 0])
     Retention(connection, None, None).apply()
     assert numbers(connection, "id FROM sessions") == [1, 2]
 
 
 def test_the_oldest_goes_first_when_it_grows_too_large(connection: sqlite3.Connection, tmp_path: Path) -> None:
-    scribe, retention, path = HistoryWriter(connection, keep_windows=True), Retention(connection, None, MIB), tmp_path
+    writer, retention = HistoryWriter(connection, keep_windows=True), Retention(connection, None, MIB_MB)
     largest = 0
     for first in range(0, 30_000, 1000):
-        scribe.write(make_window(number) for number in range(first, first + 1000))
+        writer.write(make_window(number) for number in range(first, first + 1000))
         retention.apply()
-        scribe.write([make_window(first + 1000, stream="foyer")])  # what was forgotten leaves the file by and by
-        largest = max(largest, sum(file.stat().st_size for file in path.glob("history.db*")))
+        writer.write([make_window(first + 1000, stream="foyer")])  # what was deleted leaves the file by and by
+        largest = max(largest, sum(file.stat().st_size for file in tmp_path.glob("history.db*")))
     kept = numbers(connection, "end_sample FROM windows WHERE session = 1")
     assert kept[-1] == 30_000 * 3 * SAMPLE_RATE_HZ
     assert kept == list(range(kept[0], kept[-1] + 1, 3 * SAMPLE_RATE_HZ))
@@ -87,11 +81,11 @@ def test_the_oldest_goes_first_when_it_grows_too_large(connection: sqlite3.Conne
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_sessions_that_say_nothing_are_bounded_too(connection: sqlite3.Connection) -> None:
+def test_sessions_without_results_are_bounded_too(connection: sqlite3.Connection) -> None:
     """A source that comes and goes each second, for days."""
-    scribe, retention = HistoryWriter(connection, keep_windows=False), Retention(connection, None, SMALLEST_BYTES)
+    writer, retention = HistoryWriter(connection, keep_windows=False), Retention(connection, None, MIB_MB)
     for first in range(0, 12_000, 1000):
-        scribe.write(make_end(0, session=f"{number:050}") for number in range(first, first + 1000))
+        writer.write(make_end(0, session=f"{number:050}") for number in range(first, first + 1000))
         retention.apply()
     kept = numbers(connection, "CAST(session AS INTEGER) FROM sessions")
     assert kept == list(range(kept[0], 12_000))
@@ -100,21 +94,21 @@ def test_sessions_that_say_nothing_are_bounded_too(connection: sqlite3.Connectio
 
 def test_wrong_clocks_do_not_keep_it_from_shrinking(connection: sqlite3.Connection) -> None:
     """Half of it was written before the clock was set, half of that in the far future."""
-    scribe, retention = HistoryWriter(connection, keep_windows=True), Retention(connection, None, MIB)
-    for session, started_at_ns in enumerate((0, 4 * BEGAN_NS, 0, BEGAN_NS)):
-        scribe.write(make_window(number, session=str(session), started_at_ns=started_at_ns) for number in range(4000))
+    writer, retention = HistoryWriter(connection, keep_windows=True), Retention(connection, None, MIB_MB)
+    for session, started_at_ns in enumerate((0, 4 * STARTED_NS, 0, STARTED_NS)):
+        writer.write(make_window(number, session=str(session), started_at_ns=started_at_ns) for number in range(4000))
     retention.apply()
     assert numbers(connection, "page_count * 4096 < 1048576 FROM pragma_page_count") == [1]
     assert numbers(connection, "max(end_sample) FROM windows") == [4000 * 3 * SAMPLE_RATE_HZ]
     assert set(numbers(connection, "session FROM windows")) <= {3, 4}
 
 
-def test_the_keeper_keeps_to_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worker_keeps_to_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("whoplays.stream.history.worker.RETENTION_S", 0.0)
     path = tmp_path / "history.db"
     with closing(open_to_write(path)) as connection:
         write_days(connection, [5, 0])
-        with keeping(path, max_age_days=3.0, max_bytes=2 * MIB) as keeper:
-            failures = failures_of(keeper)
+        with HistoryWorker(path, max_age_days=3.0, max_mb=2 * MIB_MB) as worker:
+            failures = failures_of(worker)
             wait_for(lambda: numbers(connection, "id FROM sessions") == [2])
             assert failures == []

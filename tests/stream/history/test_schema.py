@@ -41,7 +41,7 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     for opener in (open_to_write, open_to_read):
-        with pytest.raises(DataError, match="written by a newer whoplays"):
+        with pytest.raises(DataError, match="of a newer whoplays"):
             opener(path)
 
 
@@ -63,7 +63,7 @@ def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     broken = (*MIGRATIONS, "CREATE TABLE venues (name TEXT); CREATE TABLE nonsense")
     with monkeypatch.context() as patched:
         patched.setattr("whoplays.stream.history.schema.MIGRATIONS", broken)
-        with pytest.raises(DataError, match="cannot keep a history"):
+        with pytest.raises(DataError, match="cannot write a history"):
             open_to_write(path)
     with closing(open_to_write(path)) as connection:
         assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'venues'").fetchone() == (0,)
@@ -83,10 +83,10 @@ def test_other_programs_databases_and_other_files_are_left_alone(tmp_path: Path)
     assert [path.read_bytes() for path in (other, text)] == before
 
 
-def test_a_place_that_is_no_folder_or_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "history.db", tmp_path, Path("/proc/whoplays/history.db")):
-        with pytest.raises(DataError, match="cannot keep a history in") as caught:
+        with pytest.raises(DataError, match="cannot write a history in") as caught:
             open_to_write(path)
         assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match="there is no history"):
@@ -106,7 +106,7 @@ def test_a_path_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
         open_to_read(tmp_path / (300 * "x"))
 
 
-def test_a_folder_that_is_not_writable_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_without_write_permission_is_one_line(tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
     try:
@@ -115,4 +115,4 @@ def test_a_folder_that_is_not_writable_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="unable to open database file"):
             open_to_write(locked / "history.db")
     else:
-        pytest.skip("whoever runs this may write anywhere")
+        pytest.skip("this user may write anywhere")

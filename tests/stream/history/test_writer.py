@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.stream.history.make_history import (
-    BEGAN_NS,
     SECOND_NS,
+    STARTED_NS,
     make_concert,
     make_end,
     make_event,
@@ -20,7 +20,7 @@ from tests.stream.history.make_history import (
 )
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.history.schema import MIGRATIONS, open_to_write
-from whoplays.stream.history.writer import HistoryWriter
+from whoplays.stream.history.writer import HistoryWriter, SampleClock
 from whoplays.stream.pubsub.messages import Message
 
 
@@ -36,11 +36,11 @@ def rows(connection: sqlite3.Connection, columns: str, table: str) -> list[tuple
 
 def test_a_concert_becomes_rows(connection: sqlite3.Connection) -> None:
     HistoryWriter(connection, keep_windows=True).write(make_concert())
-    assert rows(connection, "stream, session, source, uri, model, known_sample, known_ns", "sessions") == [
-        ("hall", "one", "concert.wav", "file:///concert.wav", "tiny 0.1", 4 * WINDOW_SAMPLES, BEGAN_NS + 12 * SECOND_NS)
-    ]
+    (session,) = rows(connection, "stream, session, source, uri, model, known_sample, known_ns", "sessions")
+    assert session[:5] == ("hall", "one", "concert.wav", "file:///concert.wav", "tiny 0.1")
+    assert session[5:] == (4 * WINDOW_SAMPLES, STARTED_NS + 12 * SECOND_NS)
     columns = "number, label, start_sample, end_sample, start_ns, end_ns, peak"
-    at = {second: (second * SAMPLE_RATE_HZ, BEGAN_NS + second * SECOND_NS) for second in (0, 3, 6, 12)}
+    at = {second: (second * SAMPLE_RATE_HZ, STARTED_NS + second * SECOND_NS) for second in (0, 3, 6, 12)}
     assert rows(connection, columns, "events") == [
         (0, "piano", at[0][0], at[6][0], at[0][1], at[6][1], 0.95),
         (1, "violin", at[3][0], at[12][0], at[3][1], at[12][1], 0.8),
@@ -53,18 +53,18 @@ def test_a_concert_becomes_rows(connection: sqlite3.Connection) -> None:
     (probabilities, *_others) = rows(connection, "probabilities, id", "windows")
     assert json.loads(probabilities[0]) == {"piano": 0.9, "violin": 0.1}
     assert rows(connection, "start_sample, end_sample, end_ns, cause", "gaps") == [
-        (6 * SAMPLE_RATE_HZ, 7 * SAMPLE_RATE_HZ, BEGAN_NS + 7 * SECOND_NS, "network")
+        (6 * SAMPLE_RATE_HZ, 7 * SAMPLE_RATE_HZ, STARTED_NS + 7 * SECOND_NS, "network")
     ]
     assert rows(connection, "reason, detail, final_sample", "ends") == [("finished", "", 12 * SAMPLE_RATE_HZ)]
 
 
-def test_without_windows_it_is_still_known_how_far_a_session_came(connection: sqlite3.Connection) -> None:
+def test_without_windows_the_progress_of_a_session_is_written(connection: sqlite3.Connection) -> None:
     HistoryWriter(connection, keep_windows=False).write([make_status(), make_window(0), make_window(1)])
     assert rows(connection, "id, id", "windows") == []
     assert rows(connection, "known_sample, known_ns", "sessions") == [(2 * WINDOW_SAMPLES, make_window(1).closed_ns)]
 
 
-def test_who_was_cut_off_is_closed_when_the_stream_begins_anew(connection: sqlite3.Connection) -> None:
+def test_what_was_cut_off_is_closed_when_the_stream_begins_anew(connection: sqlite3.Connection) -> None:
     cut_off: list[Message] = [make_status(), make_window(0), make_event(0, "start", 0), make_window(1)]
     other: list[Message] = [make_window(0, stream="foyer"), make_event(0, "start", 0, stream="foyer")]
     HistoryWriter(connection, keep_windows=True).write([*cut_off, *other])
@@ -76,15 +76,15 @@ def test_who_was_cut_off_is_closed_when_the_stream_begins_anew(connection: sqlit
 
 
 def test_what_failed_can_be_written_again(connection: sqlite3.Connection, tmp_path: Path) -> None:
-    scribe, concert = HistoryWriter(connection, keep_windows=True), make_concert()
-    scribe.write(concert[:5])
+    writer, concert = HistoryWriter(connection, keep_windows=True), make_concert()
+    writer.write(concert[:5])
     with closing(sqlite3.connect(tmp_path / "history.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         connection.execute("PRAGMA busy_timeout = 10")
         with pytest.raises(sqlite3.OperationalError, match="locked"):
-            scribe.write(concert[5:])
+            writer.write(concert[5:])
         other.execute("ROLLBACK")
-    scribe.write(concert[5:])
+    writer.write(concert[5:])
     again = rows(connection, "number, start_ns, end_ns, peak", "events")
     with closing(open_to_write(tmp_path / "other.db")) as straight:
         HistoryWriter(straight, keep_windows=True).write(concert)
@@ -94,28 +94,28 @@ def test_what_failed_can_be_written_again(connection: sqlite3.Connection, tmp_pa
 
 def test_a_batch_is_written_as_a_whole_or_not_at_all(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TRIGGER full BEFORE INSERT ON ends BEGIN SELECT RAISE(ABORT, 'no room'); END")
-    scribe = HistoryWriter(connection, keep_windows=True)
+    writer = HistoryWriter(connection, keep_windows=True)
     with pytest.raises(sqlite3.IntegrityError, match="no room"):
-        scribe.write(make_concert())
+        writer.write(make_concert())
     assert rows(connection, "id, id", "sessions") == []
     connection.execute("DROP TRIGGER full")
-    scribe.write(make_concert())
+    writer.write(make_concert())
     assert len(rows(connection, "id, id", "windows")) == 4
 
 
-Told = tuple[int, Literal["start", "end"]]
-told = st.tuples(st.integers(0, 5), st.sampled_from(["start", "end"]))
+Phase = tuple[int, Literal["start", "end"]]
+phases = st.tuples(st.integers(0, 5), st.sampled_from(["start", "end"]))
 
 
-@given(st.lists(st.lists(told, max_size=8), max_size=6))
+@given(st.lists(st.lists(phases, max_size=8), max_size=6))
 @settings(max_examples=100, deadline=None)
-def test_any_starts_and_ends_pair_up(batches: list[list[Told]]) -> None:
-    """Whatever was lost before: one row for each appearance, with what was told of it."""
+def test_any_starts_and_ends_pair_up(batches: list[list[Phase]]) -> None:
+    """Whatever was lost before: one row for each appearance, with what is known of it."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.executescript(MIGRATIONS[0])
-        scribe = HistoryWriter(connection, keep_windows=False)
+        writer = HistoryWriter(connection, keep_windows=False)
         for batch in batches:
-            scribe.write(make_event(number, phase, 3 if phase == "start" else 6) for number, phase in batch)
+            writer.write(make_event(number, phase, 3 if phase == "start" else 6) for number, phase in batch)
         found = rows(connection, "number, start_sample, end_sample", "events")
     flat = {item for batch in batches for item in batch}
     assert found == [
@@ -128,8 +128,30 @@ def test_any_starts_and_ends_pair_up(batches: list[list[Told]]) -> None:
     ]
 
 
-def test_an_end_is_told_once(connection: sqlite3.Connection) -> None:
-    scribe = HistoryWriter(connection, keep_windows=False)
-    scribe.write([make_window(0), make_end(3)])
-    scribe.write([make_end(3)])
+def test_an_end_is_written_once(connection: sqlite3.Connection) -> None:
+    writer = HistoryWriter(connection, keep_windows=False)
+    writer.write([make_window(0), make_end(3)])
+    writer.write([make_end(3)])
     assert rows(connection, "session, final_sample", "ends") == [(1, 3 * SAMPLE_RATE_HZ)]
+
+
+def test_sample_clock_is_exact_at_windows_and_follows_the_rate_elsewhere() -> None:
+    clock = SampleClock()
+    assert clock.unix_ns(7, 42) == 42
+    clock.observe(SAMPLE_RATE_HZ, 10 * SECOND_NS)
+    clock.observe(2 * SAMPLE_RATE_HZ, 11 * SECOND_NS + 5)
+    seconds = {0: 9 * SECOND_NS, 1: 10 * SECOND_NS, 2: 11 * SECOND_NS + 5, 4: 13 * SECOND_NS + 5}
+    assert {second: clock.unix_ns(second * SAMPLE_RATE_HZ, 0) for second in seconds} == seconds
+
+
+@given(st.lists(st.tuples(st.integers(1, 200_000), st.integers(0, 10**10)), min_size=1, max_size=20), st.data())
+@settings(max_examples=100, deadline=None)
+def test_no_sample_is_later_than_the_newest_window(steps: list[tuple[int, int]], data: st.DataObject) -> None:
+    """Even where a file is read faster than in real time, or the clock drifts."""
+    clock, sample, unix_ns = SampleClock(), 0, 10**18
+    for samples, after_ns in steps:
+        sample, unix_ns = sample + samples, unix_ns + after_ns
+        clock.observe(sample, unix_ns)
+        assert clock.unix_ns(sample, 0) == unix_ns
+    asked = data.draw(st.integers(0, sample))
+    assert clock.unix_ns(asked, 0) <= unix_ns

@@ -42,8 +42,8 @@ def make_gap(seconds: int, cause: GapCause = "network", *, session: str = "one")
 def test_a_concert_is_counted() -> None:
     metrics = make_metrics()
     for message in make_concert():
-        metrics.follow(message)
-    metrics.follow(make_status(4, lost_samples=SAMPLE_RATE_HZ, dropped_windows=2, drift_ppm=12.5))
+        metrics.handle(message)
+    metrics.handle(make_status(4, lost_samples=SAMPLE_RATE_HZ, dropped_windows=2, drift_ppm=12.5))
     hall = {"stream": "hall"}
     assert value(metrics, "windows_total", **hall) == 4
     assert value(metrics, "elapsed_samples_total", **hall) == 4 * WINDOW_SAMPLES
@@ -60,9 +60,9 @@ def test_a_concert_is_counted() -> None:
 
 def test_inference_and_the_whole_way_are_histograms_the_latter_in_hops() -> None:
     metrics = make_metrics()
-    metrics.follow(make_status())
+    metrics.handle(make_status())
     for number in range(3):
-        metrics.follow(make_window(number))
+        metrics.handle(make_window(number))
     assert value(metrics, "inference_seconds_bucket", le="0.025") == 0
     assert value(metrics, "inference_seconds_bucket", le="0.05") == 3
     assert value(metrics, "inference_seconds_sum") == pytest.approx(3 * 0.028)
@@ -75,7 +75,7 @@ def test_inference_and_the_whole_way_are_histograms_the_latter_in_hops() -> None
 @pytest.mark.parametrize("state", get_args(State))
 def test_the_state_is_one_of_all(state: State) -> None:
     metrics = make_metrics()
-    metrics.follow(make_status(state=state))
+    metrics.handle(make_status(state=state))
     found = scrape(metrics)["whoplays_source_state"]
     assert {labels["whoplays_source_state"]: number for labels, number in found} == {
         each: float(each == state) for each in get_args(State)
@@ -84,8 +84,8 @@ def test_the_state_is_one_of_all(state: State) -> None:
 
 def test_drift_that_is_not_known_is_not_a_number() -> None:
     metrics = make_metrics()
-    metrics.follow(make_status(drift_ppm=3.0))
-    metrics.follow(make_status())
+    metrics.handle(make_status(drift_ppm=3.0))
+    metrics.handle(make_status())
     assert math.isnan(value(metrics, "clock_drift_ppm", stream="hall"))
 
 
@@ -94,7 +94,7 @@ def test_drift_that_is_not_known_is_not_a_number() -> None:
 def test_counts_never_fall_and_go_on_from_session_to_session(told: list[tuple[str, int, int]]) -> None:
     metrics, before, restarts, last = make_metrics(), 0.0, -1, ""
     for session, windows, lost in told:
-        metrics.follow(make_status(windows, session=session, lost_samples=min(lost, windows * WINDOW_SAMPLES)))
+        metrics.handle(make_status(windows, session=session, lost_samples=min(lost, windows * WINDOW_SAMPLES)))
         restarts, last = restarts + (session != last), session
         now = value(metrics, "heard_samples_total", stream="hall")
         assert now >= before
@@ -106,7 +106,7 @@ def test_a_new_session_adds_to_the_counts() -> None:
     metrics = make_metrics()
     for session in ("one", "two", "three"):
         for windows in range(5):
-            metrics.follow(make_status(windows, session=session))
+            metrics.handle(make_status(windows, session=session))
     assert value(metrics, "elapsed_samples_total", stream="hall") == 12 * WINDOW_SAMPLES
     assert value(metrics, "source_restarts_total", stream="hall") == 2
 
@@ -114,8 +114,8 @@ def test_a_new_session_adds_to_the_counts() -> None:
 def test_a_stream_that_is_forgotten_vanishes_and_others_stay() -> None:
     metrics = make_metrics()
     for stream in ("hall", "foyer"):
-        metrics.follow(make_status(stream=stream))
-        metrics.follow(make_window(0, stream=stream))
+        metrics.handle(make_status(stream=stream))
+        metrics.handle(make_window(0, stream=stream))
     metrics.forget("hall")
     metrics.forget("never was")
     streams = {labels.get("stream", "") for samples in scrape(metrics).values() for labels, _ in samples}
@@ -125,15 +125,15 @@ def test_a_stream_that_is_forgotten_vanishes_and_others_stay() -> None:
 
 def test_labels_are_bounded_whatever_the_messages_say() -> None:
     metrics = make_metrics()
-    metrics.follow(make_status())
+    metrics.handle(make_status())
     sizes = {name: len(samples) for name, samples in scrape(metrics).items() if name.startswith("whoplays_")}
     for number in range(300):
         session = f"http://user:password@host/{number}"
-        metrics.follow(make_status(session=session))
-        metrics.follow(make_window(number, session=session))
-        metrics.follow(make_event(number, "start", 0, f"label {number}", session=session))
-        metrics.follow(make_gap(1, get_args(GapCause)[number % len(get_args(GapCause))], session=session))
-        metrics.follow(make_end(1, session=session))
+        metrics.handle(make_status(session=session))
+        metrics.handle(make_window(number, session=session))
+        metrics.handle(make_event(number, "start", 0, f"label {number}", session=session))
+        metrics.handle(make_gap(1, get_args(GapCause)[number % len(get_args(GapCause))], session=session))
+        metrics.handle(make_end(1, session=session))
     found = scrape(metrics)
     assert {name: len(samples) for name, samples in found.items() if name.startswith("whoplays_")} == sizes
     assert b"password" not in generate_latest(metrics.registry)

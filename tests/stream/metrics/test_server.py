@@ -26,7 +26,7 @@ def serving(
 ) -> Iterator[str]:
     metrics = make_metrics()
     for message in make_concert():
-        metrics.follow(message)
+        metrics.handle(message)
     with MetricsServer("127.0.0.1:0", metrics, ready, healthy) as server:
         yield server.address
 
@@ -175,8 +175,8 @@ def test_the_open_network_is_refused_unless_insisted_on(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["", "9464", "127.0.0.1", "127.0.0.1:65536", "1.2.3:80", "example.org:80", "[x]:1"])
-def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(EndpointError, match="is no address to serve metrics on"):
+def test_a_malformed_address_is_refused(address: str) -> None:
+    with pytest.raises(EndpointError, match=r"address must be HOST:PORT, .* got "):
         MetricsServer(address, make_metrics(), lambda: None, lambda: None, insecure=True)
 
 

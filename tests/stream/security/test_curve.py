@@ -3,14 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
 import zmq
 
 from tests.stream.make_messages import make_gap
-from tests.stream.security.make_keys import Keyring, make_keyring
+from tests.stream.security.make_keys import Keyring
 from whoplays.models.errors import EndpointError
 from whoplays.stream.pubsub.messages import Notice
 from whoplays.stream.pubsub.publisher import Publisher
@@ -20,11 +19,6 @@ from whoplays.stream.security.keys import ClientKeys
 
 ANY_PORT = "tcp://127.0.0.1:*"
 PATIENCE_S = 20
-
-
-@pytest.fixture
-def keyring(tmp_path: Path) -> Keyring:
-    return make_keyring(tmp_path)
 
 
 def wait_until(true: Callable[[], bool]) -> None:

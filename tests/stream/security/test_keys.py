@@ -1,4 +1,4 @@
-"""Key files, the allow-list and the settings, without any socket."""
+"""Key files and the allow-list, without any socket."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -8,16 +8,10 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.stream.security.make_keys import Keyring, make_keyring
+from tests.stream.security.make_keys import Keyring
 from whoplays.models.errors import OptionError
-from whoplays.stream.daemon.security_policy import Mode, Security
-from whoplays.stream.security.allow_list import AllowList, ServerKeys, server_keys
+from whoplays.stream.security.allow_list import AllowList, server_keys
 from whoplays.stream.security.keys import client_keys, make_keys, read_public, read_secret
-
-
-@pytest.fixture
-def keyring(tmp_path: Path) -> Keyring:
-    return make_keyring(tmp_path)
 
 
 def mode_of(path: Path) -> int:
@@ -39,19 +33,19 @@ def test_a_pair_is_never_made_over_another(tmp_path: Path, left: str) -> None:
     kept: Path = getattr(files, left)
     (files.secret if left == "public" else files.public).unlink()
     before = kept.read_bytes()
-    with pytest.raises(OptionError, match="there is a key pair stage"):
+    with pytest.raises(OptionError, match="key pair 'stage' exists already"):
         make_keys("stage", tmp_path)
     assert list(tmp_path.iterdir()) == [kept]
     assert kept.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["", "../stage", "a/b", ".hidden", "a b", 101 * "a", "a\n"])
-def test_names_that_are_none_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(OptionError, match="makes no sense"):
+def test_malformed_names_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OptionError, match="key name must be"):
         make_keys(name, tmp_path)
 
 
-def test_a_folder_that_cannot_be_one_is_said(tmp_path: Path) -> None:
+def test_unusable_folders_are_refused(tmp_path: Path) -> None:
     public = make_keys("stage", tmp_path).public
     for folder, reason in ((tmp_path / (300 * "x"), "File name too long"), (public, "File exists")):
         with pytest.raises(OptionError, match=f"cannot write keys into .*: {reason}"):
@@ -75,24 +69,24 @@ def test_a_secret_that_others_can_read_is_refused(keyring: Keyring) -> None:
 def test_each_file_belongs_in_its_place(keyring: Keyring) -> None:
     with pytest.raises(OptionError, match="holds a secret key, which never leaves its machine; give the public one"):
         read_public(keyring.secret("hall"))
-    with pytest.raises(OptionError, match="holds no secret key"):
+    with pytest.raises(OptionError, match="has no secret key"):
         read_secret(keyring.public("hall"))
 
 
-def test_a_key_file_that_is_none_is_said(tmp_path: Path) -> None:
+def test_unusable_key_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.key"
     with pytest.raises(OptionError, match="cannot be read: "):
         read_public(path)
     with pytest.raises(OptionError, match="cannot be read: Is a directory"):
         read_public(tmp_path)
     path.write_text("curve\n")
-    with pytest.raises(OptionError, match="is no key file"):
+    with pytest.raises(OptionError, match="is not a key file"):
         read_public(path)
     path.write_text("curve\n public-key = 'short'\n")
     with pytest.raises(OptionError, match="is damaged"):
         read_public(path)
     path.write_bytes(bytes(1 << 20))
-    with pytest.raises(OptionError, match="is no key file: it is too long"):
+    with pytest.raises(OptionError, match="is not a key file: it is too long"):
         read_public(path)
 
 
@@ -106,7 +100,7 @@ def test_a_pair_of_two_halves_is_refused(keyring: Keyring) -> None:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=100) | st.binary(max_size=60).map(lambda key: b"curve\n    public-key = " + key))
-def test_any_bytes_are_a_key_file_or_one_line(tmp_path: Path, data: bytes) -> None:
+def test_any_bytes_are_a_key_file_or_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.key"
     path.write_bytes(data)
     with suppress(OptionError):
@@ -125,30 +119,30 @@ def test_the_allow_list_changes_at_once(keyring: Keyring) -> None:
     assert not allowed.admits(key)
 
 
-def test_the_allow_list_says_what_is_wrong(keyring: Keyring) -> None:
+def test_the_allow_list_refuses_what_it_cannot_use(keyring: Keyring) -> None:
     allowed = keyring.allowed
     allowed.allow(keyring.public("stage"), "stage")
-    with pytest.raises(OptionError, match="holds another key; revoke stage first"):
+    with pytest.raises(OptionError, match="has another key; revoke stage first"):
         allowed.allow(keyring.public("stranger"), "stage")
     with pytest.raises(OptionError, match="holds a secret key"):
         allowed.allow(keyring.secret("stranger"), "stranger")
-    with pytest.raises(OptionError, match=r"nobody is not allowed in .*; allowed are: stage"):
+    with pytest.raises(OptionError, match=r"'nobody' not found in .*; it has: stage"):
         allowed.revoke("nobody")
 
 
-def test_a_damaged_file_admits_nobody_and_keeps_nobody_out(keyring: Keyring) -> None:
+def test_a_damaged_file_neither_admits_nor_keeps_out(keyring: Keyring) -> None:
     keyring.allow("stage")
     (keyring.allowed.folder / "aaa.key").write_bytes(b"\xff\x00")
     (keyring.allowed.folder / "bbb.key").mkdir()
     assert keyring.allowed.admits(read_public(keyring.public("stage")))
-    with pytest.raises(OptionError, match=r"aaa\.key is no key file"):
+    with pytest.raises(OptionError, match=r"aaa\.key is not a key file"):
         keyring.server()
 
 
-def test_a_missing_folder_admits_nobody(tmp_path: Path) -> None:
+def test_a_missing_folder_admits_no_key(tmp_path: Path) -> None:
     missing = AllowList(tmp_path / "missing")
     assert not missing.admits(40 * b"0")
-    with pytest.raises(OptionError, match="there is no folder"):
+    with pytest.raises(OptionError, match=r"allowed keys .*missing not found"):
         missing.check()
     with pytest.raises(OptionError, match="cannot be read: File name too long"):
         AllowList(tmp_path / (300 * "x")).check()
@@ -169,47 +163,3 @@ def test_options_come_in_pairs(keyring: Keyring) -> None:
         client_keys(keyring.secret("stage"), None)
     with pytest.raises(OptionError, match="give --keys with your own"):
         client_keys(None, keyring.public("hall"))
-
-
-@pytest.mark.parametrize(
-    ("mode", "endpoint", "encrypted"),
-    [
-        ("off", "tcp://*:1", False),
-        ("off", "tcp://127.0.0.1:1", False),
-        ("auto", "tcp://127.0.0.1:1", False),
-        ("auto", "ipc:///tmp/x", False),
-        ("auto", "tcp://*:1", True),
-        ("required", "tcp://127.0.0.1:1", True),
-        ("required", "ipc:///tmp/x", True),
-    ],
-)
-def test_the_mode_decides_what_is_encrypted(keyring: Keyring, mode: Mode, endpoint: str, encrypted: bool) -> None:
-    folder = str(keyring.allowed.folder)
-    given_keys = Security(mode=mode, keys=str(keyring.secret("hall")), allowed=folder).keys_for(endpoint)
-    assert isinstance(given_keys, ServerKeys) == encrypted
-    if encrypted:
-        with pytest.raises(OptionError, match=r"^security\.keys: .* which needs keys; give \[security\] keys, the"):
-            Security(mode=mode).keys_for(endpoint)
-
-
-def test_of_keys_that_are_of_no_use_it_is_said_which_key_names_them(keyring: Keyring) -> None:
-    with pytest.raises(OptionError, match=r"^security\.keys: the key file nowhere cannot be read"):
-        Security(keys="nowhere").keys_for("tcp://*:1")
-    with pytest.raises(OptionError, match=r"^security\.allowed: there is no folder nowhere"):
-        Security(keys=str(keyring.secret("hall")), allowed="nowhere").keys_for("tcp://*:1")
-
-
-def test_insistence_goes_without_keys_but_not_if_they_are_required() -> None:
-    assert Security(insecure=True).keys_for("tcp://*:1") is None
-    with pytest.raises(OptionError, match="needs keys"):
-        Security(mode="required", insecure=True).keys_for("tcp://*:1")
-
-
-def test_a_home_folder_that_is_not_known_is_said() -> None:
-    with pytest.raises(OptionError, match=r"home folder of ~nobody-such/x not found"):
-        Security(mode="required", keys="~nobody-such/x").keys_for("tcp://*:1")
-
-
-def test_an_unknown_mode_is_refused() -> None:
-    with pytest.raises(OptionError, match="give off, auto, required"):
-        Security(mode="on")  # type: ignore[arg-type]
