@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # With COVERAGE=1 the share of lines that tests pass through is printed; the second kind of tests adds to the first.
 COVERED = $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 
-.PHONY: help demo format lint test test-slow docs clean
+.PHONY: help demo format lint test test-slow docs metrics clean
 
 help:  ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ docs: .venv/develop.stamp  ## Make the schemas, the man page and the shell compl
 	$(BIN)/python -m whoplays.stream.daemon.config
 	$(BIN)/python -m whoplays.stream.pubsub.messages
 	$(BIN)/python -m whoplays.manual docs/share
+
+metrics: .venv/develop.stamp  ## Count modules, lines, and the modules that a sample passes
+	$(BIN)/python -m whoplays.bench.code_metrics --hot-path
 
 clean:  ## Remove the environment and everything that was built
 	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .import_linter_cache .pytest_cache

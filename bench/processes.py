@@ -23,7 +23,7 @@ _ANNOUNCEMENT: Final = f"{_PREFIX}publishing on "
 
 
 class PublisherProcess:
-    """A `whoplays` command that publishes. Start one with `listening` or `serving`.
+    """A command that publishes. Start one with `listening`, `serving` or `publishing`.
 
     Args:
         process: it runs; its standard error goes to the log.
@@ -99,6 +99,31 @@ class PublisherProcess:
 
 
 @contextmanager
+def publishing(command: list[str], folder: Path, find_endpoint: Callable[[str], str]) -> Iterator[PublisherProcess]:
+    """Run a command that publishes; it is killed at the end if it still runs.
+
+    Args:
+        command: to run.
+        folder: where its log is kept.
+        find_endpoint: the address in a line of the log; empty if the line does not name it.
+
+    Raises:
+        WhoplaysError: it failed; the message is the last line of its log.
+    """
+    log = folder / "log"
+    with (
+        log.open("wb") as stderr,
+        subprocess.Popen(  # noqa: S603  our own interpreter
+            command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr
+        ) as process,
+    ):
+        try:
+            yield PublisherProcess(process, log, find_endpoint)
+        finally:
+            process.kill()
+
+
+@contextmanager
 def listening(model: str, hop_s: float, provider: str | None) -> Iterator[PublisherProcess]:
     """Run `whoplays listen` on raw PCM from its standard input; it begins once it has a subscriber.
 
@@ -113,7 +138,9 @@ def listening(model: str, hop_s: float, provider: str | None) -> Iterator[Publis
     options = [f"--model={model}", f"--hop={hop_s}", "--publish=tcp://127.0.0.1:*", f"--wait={SUBSCRIBER_WAIT_S}"]
     options += [f"--provider={provider}"] if provider else []
     with TemporaryDirectory(prefix="whoplays-bench-") as folder:
-        yield from _run(["listen", "-", *options], Path(folder), _announced_endpoint)
+        command = [sys.executable, "-m", "whoplays", "listen", "-", *options]
+        with publishing(command, Path(folder), _announced_endpoint) as process:
+            yield process
 
 
 @contextmanager
@@ -131,7 +158,9 @@ def serving(model: str, provider: str | None, ports: Sequence[int]) -> Iterator[
     with TemporaryDirectory(prefix="whoplays-bench-") as folder:
         config = Path(folder, "soak.toml")
         config.write_text(configuration(model, provider, ports), encoding="utf-8")
-        yield from _run(["serve", str(config), "--json"], Path(folder), _logged_endpoint)
+        command = [sys.executable, "-m", "whoplays", "serve", str(config), "--json"]
+        with publishing(command, Path(folder), logged_endpoint) as process:
+            yield process
 
 
 def configuration(model: str, provider: str | None, ports: Sequence[int]) -> str:
@@ -148,24 +177,6 @@ def stream_name(stream: int) -> str:
     return f"soak-{stream:03}"
 
 
-def _run(arguments: list[str], folder: Path, find_endpoint: Callable[[str], str]) -> Iterator[PublisherProcess]:
-    log = folder / "log"
-    with (
-        log.open("wb") as stderr,
-        subprocess.Popen(  # noqa: S603  our own interpreter and module
-            [sys.executable, "-m", "whoplays", *arguments],
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-        ) as process,
-    ):
-        try:
-            yield PublisherProcess(process, log, find_endpoint)
-        finally:
-            process.kill()
-
-
 def _announced_endpoint(line: str) -> str:
     return line.removeprefix(_ANNOUNCEMENT) if line.startswith(_ANNOUNCEMENT) else ""
 
@@ -174,7 +185,8 @@ class _LogLine(msgspec.Struct):
     endpoint: str = ""
 
 
-def _logged_endpoint(line: str) -> str:
+def logged_endpoint(line: str) -> str:
+    """The address on which the daemon publishes, if this line of its JSON log names it."""
     return msgspec.json.decode(line, type=_LogLine).endpoint if line.startswith("{") else ""
 
 
