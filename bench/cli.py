@@ -125,7 +125,7 @@ def events(
     The figures of each folder are also those of the hysteresis that was fitted to the other folders.
 
     Args:
-        concerts: A folder of concerts, as whoplays concerts makes them; two or more.
+        concerts: A folder of concerts, as whoplays simulate makes them; two or more.
         model: The model for each folder in turn: a name from `whoplays models`, or a folder with an exported model.
         json: A file to write the result to as JSON; hysteresis.json in a run folder is what export takes.
     """

@@ -126,7 +126,7 @@ def read_concerts(folder: Path) -> list[Concert]:
     for row in rows:
         by_path.setdefault(row.get("path", ""), []).append(_reference(row, path))
     if not by_path:
-        raise DataError(f"{path} lists no concerts; make some: whoplays concerts {folder} --data DIR")
+        raise DataError(f"{path} lists no concerts; make some: whoplays simulate {folder} --data DIR")
     return [Concert(folder / name, tuple(references)) for name, references in sorted(by_path.items())]
 
 

@@ -98,7 +98,7 @@ complete -c whoplays -n '__fish_whoplays_using_command bench' -l version -d 'Dis
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -l help -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -s h -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -l version -d 'Display application version.'
-complete -c whoplays -n '__fish_whoplays_using_command bench events' -l concerts -r -F -d 'A folder of concerts, as whoplays concerts makes them; two or more.'
+complete -c whoplays -n '__fish_whoplays_using_command bench events' -l concerts -r -F -d 'A folder of concerts, as whoplays simulate makes them; two or more.'
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -l model -r -d 'The model for each folder in turn: a name from whoplays models, or a folder wit…'
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -l json -r -d 'A file to write the result to as JSON; hysteresis.json in a run folder is what …'
 
