@@ -29,10 +29,11 @@ test: .venv/develop.stamp  ## Run all tests but the slow ones
 test-slow: .venv/develop.stamp  ## Run the slow tests
 	$(BIN)/python -m pytest -m slow $(COVERED) $(if $(COVERAGE),--cov-append)
 
-docs: .venv/develop.stamp  ## Make the schemas, the man page and the shell completions anew
+docs: .venv/develop.stamp  ## Make the schemas, the man page, the shell completions and the table of limits anew
 	$(BIN)/python -m whoplays.stream.daemon.config
 	$(BIN)/python -m whoplays.stream.pubsub.messages
 	$(BIN)/python -m whoplays.manual docs/share
+	$(BIN)/python -m tests.stream.sources.test_limits
 
 metrics: .venv/develop.stamp  ## Count modules, lines, and the modules that a sample passes
 	$(BIN)/python -m whoplays.bench.code_metrics --hot-path

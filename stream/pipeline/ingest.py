@@ -36,7 +36,6 @@ class Ingest:
         self._new_session: Final = new_session
         self._source: Source | None = None
         self._restart_reason = ""
-        self._backoff: Final = Backoff()
         self._stopped: Final = threading.Event()
         # A daemon: what hangs in a driver for ever must not keep the process from ending.
         self._thread: Final = threading.Thread(target=self._run, name=f"whoplays-source {spec.name}", daemon=True)
@@ -73,8 +72,12 @@ class Ingest:
 
     def _run(self) -> None:
         try:
-            while not self._stopped.is_set() and self._attempt():
-                self._stopped.wait(0.0 if self._restart_reason else self._backoff.pause_s())
+            backoff = Backoff(self._stopped)
+            for _ in backoff.attempts():
+                if not self._attempt():
+                    break
+                if self._restart_reason:
+                    backoff.skip_pause()
         except Exception as error:  # noqa: BLE001  a fault of one source is reported, and costs no other stream anything
             self.failure = SourceError(f"{self._spec.name} failed unexpectedly: {_where(error)}")
         finally:
@@ -83,7 +86,6 @@ class Ingest:
 
     def _attempt(self) -> bool:
         """Read until the source is lost or ends; whether to try again."""
-        self._backoff.begin()
         try:
             self._restart_reason = ""
             self._source = self._spec.open()

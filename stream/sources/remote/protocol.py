@@ -1,4 +1,4 @@
-"""What a sender's messages are: two frames, a header in JSON and interleaved PCM."""
+"""The messages of a sender: two frames, a header in JSON and interleaved PCM."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Final, Literal, NamedTuple
@@ -13,11 +13,11 @@ from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
 from whoplays.stream.common.clock import GapCause
 
 VERSION: Final = 1
-MOST_BYTES: Final = 1 << 20
+MAX_FRAME_BYTES: Final = 1 << 20
 """Of one frame of a message; larger ones are never received."""
-MOST_HEADER_BYTES: Final = 4096
-LONGEST_S: Final = 10.0
-LOUDEST: Final = 1000.0
+MAX_HEADER_BYTES: Final = 4096
+MAX_PACKET_S: Final = 10.0
+MAX_SAMPLE: Final = 1000.0
 """60 dB above full scale: no gain makes numbers beyond that of audio."""
 
 WireFormat = Literal["s16le", "s24le", "f32le"]
@@ -26,15 +26,15 @@ Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class PacketError(Exception):
-    """A message that is none; it never leaves this package."""
+    """A message that cannot be parsed; never leaves this package."""
 
 
-class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message says of its PCM. Unknown fields are ignored."""
+class PacketHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """The header of a message. Unknown fields are ignored."""
 
     version: Literal[1] = VERSION
     kind: Literal["pcm", "end"] = "pcm"
-    """At the end, on purpose, a message without PCM."""
+    """`end` is sent, without PCM, when the sender leaves on purpose."""
     session: Name
     """New whenever the sender's count of samples begins anew."""
     seq: Count
@@ -49,14 +49,14 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     capture_ns: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     """Wall time of the last frame by the sender's clock. Only informative: clocks of two machines differ."""
     name: Name
-    """What the sender calls its source."""
+    """What people call the sender's source."""
     lost: GapCause | None = None
     """Why these frames were lost before they could be sent: then there is no PCM, and they stand for zeros."""
 
     def __post_init__(self) -> None:
         # Both are shown to people, in logs and on terminals.
         if not (self.session.isprintable() and self.name.isprintable()):
-            raise ValueError("a name holds what cannot be printed")
+            raise ValueError("session and name must be printable")
 
     @property
     def end(self) -> int:
@@ -65,68 +65,68 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def pcm(self) -> PcmFormat:
-        """How the PCM is to be read."""
+        """The format of the PCM."""
         return PcmFormat(encoding=self.format, rate_hz=self.rate_hz, channels=self.channels)
 
 
-class Packet(NamedTuple):
-    """A message that was taken apart."""
+class PcmPacket(NamedTuple):
+    """A message that was unpacked."""
 
-    header: Header
+    header: PacketHeader
     audio: Audio
     """`[frames, channels]` float32, finite; nothing if the frames were lost."""
 
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(Header)
+_decoder: Final = msgspec.json.Decoder(PacketHeader)
 
 
-def pack(header: Header, pcm: bytes) -> list[bytes]:
+def pack(header: PacketHeader, pcm: bytes) -> list[bytes]:
     """The frames of a message."""
     return [_encoder.encode(header), pcm]
 
 
-def unpack(frames: Sequence[bytes]) -> Packet:
-    """Take a message apart that anybody may have sent.
+def unpack(frames: Sequence[bytes]) -> PcmPacket:
+    """Unpack a message that anybody may have sent.
 
     Raises:
-        PacketError: it is none, of another version, or holds what is no audio.
+        PacketError: it cannot be parsed, is of another version, or holds samples that are not audio.
     """
     if len(frames) != 2:
-        raise PacketError(f"a message of {len(frames)} frames")
-    header = _read(frames[0])
+        raise PacketError(f"a message must have 2 frames, got {len(frames)}")
+    header = _decode_header(frames[0])
     _check_size(header, len(frames[1]))
     audio = decode(frames[1], header.format, header.channels)
     # Also false for NaN.
-    if not (np.abs(audio) <= LOUDEST).all():
-        raise PacketError("a sample that is no number, or far beyond full scale")
-    return Packet(header, audio)
+    if not (np.abs(audio) <= MAX_SAMPLE).all():
+        raise PacketError(f"samples must be finite and at most {MAX_SAMPLE:g} times full scale")
+    return PcmPacket(header, audio)
 
 
-def in_order(packets: Iterable[Packet]) -> list[Packet]:
-    """Packets that came together, each session's in its order.
+def sort_sessions(packets: Iterable[PcmPacket]) -> list[PcmPacket]:
+    """Packets that arrived together, each session's in the order of its sequence numbers.
 
-    What a sender's broken connection had brought and what its next one brings are read by turns.
+    ZeroMQ reads what is left of a sender's broken connection and what its next one brings by turns.
     """
-    sessions: dict[str, list[Packet]] = {}
+    sessions: dict[str, list[PcmPacket]] = {}
     for packet in packets:
         sessions.setdefault(packet.header.session, []).append(packet)
     return [packet for each in sessions.values() for packet in sorted(each, key=lambda packet: packet.header.seq)]
 
 
-def _read(data: bytes) -> Header:
-    if len(data) > MOST_HEADER_BYTES:
-        raise PacketError(f"a header of {len(data)} bytes")
+def _decode_header(data: bytes) -> PacketHeader:
+    if len(data) > MAX_HEADER_BYTES:
+        raise PacketError(f"a header must have at most {MAX_HEADER_BYTES} bytes, got {len(data)}")
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PacketError(f"a header that is none: {error}") from error
+        raise PacketError(f"not a valid header: {error}") from error
 
 
-def _check_size(header: Header, size: int) -> None:
-    if header.frames > LONGEST_S * header.rate_hz:
-        raise PacketError(f"{header.frames} frames in one message")
-    silent = header.kind == "end" or header.lost is not None
-    expected = 0 if silent else header.frames * header.pcm.frame_bytes
+def _check_size(header: PacketHeader, size: int) -> None:
+    if header.frames > MAX_PACKET_S * header.rate_hz:
+        raise PacketError(f"a message must hold at most {MAX_PACKET_S:g} s, got {header.frames / header.rate_hz:g}")
+    without_pcm = header.kind == "end" or header.lost is not None
+    expected = 0 if without_pcm else header.frames * header.pcm.frame_bytes
     if size != expected:
-        raise PacketError(f"{size} bytes of PCM where {expected} belong")
+        raise PacketError(f"PCM must have {expected} bytes, got {size}")

@@ -18,43 +18,42 @@ from whoplays.stream.pubsub.endpoint import LAST_PORT, is_open
 from whoplays.stream.security.allow_list import ServerKeys, server_keys
 from whoplays.stream.security.handshakes import Handshakes
 from whoplays.stream.sources.base import BoundAddress, SessionOverError
-from whoplays.stream.sources.remote.protocol import Packet, PacketError, in_order, unpack
+from whoplays.stream.sources.remote.protocol import PacketError, PcmPacket, sort_sessions, unpack
 from whoplays.stream.sources.remote.receiver import PacketTimeline, PullSocket, SenderLock
 
 
-class Place(NamedTuple):
+class RemoteAddress(NamedTuple):
     """An address to bind."""
 
     endpoint: str
     """As ZeroMQ has it."""
-    shown: str
-    """Without any secret."""
+    uri: str
+    """As it is shown, without any secret."""
     keys: ServerKeys | None
 
 
-def parse(uri: str) -> Place:
+def parse_remote_address(uri: str) -> RemoteAddress:
     """An address such as `zmq://127.0.0.1:9461` or `zmq://*:9461?keys=FILE&allowed=FOLDER`; port 0 is any free one.
 
     `keys` is a secret key file and `allowed` the folder of who may connect; with `insecure=1` an address that is open
     to the network needs none.
 
     Raises:
-        SourceError: the address is none, or is open to the network; keys are of no use.
+        SourceError: the address cannot be parsed, or is open to the network; keys cannot be read.
     """
     address = parse_uri(uri, frozenset({"keys", "allowed", "insecure"}))
-    shown = redact(uri)
-    place = Place(_endpoint(address, shown), shown, _keys(address.options))
-    if is_open(place.endpoint) and place.keys is None and address.options.get("insecure") != "1":
+    parsed = RemoteAddress(_endpoint(address, redact(uri)), redact(uri), _keys(address.options))
+    if is_open(parsed.endpoint) and parsed.keys is None and address.options.get("insecure") != "1":
         raise SourceError(
-            f"{shown} is open to the network, unencrypted; "
+            f"{parsed.uri} is open to the network, unencrypted; "
             "listen on 127.0.0.1, add ?keys=FILE&allowed=FOLDER (whoplays keys), or ?insecure=1"
         )
-    return place
+    return parsed
 
 
 def _endpoint(address: Address, shown: str) -> str:
     if not address.host or address.port is None or not 0 <= address.port <= LAST_PORT:
-        raise SourceError(f"{shown} names no host and port; give an address such as zmq://127.0.0.1:9461")
+        raise SourceError(f"{shown} must have a host and a port, such as zmq://127.0.0.1:9461")
     return f"tcp://{host_and_port(address.host, address.port or '*')}"
 
 
@@ -69,23 +68,23 @@ def _keys(options: dict[str, str]) -> ServerKeys | None:
 POLL_S: Final = 0.1
 
 
-class Counts(msgspec.Struct):
-    """Messages that were not heard, since the source was opened."""
+class RemoteCounters(msgspec.Struct):
+    """Messages that were not taken, since the source was opened."""
 
-    refused: int = 0
-    """No message, of another version, or no audio."""
-    repeated: int = 0
-    """They came already, or out of order."""
-    strangers: int = 0
+    rejected: int = 0
+    """They cannot be parsed, are of another version, or hold no audio."""
+    out_of_order: int = 0
+    """They came already, or after later ones."""
+    foreign: int = 0
     """Of another sender, while one was alive."""
-    reason: str = ""
-    """Why the newest one was refused."""
+    reject_reason: str = ""
+    """Of the newest one that was rejected."""
 
 
 class Arrival(NamedTuple):
     """A packet, and when it came on the monotonic clock."""
 
-    packet: Packet
+    packet: PcmPacket
     arrived_ns: int
 
 
@@ -96,36 +95,29 @@ class RemoteSource:
     is called again or `stop` is.
 
     Args:
-        endpoint: a ZeroMQ address.
-        uri: how it is shown.
+        address: what is bound.
         selection: which channels are taken, and how loud.
-        keys: encrypt, and admit those alone whose keys are allowed.
     """
 
-    def __init__(
-        self,
-        endpoint: str,
-        uri: str,
-        selection: ChannelSelection,
-        keys: ServerKeys | None = None,
-    ) -> None:
-        self.name = uri
-        self.uri = uri
+    def __init__(self, address: RemoteAddress, selection: ChannelSelection) -> None:
+        self.name = address.uri
+        self.uri = address.uri
         self.clock: ClockKind = "arrival"
         self.disconnect_cause: GapCause = "network"
         self.live = True
-        self.counts: Final = Counts()
-        self.endpoint = endpoint
+        self.counters: Final = RemoteCounters()
+        self.endpoint = address.endpoint
         """Once bound, the address as it is bound."""
         self.handshakes: Final = Handshakes()
         """How many senders were admitted and refused."""
         self._recent: Final = RecentIncreases()
         self._selection: Final = selection
-        self._keys: Final = keys
+        self._keys: Final = address.keys
         self._stopped: Final = threading.Event()
-        self._in_use: Final = threading.Lock()
-        self._inlet: PullSocket | None = None
-        self._arrived: Final = deque[Arrival]()
+        self._lock: Final = threading.Lock()
+        self._running = False
+        self._socket: PullSocket | None = None
+        self._pending: Final = deque[Arrival]()
 
     @property
     def warning(self) -> str:
@@ -133,122 +125,106 @@ class RemoteSource:
         risen = self._recent.names()
         if "handshakes" in risen and self.handshakes.reason:
             return f"a sender is refused: {self.handshakes.reason}"
-        if "refused" in risen:
-            return f"messages are refused: {self.counts.reason}"
-        return "another sender is ignored" if "strangers" in risen else ""
+        if "rejected" in risen:
+            return f"messages are rejected: {self.counters.reject_reason}"
+        return "another sender is ignored" if "foreign" in risen else ""
 
     def blocks(self) -> Iterator[Block]:
         """What is sent, up to the end of the session; see `Source`."""
+        with self._lock:
+            self._running = True
+        # Between two sessions the address stays bound.
+        stays_bound = False
         try:
-            with self._in_use:
-                yield from self._kept_open()
-        finally:
-            if self._stopped.is_set():
-                self.stop()
-
-    def stop(self) -> None:
-        """Make `blocks` end soon; see `Source`."""
-        self._stopped.set()
-        if self._in_use.acquire(blocking=False):
-            self._close()
-            self._in_use.release()
-
-    def _kept_open(self) -> Iterator[Block]:
-        """A session; the address stays bound if another one follows it."""
-        over = False
-        try:
-            yield from self._session()
+            yield from self._read_session()
         except SessionOverError:
-            over = True
+            stays_bound = True
             raise
         finally:
-            if not over:
+            with self._lock:
+                self._running = False
+                if self._stopped.is_set() or not stays_bound:
+                    self._close()
+
+    def stop(self) -> None:
+        """Make `blocks` end soon, and free the address; see `Source`."""
+        with self._lock:
+            self._stopped.set()
+            if not self._running:
                 self._close()
 
-    def _session(self) -> Iterator[Block]:
-        first = self._first()
+    def _read_session(self) -> Iterator[Block]:
+        arrivals = self._receive()
+        first = next((arrival for arrival in arrivals if arrival.packet.header.kind != "end"), None)
         if first is None:
             return
-        self.name = first.packet.header.name
-        timeline = PacketTimeline(first.packet.header, self._selection)
-        floor = SenderLock(first.packet.header)
-        yield from timeline.place(*first)
-        while (arrival := self._next()) is not None:
-            if self._is_heard(floor, arrival):
-                yield from timeline.place(*arrival)
-                self._check_end(arrival)
+        header = first.packet.header
+        self.name = header.name
+        timeline, lock = PacketTimeline(header, self._selection), SenderLock(header)
+        yield from timeline.append(*first)
+        for arrival in arrivals:
+            if self._is_next(lock, arrival):
+                yield from timeline.append(*arrival)
+                if arrival.packet.header.kind == "end":
+                    raise SourceError(f"the sender of {self.name} left; start whoplays send there again")
 
-    def _first(self) -> Arrival | None:
-        arrival = self._next()
-        while arrival and arrival.packet.header.kind == "end":
-            arrival = self._next()
-        return arrival
-
-    def _is_heard(self, floor: SenderLock, arrival: Arrival) -> bool:
-        verdict = floor.judge(arrival.packet.header, alone=self.handshakes.connections <= 1)
-        match verdict:
-            case "repeated":
-                self.counts.repeated += 1
-            case "stranger":
-                self.counts.strangers += 1
-            case "anew":
-                self._arrived.appendleft(arrival)
-                raise SessionOverError(f"{arrival.packet.header.name} sends from a new beginning")
-        return verdict == "next"
-
-    def _check_end(self, arrival: Arrival) -> None:
-        if arrival.packet.header.kind == "end":
-            raise SourceError(f"the sender of {self.name} left; start whoplays send there again")
-
-    def _next(self) -> Arrival | None:
-        """The next packet; None once stopped."""
+    def _receive(self) -> Iterator[Arrival]:
+        """Packets as they arrive, until stopped."""
         while not self._stopped.is_set():
-            if self._arrived:
-                return self._arrived.popleft()
-            messages = self._bound().receive(POLL_S)
+            if self._socket is None:
+                self._socket = PullSocket(self.endpoint, self._keys, self.handshakes)
+                self.endpoint = self._socket.endpoint
+            if self._pending:
+                yield self._pending.popleft()
+                continue
+            messages = self._socket.receive(POLL_S)
             arrived_ns = time.monotonic_ns()
-            self._arrived.extend(Arrival(packet, arrived_ns) for packet in in_order(self._unpack(messages)))
+            self._pending.extend(Arrival(packet, arrived_ns) for packet in sort_sessions(self._unpack(messages)))
             self._recent.update(
-                handshakes=self.handshakes.failed, refused=self.counts.refused, strangers=self.counts.strangers
+                handshakes=self.handshakes.failed, rejected=self.counters.rejected, foreign=self.counters.foreign
             )
-        return None
 
-    def _unpack(self, messages: Iterable[Sequence[bytes]]) -> Iterator[Packet]:
+    def _unpack(self, messages: Iterable[Sequence[bytes]]) -> Iterator[PcmPacket]:
         for frames in messages:
             try:
                 yield unpack(frames)
             except PacketError as error:
-                self.counts.refused += 1
-                self.counts.reason = str(error)
+                self.counters.rejected += 1
+                self.counters.reject_reason = str(error)
 
-    def _bound(self) -> PullSocket:
-        if self._inlet is None:
-            self._inlet = PullSocket(self.endpoint, self._keys, self.handshakes)
-            self.endpoint = self._inlet.endpoint
-        return self._inlet
+    def _is_next(self, lock: SenderLock, arrival: Arrival) -> bool:
+        admission = lock.admit(arrival.packet.header, sole_sender=self.handshakes.connections <= 1)
+        match admission:
+            case "out_of_order":
+                self.counters.out_of_order += 1
+            case "foreign":
+                self.counters.foreign += 1
+            case "new_session":
+                self._pending.appendleft(arrival)
+                raise SessionOverError(f"{arrival.packet.header.name} begins a new session")
+        return admission == "next"
 
     def _close(self) -> None:
-        if self._inlet is not None:
-            self._inlet.close()
-            self._inlet = None
-            self._arrived.clear()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            self._pending.clear()
 
 
 def open_remote(uri: str, selection: ChannelSelection) -> RemoteSource:
-    """A source at an address such as `zmq://127.0.0.1:9461`; see `parse`.
+    """A source at an address such as `zmq://127.0.0.1:9461`.
 
     Raises:
-        SourceError: the address is none, or is open to the network; keys are of no use.
+        SourceError: see `parse_remote_address`.
     """
-    place = parse(uri)
-    return RemoteSource(place.endpoint, place.shown, selection, place.keys)
+    return RemoteSource(parse_remote_address(uri), selection)
 
 
 def check_address(uri: str, _selection: ChannelSelection) -> BoundAddress:
     """The address that is bound.
 
     Raises:
-        SourceError: see `parse`.
+        SourceError: see `parse_remote_address`.
     """
-    host, _, port = parse(uri).endpoint.removeprefix("tcp://").rpartition(":")
+    host, _, port = parse_remote_address(uri).endpoint.removeprefix("tcp://").rpartition(":")
     return BoundAddress("tcp", host.strip("[]"), 0 if port == "*" else int(port))

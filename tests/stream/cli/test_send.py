@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 import whoplays
-from tests.stream.sources.remote.listening import listening, wait_until
+from tests.stream.sources.remote.packets import endpoint_of, recording
 from whoplays.stream.audio.block import Audio
 
 WHOPLAYS = (sys.executable, "-m", "whoplays")
@@ -51,43 +51,41 @@ def complaint(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_is_a_proper_end(concert: Path, number: signal.Signals) -> None:
-    begun_s = time.monotonic()
-    with listening() as heard, sending(concert, heard.bound()) as process:
-        wait_until(lambda: heard.heard() > 44_100)
+    began_s = time.monotonic()
+    with recording() as recorder, sending(concert, endpoint_of(recorder)) as process:
+        recorder.wait_for_samples(11_025)
         process.send_signal(number)
-        _, told = process.communicate(timeout=30)
-        heard.thread.join(20)
-        assert process.returncode == 0
-        assert f"whoplays: connected to {heard.bound()}" in told.splitlines()
-        assert told.splitlines()[-1].endswith(" s sent, 0.0 s given up; ended")
-        assert "Traceback" not in told
-        assert str(heard.error).startswith("the sender of concert.wav left")
-        # In real time, and to the last sample that had been played.
-        assert heard.heard() / 44_100 < time.monotonic() - begun_s
-        np.testing.assert_array_equal(heard.audio(), read(concert)[:, : heard.heard()])
+        _, errors = process.communicate(timeout=30)
+        recorder.join()
+    assert process.returncode == 0
+    assert f"whoplays: connected to {recorder.source.endpoint}" in errors.splitlines()
+    assert errors.splitlines()[-1].endswith(" s sent, 0.0 s dropped; ended")
+    assert "Traceback" not in errors
+    assert str(recorder.error).startswith("the sender of concert.wav left")
+    # In real time, and to the last sample that had been played.
+    assert recorder.samples() / 44_100 < time.monotonic() - began_s
+    np.testing.assert_array_equal(recorder.audio(), read(concert)[:, : recorder.samples()])
 
 
-def test_a_killed_sender_that_starts_again_is_a_new_session(concert: Path) -> None:
-    with listening() as heard:
-        with sending(concert, heard.bound(), "--format", "f32le") as process:
-            wait_until(lambda: heard.heard() > 22_050)
-            process.kill()
-        with sending(concert, heard.bound(), "--format", "f32le"):
-            wait_until(lambda: len(heard.sessions) == 2 and heard.heard() > 22_050)
+def test_a_killed_sender_that_starts_again_begins_a_session(concert: Path) -> None:
+    with recording() as recorder:
+        for session in (0, 1):
+            with sending(concert, endpoint_of(recorder), "--format", "f32le"):
+                recorder.wait_for_samples(8_820, session)
     for session in (0, 1):
-        np.testing.assert_array_equal(heard.audio(session)[:, :22_050], read(concert)[:, :22_050])
+        np.testing.assert_array_equal(recorder.audio(session)[:, :8_820], read(concert)[:, :8_820])
 
 
 def test_a_pipe_is_sent_whole_and_other_channels_are_chosen() -> None:
     frames = np.arange(-20_000, 20_000, dtype="<i2").reshape(-1, 2)
-    with listening() as heard:
-        command = [*WHOPLAYS, "send", "-", heard.bound(), "--channels", "2,1"]
+    with recording() as recorder:
+        command = [*WHOPLAYS, "send", "-", endpoint_of(recorder), "--channels", "2,1"]
         subprocess.run(command, input=frames.tobytes(), check=True, timeout=30, capture_output=True)
-        heard.thread.join(20)
-        np.testing.assert_array_equal(heard.audio() * 2**15, frames[:, ::-1].T)
+        recorder.join()
+    np.testing.assert_array_equal(recorder.audio() * 2**15, frames[:, ::-1].T)
 
 
-def test_keys_from_nothing_to_a_sender_that_is_heard(
+def test_keys_from_nothing_to_a_sender_that_is_received(
     concert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
@@ -95,10 +93,10 @@ def test_keys_from_nothing_to_a_sender_that_is_heard(
     assert f"secret: {keys}/hall.key_secret" in run(["keys", "make", "hall"], capfd)
     run(["keys", "make", "stage"], capfd)
     assert run(["keys", "allow", f"{keys}/stage.key"], capfd) == f"allowed: {allowed}/stage.key\n"
-    with listening(f"zmq://127.0.0.1:0?keys={keys}/hall.key_secret") as heard:
-        mine = ("--keys", keys / "stage.key_secret", "--server-key", keys / "hall.key")
-        with sending(concert, heard.bound(), *mine):
-            wait_until(lambda: heard.heard() > 4410)
+    with recording(f"zmq://127.0.0.1:0?keys={keys}/hall.key_secret") as recorder:
+        own = ("--keys", keys / "stage.key_secret", "--server-key", keys / "hall.key")
+        with sending(concert, endpoint_of(recorder), *own):
+            recorder.wait_for_samples(4410)
     assert run(["keys", "revoke", "stage"], capfd) == f"revoked: {allowed}/stage.key\n"
 
 

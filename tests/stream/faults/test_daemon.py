@@ -139,7 +139,7 @@ def test_history_locked(house: House, record_property: Record) -> None:
     assert "\nwhoplays_history_dropped_messages_total 0.0\n" in metrics
     told = [line["trouble"] for line in daemon.lines if line["event"] == "history"]
     assert [text.split(" the history")[0] for text in told] == ["cannot write", "could write"]
-    assert told[1].endswith("again; 0 messages were given up so far")
+    assert told[1].endswith("again; 0 messages were dropped")
     with closing(sqlite3.connect(house.history)) as history:
         kept = {end for (end,) in history.execute(WINDOWS, (act.seen.sessions[0],))}
     assert kept >= {window.end for window in act.seen.of(Window)}

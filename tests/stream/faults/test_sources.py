@@ -64,7 +64,7 @@ def test_bad_weather(evening: Evening, record_property: Record) -> None:
     """RTP: the network loses 2 % of the packets, and repeats or reorders others.
 
     A `gap`, cause `network`, for each loss, where it was and as long as it was, once late packets have been waited for
-    (`jitter_ms`: 60 unless given; here 1000). The session goes on.
+    (`jitter_ms`; here 1000). The session goes on.
     """
     evening["bad-weather"].check(record_property)
 

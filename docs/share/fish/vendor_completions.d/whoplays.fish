@@ -298,7 +298,7 @@ complete -c whoplays -n '__fish_whoplays_using_command send' -s h -d 'Display th
 complete -c whoplays -n '__fish_whoplays_using_command send' -l version -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command send' -l keys -r -F -d 'One'\''s own secret key file, for a receiver that encrypts.'
 complete -c whoplays -n '__fish_whoplays_using_command send' -l server-key -r -F -d 'The receiver'\''s public key file.'
-complete -c whoplays -n '__fish_whoplays_using_command send' -l format -x -a 's16le s24le f32le' -d 'How the audio travels.'
+complete -c whoplays -n '__fish_whoplays_using_command send' -l format -x -a 's16le s24le f32le' -d 'Encoding of the PCM that is sent.'
 complete -c whoplays -n '__fish_whoplays_using_command send' -l channels -r -d 'Which one or two channels of the source to send, such as 3,4; the first two unl…'
 complete -c whoplays -n '__fish_whoplays_using_command send' -l gain-db -r -d 'How much louder to send it.'
 

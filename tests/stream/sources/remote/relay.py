@@ -1,4 +1,4 @@
-"""A network that can be cut: a TCP relay in between."""
+"""A TCP relay that can be cut, as a network can."""
 
 import contextlib
 import select
@@ -36,16 +36,16 @@ class Relay:
         """Break what is connected, and let nobody connect."""
         self._cut.set()
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self._cut.clear()
 
     def _run(self) -> None:
         while not self._left.is_set():
             if self._cut.is_set():
-                self._hang_up()
+                self._disconnect_all()
             for ready in select.select([self._server, *self._pairs], [], [], 0.02)[0]:
                 self._serve(ready)
-        self._hang_up()
+        self._disconnect_all()
 
     def _serve(self, ready: socket.socket) -> None:
         if ready is self._server:
@@ -72,6 +72,6 @@ class Relay:
         one.close()
         other.close()
 
-    def _hang_up(self) -> None:
+    def _disconnect_all(self) -> None:
         while self._pairs:
             self._close(next(iter(self._pairs)))
