@@ -16,7 +16,7 @@ from whoplays.training.data.mixing import balanced, solos
 from whoplays.training.data.splits import Splits
 from whoplays.training.files import DAMAGED, atomic_write
 from whoplays.training.fit.checkpoints import save
-from whoplays.training.fit.training_data import Example, draw_windows
+from whoplays.training.fit.training_data import TrainingExample, draw_windows
 from whoplays.training.recipes import Recipe
 
 _BATCH: Final = 16
@@ -45,7 +45,7 @@ def compute_features(
     takes = balanced(train)
     count = recipe.epoch_windows or len(takes)
     windows = draw_windows(recipe.examples, library, takes, recipe.labels, count, (recipe.seed, 0))
-    loader: DataLoader[Example] = DataLoader(windows, _BATCH)
+    loader: DataLoader[TrainingExample] = DataLoader(windows, _BATCH)
     features: list[Tensor] = []
     targets: list[Tensor] = []
     for audio, target in loader:

@@ -31,7 +31,7 @@ VALIDATION_WINDOWS: Final = 256
 _VALIDATION_DRAW: Final = 1_000_000
 
 
-class Example(NamedTuple):
+class TrainingExample(NamedTuple):
     """A window and which labels it holds."""
 
     audio: Tensor
@@ -40,7 +40,7 @@ class Example(NamedTuple):
     """`float32 [labels]`, 0 or 1."""
 
 
-class SoloWindows(Dataset[Example]):
+class SoloWindows(Dataset[TrainingExample]):
     """One window of every take; of `count` takes drawn without return, where that is fewer.
 
     Args:
@@ -57,13 +57,13 @@ class SoloWindows(Dataset[Example]):
     def __len__(self) -> int:
         return len(self._takes)
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> TrainingExample:
         take = self._takes[index]
         audio = _draw_window(self._library, take, np.random.default_rng([*self._draw, index]))
         return _to_example(audio, take.clip.labels, self._labels)
 
 
-class PairWindows(Dataset[Example]):
+class PairWindows(Dataset[TrainingExample]):
     """So many pairs of two different labels.
 
     Args:
@@ -81,7 +81,7 @@ class PairWindows(Dataset[Example]):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> TrainingExample:
         rng = np.random.default_rng([*self._draw, index])
         takes = draw_pair(self._takes, rng)
         first, second = (_draw_window(self._library, take, rng) for take in takes)
@@ -90,7 +90,7 @@ class PairWindows(Dataset[Example]):
 
 def draw_windows(
     kind: str, library: Library, takes: list[Take], labels: tuple[str, ...], count: int, draw: tuple[int, ...]
-) -> Dataset[Example]:
+) -> Dataset[TrainingExample]:
     """So many windows of the kind that a recipe names; `solos and pairs` are half the one, half the other."""
     solos, pairs = partial(SoloWindows, library, takes, labels), partial(PairWindows, library, takes, labels)
     match kind:
@@ -103,9 +103,9 @@ def draw_windows(
     raise DataError(f"windows of {kind} are not drawn one by one")
 
 
-def _to_example(audio: Window, playing: frozenset[str], labels: tuple[str, ...]) -> Example:
+def _to_example(audio: Window, playing: frozenset[str], labels: tuple[str, ...]) -> TrainingExample:
     target = torch.tensor([float(label in playing) for label in labels])
-    return Example(torch.from_numpy(audio), target)
+    return TrainingExample(torch.from_numpy(audio), target)
 
 
 def _draw_window(library: Library, take: Take, rng: np.random.Generator) -> Window:
@@ -160,7 +160,7 @@ class TrainingData(lightning.LightningDataModule):
         data = self._windows(self._validation, (self._recipe.seed, _VALIDATION_DRAW), VALIDATION_WINDOWS)
         return DataLoader(data, self._recipe.batch_windows)
 
-    def _windows(self, takes: list[Take], draw: tuple[int, ...], count: int) -> Dataset[Example]:
+    def _windows(self, takes: list[Take], draw: tuple[int, ...], count: int) -> Dataset[TrainingExample]:
         kind = "pairs" if self._recipe.examples == "band" else self._recipe.examples
         return draw_windows(kind, self._library, takes, self._recipe.labels, count, draw)
 

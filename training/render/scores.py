@@ -52,14 +52,14 @@ class Song(NamedTuple):
     """A quarter note at the score's first tempo."""
 
 
-class Scores(NamedTuple):
+class SongCollection(NamedTuple):
     """The songs found, and for each file that cannot be used a line that names it and says why."""
 
     songs: list[Song]
     skipped: list[str]
 
 
-def read_scores(folders: Iterable[Path]) -> Scores:
+def read_scores(folders: Iterable[Path]) -> SongCollection:
     """Read every MIDI file under the folders, in a stable order.
 
     Raises:
@@ -76,7 +76,7 @@ def read_scores(folders: Iterable[Path]) -> Scores:
             skipped.append(str(error))
     if not songs:
         raise DataError(f"MIDI score not found in {', '.join(names)}")
-    return Scores(songs, skipped)
+    return SongCollection(songs, skipped)
 
 
 def read_song(path: Path) -> Song:

@@ -17,39 +17,39 @@ from whoplays.stream.common.clock import GapCause
 from whoplays.stream.sources.base import SessionOverError
 from whoplays.stream.sources.ffmpeg.demux import MediaSpec
 
-HOLE_S: Final = 0.05
+MIN_GAP_S: Final = 0.05
 """Timestamps that jump by less are only inexact: some containers round them, some senders take them from a clock."""
-MOST_HOLE_S: Final = 10.0
+MAX_GAP_S: Final = 10.0
 """A broadcast whose timestamps jump further ahead has begun anew."""
-PIECE_SAMPLES: Final = SAMPLE_RATE_HZ // 20
+CHUNK_SAMPLES: Final = SAMPLE_RATE_HZ // 20
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """Consecutive samples, 50 ms or less."""
 
     audio: Audio
     """`[2, n]` float32 at 44 100 Hz."""
     lost: GapCause | None = None
-    """Why these samples, all zero, stand for what was lost."""
+    """Why these samples, all zero, stand for lost ones."""
 
 
 class Decoder:
     """Decodes a stream's packets, in order.
 
-    What a broadcast lost, because packets are damaged or timestamps jump ahead, is made up for with zeros that say so;
+    What a broadcast lost, because packets are damaged or timestamps jump ahead, is replaced by zeros marked as lost;
     where a file's timestamps jump ahead, nothing was recorded: that is silence. Timestamps that jump back mean that
     the sender counts anew (so does each title of an Ogg broadcast); the samples follow one another all the same.
     """
 
-    def __init__(self, spot: MediaSpec, stream: AudioStream) -> None:
-        self._spot: Final = spot
-        self._lost: Final[GapCause | None] = "network" if spot.network else None
+    def __init__(self, media: MediaSpec, stream: AudioStream) -> None:
+        self._media: Final = media
+        self._lost: Final[GapCause | None] = "network" if media.network else None
         self._time_base: Final = float(stream.time_base or 0)
         self._converter: Converter | None = None
         self._kind = (0, 0)
         self._end_s: float | None = None
 
-    def decode(self, packet: "Packet[AudioStream]") -> Iterator[Piece]:
+    def decode(self, packet: "Packet[AudioStream]") -> Iterator[Chunk]:
         """What a packet brings.
 
         Raises:
@@ -59,34 +59,34 @@ class Decoder:
         try:
             frames = packet.decode()
         except av.error.InvalidDataError as error:
-            yield from self._miss(packet, error)
+            yield from self._replace_damaged(packet, error)
             return
         for frame in frames:
-            yield from self._take(frame)
+            yield from self._convert(frame)
 
-    def finish(self) -> Iterator[Piece]:
+    def finish(self) -> Iterator[Chunk]:
         """What is still in the resampler."""
         if self._converter:
             yield from _cut(self._converter.convert(np.zeros((0, self._kind[1]), np.float32), last=True))
             self._converter = None
 
-    def _miss(self, packet: "Packet[AudioStream]", error: av.error.InvalidDataError) -> Iterator[Piece]:
-        # Who joins a broadcast in the middle cannot decode its first packets: nothing was heard yet, nothing is lost.
+    def _replace_damaged(self, packet: "Packet[AudioStream]", error: av.error.InvalidDataError) -> Iterator[Chunk]:
+        # Who joins a broadcast in the middle cannot decode its first packets: before any audio, nothing is lost.
         if self._end_s is None:
             return
-        if not self._spot.network:
-            raise SourceError(f"{self._spot.name} is damaged after {self._end_s:.1f} s; repair it") from error
+        if not self._media.network:
+            raise SourceError(f"{self._media.name} is damaged after {self._end_s:.1f} s; repair it") from error
         duration_s = (packet.duration or 0) * self._time_base
         self._end_s += duration_s
-        yield from self._hole(duration_s)
+        yield from self._gap(duration_s)
 
-    def _take(self, frame: AudioFrame) -> Iterator[Piece]:
-        yield from self._hole(self._ahead_s(frame))
+    def _convert(self, frame: AudioFrame) -> Iterator[Chunk]:
+        yield from self._gap(self._ahead_s(frame))
         samples = to_float(frame)
         if self._converter is None or self._kind != (frame.sample_rate, samples.shape[1]):
             yield from self.finish()
             self._kind = (frame.sample_rate, samples.shape[1])
-            self._converter = Converter(*self._kind, self._spot.selection)
+            self._converter = Converter(*self._kind, self._media.selection)
         yield from _cut(self._converter.convert(samples))
 
     def _ahead_s(self, frame: AudioFrame) -> float:
@@ -94,23 +94,23 @@ class Decoder:
         expected_s = self._end_s or 0.0
         start_s = expected_s if frame.time is None else frame.time
         ahead_s = 0.0 if self._end_s is None else start_s - expected_s
-        if self._spot.network and ahead_s > MOST_HOLE_S:
-            raise SessionOverError(f"{self._spot.name} began anew: its time jumped ahead by {ahead_s:.0f} s")
+        if self._media.network and ahead_s > MAX_GAP_S:
+            raise SessionOverError(f"{self._media.name} began anew: its time jumped ahead by {ahead_s:.0f} s")
         self._end_s = start_s + frame.samples / frame.sample_rate
-        return ahead_s if ahead_s > HOLE_S else 0.0
+        return ahead_s if ahead_s > MIN_GAP_S else 0.0
 
-    def _hole(self, duration_s: float) -> Iterator[Piece]:
+    def _gap(self, duration_s: float) -> Iterator[Chunk]:
         samples = round(duration_s * SAMPLE_RATE_HZ)
         if samples:
-            # The resampler must not blur the edges of what was heard.
+            # The resampler must not blur the edges.
             yield from self.finish()
             yield from silence(samples, self._lost)
 
 
-def silence(samples: int, lost: GapCause | None) -> Iterator[Piece]:
-    """Zeros of any length, piece by piece."""
-    for start in range(0, samples, PIECE_SAMPLES):
-        yield Piece(np.zeros((2, min(PIECE_SAMPLES, samples - start)), np.float32), lost)
+def silence(samples: int, lost: GapCause | None) -> Iterator[Chunk]:
+    """Zeros of any length, chunk by chunk."""
+    for start in range(0, samples, CHUNK_SAMPLES):
+        yield Chunk(np.zeros((2, min(CHUNK_SAMPLES, samples - start)), np.float32), lost)
 
 
 def to_float(frame: AudioFrame) -> Audio:
@@ -124,6 +124,6 @@ def to_float(frame: AudioFrame) -> Audio:
     return ((interleaved - middle) / full_scale).astype(np.float32)
 
 
-def _cut(audio: Audio) -> Iterator[Piece]:
-    for start in range(0, audio.shape[1], PIECE_SAMPLES):
-        yield Piece(audio[:, start : start + PIECE_SAMPLES])
+def _cut(audio: Audio) -> Iterator[Chunk]:
+    for start in range(0, audio.shape[1], CHUNK_SAMPLES):
+        yield Chunk(audio[:, start : start + CHUNK_SAMPLES])

@@ -1,4 +1,4 @@
-"""SourceSpec media with FFmpeg, and its errors as one line without secrets."""
+"""Opening media with FFmpeg, and its errors as one line without secrets."""
 
 import errno
 import socket
@@ -17,12 +17,12 @@ from whoplays.stream.audio.resample import ChannelSelection
 
 
 class MediaSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Where audio is, and what is taken of it."""
+    """Where media are, and which channels are taken."""
 
     url: str
-    """As FFmpeg takes it; with its user and password, so for no eyes."""
+    """As FFmpeg takes it, with its user and password: it must not be shown."""
     name: str
-    """What people call it."""
+    """As messages show it."""
     form: str | None = None
     """FFmpeg's name of its format; None to find out."""
     network: bool
@@ -30,39 +30,40 @@ class MediaSpec(msgspec.Struct, frozen=True, kw_only=True):
     selection: ChannelSelection
 
 
-TRY_S: Final = 5.0
+CONNECT_S: Final = 5.0
 CLOSED: Final = "the server closed the connection"
 _TLS_PORTS: Final = {"https": 443, "rtsps": 322}
 
 
-def reason(spot: MediaSpec, error: av.error.FFmpegError) -> str:
+def _reason(media: MediaSpec, error: av.error.FFmpegError) -> str:
     """What went wrong; never `str(error)`, which holds the address with its password."""
-    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
-        return "it sends nothing"
-    if isinstance(error, av.error.EOFError):
-        return "it ends before any audio comes"
-    if isinstance(error, av.error.InvalidDataError):
-        return "it is no audio that can be read"
-    if spot.network and isinstance(error, av.error.OSError):
-        unnamed = CLOSED if error.errno == errno.EIO else str(error.strerror)
-        return _unreachable(spot.url) or unnamed
-    return str(error.strerror)
+    match error:
+        case av.error.ExitError() | av.error.TimeoutError():
+            return "it sends nothing"
+        case av.error.EOFError():
+            return "it ends before any audio comes"
+        case av.error.InvalidDataError():
+            return "it is not audio that FFmpeg can read"
+        case av.error.OSError() if media.network:
+            return _unreachable(media.url) or (CLOSED if error.errno == errno.EIO else str(error.strerror))
+        case _:
+            return str(error.strerror)
 
 
 def _unreachable(url: str) -> str:
-    """Why the server cannot be talked to; empty if it can."""
+    """Why the server cannot be reached; empty if it can."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:
         port = parts.port or _TLS_PORTS.get(parts.scheme, 80)
         socket.getaddrinfo(host, port)
         if parts.scheme in _TLS_PORTS:
-            with socket.create_connection((host, port), TRY_S) as connection:
+            with socket.create_connection((host, port), CONNECT_S) as connection:
                 ssl.create_default_context().wrap_socket(connection, server_hostname=host).close()
     except socket.gaierror:
-        return f"there is no host {host}"
+        return f"host {host} not found"
     except ssl.SSLCertVerificationError as error:
-        return f"its certificate is not trusted ({error.verify_message}); set SSL_CERT_FILE to one that vouches for it"
+        return f"its certificate is not trusted ({error.verify_message}); set SSL_CERT_FILE to one that signs it"
     except OSError as error:
         return error.strerror or str(error)
     return ""
@@ -70,20 +71,20 @@ def _unreachable(url: str) -> str:
 
 OPEN_S: Final = 20.0
 READ_S: Final = 15.0
-"""How long FFmpeg waits for data; who supervises the source may be less patient."""
+"""How long FFmpeg waits for data; the stream may reopen the source sooner."""
 
 # A playlist can name other addresses: those on the network must not make us read files here, nor the other way round.
 _NETWORK: Final = {
     "protocol_whitelist": "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,crypto,data",
     # RTP within the RTSP connection if the server can: then no packet is lost.
     "rtsp_flags": "prefer_tcp",
-    # Or a password could be given to anybody; FFmpeg does not look unless it is told to.
+    # Or a password could be given to anybody; FFmpeg does not check unless this is set.
     "tls_verify": "1",
 }
 _FILE: Final = {"protocol_whitelist": "file,crypto,data"}
 
 
-def open_container(spot: MediaSpec) -> InputContainer:
+def open_container(media: MediaSpec) -> InputContainer:
     """Connect to it and find out what it holds.
 
     Raises:
@@ -91,34 +92,34 @@ def open_container(spot: MediaSpec) -> InputContainer:
     """
     try:
         return av.open(
-            spot.url, format=spot.form, options=_network() if spot.network else _FILE, timeout=(OPEN_S, READ_S)
+            media.url, format=media.form, options=_network() if media.network else _FILE, timeout=(OPEN_S, READ_S)
         )
     except av.error.FFmpegError as error:
-        raise SourceError(f"{spot.name} cannot be heard: {reason(spot, error)}") from error
+        raise SourceError(f"{media.name} cannot be opened: {_reason(media, error)}") from error
 
 
-def first_audio(spot: MediaSpec, container: InputContainer) -> AudioStream:
+def first_audio(media: MediaSpec, container: InputContainer) -> AudioStream:
     """Its first audio stream; of the others nothing is read, nor fetched where that can be avoided.
 
     Raises:
         SourceError: it has none.
     """
     if not container.streams.audio:
-        raise SourceError(f"{spot.name} holds no audio; give a stream or a file that does")
+        raise SourceError(f"{media.name} has no audio; give a stream or a file that has")
     chosen = container.streams.audio[0]
     for stream in container.streams:
         stream.discard = Discard.default if stream is chosen else Discard.all
     return chosen
 
 
-def broken(spot: MediaSpec, error: av.error.FFmpegError) -> SourceError:
-    """What to say when reading fails on the way."""
-    if not spot.network:
-        return SourceError(f"{spot.name} is damaged: {error.strerror}")
-    return SourceError(f"{spot.name} broke off: {reason(spot, error)}")
+def read_error(media: MediaSpec, error: av.error.FFmpegError) -> SourceError:
+    """The error of reading media that were open."""
+    if not media.network:
+        return SourceError(f"{media.name} is damaged: {error.strerror}")
+    return SourceError(f"{media.name} broke off: {_reason(media, error)}")
 
 
-def refuse_early_end(spot: MediaSpec, container: InputContainer) -> None:
+def refuse_early_end(media: MediaSpec, container: InputContainer) -> None:
     """Tell the end of a recording from a broadcast that was cut off.
 
     A broadcast has neither length nor duration, so nothing but a lost connection ends it. A playlist says when it ends.
@@ -126,8 +127,8 @@ def refuse_early_end(spot: MediaSpec, container: InputContainer) -> None:
     Raises:
         SourceError: it should have gone on.
     """
-    if spot.network and container.duration is None and container.size <= 0:
-        raise SourceError(f"{spot.name} broke off: {CLOSED}")
+    if media.network and container.duration is None and container.size <= 0:
+        raise SourceError(f"{media.name} broke off: {CLOSED}")
 
 
 def _network() -> dict[str, str]:

@@ -15,9 +15,9 @@ from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.mixing import Take, solos
 from whoplays.training.data.splits import Splits
-from whoplays.training.fit.training_data import Example, PairWindows, SoloWindows, TrainingData
+from whoplays.training.fit.training_data import PairWindows, SoloWindows, TrainingData, TrainingExample
 
-Make = Callable[[tuple[int, ...]], Dataset[Example]]
+Make = Callable[[tuple[int, ...]], Dataset[TrainingExample]]
 
 
 @pytest.fixture(params=[SoloWindows, PairWindows])
@@ -27,7 +27,7 @@ def make(request: pytest.FixtureRequest, library: Library, clips: list[Clip]) ->
     return lambda draw: request.param(library, takes, CORE, 8, draw)
 
 
-def alike(first: Dataset[Example], second: Dataset[Example]) -> bool:
+def alike(first: Dataset[TrainingExample], second: Dataset[TrainingExample]) -> bool:
     return all(torch.equal(first[k].audio, second[k].audio) for k in range(8))
 
 

@@ -1,4 +1,4 @@
-"""Servers to listen to: HTTP that behaves badly on demand, and RTSP with losses."""
+"""Servers of media: HTTP that behaves badly on demand, and RTSP with losses."""
 
 import contextlib
 import socket
@@ -83,7 +83,7 @@ def serve_http(folder: Path) -> Iterator[int]:
 
 
 class RtspHandler(socketserver.StreamRequestHandler):
-    """Enough of RTSP (RFC 2326) for one listener: 2 s of L16 within the connection, of which the second is lost."""
+    """Enough of RTSP (RFC 2326) for one listener: 1 s of L16 within the connection, 0.4 s of them lost."""
 
     def handle(self) -> None:
         while request := self._request():
@@ -116,7 +116,7 @@ class RtspHandler(socketserver.StreamRequestHandler):
     def _play(self) -> None:
         payload = np.full(2 * RTP_FRAMES, 2**14, ">i2").tobytes()
         with contextlib.suppress(ConnectionError):
-            for packet in [*range(100), *range(200, 300)]:
+            for packet in [*range(30), *range(70, 100)]:
                 header = struct.pack(">BBHII", 0x80, 10, packet, packet * RTP_FRAMES, 7)
                 self.wfile.write(struct.pack(">cBH", b"$", 0, len(header + payload)) + header + payload)
                 time.sleep(0.005)

@@ -10,7 +10,7 @@ from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.base import SessionOverError
-from whoplays.stream.sources.ffmpeg.decoder import Decoder, Piece, to_float
+from whoplays.stream.sources.ffmpeg.decoder import Chunk, Decoder, to_float
 from whoplays.stream.sources.ffmpeg.demux import MediaSpec
 
 RATE_HZ = 44_100
@@ -44,16 +44,16 @@ def frame(start: int | None, *, rate_hz: int = RATE_HZ, layout: str = "stereo", 
     return made
 
 
-def decode(*frames: AudioFrame | None, network: bool = True, selection: ChannelSelection | None = None) -> list[Piece]:
-    spot = MediaSpec(url="", name="hall", network=network, selection=selection or ChannelSelection())
+def decode(*frames: AudioFrame | None, network: bool = True, selection: ChannelSelection | None = None) -> list[Chunk]:
+    media = MediaSpec(url="", name="hall", network=network, selection=selection or ChannelSelection())
     stream: Any = Stream()
-    decoder = Decoder(spot, stream)
+    decoder = Decoder(media, stream)
     packets: list[Any] = [Packet(frame) for frame in frames]
-    return [piece for packet in packets for piece in decoder.decode(packet)] + list(decoder.finish())
+    return [chunk for packet in packets for chunk in decoder.decode(packet)] + list(decoder.finish())
 
 
-def samples(pieces: list[Piece], *, lost: bool) -> int:
-    return sum(piece.audio.shape[1] for piece in pieces if bool(piece.lost) == lost)
+def samples(chunks: list[Chunk], *, lost: bool) -> int:
+    return sum(chunk.audio.shape[1] for chunk in chunks if bool(chunk.lost) == lost)
 
 
 @pytest.mark.parametrize("form", ["u8", "u8p", "s16", "s16p", "s32", "s32p", "flt", "fltp", "dbl", "dblp"])
@@ -69,25 +69,25 @@ def test_samples_of_any_kind_are_read(form: str) -> None:
     np.testing.assert_allclose(values, source.T, atol=1.5 / 128 if form.startswith("u8") else 1e-4)
 
 
-def test_frames_that_follow_one_another_are_heard_in_pieces_of_at_most_50_ms() -> None:
-    pieces = decode(*(frame(number * FRAME) for number in range(10)))
-    audio: Audio = np.concatenate([piece.audio for piece in pieces], axis=1)
+def test_frames_that_follow_one_another_come_in_chunks_of_at_most_50_ms() -> None:
+    chunks = decode(*(frame(number * FRAME) for number in range(10)))
+    audio: Audio = np.concatenate([chunk.audio for chunk in chunks], axis=1)
     np.testing.assert_array_equal(audio, np.full((2, 10 * FRAME), 0.5, np.float32))
-    assert max(piece.audio.shape[1] for piece in pieces) <= RATE_HZ // 20
+    assert max(chunk.audio.shape[1] for chunk in chunks) <= RATE_HZ // 20
 
 
 def test_a_jump_ahead_is_a_loss_of_that_length() -> None:
-    pieces = decode(frame(0), frame(FRAME), frame(2 * FRAME + 3 * RATE_HZ))
-    assert samples(pieces, lost=True) == 3 * RATE_HZ
-    assert samples(pieces, lost=False) == 3 * FRAME
-    assert not any(piece.audio.any() for piece in pieces if piece.lost)
-    assert [piece.lost for piece in pieces] == [None] * 2 + ["network"] * 60 + [None]
+    chunks = decode(frame(0), frame(FRAME), frame(2 * FRAME + 3 * RATE_HZ))
+    assert samples(chunks, lost=True) == 3 * RATE_HZ
+    assert samples(chunks, lost=False) == 3 * FRAME
+    assert not any(chunk.audio.any() for chunk in chunks if chunk.lost)
+    assert [chunk.lost for chunk in chunks] == [None] * 2 + ["network"] * 60 + [None]
 
 
 def test_in_a_file_it_is_silence() -> None:
-    pieces = decode(frame(0), frame(FRAME + 30 * RATE_HZ), network=False)
-    assert samples(pieces, lost=True) == 0
-    assert samples(pieces, lost=False) == 2 * FRAME + 30 * RATE_HZ
+    chunks = decode(frame(0), frame(FRAME + 30 * RATE_HZ), network=False)
+    assert samples(chunks, lost=True) == 0
+    assert samples(chunks, lost=False) == 2 * FRAME + 30 * RATE_HZ
 
 
 def test_a_jump_far_ahead_is_another_session() -> None:
@@ -97,36 +97,36 @@ def test_a_jump_far_ahead_is_another_session() -> None:
 
 @pytest.mark.parametrize("starts", [(50 * RATE_HZ, 0), (0, FRAME + 400), (FRAME, FRAME - 400), (None, None)])
 def test_what_is_inexact_counts_anew_or_is_untimed_just_follows(starts: tuple[int | None, int | None]) -> None:
-    pieces = decode(*map(frame, starts))
-    assert (samples(pieces, lost=False), samples(pieces, lost=True)) == (2 * FRAME, 0)
+    chunks = decode(*map(frame, starts))
+    assert (samples(chunks, lost=False), samples(chunks, lost=True)) == (2 * FRAME, 0)
 
 
 def test_the_resampler_does_not_change_a_length() -> None:
-    pieces = decode(frame(0, rate_hz=48_000), frame(FRAME + 48_000, rate_hz=48_000))
-    assert samples(pieces, lost=True) == RATE_HZ
-    assert samples(pieces, lost=False) == pytest.approx(2 * FRAME * 44_100 / 48_000, abs=2)
+    chunks = decode(frame(0, rate_hz=48_000), frame(FRAME + 48_000, rate_hz=48_000))
+    assert samples(chunks, lost=True) == RATE_HZ
+    assert samples(chunks, lost=False) == pytest.approx(2 * FRAME * 44_100 / 48_000, abs=2)
 
 
 def test_rate_and_channels_may_change() -> None:
-    pieces = decode(frame(0), frame(None, rate_hz=22_050), frame(None, layout="FL+FR+LFE"))
-    assert samples(pieces, lost=False) == pytest.approx(4 * FRAME, abs=2)
+    chunks = decode(frame(0), frame(None, rate_hz=22_050), frame(None, layout="FL+FR+LFE"))
+    assert samples(chunks, lost=False) == pytest.approx(4 * FRAME, abs=2)
 
 
 def test_a_damaged_packet_is_a_loss_of_its_length() -> None:
-    pieces = decode(frame(0), None, frame(2 * FRAME))
-    assert samples(pieces, lost=True) == FRAME
-    assert samples(pieces, lost=False) == 2 * FRAME
+    chunks = decode(frame(0), None, frame(2 * FRAME))
+    assert samples(chunks, lost=True) == FRAME
+    assert samples(chunks, lost=False) == 2 * FRAME
 
 
 def test_whoever_joins_in_the_middle_has_lost_nothing() -> None:
     assert samples(decode(None, None, frame(2 * FRAME)), lost=True) == 0
 
 
-def test_a_damaged_file_is_said() -> None:
+def test_a_damaged_file_is_refused() -> None:
     with pytest.raises(SourceError, match=r"hall is damaged after 1\.0 s"):
         decode(frame(RATE_HZ - FRAME), None, network=False)
 
 
-def test_a_channel_that_is_not_there_is_said() -> None:
+def test_a_channel_that_is_not_there_is_refused() -> None:
     with pytest.raises(SourceError, match=r"there is no channel 3; there are 2"):
         decode(frame(0), selection=ChannelSelection(channels=(3,)))

@@ -112,21 +112,21 @@ def sender(icecast: int, ffmpeg: str, clips: Path) -> Iterator[tuple[str, "subpr
         process.kill()
 
 
-def test_a_broadcast_is_heard_in_real_time_until_it_breaks_off(
+def test_a_broadcast_is_played_in_real_time_until_it_breaks_off(
     sender: tuple[str, "subprocess.Popen[bytes]"],
 ) -> None:
     uri, process = sender
     blocks = open_network_media(uri, ChannelSelection()).blocks()
     start_ns = time.monotonic_ns()
-    heard = [next(blocks)]
-    first_ns = heard[0].captured_at_ns
-    while heard[-1].captured_at_ns < first_ns + 1_500_000_000:
-        heard.append(next(blocks))
-        assert start_ns < heard[-1].captured_at_ns <= time.monotonic_ns()
-    audio = np.concatenate([block.audio for block in heard[1:]], axis=1)
-    assert audio.shape[1] / 44_100 == pytest.approx((heard[-1].captured_at_ns - first_ns) / 1e9, abs=1e-3)
+    received = [next(blocks)]
+    first_ns = received[0].captured_at_ns
+    while received[-1].captured_at_ns < first_ns + 1_500_000_000:
+        received.append(next(blocks))
+        assert start_ns < received[-1].captured_at_ns <= time.monotonic_ns()
+    audio = np.concatenate([block.audio for block in received[1:]], axis=1)
+    assert audio.shape[1] / 44_100 == pytest.approx((received[-1].captured_at_ns - first_ns) / 1e9, abs=1e-3)
     assert np.abs(np.fft.rfft(audio[0, :44_100])).argmax() == pytest.approx(440, abs=2)
-    assert not any(block.lost for block in heard)
+    assert not any(block.lost for block in received)
     process.kill()
     with pytest.raises(SourceError, match=r"/live broke off: the server closed the connection$"):
         list(blocks)

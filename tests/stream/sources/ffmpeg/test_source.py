@@ -18,14 +18,12 @@ from tests.stream.sources.ffmpeg.conftest import CLIP_SAMPLES
 from tests.stream.sources.ffmpeg.servers import free_port, serve_rtsp
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.resample import ChannelSelection
+from whoplays.stream.audio.resample import WHOLE, ChannelSelection
 from whoplays.stream.sources.registry import open_uri
 from whoplays.stream.sources.worker import ChildSource
 
-WHOLE = ChannelSelection()
 
-
-def hear(uri: str) -> list[Block]:
+def read(uri: str) -> list[Block]:
     return list(open_uri(uri).blocks())
 
 
@@ -33,25 +31,25 @@ def join(blocks: list[Block]) -> Audio:
     return np.concatenate([block.audio for block in blocks], axis=1)
 
 
-def hear_seconds(source: ChildSource, seconds: float) -> list[Block]:
+def read_seconds(source: ChildSource, seconds: float) -> list[Block]:
     """As much, then stop it."""
     blocks = source.blocks()
-    heard: list[Block] = []
-    while sum(block.audio.shape[1] for block in heard) < seconds * 44_100:
+    received: list[Block] = []
+    while sum(block.audio.shape[1] for block in received) < seconds * 44_100:
         block = next(blocks)
         assert block.captured_at_ns <= time.monotonic_ns()
-        heard.append(block)
+        received.append(block)
     source.stop()
     list(blocks)
-    return heard
+    return received
 
 
-def hear_until_lost(source: ChildSource) -> list[Block]:
+def read_until_lost(source: ChildSource) -> list[Block]:
     """All of it; then the server has to close the connection."""
-    heard: list[Block] = []
+    received: list[Block] = []
     with pytest.raises(SourceError, match=r"broke off: the server closed the connection$"):
-        deque(map(heard.append, source.blocks()))
-    return heard
+        deque(map(received.append, source.blocks()))
+    return received
 
 
 def open_child(uri: str, selection: ChannelSelection = WHOLE) -> ChildSource:
@@ -69,7 +67,7 @@ def assert_is_the_clip(audio: Audio, atol: float) -> None:
 
 def test_an_http_recording_is_played_in_real_time_and_ends(http: str) -> None:
     start = time.monotonic()
-    blocks = hear(f"{http}/clip.flac")
+    blocks = read(f"{http}/clip.flac")
     assert time.monotonic() - start >= 1.4
     np.testing.assert_allclose(join(blocks), make_concert(44_100)[:CLIP_SAMPLES].T, atol=1e-4)
     times = [block.captured_at_ns for block in blocks]
@@ -77,9 +75,9 @@ def test_an_http_recording_is_played_in_real_time_and_ends(http: str) -> None:
     assert not any(block.lost for block in blocks)
 
 
-def test_the_intake_is_heeded(http: str) -> None:
+def test_the_selection_is_applied(http: str) -> None:
     source = open_child(f"{http}/clip.flac", ChannelSelection(channels=(2, 1), gain_db=-6.0205999))
-    audio = join(hear_seconds(source, 0.2))
+    audio = join(read_seconds(source, 0.2))
     expected = make_concert(44_100)[: audio.shape[1], ::-1].T / 2
     np.testing.assert_allclose(audio, expected, atol=1e-4)
 
@@ -87,12 +85,12 @@ def test_the_intake_is_heeded(http: str) -> None:
 def test_a_burst_at_the_beginning_is_handed_out_in_real_time(http: str) -> None:
     """A second and a half comes at once."""
     start = time.monotonic_ns()
-    blocks = hear_seconds(open_child(f"{http}/endless/clip.mp3"), 2)
-    assert time.monotonic_ns() - start >= 1_900_000_000
+    blocks = read_seconds(open_child(f"{http}/endless/clip.mp3"), 1.7)
+    assert time.monotonic_ns() - start >= 1_600_000_000
     assert not any(block.lost for block in blocks)
     times = [block.captured_at_ns for block in blocks]
-    heard_s = join(blocks[1:]).shape[1] / 44_100
-    assert (times[-1] - times[0]) / 1e9 == pytest.approx(heard_s, abs=1e-3)
+    received_s = join(blocks[1:]).shape[1] / 44_100
+    assert (times[-1] - times[0]) / 1e9 == pytest.approx(received_s, abs=1e-3)
 
 
 def test_a_stream_that_stalls_for_ever_can_be_stopped(http: str) -> None:
@@ -104,26 +102,26 @@ def test_a_stream_that_stalls_for_ever_can_be_stopped(http: str) -> None:
         source.stop()
 
     blocks = source.blocks()
-    heard = [next(blocks) for _ in range(5)]
+    received = [next(blocks) for _ in range(5)]
     # Well after the end of what is sent.
-    stopper = threading.Timer(2.5, stop)
+    stopper = threading.Timer(1.8, stop)
     stopper.start()
-    heard += blocks
+    received += blocks
     assert time.monotonic() - stopped_s[0] < 5
-    assert join(heard).shape[1] == pytest.approx(CLIP_SAMPLES, abs=5000)
+    assert join(received).shape[1] == pytest.approx(CLIP_SAMPLES, abs=5000)
     stopper.join()
 
 
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("missing.mp3", r"/missing\.mp3 cannot be heard: Server returned 404 Not Found$"),
-        ("text.bin", r"/text\.bin cannot be heard: it is no audio that can be read$"),
+        ("missing.mp3", r"/missing\.mp3 cannot be opened: Server returned 404 Not Found$"),
+        ("text.bin", r"/text\.bin cannot be opened: it is not audio that FFmpeg can read$"),
         ("drop/clip.wav", r"/drop/clip\.wav broke off: the server closed the connection$"),
         ("hang_up/clip.mp3", r"/hang_up/clip\.mp3 broke off: the server closed the connection$"),
     ],
 )
-def test_what_goes_wrong_at_the_server_is_said_without_secrets(http: str, path: str, message: str) -> None:
+def test_errors_of_the_server_are_described_without_secrets(http: str, path: str, message: str) -> None:
     source = open_uri(f"{http}/{path}?token=hidden")
     with pytest.raises(SourceError, match=message) as raised:
         list(source.blocks())
@@ -132,11 +130,11 @@ def test_what_goes_wrong_at_the_server_is_said_without_secrets(http: str, path: 
     assert "\n" not in str(raised.value)
 
 
-def test_what_cannot_be_reached_is_said() -> None:
-    with pytest.raises(SourceError, match=r"hall\.invalid/live cannot be heard: there is no host hall\.invalid"):
-        hear("http://me:secret@hall.invalid/live")
-    with pytest.raises(SourceError, match=r"cannot be heard: Connection refused"):
-        hear(f"rtsp://me:secret@127.0.0.1:{free_port()}/live")
+def test_what_cannot_be_reached_is_described() -> None:
+    with pytest.raises(SourceError, match=r"hall\.invalid/live cannot be opened: host hall\.invalid not found"):
+        read("http://me:secret@hall.invalid/live")
+    with pytest.raises(SourceError, match=r"cannot be opened: Connection refused"):
+        read(f"rtsp://me:secret@127.0.0.1:{free_port()}/live")
 
 
 def test_a_killed_child_is_an_error(http: str) -> None:
@@ -149,24 +147,24 @@ def test_a_killed_child_is_an_error(http: str) -> None:
         list(blocks)
 
 
-def test_a_playlist_is_heard_to_its_end(http: str, playlist: str) -> None:
-    assert_is_the_clip(join(hear(f"{http}/{playlist}")), 0.01)
+def test_a_playlist_is_played_to_its_end(http: str, playlist: str) -> None:
+    assert_is_the_clip(join(read(f"{http}/{playlist}")), 0.01)
 
 
 @pytest.mark.parametrize("scheme", ["hls:http://", "hls://http://", "hls://"])
-def test_a_playlist_may_be_called_one(http: str, playlist: str, scheme: str) -> None:
+def test_an_address_may_say_that_it_is_a_playlist(http: str, playlist: str, scheme: str) -> None:
     place = http.removeprefix("http://")
     source = open_child(f"{scheme}{place}/{playlist}")
     assert source.uri == f"hls:http://{place.rpartition('@')[2]}/{playlist}"
-    assert join(hear_seconds(source, 0.3)).any()
+    assert join(read_seconds(source, 0.3)).any()
 
 
-def test_what_an_rtsp_stream_loses_is_made_up_for() -> None:
+def test_what_an_rtsp_stream_loses_is_replaced_by_zeros() -> None:
     with serve_rtsp() as port:
-        blocks = hear_until_lost(open_child(f"rtsp://me:secret@127.0.0.1:{port}/hall"))
+        blocks = read_until_lost(open_child(f"rtsp://me:secret@127.0.0.1:{port}/hall"))
     lost = [block for block in blocks if block.lost]
     assert {block.lost for block in lost} == {"network"}
-    assert join(lost).shape[1] == 44_100
+    assert join(lost).shape[1] == 40 * 441
     np.testing.assert_allclose(join([block for block in blocks if not block.lost]), 0.5)
 
 
@@ -181,13 +179,13 @@ def test_a_file_in_a_container_is_played(ffmpeg: str, clips: Path, tmp_path: Pat
 def test_a_file_without_audio_is_refused(ffmpeg: str, tmp_path: Path) -> None:
     path = tmp_path / "silent.mkv"
     subprocess.run([ffmpeg, "-v", "error", "-f", "lavfi", "-i", "testsrc=d=1:s=32x32", path], check=True)
-    with pytest.raises(SourceError, match=r"silent\.mkv holds no audio"):
-        hear(f"media:{path}")
+    with pytest.raises(SourceError, match=r"silent\.mkv has no audio"):
+        read(f"media:{path}")
 
 
 def test_a_file_that_is_no_media_is_refused(clips: Path) -> None:
-    with pytest.raises(SourceError, match=r"text\.bin cannot be heard: it is no audio that can be read"):
-        hear(f"media:{clips / 'text.bin'}")
+    with pytest.raises(SourceError, match=r"text\.bin cannot be opened: it is not audio that FFmpeg can read"):
+        read(f"media:{clips / 'text.bin'}")
 
 
 @pytest.mark.parametrize(
@@ -211,13 +209,13 @@ def test_what_is_no_address_is_refused_without_secrets(uri: str, message: str) -
 def test_a_playlist_cannot_make_us_read_files(clips: Path, http: str) -> None:
     text = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile://{clips / 'clip.mp3'}\n#EXT-X-ENDLIST\n"
     (clips / "thief.m3u8").write_text(text)
-    with pytest.raises(SourceError, match=r"cannot be heard"):
-        hear(f"{http}/thief.m3u8")
+    with pytest.raises(SourceError, match=r"cannot be opened"):
+        read(f"{http}/thief.m3u8")
 
 
 @pytest.fixture
 def https(clips: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A server whose certificate only that file vouches for."""
+    """A server, and the certificate that signs its own."""
     openssl = shutil.which("openssl")
     if not openssl:
         pytest.skip("openssl is not installed")
@@ -247,9 +245,9 @@ def https(clips: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
         thread.join()
 
 
-def test_a_certificate_has_to_be_vouched_for(https: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_has_to_be_trusted(https: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     uri, certificate = https
     with pytest.raises(SourceError, match=r"its certificate is not trusted \(self.signed certificate\)"):
-        hear(uri)
+        read(uri)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    assert join(hear_seconds(open_child(uri), 0.2)).any()
+    assert join(read_seconds(open_child(uri), 0.2)).any()
