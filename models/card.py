@@ -35,7 +35,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     data: str
     """The material it was measured on, and how it was kept apart from training."""
     windows: int
-    """How many windows were judged."""
+    """How many windows it was measured on."""
 
 
 class Hysteresis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

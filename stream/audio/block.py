@@ -16,6 +16,6 @@ class Block(NamedTuple):
     audio: Audio
     """`[2, n]` float32 in [-1, 1] at 44 100 Hz, finite, any n."""
     captured_at_ns: int
-    """When the last of them was heard, on the monotonic clock."""
+    """When the last of them was captured, on the monotonic clock."""
     lost: GapCause | None = None
-    """Why these samples, all zero, stand for what was lost; None if they were heard."""
+    """Why these samples, all zero, stand for what was lost; None if they were captured."""

@@ -1,4 +1,4 @@
-"""From frames at a source's rate to blocks that leave no time out: what was heard, and zeros for what was lost."""
+"""From frames at a source's rate to blocks that leave no time out: what was captured, and zeros for what was lost."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -31,7 +31,7 @@ class Timeline:
 
     def __init__(self, rate_hz: int, channels: int, selection: ChannelSelection) -> None:
         self.frames = 0
-        """So many have been heard or lost."""
+        """How many have been appended, lost ones included."""
         self._rate_hz: Final = rate_hz
         self._channels: Final = channels
         self._selection: Final = selection
@@ -39,7 +39,7 @@ class Timeline:
         self._samples = 0
 
     def append(self, frames: Audio, captured_at_ns: int) -> Iterator[Block]:
-        """The next frames, `[n, channels]` float32, the last of which was heard at `captured_at_ns`.
+        """The next frames, `[n, channels]` float32, the last of which was captured at `captured_at_ns`.
 
         Raises:
             SourceError: a sample is NaN or infinite.
@@ -48,7 +48,7 @@ class Timeline:
         return self._convert(frames, captured_at_ns)
 
     def append_gap(self, frames: int, cause: GapCause, captured_at_ns: int) -> Iterator[Block]:
-        """So many lost frames, the last of which would have been heard at `captured_at_ns`."""
+        """So many lost frames, the last of which would have been captured at `captured_at_ns`."""
         yield from self._flush(captured_at_ns - self.duration_ns(frames))
         # The resampler begins anew behind them: it must not smear audio into them.
         self._converter = Converter(self._rate_hz, self._channels, self._selection)
@@ -56,7 +56,7 @@ class Timeline:
         yield from self._zeros(cause, captured_at_ns)
 
     def finish(self, captured_at_ns: int) -> Iterator[Block]:
-        """What is left when nothing follows the last frame, which was heard at `captured_at_ns`."""
+        """What is left when nothing follows the last frame, which was captured at `captured_at_ns`."""
         yield from self._flush(captured_at_ns)
         # Rounding may have left out a sample.
         yield from self._zeros(None, captured_at_ns)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 ClockKind = Literal["adc", "arrival", "file"]
-"""What heard-times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it has
+"""What capture times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it has
 only in real time: at `max` speed, the time of reading)."""
 
 GapCause = Literal["overflow", "network", "device_lost", "overload"]

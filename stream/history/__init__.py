@@ -1,1 +1,1 @@
-"""What was heard, kept in a database: written by the daemon, read by `whoplays history`."""
+"""Recognised events, kept in a database: written by the daemon, read by `whoplays history`."""

@@ -67,13 +67,13 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """Counts since the session began."""
 
     elapsed_samples: int
-    """Where the stream is now: all samples, heard or lost."""
+    """Where the stream is now: all samples, captured or lost."""
     heard_samples: int
     """Of these, how many have arrived and were not given up."""
     lost_samples: int
     """Of these, how many are in gaps."""
     windows: int
-    """Windows judged."""
+    """Windows inferred."""
     gaps: int
     dropped_windows: int
     """Windows given up, because inference could not keep up."""
@@ -106,7 +106,7 @@ class Status(Envelope, frozen=True, kw_only=True, tag="status"):
     """The onnxruntime provider that really runs, such as `cpu`."""
     counters: Counters
     lag_ns: int
-    """From the close of the newest judged window to the end of its inference."""
+    """From the close of the newest inferred window to the end of its inference."""
     drift_ppm: float | None = None
     """How much faster than its nominal rate the source runs, in millionths; null while that is not known."""
     last_seq: dict[str, int]
@@ -140,7 +140,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Window(Envelope, frozen=True, kw_only=True, tag="window"):
-    """What was heard in one window."""
+    """The probabilities of one window."""
 
     start: int
     """Index of the first sample."""
@@ -189,7 +189,7 @@ class End(Envelope, frozen=True, kw_only=True, tag="end"):
     detail: str
     """What went wrong; empty otherwise."""
     final: int
-    """Where the stream ended: samples heard and lost in all."""
+    """Where the stream ended: samples captured and lost in all."""
 
 
 Message = Status | Window | Event | Gap | End

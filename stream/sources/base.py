@@ -28,7 +28,7 @@ class Source(Protocol):
 
     @property
     def clock(self) -> ClockKind:
-        """What the blocks' heard-times are made of."""
+        """What the blocks' capture times are made of."""
 
     @property
     def live(self) -> bool:

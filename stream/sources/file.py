@@ -59,7 +59,7 @@ class FileSource:
     """A file in any format that libsndfile reads, of any rate and channel count.
 
     In real time it plays as if it were live, and does not wait for a listener that is too slow; at `max` speed it
-    waits, and nothing is lost. A FLAC whose writer could not tell its length, because it wrote into a pipe, is heard to
+    waits, and nothing is lost. A FLAC whose writer could not tell its length, because it wrote into a pipe, is read to
     its end.
 
     Raises:

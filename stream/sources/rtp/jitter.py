@@ -115,7 +115,7 @@ class FrameSpan(NamedTuple):
 MAX_BUFFERED_BYTES: Final = 8 << 20
 MAX_GAP_SPAN_FRAMES: Final = 24_000
 LATE_WINDOW_PACKETS: Final = 3000
-"""How far back a late packet is told from a duplicate."""
+"""How far back a late packet is distinguished from a duplicate."""
 
 
 class JitterBuffer:
