@@ -29,11 +29,11 @@ test: .venv/develop.stamp  ## Run all tests but the slow ones
 test-slow: .venv/develop.stamp  ## Run the slow tests
 	$(BIN)/python -m pytest -n 2 -m slow $(COVERED) $(if $(COVERAGE),--cov-append)
 
-docs: .venv/develop.stamp  ## Make the schemas, the man page, the shell completions and the table of limits anew
+docs: .venv/develop.stamp  ## Make the schemas, the man page, the completions and what pages take from the code anew
 	$(BIN)/python -m whoplays.stream.daemon.config
 	$(BIN)/python -m whoplays.stream.pubsub.messages
 	$(BIN)/python -m whoplays.manual docs/share
-	$(BIN)/python -m tests.stream.sources.test_limits
+	WHOPLAYS_UPDATE_DOCS=1 $(BIN)/python -m pytest --quiet tests/test_docs.py tests/stream/sources/test_limits.py
 
 metrics: .venv/develop.stamp  ## Count modules, lines, and the modules that a sample passes
 	$(BIN)/python -m whoplays.bench.code_metrics --hot-path
