@@ -27,7 +27,7 @@ test: .venv/develop.stamp  ## Run all tests but the slow ones
 	$(BIN)/python -m pytest -n 4 -m "not slow" $(COVERED)
 
 test-slow: .venv/develop.stamp  ## Run the slow tests
-	$(BIN)/python -m pytest -n 2 -m slow $(COVERED) $(if $(COVERAGE),--cov-append)
+	$(BIN)/python -m pytest -m slow $(COVERED) $(if $(COVERAGE),--cov-append)
 
 docs: .venv/develop.stamp  ## Make the schemas, the man page, the completions and what pages take from the code anew
 	$(BIN)/python -m whoplays.stream.daemon.config

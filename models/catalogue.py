@@ -35,7 +35,7 @@ def folder_of(name_or_path: str) -> Path:
     except OSError as error:
         why = f" ({error.strerror})"
     raise ModelError(
-        f"no model {name_or_path!r}{why}; the catalogue has {', '.join(names())}; a path to an export works too"
+        f"model {name_or_path!r} not found{why}; there are: {', '.join(names())}; a path to an export works too"
     )
 
 

@@ -77,7 +77,7 @@ def publish_concerts(publisher: Publisher, finished: threading.Event) -> None:
                 "violin start",
                 "session='concert",
                 "'violin'",
-                "there is no file missing.wav",
+                "file missing.wav not found",
             ],
             strict=True,
         )

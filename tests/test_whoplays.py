@@ -91,7 +91,7 @@ def test_one_error_catches_all(name: str) -> None:
         ("evaluate missing --threads 0", "--threads must be at least 1, got 0"),
         ("export missing --name Bad", "use small letters"),
         ("export missing --name fine --cache .", "missing is not a run"),
-        ("listen missing.wav --no-publish --model nobody", "there is no file missing.wav"),
+        ("listen missing.wav --no-publish --model nobody", "file missing.wav not found"),
     ],
 )
 def test_each_mistake_gives_one_clear_line(

@@ -81,7 +81,7 @@ class Converter:
         if channels < 1:
             raise SourceError(f"cannot listen to {channels} channels; give 1 or more")
         if max(selection.channels, default=1) > channels:
-            raise SourceError(f"there is no channel {max(selection.channels)}; there are {channels}")
+            raise SourceError(f"channel {max(selection.channels)} not found; there are {channels}")
         taken = selection.channels or tuple(range(1, min(channels, 2) + 1))
         # The same one twice if there is only one.
         self._taken: Final = [taken[0] - 1, taken[-1] - 1]

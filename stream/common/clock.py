@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 ClockKind = Literal["adc", "arrival", "file"]
-"""What capture times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it has
-only in real time: at `max` speed, the time of reading)."""
+"""What capture times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it
+has only in real time: at `max` speed, the time of reading)."""
 
 GapCause = Literal["overflow", "network", "device_lost", "overload"]
 """Why samples were lost: a device was not read in time, packets did not arrive, the input went away, or inference could

@@ -131,7 +131,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     """
     with sqlite_errors(f"cannot read a history in {path}"), ExitStack() as stack:
         if not path.is_file():
-            raise DataError(f"there is no history in {path}; give the file that whoplays serve writes")
+            raise DataError(f"history {path} not found; give the file that whoplays serve writes")
         connection = _connect_to_read(path)
         stack.callback(connection.close)
         if _version(connection, path) != len(MIGRATIONS):

@@ -157,7 +157,7 @@ def _refuse_other(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
-        raise SourceError(f"there is no file {_shown(path)}") from error
+        raise SourceError(f"file {_shown(path)} not found") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{_shown(path)} cannot be read: {_reason(error)}") from error
     if stat.S_ISDIR(mode):

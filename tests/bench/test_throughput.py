@@ -88,5 +88,5 @@ def test_a_baseline_takes_its_turns_with_the_recogniser(model: Path, monkeypatch
 
 
 def test_an_unknown_model_is_refused() -> None:
-    with pytest.raises(ModelError, match="no model 'nobody'"):
+    with pytest.raises(ModelError, match="model 'nobody' not found"):
         measure_throughput("nobody", (1,), (1,), 1.0, "cpu")

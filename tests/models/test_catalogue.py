@@ -49,12 +49,12 @@ def test_a_model_is_found_by_name_and_by_path(shelf: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["nobody", "default"])
 def test_an_unknown_model_is_refused(shelf: Path, name: str) -> None:
-    with pytest.raises(ModelError, match=r"no model '.*'; the catalogue has tiny; a path to an export works too"):
+    with pytest.raises(ModelError, match=r"model '.*' not found; there are: tiny; a path to an export works too"):
         catalogue.find(name)
 
 
 def test_a_name_that_no_file_can_have_is_refused(shelf: Path) -> None:
-    with pytest.raises(ModelError, match=r"no model 'x+' \(File name too long\); the catalogue has tiny"):
+    with pytest.raises(ModelError, match=r"model 'x+' not found \(File name too long\); there are: tiny"):
         catalogue.find(300 * "x")
 
 

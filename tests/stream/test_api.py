@@ -76,7 +76,7 @@ def test_options_out_of_range_are_refused_at_once(
 
 
 def test_a_missing_file_is_refused_at_once(recognizer: Recognizer) -> None:
-    with pytest.raises(SourceError, match="there is no file"):
+    with pytest.raises(SourceError, match="not found"):
         listen("missing.wav", model=recognizer)
 
 

@@ -50,7 +50,7 @@ def find_peer(text: str) -> Peer:
     if name not in _TAGGERS or not path:
         raise OptionError(f"--peer must be NAME=PATH with a NAME of {', '.join(_TAGGERS)}, got {text}")
     if not Path(path).is_file():
-        raise OptionError(f"--peer {text}: there is no file {path}")
+        raise OptionError(f"--peer {text}: file {path} not found")
     return Peer(name, Path(path))
 
 

@@ -18,7 +18,7 @@ def test_one_chosen_channel_is_doubled() -> None:
 
 
 def test_a_channel_that_is_not_there_is_refused() -> None:
-    with pytest.raises(SourceError, match="there is no channel 3; there are 2"):
+    with pytest.raises(SourceError, match="channel 3 not found; there are 2"):
         Converter(44_100, 2, ChannelSelection(channels=(3,)))
 
 

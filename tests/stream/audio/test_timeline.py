@@ -102,5 +102,5 @@ def test_at_our_own_rate_nothing_is_changed() -> None:
 
 
 def test_a_chosen_channel_that_is_not_there_is_said() -> None:
-    with pytest.raises(SourceError, match="no channel 3; there are 2"):
+    with pytest.raises(SourceError, match="channel 3 not found; there are 2"):
         Timeline(SAMPLE_RATE_HZ, 2, ChannelSelection(channels=(3,)))

@@ -106,7 +106,7 @@ def test_a_reader_may_leave(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("missing.db", "there is no history in missing.db"),
+        ("missing.db", "history missing.db not found"),
         ("--stream cellar", "stream 'cellar' not found in"),
         ("--stream cellar --session one", "stream 'cellar' not found in"),
         ("--stream cellar --format audacity", "stream 'cellar' not found in"),

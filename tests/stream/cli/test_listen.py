@@ -133,7 +133,7 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
     ("arguments", "message"),
     [
         ("", "source not given; give an audio file, - for raw PCM on standard input, or an address"),
-        ("missing.wav", "there is no file missing.wav"),
+        ("missing.wav", "file missing.wav not found"),
         ("folder", "folder is a folder"),
         ("empty.wav", "empty.wav is empty"),
         ("text.wav", "text.wav is not readable as audio"),
@@ -153,7 +153,7 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
             "format, rate and channels must be left out unless the source is -, got concert.wav",
         ),
         ("- --format mp3", "Choose from"),
-        ("concert.wav --model nobody", "no model 'nobody'"),
+        ("concert.wav --model nobody", "model 'nobody' not found"),
         ("concert.wav --hop 0", "between 0.000023 and 3 s, got 0"),
         ("concert.wav --hop 0.00001", "between 0.000023 and 3 s, got 0.00001"),
         ("concert.wav --wait inf", "wait must be between 0 and 86400 s, got inf"),

@@ -118,7 +118,7 @@ def test_keys_are_listed_and_shown(tmp_path: Path, capfd: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("send missing.wav tcp://127.0.0.1:9461", "there is no file missing.wav"),
+        ("send missing.wav tcp://127.0.0.1:9461", "file missing.wav not found"),
         (
             "send CONCERT nowhere",
             "address to connect to must be like tcp://127.0.0.1:9460 or ipc://PATH, got 'nowhere'",

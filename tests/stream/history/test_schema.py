@@ -89,7 +89,7 @@ def test_a_path_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="cannot write a history in") as caught:
             open_to_write(path)
         assert "\n" not in str(caught.value)
-    with pytest.raises(DataError, match="there is no history"):
+    with pytest.raises(DataError, match="not found"):
         open_to_read(tmp_path / "missing.db")
     assert not (tmp_path / "missing.db").exists()
 

@@ -89,7 +89,7 @@ def test_a_missing_runtime_is_named_in_one_line(model: Path, monkeypatch: pytest
 
 
 def test_an_unknown_model_is_refused() -> None:
-    with pytest.raises(ModelError, match="no model 'nobody'"):
+    with pytest.raises(ModelError, match="model 'nobody' not found"):
         Recognizer.load("nobody")
 
 

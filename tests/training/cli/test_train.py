@@ -186,7 +186,7 @@ def test_a_model_is_judged_against_another_and_a_page_is_made(
     [
         ("band-melcnn", "a model needs --data"),
         ("band-melcnn --data x --out y --peer tagger=z", "--peer must be NAME=PATH with a NAME of yamnet"),
-        ("band-melcnn --data x --out y --peer yamnet=z", "--peer yamnet=z: there is no file z"),
+        ("band-melcnn --data x --out y --peer yamnet=z", "--peer yamnet=z: file z not found"),
         ("band-melcnn duo-rawcnn --data x --out y", "band-melcnn is not a run: of several, each must be one"),
         ("band-melcnn --data x --out y --robustness --impulse z", "z is not an impulse response"),
         ("band-melcnn --data x --out y --impulse z", "--impulse is the room of --robustness; add that, or leave"),

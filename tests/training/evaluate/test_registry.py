@@ -14,7 +14,7 @@ def test_a_peer_that_is_none_is_refused(text: str) -> None:
 
 def test_what_is_evaluated_is_runs_or_one_model() -> None:
     assert runs_of(("solo-rawcnn",)) == []
-    with pytest.raises(DataError, match=r"nobody is not a run: .* no model 'nobody'"):
+    with pytest.raises(DataError, match=r"nobody is not a run: .* model 'nobody' not found"):
         runs_of(("nobody",))
     with pytest.raises(DataError, match="solo-rawcnn is not a run: of several, each must be one"):
         runs_of(("solo-rawcnn", "duo-rawcnn"))

@@ -128,5 +128,5 @@ def test_a_damaged_file_is_refused() -> None:
 
 
 def test_a_channel_that_is_not_there_is_refused() -> None:
-    with pytest.raises(SourceError, match=r"there is no channel 3; there are 2"):
+    with pytest.raises(SourceError, match=r"channel 3 not found; there are 2"):
         decode(frame(0), selection=ChannelSelection(channels=(3,)))
