@@ -45,4 +45,9 @@ def main(endpoint: str = "tcp://127.0.0.1:9460", stream: str = "main", label: st
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except whoplays.WhoplaysError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -60,7 +60,7 @@ def _open(runtime: ModuleType, graph: Path, provider: str, threads: int) -> Any:
 
 def _refuse_missing(runtime: ModuleType, provider: str) -> None:
     if provider not in PROVIDERS:
-        raise ProviderError(f"unknown provider {provider!r}; known are {', '.join(PROVIDERS)}")
+        raise ProviderError(f"provider must be {' or '.join(PROVIDERS)}, got {provider!r}")
     if PROVIDERS[provider] not in runtime.get_available_providers():
         raise ProviderError(
             f"provider {provider} is not installed; it comes in place of the extra cpu with: {install_hint('gpu')}"

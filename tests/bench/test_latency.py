@@ -63,7 +63,7 @@ def test_a_window_that_comes_too_late_is_lost(model: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("hop_s", "provider", "message"),
-    [(0.0, "cpu", "^hop must be between .* got 0"), (0.1, "abacus", "^unknown provider 'abacus'")],
+    [(0.0, "cpu", "^hop must be between .* got 0"), (0.1, "abacus", "^provider must be cpu or cuda, got 'abacus'")],
 )
 def test_a_mistake_that_the_listener_finds_is_reported(model: Path, hop_s: float, provider: str, message: str) -> None:
     with pytest.raises(WhoplaysError, match=message):

@@ -162,7 +162,7 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
         ("concert.wav --wait -1", "wait must be between 0 and 86400 s, got -1"),
         ("--jsno", "Unknown option: --jsno"),
         ("concert.wav --jsno", "Unknown option: --jsno"),
-        ("concert.wav --provider abacus", "unknown provider 'abacus'"),
+        ("concert.wav --provider abacus", "provider must be cpu or cuda, got 'abacus'"),
         ("concert.wav --publish tcp://*:9460", "open to the network"),
     ],
 )

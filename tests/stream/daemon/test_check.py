@@ -39,7 +39,10 @@ def test_a_configuration_that_can_be_served_is_ok(
         (stream("hall", "missing.wav"), "source: file missing.wav not found"),
         (stream("hall", "device:", "thresholds = { kazoo = 0.5 }"), "thresholds.kazoo not found in the labels of tiny"),
         (stream("hall", "device:").replace("MODEL", "tuba"), "model: model 'tuba' not found"),
-        (stream("hall", "device:").replace('"cpu"', '"abacus"'), "provider: unknown provider 'abacus'"),
+        (
+            stream("hall", "device:").replace('"cpu"', '"abacus"'),
+            "provider: provider must be cpu or cuda, got 'abacus'",
+        ),
         (stream("hall", "zmq://*:9461"), "source: zmq://*:9461 is open to the network"),
         (stream("hall", "rtp://"), "source: rtp: has no port"),
     ],
