@@ -33,7 +33,8 @@ docs: .venv/develop.stamp  ## Make the schemas, the man page, the completions an
 	$(BIN)/python -m whoplays.stream.daemon.config
 	$(BIN)/python -m whoplays.stream.pubsub.messages
 	$(BIN)/python -m whoplays.manual docs/share
-	WHOPLAYS_UPDATE_DOCS=1 $(BIN)/python -m pytest --quiet tests/test_docs.py tests/stream/sources/test_limits.py
+	WHOPLAYS_UPDATE_DOCS=1 $(BIN)/python -m pytest --quiet tests/test_docs.py tests/stream/sources/test_limits.py \
+	  tests/stream/daemon/test_page.py
 
 metrics: .venv/develop.stamp  ## Count modules, lines, and the modules that a sample passes
 	$(BIN)/python -m whoplays.bench.code_metrics --hot-path

@@ -1,12 +1,12 @@
 """What the documents tell a reader to type is what the command line takes."""
 
-import os
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
+from tests.generated import check_block
 from whoplays.command import command_line
 from whoplays.models import catalogue
 
@@ -60,10 +60,6 @@ def test_the_figures_in_the_readme_are_those_of_the_accuracy_page() -> None:
     assert f"whoplays ({card.parameters / 1e6:.2f} M parameters)" in readme
 
 
-ARCHITECTURE = ROOT / "docs" / "architecture.md"
-TREE = re.compile(r"(<!-- tree -->\n).*?(<!-- /tree -->)", re.DOTALL)
-
-
 def tree() -> str:
     """Every folder of the package with its modules."""
     lines = []
@@ -72,17 +68,11 @@ def tree() -> str:
             modules = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
             if modules:
                 lines.append(f"    {folder.relative_to(ROOT).as_posix() + '/':<28}{' · '.join(modules)}\n")
-    return "\n" + "".join(lines) + "\n"
+    return "".join(lines)
 
 
 def test_the_tree_in_the_architecture_page_is_that_of_the_repository() -> None:
-    """With WHOPLAYS_UPDATE_DOCS=1 in the environment it is written anew."""
-    page = ARCHITECTURE.read_text(encoding="utf-8")
-    wanted = TREE.sub(lambda found: found[1] + tree() + found[2], page)
-    if os.environ.get("WHOPLAYS_UPDATE_DOCS") == "1":
-        ARCHITECTURE.write_text(wanted, encoding="utf-8")
-    else:
-        assert page == wanted, "run: WHOPLAYS_UPDATE_DOCS=1 python -m pytest tests/test_docs.py"
+    check_block("architecture.md", "tree", tree())
 
 
 PLACES = re.compile(r"`((?:models|stream|training|export|bench)/[\w/.]*)`")

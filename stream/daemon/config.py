@@ -11,6 +11,7 @@ from msgspec import Meta
 from whoplays.models.errors import OptionError, naming
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.audio.resample import Channels, ChannelSelection, Gain
+from whoplays.stream.common.json_schema import json_schema, write_schema
 from whoplays.stream.common.paths import allowed_folder, expanded, history_file
 from whoplays.stream.daemon.config_errors import ConfigErrors, SectionReader
 from whoplays.stream.history.retention import AgeLimit, SizeLimit
@@ -35,25 +36,25 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A stream, as `[[stream]]` says it."""
 
     name: StreamName
-    """Its stable id."""
+    """The stable id of the stream."""
     source: str
     """What is recognised: `device:NAME`, `rtp://[bind]:port`, `zmq://host:port`, `http://…`, a file."""
     model: str = "default"
-    """A name from `whoplays models`, or a folder with an exported model."""
+    """A name from `whoplays models`, or a folder that `whoplays export` made; streams with the same model share one."""
     provider: str | None = None
-    """The onnxruntime provider; unless given, cuda if it runs, else cpu."""
+    """`cpu` or `cuda`; unless given, CUDA if it runs, else the CPU."""
     hop_s: Hop = WINDOW_S
-    """From the start of one window to the next."""
+    """Seconds from one window to the next; windows are always 3 s long."""
     gain_db: Gain = 0.0
     """By how much the source is amplified."""
     channels: Channels = ()
-    """Which one or two of the source's channels are taken, counted from 1; the first two unless given."""
+    """One or two of the source's channels, counted from 1, as in `[3, 4]`; the first two unless given."""
     thresholds: dict[str, Threshold] = {}
-    """By English name: at or above it a label is active; what is not given is as on the model's card."""
+    """By English name: at or above it a label is active; the model's unless given."""
     silence_dbfs: Silence = SILENCE_DBFS
     """Below this level a window is silence."""
     max_lag_s: Lag = LAG_S
-    """How old a window may be when it is recognised; older ones are dropped if there is a newer one."""
+    """How old a window may be when it is inferred; older ones are skipped, with a `gap`, if there is a newer one."""
 
     @property
     def selection(self) -> ChannelSelection:
@@ -72,21 +73,17 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Security(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the published address is secured.
-
-    - `off`: no encryption; the address must be of this machine.
-    - `auto`: an address of this machine is not encrypted; one that is open to the network is, and needs keys.
-    - `required`: every address is encrypted, and needs keys.
-
-    `insecure` leaves an address open to the network without encryption, if the mode does not encrypt it.
-    """
+    """How the published address is secured, as `[security]` says it."""
 
     mode: Literal["off", "auto", "required"] = "auto"
+    """`off`: no encryption, this machine only; `auto`: encryption where the address is open to the network; `required`:
+    everywhere. Encryption needs keys."""
     keys: str | None = None
-    """The secret key file of this end."""
+    """The daemon's secret key file."""
     allowed: str | None = None
     """The folder with the public keys of those who may connect; that of `whoplays keys allow` unless given."""
     insecure: bool = False
+    """Allow an address that is open to the network without encryption, if the mode does not encrypt it."""
 
     def keys_for(self, endpoint: str) -> ServerKeys | None:
         """The keys to bind an address with; None if it is not to be encrypted.
@@ -121,7 +118,7 @@ class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What is kept, as `[history]` says it."""
 
     path: str | None = None
-    """The database; unless given, whoplays/history.db where the system keeps state."""
+    """The database; unless given, `whoplays/history.db` where the system keeps state."""
     keep_windows: bool = False
     """Keep each window's probabilities too, not only who played when."""
     max_age_days: AgeLimit | None = 365.0
@@ -143,7 +140,7 @@ class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What a monitoring system can ask for, as `[metrics]` says it."""
 
     address: str = DEFAULT_ADDRESS
-    """Where /metrics, /healthz and /readyz are."""
+    """Where `/metrics`, `/healthz` and `/readyz` are."""
     insecure: bool = False
     """Allow an address that is open to the network."""
 
@@ -155,7 +152,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[StreamConfig, ...], Meta(min_length=1, extra={"expected": "one or more sections [[stream]]"})
     ]
     publish: str = DEFAULT_ENDPOINT
-    """The ZeroMQ address on which results are published."""
+    """The ZeroMQ address of the results; port `*` takes any free one."""
     security: Security = Security()
     history: HistoryConfig | None = None
     """Nothing is kept unless there is such a section."""
@@ -228,15 +225,9 @@ SCHEMA_PATH: Final = Path(__file__).with_name("config.schema.json")
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a daemon's configuration."""
-    made: dict[str, Any] = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "whoplays serve, configuration",
-        **msgspec.json.schema(Config),
-    }
-    # As JSON has it: a default that is a tuple is an array.
-    return dict(msgspec.json.decode(msgspec.json.encode(made)))
+    """The JSON Schema of a daemon's configuration."""
+    return json_schema(Config, "whoplays serve, configuration")
 
 
 if __name__ == "__main__":
-    SCHEMA_PATH.write_bytes(msgspec.json.format(msgspec.json.encode(schema()), indent=2) + b"\n")
+    write_schema(SCHEMA_PATH, schema())

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypedDict, get_args
 import msgspec
 
 from whoplays.stream.common.clock import ClockKind, GapCause
+from whoplays.stream.common.json_schema import json_schema, write_schema
 
 VERSION: Final = 1
 State = Literal["connecting", "listening", "silent", "stalled", "lost", "ended"]
@@ -274,13 +275,9 @@ SCHEMA_PATH: Final = Path(__file__).with_name("protocol.schema.json")
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of one message of any kind."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"whoplays results, protocol version {VERSION}",
-        **msgspec.json.schema(Message),
-    }
+    """The JSON Schema of one message of any kind."""
+    return json_schema(Message, f"whoplays results, protocol version {VERSION}")
 
 
 if __name__ == "__main__":
-    SCHEMA_PATH.write_bytes(msgspec.json.format(msgspec.json.encode(schema()), indent=2) + b"\n")
+    write_schema(SCHEMA_PATH, schema())

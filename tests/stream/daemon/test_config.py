@@ -1,11 +1,9 @@
 import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Literal
 
 import jsonschema
-import msgspec
 import pytest
 
 from tests.stream.security.make_keys import Keyring
@@ -13,8 +11,6 @@ from whoplays.models.errors import OptionError
 from whoplays.stream.daemon.config import (
     SCHEMA_PATH,
     Config,
-    HistoryConfig,
-    MetricsConfig,
     Security,
     StreamConfig,
     read_config,
@@ -177,25 +173,6 @@ def test_the_shipped_schema_is_that_of_the_code_and_knows_a_whole_configuration(
     jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(WHOLE))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema()).validate({"stream": [{"name": "a", "source": "device:", "hop": 1}]})
-
-
-PAGE = Path(__file__).parents[3] / "docs" / "daemon.md"
-
-
-@pytest.mark.parametrize("example", re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
-def test_every_documented_example_is_one(tmp_path: Path, example: str) -> None:
-    assert read_config(write(tmp_path, example)).stream
-    jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(example))
-
-
-def test_every_key_is_documented() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    for kind in (Config, StreamConfig):
-        for field in msgspec.structs.fields(kind):
-            assert f"`{field.name}`" in text or f"[{field.name}]" in text, field.name
-    for prefix, section in (("security", Security), ("history", HistoryConfig), ("metrics", MetricsConfig)):
-        for field in msgspec.structs.fields(section):
-            assert f"`{prefix}.{field.name}`" in text, field.name
 
 
 @pytest.mark.parametrize(
