@@ -48,7 +48,7 @@ class Notifier:
         self._socket.close()
 
     def send(self, state: str) -> bool:
-        """Send a state such as `READY=1`; False if nobody receives it."""
+        """Send a state such as `READY=1`; False if no one receives it."""
         if not self._address:
             return False
         try:

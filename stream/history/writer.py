@@ -61,18 +61,13 @@ _END: Final = """
 INSERT INTO events (session, number, label, end_sample, end_ns, peak) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (session, number) DO UPDATE
 SET end_sample = excluded.end_sample, end_ns = excluded.end_ns, peak = max(peak, excluded.peak)"""
-_WINDOW: Final = """
-INSERT INTO windows (session, start_sample, end_sample, closed_ns, dbfs, silent, lost_samples, probabilities)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-_GAP: Final = "INSERT INTO gaps (session, start_sample, end_sample, end_ns, cause) VALUES (?, ?, ?, ?, ?)"
-_ENDED: Final = "INSERT OR REPLACE INTO ends (session, reason, detail, final_sample, ended_ns) VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(slots=True)
-class _Followed:
+class _OpenSession:
     """A session that is being written: its row, and how far it is known."""
 
-    session: str
+    id: str
     row: int
     known_sample: int
     known_ns: int
@@ -81,7 +76,7 @@ class _Followed:
 
 
 class HistoryWriter:
-    """Writes messages as rows; of each stream it follows the newest session.
+    """Writes messages as rows; of each stream, it knows the newest session.
 
     Args:
         connection: to the database, open for writing.
@@ -91,7 +86,7 @@ class HistoryWriter:
     def __init__(self, connection: sqlite3.Connection, *, keep_windows: bool) -> None:
         self._connection: Final = connection
         self._keep_windows: Final = keep_windows
-        self._followed: Final[dict[str, _Followed]] = {}
+        self._sessions: Final[dict[str, _OpenSession]] = {}
 
     def write(self, messages: Iterable[Message]) -> None:
         """Write messages in one transaction: all of them, or none.
@@ -103,69 +98,99 @@ class HistoryWriter:
             with _transaction(self._connection):
                 for message in messages:
                     self._write(message)
-                for followed in self._followed.values():
-                    self._progress(followed)
+                for session in self._sessions.values():
+                    self._progress(session)
         except sqlite3.Error:
-            self._followed.clear()  # their rows may have been rolled back; the next message asks the database
+            self._sessions.clear()  # their rows may have been rolled back; the next message asks the database
             raise
 
     def _write(self, message: Message) -> None:
-        followed = self._follow(message)
+        session = self._session_of(message)
         match message:
             case Status():
-                self._status(message, followed)
+                self._status(message, session)
             case Window():
-                self._window(message, followed)
+                self._window(message, session)
             case Event():
-                self._event(message, followed)
+                self._event(message, session)
             case Gap():
-                end_ns = followed.clock.unix_ns(message.end, message.published_ns)
-                self._run(_GAP, followed.row, message.start, message.end, end_ns, message.cause)
+                self._gap(message, session)
             case End():
-                self._end(message, followed)
+                self._end(message, session)
 
-    def _follow(self, message: Message) -> _Followed:
-        followed = self._followed.get(message.stream)
-        if followed is None or followed.session != message.session:
-            followed = self._followed[message.stream] = self._begin(message)
-        followed.spoke_ns = max(followed.spoke_ns, message.published_ns)
-        return followed
+    def _session_of(self, message: Message) -> _OpenSession:
+        session = self._sessions.get(message.stream)
+        if session is None or session.id != message.session:
+            session = self._sessions[message.stream] = self._begin(message)
+        session.spoke_ns = max(session.spoke_ns, message.published_ns)
+        return session
 
-    def _begin(self, message: Message) -> _Followed:
+    def _begin(self, message: Message) -> _OpenSession:
         named = {"stream": message.stream, "session": message.session, "now_ns": message.published_ns}
         ((row, known_sample, known_ns),) = self._connection.execute(_SESSION, named).fetchall()
         # What still plays in an older session gets no end any more: that session was cut off.
         self._run(_CLOSE_OLDER, row, message.stream)
-        followed = _Followed(message.session, row, known_sample, known_ns, message.published_ns)
+        session = _OpenSession(message.session, row, known_sample, known_ns, message.published_ns)
         if known_sample:
-            followed.clock.observe(known_sample, known_ns)
-        return followed
+            session.clock.observe(known_sample, known_ns)
+        return session
 
-    def _status(self, status: Status, followed: _Followed) -> None:
+    def _status(self, status: Status, session: _OpenSession) -> None:
         model = f"{status.model.name} {status.model.version}"
-        self._run(_SOURCE, status.source.name, status.source.uri, model, followed.row)
+        self._run(_SOURCE, status.source.name, status.source.uri, model, session.row)
 
-    def _window(self, window: Window, followed: _Followed) -> None:
-        followed.clock.observe(window.end, window.closed_ns)
-        followed.known_sample, followed.known_ns = window.end, window.closed_ns
+    def _window(self, window: Window, session: _OpenSession) -> None:
+        session.clock.observe(window.end, window.closed_ns)
+        session.known_sample, session.known_ns = window.end, window.closed_ns
         if not self._keep_windows:
             return
-        span = (followed.row, window.start, window.end, window.closed_ns)
-        quality = (window.quality.dbfs, window.quality.silent, window.quality.lost_samples)
-        self._run(_WINDOW, *span, *quality, msgspec.json.encode(window.probabilities).decode())
+        self._insert(
+            "windows",
+            session=session.row,
+            start_sample=window.start,
+            end_sample=window.end,
+            closed_ns=window.closed_ns,
+            dbfs=window.quality.dbfs,
+            silent=window.quality.silent,
+            lost_samples=window.quality.lost_samples,
+            probabilities=msgspec.json.encode(window.probabilities).decode(),
+        )
 
-    def _event(self, event: Event, followed: _Followed) -> None:
-        at_ns = followed.clock.unix_ns(event.at, event.published_ns)
+    def _gap(self, gap: Gap, session: _OpenSession) -> None:
+        self._insert(
+            "gaps",
+            session=session.row,
+            start_sample=gap.start,
+            end_sample=gap.end,
+            end_ns=session.clock.unix_ns(gap.end, gap.published_ns),
+            cause=gap.cause,
+        )
+
+    def _event(self, event: Event, session: _OpenSession) -> None:
+        at_ns = session.clock.unix_ns(event.at, event.published_ns)
         text = _START if event.phase == "start" else _END
-        self._run(text, followed.row, event.id, event.label, event.at, at_ns, event.peak)
+        self._run(text, session.row, event.id, event.label, event.at, at_ns, event.peak)
 
-    def _end(self, end: End, followed: _Followed) -> None:
-        self._run(_ENDED, followed.row, end.reason, end.detail, end.final, end.published_ns)
-        self._progress(followed)
-        del self._followed[end.stream]
+    def _end(self, end: End, session: _OpenSession) -> None:
+        self._insert(
+            "ends",
+            session=session.row,
+            reason=end.reason,
+            detail=end.detail,
+            final_sample=end.final,
+            ended_ns=end.published_ns,
+        )
+        self._progress(session)
+        del self._sessions[end.stream]
 
-    def _progress(self, followed: _Followed) -> None:
-        self._run(_PROGRESS, followed.known_sample, followed.known_ns, followed.spoke_ns, followed.row)
+    def _progress(self, session: _OpenSession) -> None:
+        self._run(_PROGRESS, session.known_sample, session.known_ns, session.spoke_ns, session.row)
+
+    def _insert(self, table: str, **values: float | str) -> None:
+        """Write a row, in place of one with the same key."""
+        names = ", ".join(values)
+        marks = ", ".join("?" * len(values))
+        self._run(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", *values.values())  # noqa: S608  our own names
 
     def _run(self, text: str, *values: float | str) -> None:
         self._connection.execute(text, values)

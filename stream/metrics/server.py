@@ -34,19 +34,7 @@ Route = Callable[[str], Answer]
 class Handler(BaseHTTPRequestHandler):
     """Answers one request and closes the connection; reveals nothing of the server, and logs nothing."""
 
-    routes: dict[str, Route]
-
-    @classmethod
-    def answering(
-        cls, registry: CollectorRegistry, unready: Callable[[], str | None], unhealthy: Callable[[], str | None]
-    ) -> type[Self]:
-        """The class of handlers that answer with these; see `MetricsServer`."""
-        routes: dict[str, Route] = {
-            "/metrics": lambda accepted: _metrics(registry, accepted),
-            "/healthz": lambda _: _health(unhealthy()),
-            "/readyz": lambda _: _health(unready()),
-        }
-        return type(cls.__name__, (cls,), {"routes": routes})
+    server: "_Server"
 
     def setup(self) -> None:
         """Limit the time of the whole request: a byte now and then must not hold a thread for ever."""
@@ -57,9 +45,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a path."""
-        route = self.routes.get(self.path.partition("?")[0])
+        route = self.server.routes.get(self.path.partition("?")[0])
         if route is None:
-            self.send_error(404, f"path not found; there are: {', '.join(self.routes)}")
+            self.send_error(404, f"path not found; there are: {', '.join(self.server.routes)}")
         else:
             self._answer(*route(self.headers.get("Accept", "")))
 
@@ -188,13 +176,17 @@ class MetricsServer:
         self.address = address
         """Once entered, the address as it is bound."""
         self._bind: Final = parse_address(address, insecure=insecure)
-        self._handler: Final = Handler.answering(metrics.registry, unready, unhealthy)
+        self._routes: Final[dict[str, Route]] = {
+            "/metrics": lambda accepted: _metrics(metrics.registry, accepted),
+            "/healthz": lambda _: _health(unhealthy()),
+            "/readyz": lambda _: _health(unready()),
+        }
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         try:
-            self._server = _Server(self._bind, self._handler)
+            self._server = _Server(self._bind, self._routes)
         except OSError as error:
             text = f"cannot serve metrics on {self.address}: {error.strerror or error}; give another address"
             raise EndpointError(text) from error
@@ -217,11 +209,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = MOST_CLIENTS
 
-    def __init__(self, bind: HostPort, handler: type[Handler]) -> None:
+    def __init__(self, bind: HostPort, routes: dict[str, Route]) -> None:
         self.address_family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
+        self.routes: Final = routes
         self._clients: Final[set[socket.socket]] = set()
         self._lock: Final = threading.Lock()
-        super().__init__((bind.host, bind.port), handler)
+        super().__init__(bind, Handler)
 
     def server_bind(self) -> None:
         # Not the one of HTTPServer, which asks the network for the host's name.

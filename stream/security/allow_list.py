@@ -48,7 +48,7 @@ class AllowList:
         return [path.stem for path in self._files()]
 
     def admits(self, key: bytes) -> bool:
-        """Whether the owner of a public key, in Z85, may connect; a file that cannot be read admits nobody."""
+        """Whether the owner of a public key, in Z85, may connect; a file that cannot be read admits no one."""
         try:
             return any(_holds(path, key) for path in self._files())
         except OptionError:

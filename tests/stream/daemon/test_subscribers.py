@@ -1,11 +1,11 @@
-"""What subscribers that are killed or stand still cost the others, and the publisher: nothing."""
+"""What subscribers that are killed or stop cost the others, and the publisher: nothing."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 
 from tests.stream.daemon.daemon import serving, stream, write
 from tests.stream.daemon.feeding import Feed
+from tests.stream.history.make_history import wait_for
 from tests.stream.make_messages import make_status
 from whoplays.bench.soak_checks import sample_resources
 from whoplays.bench.stream_audit import StreamAudit
@@ -43,15 +44,16 @@ class Watch:
 
     @property
     def notes(self) -> str:
-        """What it has said beside."""
+        """Its notes on standard error."""
         return self._noted.read_text()
 
     def await_lines(self, count: int) -> None:
-        poll(lambda: self.lines >= count)
+        wait_for(lambda: self.lines >= count, PATIENCE_S)
 
 
 @contextmanager
 def watching(endpoint: str, folder: Path) -> Iterator[Watch]:
+    folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "whoplays", "watch", endpoint, "--json"]
     shown, noted = folder / "shown", folder / "noted"
     with (
@@ -65,22 +67,15 @@ def watching(endpoint: str, folder: Path) -> Iterator[Watch]:
             process.kill()
 
 
-def poll(so: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not so():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)
-
-
 class Survivor:
-    """A subscriber who hears everything, and keeps the account of it."""
+    """A subscriber that audits all that it receives."""
 
     def __init__(self, subscriber: Subscriber) -> None:
         self.audits: dict[str, StreamAudit] = {}
         self.sessions: set[str] = set()
         self._subscriber = subscriber
 
-    def hear(self, windows: int) -> None:
+    def receive(self, windows: int) -> None:
         """So many more windows of each of two streams."""
         counts = {"hall": 0, "stage": 0}
         deadline_s = time.monotonic() + PATIENCE_S
@@ -103,77 +98,64 @@ class Survivor:
         self.audits.setdefault(message.stream, StreamAudit(message)).add(message)
 
 
-@pytest.fixture
-def daemon(tmp_path: Path, model: Path) -> Iterator[str]:
-    """The address of a daemon with two streams that begin when somebody listens."""
+@pytest.mark.slow
+def test_subscribers_that_stop_or_are_killed_cost_the_others_nothing(tmp_path: Path, model: Path) -> None:
     with Feed() as hall, Feed(2) as stage:
-        hop = f"hop_s = {HOP_S}"
-        config = write(
-            tmp_path / "concert.toml", model, stream("hall", hall.uri, hop) + stream("stage", stage.uri, hop)
-        )
-        with serving(config) as running:
-            yield running.logged("publishing")["endpoint"]
-            assert running.end() == 0
+        streams = (stream(name, feed.uri, f"hop_s = {HOP_S}") for name, feed in (("hall", hall), ("stage", stage)))
+        with (
+            serving(write(tmp_path / "concert.toml", model, "".join(streams))) as daemon,
+            # The streams begin when somebody subscribes.
+            Subscriber(endpoint := daemon.logged("publishing")["endpoint"], silence_s=PATIENCE_S) as subscriber,
+            watching(endpoint, tmp_path / "killed") as killed,
+            watching(endpoint, tmp_path / "stopped") as stopped,
+        ):
+            survivor = Survivor(subscriber)
+            survivor.receive(1)
+            for each in (killed, stopped):
+                each.await_lines(3)
+            killed.process.kill()
+            stopped.process.send_signal(signal.SIGSTOP)
+            assert killed.process.wait(PATIENCE_S) == -signal.SIGKILL
+            before = stopped.lines
+            survivor.receive(60)
+            survivor.check()
+            assert stopped.lines == before
+            # It has missed less than the high-water mark, and so nothing.
+            stopped.process.send_signal(signal.SIGCONT)
+            stopped.await_lines(before + 120)
+            assert "lost" not in stopped.notes
+            assert daemon.end() == 0
 
 
 @pytest.mark.slow
-def test_a_subscriber_that_is_killed_costs_the_others_nothing(daemon: str, tmp_path: Path) -> None:
-    with Subscriber(daemon, silence_s=PATIENCE_S) as subscriber, watching(daemon, tmp_path) as victim:
-        survivor = Survivor(subscriber)
-        survivor.hear(1)
-        victim.await_lines(3)
-        victim.process.kill()
-        assert victim.process.wait(PATIENCE_S) == -signal.SIGKILL
-        survivor.hear(60)
-        survivor.check()
-
-
-@pytest.mark.slow
-def test_a_subscriber_that_stands_still_costs_the_others_nothing(daemon: str, tmp_path: Path) -> None:
-    with Subscriber(daemon, silence_s=PATIENCE_S) as subscriber, watching(daemon, tmp_path) as sleeper:
-        survivor = Survivor(subscriber)
-        survivor.hear(1)
-        sleeper.await_lines(3)
-        sleeper.process.send_signal(signal.SIGSTOP)
-        before = sleeper.lines
-        survivor.hear(60)
-        survivor.check()
-        assert sleeper.lines == before
-        # It has missed less than the high-water mark, and so nothing.
-        sleeper.process.send_signal(signal.SIGCONT)
-        sleeper.await_lines(before + 120)
-        assert "lost" not in sleeper.notes
-
-
-@pytest.mark.slow
-def test_one_that_stands_still_for_long_loses_messages_and_takes_no_memory(tmp_path: Path) -> None:
+def test_one_that_stops_for_long_loses_messages_and_takes_no_memory(tmp_path: Path) -> None:
     with (
         Publisher("tcp://127.0.0.1:*") as publisher,
         Subscriber(publisher.endpoint, silence_s=PATIENCE_S) as subscriber,
     ):
         assert publisher.wait_for_subscriber(PATIENCE_S)
         relay = Relay(publisher, subscriber)
-        with watching(publisher.endpoint, tmp_path) as sleeper:
-            poll(lambda: bool(relay.send(1) and sleeper.lines))
-            sleeper.process.send_signal(signal.SIGSTOP)
+        with watching(publisher.endpoint, tmp_path) as stopped:
+            wait_for(lambda: bool(relay.send(1) and stopped.lines), PATIENCE_S)
+            stopped.process.send_signal(signal.SIGSTOP)
             before = relay.send(2 * HIGH_WATER_MESSAGES)
             after = relay.send(2 * HIGH_WATER_MESSAGES)
-            sleeper.process.send_signal(signal.SIGCONT)
-            sleeper.await_lines(HIGH_WATER_MESSAGES)
-            poll(lambda: bool(relay.send(1)) and "lost " in sleeper.notes)
+            stopped.process.send_signal(signal.SIGCONT)
+            stopped.await_lines(HIGH_WATER_MESSAGES)
+            wait_for(lambda: bool(relay.send(1)) and "lost " in stopped.notes, PATIENCE_S)
     assert after - before < GROWTH_BYTES < 2 * HIGH_WATER_MESSAGES * len(PADDING) // 2
     assert (subscriber.lost, publisher.dropped) == (0, 0)
 
 
 class Relay:
-    """From a publisher to a subscriber who hears all of it."""
+    """From a publisher to a subscriber that receives all of it."""
 
     def __init__(self, publisher: Publisher, subscriber: Subscriber) -> None:
         self._publisher, self._subscriber = publisher, subscriber
         self._sent = 0
 
     def send(self, messages: int) -> int:
-        """How much memory this process takes when so many more were sent and heard, a few at a time."""
+        """How much memory this process takes when so many more were sent and received, a few at a time."""
         for _ in range(0, messages, ROUND):
             for _ in range(min(messages, ROUND)):
                 self._publisher.send(msgspec.structs.replace(make_status(self._sent), detail=PADDING), wait=True)

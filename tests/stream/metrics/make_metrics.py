@@ -4,5 +4,5 @@ from whoplays.stream.metrics.collectors import Metrics, Probes
 
 
 def make_metrics() -> Metrics:
-    """Metrics whose probes have nothing to tell."""
+    """Metrics whose probes return 0."""
     return Metrics(Probes(lambda: 0, lambda: 0, lambda: (0, 0), lambda: 0))

@@ -91,9 +91,9 @@ def test_drift_that_is_not_known_is_not_a_number() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.integers(0, 400_000)), max_size=8))
 @settings(max_examples=30, deadline=None)
-def test_counts_never_fall_and_go_on_from_session_to_session(told: list[tuple[str, int, int]]) -> None:
+def test_counts_never_fall_and_go_on_from_session_to_session(statuses: list[tuple[str, int, int]]) -> None:
     metrics, before, restarts, last = make_metrics(), 0.0, -1, ""
-    for session, windows, lost in told:
+    for session, windows, lost in statuses:
         metrics.handle(make_status(windows, session=session, lost_samples=min(lost, windows * WINDOW_SAMPLES)))
         restarts, last = restarts + (session != last), session
         now = value(metrics, "heard_samples_total", stream="hall")
@@ -160,7 +160,7 @@ def test_what_others_count_is_asked_for_at_every_scrape() -> None:
     assert value(metrics, "subscriber_handshakes_total", result="failed") == 2
 
 
-def test_memory_and_open_files_are_told() -> None:
+def test_memory_and_open_files_are_measured() -> None:
     found = scrape(make_metrics())
     ((_, memory_bytes),) = found["process_resident_memory_bytes"]
     ((_, files),) = found["process_open_fds"]

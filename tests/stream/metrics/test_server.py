@@ -65,11 +65,11 @@ def test_openmetrics_is_given_to_whoever_asks_for_it() -> None:
 
 
 def test_health_and_readiness_change() -> None:
-    trouble: list[str | None] = ["the model is loading", None]
-    with serving(lambda: trouble[0], lambda: trouble[1]) as address:
+    problems: list[str | None] = ["the model is loading", None]
+    with serving(lambda: problems[0], lambda: problems[1]) as address:
         assert ask(address, "/readyz")[::2] == (503, "the model is loading\n")
         assert ask(address, "/healthz")[::2] == (200, "ok\n")
-        trouble[:] = [None, "hall is lost: größer als erlaubt"]
+        problems[:] = [None, "hall is lost: größer als erlaubt"]
         assert ask(address, "/readyz")[::2] == (200, "ok\n")
         assert ask(address, "/healthz")[::2] == (503, "hall is lost: größer als erlaubt\n")
 
