@@ -1,5 +1,7 @@
 """What the documents tell a reader to type is what the command line takes."""
 
+import doctest
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -85,3 +87,16 @@ def test_every_place_that_a_page_names_exists() -> None:
     assert (
         sorted(f"{page}: {place}" for page, place in named if "NAME" not in place and not (ROOT / place).exists()) == []
     )
+
+
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for top in ("models", "stream", "training", "export", "bench")
+    for path in sorted((ROOT / top).rglob("*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_in_docstrings_hold(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"whoplays.{module}")).failed == 0

@@ -12,7 +12,7 @@ from tests.stream import make_messages
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.history.schema import open_to_read
 from whoplays.stream.history.worker import HistoryWorker
-from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Quality, State, Status, Timing, Window
+from whoplays.stream.pubsub.messages import End, Event, Head, Message, Quality, State, Status, Timing, Window
 
 SECOND_NS = 1_000_000_000
 STARTED_NS = 1_767_225_600 * SECOND_NS
@@ -79,41 +79,20 @@ def make_event(
     stream: str = "hall",
     session: str = "one",
 ) -> Event:
-    return Event(
-        stream=stream,
-        session=session,
-        seq=0,
-        published_ns=STARTED_NS,
-        id=number,
-        label=label,
-        phase=phase,
-        at=second * SAMPLE_RATE_HZ,
-        peak=peak,
-    )
+    head = Head(stream=stream, session=session, seq=0, published_ns=STARTED_NS)
+    return Event(**head, id=number, label=label, phase=phase, at=second * SAMPLE_RATE_HZ, peak=peak)
 
 
 def make_end(second: int, *, stream: str = "hall", session: str = "one") -> End:
-    return End(
-        stream=stream,
-        session=session,
-        seq=0,
-        published_ns=STARTED_NS + second * SECOND_NS,
-        reason="finished",
-        detail="",
-        final=second * SAMPLE_RATE_HZ,
-    )
+    end = make_messages.make_end(0, stream=stream, session=session)
+    published_ns = STARTED_NS + second * SECOND_NS
+    return msgspec.structs.replace(end, published_ns=published_ns, final=second * SAMPLE_RATE_HZ)
 
 
 def make_concert() -> list[Message]:
     """12 s: the piano plays from 0 to 6 s, the violin from 3 s to the end; a gap from 6 to 7 s."""
-    gap = Gap(
-        stream="hall",
-        session="one",
-        seq=0,
-        published_ns=STARTED_NS,
-        start=6 * SAMPLE_RATE_HZ,
-        end=7 * SAMPLE_RATE_HZ,
-        cause="network",
+    gap = msgspec.structs.replace(
+        make_messages.make_gap(0), start=6 * SAMPLE_RATE_HZ, end=7 * SAMPLE_RATE_HZ, cause="network"
     )
     return [
         make_status(),
