@@ -49,7 +49,7 @@ class Timeline:
 
     def append_gap(self, frames: int, cause: GapCause, captured_at_ns: int) -> Iterator[Block]:
         """So many lost frames, the last of which would have been captured at `captured_at_ns`."""
-        yield from self._flush(captured_at_ns - self.duration_ns(frames))
+        yield from self._flush(captured_at_ns - self.duration_ns(frames), max(0, self._missing()))
         # The resampler begins anew behind them: it must not smear audio into them.
         self._converter = Converter(self._rate_hz, self._channels, self._selection)
         self.frames += frames
@@ -65,21 +65,27 @@ class Timeline:
         """How long so many frames last."""
         return frames * SECOND_NS // self._rate_hz
 
-    def _flush(self, captured_at_ns: int) -> Iterator[Block]:
-        return self._convert(np.empty((0, self._channels), np.float32), captured_at_ns, last=True)
+    def _missing(self) -> int:
+        """Samples still to come for the frames so far, counted from the beginning, so that rounding never adds up."""
+        return self.frames * SAMPLE_RATE_HZ // self._rate_hz - self._samples
+
+    def _flush(self, captured_at_ns: int, limit: int | None = None) -> Iterator[Block]:
+        """What the resampler still holds, at most `limit` samples: it may round up."""
+        audio = self._converter.convert(np.empty((0, self._channels), np.float32), last=True)[:, :limit]
+        if audio.shape[1]:
+            yield self._counted(Block(audio, captured_at_ns - self._converter.pending_ns))
 
     def _zeros(self, cause: GapCause | None, captured_at_ns: int) -> Iterator[Block]:
         """Zeros for as long as there are more frames than samples."""
-        # Counted from the beginning, so that rounding does not add up.
-        missing = self.frames * SAMPLE_RATE_HZ // self._rate_hz - self._samples
+        missing = self._missing()
         while missing > 0:
             samples = min(missing, PIECE_SAMPLES)
             missing -= samples
             zeros = np.zeros((CHANNELS, samples), np.float32)
             yield self._counted(Block(zeros, captured_at_ns - missing * SECOND_NS // SAMPLE_RATE_HZ, cause))
 
-    def _convert(self, frames: Audio, captured_at_ns: int, *, last: bool = False) -> Iterator[Block]:
-        audio = self._converter.convert(frames, last=last)
+    def _convert(self, frames: Audio, captured_at_ns: int) -> Iterator[Block]:
+        audio = self._converter.convert(frames)
         if audio.shape[1]:
             yield self._counted(Block(audio, captured_at_ns - self._converter.pending_ns))
 

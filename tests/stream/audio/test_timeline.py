@@ -39,6 +39,16 @@ def test_what_was_lost_lies_where_it_belongs_and_all_times_are_those_of_their_en
         assert not block.lost or (block.audio.shape[1] <= PIECE_SAMPLES and not block.audio.any())
 
 
+def test_many_short_gaps_do_not_add_up() -> None:
+    """982 frames last 225.55 samples, which the resampler rounds up; a gap of one frame cannot make up for that."""
+    timeline, samples = Timeline(192_000, 2, ChannelSelection()), 0
+    for _ in range(300):
+        blocks = [*timeline.append(np.full((982, 2), 0.5, np.float32), START_NS)]
+        blocks += timeline.append_gap(1, "network", START_NS)
+        samples += sum(block.audio.shape[1] for block in blocks)
+        assert samples == timeline.frames * SAMPLE_RATE_HZ // 192_000
+
+
 @settings(deadline=None, max_examples=50)
 @given(
     st.sampled_from([8_000, 44_100, 48_000, 96_000]),
