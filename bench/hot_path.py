@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,12 +20,13 @@ from whoplays.stream.pubsub.subscriber import Subscriber
 
 HOP_S: Final = 0.5
 WINDOWS: Final = 5
-"""So many are followed; the shortest way counts, because other work of the same threads only adds to it."""
-PACKETS: Final = 10
-"""So many arrivals before the window are followed, more than the jitter buffer holds, so that packets leave it too."""
+"""So many are followed; what is called for most of them is the way, other work of the same threads is not."""
+RECEIVING_NS: Final = 150_000_000
+"""So long before its inference the last packets of a window are followed: longer than the jitter buffer holds them."""
 _BESIDE: Final = re.compile(r"/(cli|daemon|history|metrics|security|serve)/")
 """Folders that no sample passes, though the same threads call them."""
 _SOCKET: Final = re.compile(r"rtp/sockets?\.py$")
+_RING: Final = re.compile(r"/ring\.py$")
 _RECOGNIZER: Final = re.compile(r"/recognizer\.py$")
 
 
@@ -68,12 +70,24 @@ def trace_hot_path(tree: Path) -> HotPath:
             daemon.terminate()
             daemon.wait()
         trace = [Call(*call) for call in json.loads(calls.read_bytes())]
-    ways = [follow(trace, at_ns) for at_ns in received_ns]
-    return min(ways, key=lambda way: (len(way.modules), len(way.turns)))
+    return common_path([calls_of_window(trace, at_ns) for at_ns in received_ns])
 
 
-def follow(calls: Sequence[Call], received_ns: int) -> HotPath:
-    """The way of the samples of a window.
+def common_path(windows: Sequence[Sequence[Call]]) -> HotPath:
+    """What the calls of most windows have in common."""
+    counts = Counter(step for calls in windows for step in {(call.caller, call.callee) for call in calls})
+    common = {step for step, times in counts.items() if 2 * times > len(windows)}
+    calls = [call for window in windows for call in window if (call.caller, call.callee) in common]
+    order = list(dict.fromkeys(module for call in calls for module in (call.caller, call.callee) if module))
+    steps = dict.fromkeys((call.caller, call.callee) for call in calls if call.caller and not call.resumes)
+    turns = [(caller, callee) for caller, callee in steps if order.index(callee) < order.index(caller)]
+    return HotPath(tuple(module for module in order if module != call_trace.SEND), tuple(turns))
+
+
+def calls_of_window(calls: Sequence[Call], received_ns: int) -> list[Call]:
+    """The calls from the arrival of a window's last packets to the sending of its message.
+
+    Those of the thread that receives come first, then, from its last writing into the ring on, those of the others.
 
     Args:
         calls: in all threads, in order of time.
@@ -86,16 +100,20 @@ def follow(calls: Sequence[Call], received_ns: int) -> HotPath:
     before = [call for call in passed if call.at_ns < received_ns]
     recognized_ns = max((call.at_ns for call in before if _RECOGNIZER.search(call.callee)), default=0)
     sent_ns = max((call.at_ns for call in before if call.callee == call_trace.SEND), default=0)
-    arrivals = [call for call in before if _SOCKET.search(call.callee) and call.at_ns < recognized_ns][-PACKETS:]
-    if not arrivals or sent_ns < recognized_ns:
+    receiving = next((call.thread for call in before if _SOCKET.search(call.callee)), 0)
+    received = [
+        call
+        for call in before
+        if call.thread == receiving and recognized_ns - RECEIVING_NS <= call.at_ns < recognized_ns
+    ]
+    arrived_ns = min((call.at_ns for call in received if _SOCKET.search(call.callee)), default=0)
+    written_ns = max((call.at_ns for call in received if _RING.search(call.callee)), default=0)
+    if not written_ns or sent_ns < recognized_ns:
         raise DataError("no packet was followed to a message; does whoplays serve receive RTP?")
-    receiving, first_ns, last_ns = arrivals[-1].thread, arrivals[0].at_ns, arrivals[-1].at_ns
-    way = [call for call in before if call.thread == receiving and first_ns <= call.at_ns <= last_ns]
-    way += [call for call in before if call.thread != receiving and last_ns <= call.at_ns <= sent_ns]
-    order = list(dict.fromkeys(module for call in way for module in (call.caller, call.callee) if module))
-    steps = dict.fromkeys((call.caller, call.callee) for call in way if call.caller and not call.resumes)
-    turns = [(caller, callee) for caller, callee in steps if order.index(callee) < order.index(caller)]
-    return HotPath(tuple(module for module in order if module != call_trace.SEND), tuple(turns))
+    return [
+        *(call for call in received if arrived_ns <= call.at_ns <= written_ns),
+        *(call for call in before if call.thread != receiving and written_ns <= call.at_ns <= sent_ns),
+    ]
 
 
 def _receive_windows(endpoint: str, port: int) -> Iterator[int]:
