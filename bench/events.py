@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class Concert(NamedTuple):
-    """A recording, and who plays in it."""
+    """A recording, and which instruments play when."""
 
     path: Path
     references: tuple[ReferenceEvent, ...]

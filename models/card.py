@@ -44,7 +44,7 @@ class Hysteresis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     entry: float = 0.0
     """How far from the threshold towards 1 a probability must come for an instrument to enter."""
     release: float = 0.8
-    """Who plays is taken to play on down to this share of the threshold."""
+    """A playing instrument leaves once its probability falls below this share of the threshold."""
 
     def enters_at(self, threshold: float) -> float:
         """The probability at which an instrument of that threshold enters."""
@@ -176,11 +176,9 @@ def _check_card(card: ModelCard, path: Path) -> None:
     if len(card.calibration) not in {0, len(card.labels)}:
         raise ModelError(f"{path}: {len(card.labels)} labels but {len(card.calibration)} calibrations")
     if not 0 <= card.hysteresis.entry < 1:
-        raise ModelError(f"{path}: an entry {card.hysteresis.entry} of the way to 1; it must be 0 or more, below 1")
+        raise ModelError(f"{path}: hysteresis.entry must be at least 0 and below 1, got {card.hysteresis.entry}")
     if not 0 < card.hysteresis.release <= 1:
-        raise ModelError(
-            f"{path}: a release at {card.hysteresis.release} of a threshold; it must be above 0, at most 1"
-        )
+        raise ModelError(f"{path}: hysteresis.release must be above 0 and at most 1, got {card.hysteresis.release}")
     if (card.sample_rate_hz, card.channels, card.window_samples) != (SAMPLE_RATE_HZ, CHANNELS, WINDOW_SAMPLES):
         raise ModelError(f"{path}: windows must be {WINDOW_SAMPLES} samples of {CHANNELS} at {SAMPLE_RATE_HZ} Hz")
 

@@ -26,7 +26,7 @@ def listen(
     silence_dbfs: float = SILENCE_DBFS,
     provider: str | None = None,
 ) -> Generator[Message]:
-    """Listen to a source and iterate over who plays.
+    """Listen to a source and iterate over the messages about it.
 
     Args:
         source: an audio file, an address such as `device:` or `rtp://:5004`, `-` for raw PCM on standard input, or a

@@ -43,7 +43,9 @@ VERBS: Final = {
     ),
     "evaluate": Verb("training.cli.evaluate:evaluate", "Evaluate runs on recordings they were not trained on."),
     "calibrate": Verb("training.cli.calibrate:calibrate", "Fit calibration and thresholds to runs' predictions."),
-    "simulate": Verb("training.cli.simulate:simulate", "Simulate concerts of recordings, with who plays when."),
+    "simulate": Verb(
+        "training.cli.simulate:simulate", "Simulate concerts of recordings, annotated with which instruments play when."
+    ),
     "export": Verb("export.cli:export", "Make a model from a run."),
     "bench": Verb("bench.cli:app", "Measure latency, throughput and endurance."),
 }

@@ -44,7 +44,7 @@ class Batcher:
         """
         windows, skipped = self._gather(streams)
         if windows:
-            yield from self._infer(windows)
+            yield from self._infer(windows, ready_ns=time.monotonic_ns())
         yield from skipped
 
     def _gather(self, streams: Sequence[Stream]) -> tuple[list[tuple[Stream, WindowRef]], list[tuple[Stream, Skipped]]]:
@@ -73,10 +73,10 @@ class Batcher:
     def _size(self, ready: int) -> int:
         return max((size for size in self._sizes if size <= ready), default=0)
 
-    def _infer(self, windows: Sequence[tuple[Stream, WindowRef]]) -> Iterator[tuple[Stream, Prediction]]:
+    def _infer(self, windows: Sequence[tuple[Stream, WindowRef]], ready_ns: int) -> Iterator[tuple[Stream, Prediction]]:
         audio = self._rows[: len(windows)]
-        ready_ns = time.monotonic_ns()
+        start_ns = time.monotonic_ns()
         probabilities = self.recognizer.recognize(audio)
         end_ns = time.monotonic_ns()
         for (stream, window), samples, row in zip(windows, audio, probabilities, strict=True):
-            yield stream, Prediction(window, samples, row, ready_ns, end_ns, len(windows))
+            yield stream, Prediction(window, samples, row, ready_ns, start_ns, end_ns, len(windows))

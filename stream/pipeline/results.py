@@ -24,7 +24,9 @@ class Prediction(NamedTuple):
     probabilities: Audio
     """`[labels]` float32 in [0, 1]."""
     ready_ns: int
-    """Monotonic time at which it was taken from the ring and inference began."""
+    """Monotonic time at which its batch had been taken from the rings."""
+    start_ns: int
+    """Monotonic time at which inference began."""
     end_ns: int
     """Monotonic time at which inference ended."""
     batch: int
@@ -88,7 +90,6 @@ class ResultBuilder:
 
     def _window(self, prediction: Prediction, queue: int, level: Level, probabilities: dict[str, float]) -> Window:
         window = prediction.window
-        ready_ns = prediction.ready_ns - window.closed_ns
         self.windows += 1
         self.lag_ns = prediction.end_ns - window.closed_ns
         return Window(
@@ -103,8 +104,8 @@ class ResultBuilder:
                 dbfs=level.dbfs, clipped=level.clipped, silent=self.silent, lost_samples=window.lost_samples
             ),
             timing=Timing(
-                ready_ns=ready_ns,
-                infer_start_ns=ready_ns,
+                ready_ns=prediction.ready_ns - window.closed_ns,
+                infer_start_ns=prediction.start_ns - window.closed_ns,
                 infer_end_ns=self.lag_ns,
                 batch=prediction.batch,
                 queue=queue,

@@ -35,7 +35,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     def labels_between(self, start_s: float, end_s: float) -> frozenset[str] | None:
         """What plays in a window of the recording: whatever sounds for half a second of it or longer.
 
-        None where something sounds for less: of such a window nobody could say who plays in it.
+        None where something sounds for less: which instruments play in such a window is ambiguous.
         """
         if not self.timeline:
             return self.labels

@@ -73,7 +73,7 @@ def evaluate(
     predictions = infer(plan)
     rules = [rules_of(_own_rules(plan, k, own, fit=fit and k == 0), own) for k, own in enumerate(predictions)]
     if len(plan.folds) > 1 and any(_untuned(own) for own in rules):
-        say("for some labels only one fold of the recordings holds anybody who plays: there no thresholds are tuned")
+        say("for some labels only one fold of the recordings holds an example: there no thresholds are tuned")
     under_conditions = _under_conditions(plan, rules, conditions, say)
     irmas = _excerpts(plan, rules)
     decisions = [_decisions(plan, k, own, rules[k]) for k, own in enumerate(predictions)]

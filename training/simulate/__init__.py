@@ -1,1 +1,1 @@
-"""Simulated concerts, of which it is known who plays when."""
+"""Simulated concerts, with annotations of which instruments play when."""

@@ -47,7 +47,7 @@ class Appearance(NamedTuple):
 
 
 class Concert(NamedTuple):
-    """The sound, and who plays when."""
+    """The audio, and which instruments play when."""
 
     audio: Audio
     parts: tuple[Appearance, ...]

@@ -16,7 +16,7 @@ HEAD: Final = """\
 
 What a subscriber sees when something goes wrong, and how long it takes until all is well again. This page is written by
 the tests that prove it: they run daemons with real senders, servers and devices, do to them what the first column says,
-and check all that a subscriber is told. This runs them, and writes the page anew:
+and check every message that a subscriber receives. This runs them, and writes the page anew:
 
     python -m tests.stream.faults
 
@@ -38,8 +38,8 @@ daemon.
 ## Faults
 
 *Told* is how long after the fault a message, or a notice of the subscriber, tells of it. *Windows again* is how long
-after the repair a window tells who plays; after the fault, where nobody has to repair anything. The first window of a
-session needs 3 s of audio, and processes that are started need their time as well.
+after the repair a window shows which instruments play; after the fault, where nobody has to repair anything. The first
+window of a session needs 3 s of audio, and processes that are started need their time as well.
 
 | fault | what the subscriber sees | told | windows again |
 | --- | --- | ---: | ---: |

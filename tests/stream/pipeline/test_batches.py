@@ -1,6 +1,7 @@
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,6 +65,14 @@ def test_windows_of_a_stream_stay_in_order(batcher: Batcher) -> None:
         starts = [r.window.start for stream, r in results if stream.name == name and isinstance(r, Prediction)]
         assert starts == [SECOND * k for k in range(len(starts))]
     assert len(results) == 8
+
+
+def test_the_times_of_a_batch_are_those_of_its_stages(batcher: Batcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, times_ns = ready("a", batcher, 1), iter((1, 2, 3))
+    monkeypatch.setattr("whoplays.stream.pipeline.batches.time", SimpleNamespace(monotonic_ns=lambda: next(times_ns)))
+    ((_, result),) = batcher.run([stream])
+    assert isinstance(result, Prediction)
+    assert (result.ready_ns, result.start_ns, result.end_ns) == (1, 2, 3)
 
 
 def test_without_windows_there_are_no_results(batcher: Batcher) -> None:
