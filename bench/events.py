@@ -15,7 +15,7 @@ from whoplays.bench.results import EventsResult, EventsRow
 from whoplays.models.card import Hysteresis
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.events import DEFAULT_HYSTERESIS, EventDetector, EventTransition
-from whoplays.models.labels import NAMES, to_code
+from whoplays.models.labels import to_name
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.level import SILENCE_DBFS, measure
 from whoplays.stream.common.terminal import note
@@ -203,7 +203,7 @@ def _probabilities(recognizer: Recognizer, audio: Floats) -> Floats:
 def _reference(row: dict[str, str], path: Path) -> ReferenceEvent:
     try:
         name, label, start_s, end_s = (row[column] for column in _COLUMNS)
-        event = ReferenceEvent(NAMES[to_code(label)], float(start_s), float(end_s))
+        event = ReferenceEvent(to_name(label), float(start_s), float(end_s))
     except (KeyError, TypeError, ValueError):
         raise DataError(f"{path} needs the columns {', '.join(_COLUMNS)}, one label and two times in a row") from None
     if not event.start_s < event.end_s:

@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from whoplays.models import labels as vocabulary
-from whoplays.models.errors import ModelError
+from whoplays.models.errors import DataError, ModelError
+from whoplays.models.labels import to_names
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 
 Task = Literal["single-label", "multi-label"]
@@ -68,7 +68,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Of `model.onnx`, in hexadecimal."""
     task: Task
     labels: tuple[str, ...]
-    """Codes in output order."""
+    """English names, in output order; the oldest cards have codes of IRMAS."""
     thresholds: tuple[float, ...]
     """Per label, in output order: at or above it the label is active."""
     calibration: tuple[tuple[float, float], ...] = ()
@@ -90,11 +90,6 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     measurements: tuple[Measurement, ...]
     """The first is the headline."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """English names of the labels, in output order."""
-        return tuple(vocabulary.NAMES[code] for code in self.labels)
-
 
 class GraphFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a loaded graph says of itself."""
@@ -105,7 +100,7 @@ class GraphFacts(msgspec.Struct, frozen=True, kw_only=True):
     types: dict[str, str]
     """Of the elements of each input and output, by name, as onnxruntime calls them: `tensor(float)`."""
     labels: tuple[str, ...]
-    """Codes in output order, from the graph's metadata."""
+    """English names in output order, from the graph's metadata."""
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -121,6 +116,7 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelError(f"{folder} holds no card.json; give a folder that whoplays export made") from None
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise ModelError(f"{path} is not a model card: {error}") from error
+    card = msgspec.structs.replace(card, labels=_labels(card, path))
     _check_card(card, path)
     _check_digest(card, folder / "model.onnx")
     return card
@@ -152,7 +148,7 @@ def check_graph(card: ModelCard, facts: GraphFacts) -> None:
         if facts.types.get(name) != FLOAT32:
             raise ModelError(f"model {card.name}: {name} must be {FLOAT32}, its graph has {facts.types.get(name)}")
     if facts.labels != card.labels:
-        mine, theirs = " ".join(card.labels), " ".join(facts.labels)
+        mine, theirs = ", ".join(card.labels), ", ".join(facts.labels)
         raise ModelError(f"model {card.name}: its card says labels {mine}, its graph says {theirs}")
 
 
@@ -165,10 +161,18 @@ def _check_inputs(card: ModelCard, facts: GraphFacts) -> None:
         raise ModelError(f"model {card.name}: its card says input audio {shown}, its graph has {facts.inputs}")
 
 
+def _labels(card: ModelCard, path: Path) -> tuple[str, ...]:
+    """A card's labels by their English names, none of them twice."""
+    try:
+        names = to_names(card.labels)
+    except DataError as error:
+        raise ModelError(f"{path}: {error}") from error
+    if not names or len(set(names)) < len(names):
+        raise ModelError(f"{path}: labels must be one or more, each there once, got {', '.join(names) or 'none'}")
+    return names
+
+
 def _check_card(card: ModelCard, path: Path) -> None:
-    unknown = [code for code in card.labels if code not in vocabulary.NAMES]
-    if unknown:
-        raise ModelError(f"{path}: unknown labels {', '.join(unknown)}")
     if len(card.thresholds) != len(card.labels):
         raise ModelError(f"{path}: {len(card.labels)} labels but {len(card.thresholds)} thresholds")
     if not all(0 < threshold <= 1 for threshold in card.thresholds):

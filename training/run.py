@@ -162,7 +162,7 @@ def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits, base: Path 
         DataError: `base` is not a run.
     """
     train, validation, test = (groups(part) for part in splits)
-    of_tagger = recipe.base == EFFICIENTAT
+    of_tagger = base is not None and base.is_file()
     before = RunFolder(base).config() if base and not of_tagger else None
     return Config(
         recipe=recipe,

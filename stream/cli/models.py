@@ -30,7 +30,7 @@ def _summary(card: ModelCard) -> Group:
     facts = rich.table.Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
-    facts.add_row("  labels", ", ".join(card.names))
+    facts.add_row("  labels", ", ".join(card.labels))
     facts.add_row("  task", card.task)
     facts.add_row("  size", f"{card.parameters / 1e6:.2f} M parameters, {card.macs / 1e6:.0f} MMAC a window")
     facts.add_row("  measured", _headline(card.measurements))
@@ -61,7 +61,7 @@ def _thresholds(card: ModelCard) -> Table:
     fitted = card.calibration or ((),) * len(card.labels)
     rows = tuple(
         (name, *(f"{figure:.3f}" for figure in (*each, *scale_and_bias)))
-        for name, each, scale_and_bias in zip(card.names, levels, fitted, strict=True)
+        for name, each, scale_and_bias in zip(card.labels, levels, fitted, strict=True)
     )
     headings = ("threshold", "enters at", "leaves below", *(("scale", "bias") if card.calibration else ()))
     title = f"Thresholds; entry {card.hysteresis.entry:g}, release {card.hysteresis.release:g}"

@@ -24,7 +24,7 @@ class Recognizer:
         self.card: Final = card
         self.provider: Final = provider
         """The provider that really runs: `cpu` or `cuda`."""
-        self.labels: Final = card.names
+        self.labels: Final = card.labels
         """English names, in output order."""
         self.thresholds: Final = card.thresholds
         """Per label, in output order: at or above it the label is active."""

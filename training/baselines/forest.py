@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from whoplays.training.baselines.networks import peak_normalised
-from whoplays.training.networks.log_mel import LogMel, MelPower
+from whoplays.training.baselines.log_mel import LogMel, MelPower
 
 _DECIMATION: Final = 20
 

@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from whoplays.training.networks.log_mel import LogMel, MelPower
+from whoplays.training.baselines.log_mel import LogMel, MelPower
 
 # (channels, kernel, pool) of each layer.
 _RAW_LAYERS: Final = ((64, 11, 2), (64, 9, 2), (64, 7, 4), (32, 5, 4), (16, 5, 4), (2, 5, 4))

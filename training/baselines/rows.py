@@ -33,8 +33,6 @@ ROWS: Final = (
     _row("duo-rawcnn", "duo-rawcnn", original="labels 69.7 %, exact 22 %; duet 60.9 %", epochs=3, epoch_windows=1024),
     _row("transfer-rawcnn", "transfer-rawcnn", "solo-rawcnn", original="64.2 %"),
     _row("duo-crnn", "duo-crnn", epochs=6, epoch_windows=1024),
-    _row("seed-band-melcnn", "band-melcnn", epochs=10, epoch_windows=8192),
-    _row("transfer-melcnn", "transfer-melcnn", "seed-band-melcnn"),
     _row("transfer-efficientat", "transfer-efficientat", EFFICIENTAT),
 )
 """Cheap rows and those that others learn from stand first."""

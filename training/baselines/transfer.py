@@ -9,11 +9,9 @@ from whoplays.models.errors import DataError
 from whoplays.training.baselines.networks import RawCNN
 from whoplays.training.data.splits import Splits, refuse_leak
 from whoplays.training.fit.checkpoints import load
-from whoplays.training.networks.efficientat import EfficientATFeatures
-from whoplays.training.networks.mel_cnn import MelCNN
+from whoplays.training.networks.efficientat import EfficientATFeatures, read_weights
 from whoplays.training.recipes import Recipe
 from whoplays.training.run import RunFolder
-from whoplays.training.taggers.efficientat import load_tagger
 
 _INNER: Final = (100, 50)
 _DROPOUT: Final = 0.2
@@ -27,7 +25,7 @@ class Transfer(nn.Module):
     Shape: `[batch, 2, 132300]` -> `[batch, labels]`
     """
 
-    def __init__(self, base: RawCNN | MelCNN | EfficientATFeatures, labels: int) -> None:
+    def __init__(self, base: RawCNN | EfficientATFeatures, labels: int) -> None:
         super().__init__()
         width = base.remove_head()
         self.base = base.requires_grad_(requires_grad=False)
@@ -52,11 +50,6 @@ def raw_transfer(labels: int) -> Transfer:
     return Transfer(RawCNN(labels), labels)
 
 
-def mel_transfer(labels: int) -> Transfer:
-    """On the default's network."""
-    return Transfer(MelCNN(labels), labels)
-
-
 def efficientat_transfer(labels: int) -> Transfer:
     """On EfficientAT mn04."""
     return Transfer(EfficientATFeatures(), labels)
@@ -72,7 +65,7 @@ def load_frozen_features(network: Transfer, recipe: Recipe, splits: Splits, base
         DataError: `base` is of another recipe or no such file, or was trained on what this run holds out.
     """
     if isinstance(network.base, EfficientATFeatures):
-        network.base.features.load_state_dict(load_tagger(base).features.state_dict())
+        network.base.features.load_state_dict(read_weights(base).features.state_dict())
         return base
     run = RunFolder(base)
     config = run.config()

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from whoplays.models.labels import NAMES
 from whoplays.training.console import NOTES, check_at_least, counting
 from whoplays.training.data.corpora import open_corpora, require_readable
 from whoplays.training.data.library import Library
@@ -43,7 +42,8 @@ def prepare(
         tuple(require_readable(corpus.clips(), library, "to prepare", [str(folder)]))
         for folder, corpus in zip(data, open_corpora(data), strict=True)
     )
-    build(out, BuildSpec(corpora, tuple(NAMES), cache, rooms, seed), windows, workers, counting("windows made"))
+    labels = tuple(sorted({label for corpus in corpora for clip in corpus for label in clip.labels}))
+    build(out, BuildSpec(corpora, labels, cache, rooms, seed), windows, workers, counting("windows made"))
     given = " ".join(f"--data {folder}" for folder in data)
-    command = f"whoplays train band-melcnn {given} --prepared {out} --out runs/mine"
+    command = f"whoplays train {given} --prepared {out} --out runs/mine"
     NOTES.print(f"{out} holds {windows} windows or more; train on it with: {command}")

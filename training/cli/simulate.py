@@ -7,7 +7,6 @@ import numpy as np
 from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
-from whoplays.models.labels import NAMES
 from whoplays.training.console import NOTES, check_at_least
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.corpora import open_corpora, readable
@@ -54,7 +53,7 @@ def simulate(
 def _held_out(clips: list[Clip], run: Path | None) -> tuple[list[Clip], tuple[str, ...]]:
     """What a run was not trained on, and its labels; everything and every label where there is no run."""
     if run is None:
-        return clips, tuple(NAMES)
+        return clips, tuple(sorted({label for clip in clips for label in clip.labels}))
     config = RunFolder(run).config()
     seen = config.seen
     return [clip for clip in clips if clip.group not in seen], config.recipe.labels

@@ -75,7 +75,7 @@ def check_base(recipe: Recipe, base: Path | None) -> None:
     """
     if base is None:
         if recipe.base == EFFICIENTAT:
-            raise OptionError(f"{recipe.name} uses the features of {recipe.base}: name its weights with --base FILE.pt")
+            raise OptionError(f"{recipe.name} begins from {recipe.base}: name its weights with --base FILE.pt")
         if recipe.base is not None:
             raise OptionError(f"{recipe.name} uses the features of a run of {recipe.base}: name one with --base RUN")
         return
@@ -83,10 +83,10 @@ def check_base(recipe: Recipe, base: Path | None) -> None:
         raise OptionError(f"{recipe.name} is fitted to recordings alone, not to a run; leave out --base")
     if (base / "card.json").is_file():
         raise DataError(f"{base} is an exported model, of which only the graph is kept; --base takes a run folder")
-    if recipe.base == EFFICIENTAT:
-        from whoplays.training.taggers.efficientat import load_tagger  # noqa: PLC0415  torch takes seconds to load
+    if recipe.base == EFFICIENTAT and not base.is_dir():
+        from whoplays.training.networks.efficientat import read_weights  # noqa: PLC0415  torch takes seconds to load
 
-        load_tagger(base)
+        read_weights(base)
     else:
         run = RunFolder(base)
         run.config()
@@ -144,7 +144,7 @@ def _fit(
         from whoplays.training.baselines.fit_forest import fit_forest  # noqa: PLC0415
 
         fit_forest(recipe, splits, library, run, threads=threads)
-    elif recipe.base and base:
+    elif recipe.uses_cached_features and base:
         from whoplays.training.baselines.fit_head import fit_head  # noqa: PLC0415
 
         fit_head(recipe, splits, library, run, base, threads=threads)
@@ -162,7 +162,7 @@ def _fit(
             accelerator=accelerator,
             threads=threads,
             prepared=windows,
-            base=RunFolder(base) if base else None,
+            base=base,
             prepared_s=perf_counter() - begun if windows else 0.0,
         )
 

@@ -21,7 +21,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     labels: frozenset[str]
-    """Codes of all instruments that play in it; empty for other sounds."""
+    """English names of all instruments that play in it; empty for other sounds."""
     group: str
     """Clips of one group share a player, an instrument or a take, and always stay in one split."""
     source: str

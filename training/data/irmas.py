@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from whoplays.models.errors import DataError
-from whoplays.models.labels import NAMES
+from whoplays.models.labels import IRMAS
 from whoplays.training.data.clip import Clip
 
 _LICENCE: Final = "CC BY-NC-SA 3.0 (IRMAS)"
@@ -30,13 +30,13 @@ class Irmas:
 
     def clips(self) -> list[Clip]:
         """One clip for every training file; all excerpts of one recording share a group."""
-        paths = [path for code in NAMES for path in sorted((self._folder / TRAINING / code).glob("*.wav"))]
+        paths = [path for code in IRMAS for path in sorted((self._folder / TRAINING / code).glob("*.wav"))]
         if not paths:
             raise DataError(f"{self._folder} has no {TRAINING}/<code>/*.wav; give the folder that holds {TRAINING}")
         return [
             Clip(
                 path=path,
-                labels=frozenset([path.parent.name]),
+                labels=frozenset([IRMAS[path.parent.name]]),
                 group=f"IRMAS/{recording_number(path)}",
                 source="IRMAS",
                 licence=_LICENCE,
@@ -91,4 +91,4 @@ def _written_labels(path: Path) -> frozenset[str]:
         words = path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError):
         return frozenset()
-    return frozenset(words) if all(word in NAMES for word in words) else frozenset()
+    return frozenset(IRMAS[word] for word in words) if all(word in IRMAS for word in words) else frozenset()

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from whoplays.models.errors import DataError
-from whoplays.models.labels import to_code
+from whoplays.models.labels import NAMES, to_name
 from whoplays.training.data.clip import Clip, Segment
 
 _REQUIRED: Final = ("path", "labels", "group")
@@ -18,7 +18,8 @@ _REQUIRED: Final = ("path", "labels", "group")
 class LabelledFolder:
     """Clips listed in `index.csv`; several labels are separated by `;`. All rows of a file make one clip.
 
-    A source is the column `source`, else `corpus`, else the folder's name. Rows with `start_s` and `end_s` say what is
+    Where `labels` is empty, the column `instrument` names what plays, if it is an instrument of the vocabulary. A source
+    is the column `source`, else `corpus`, else the folder's name. Rows with `start_s` and `end_s` say what is
     played from one to the other.
 
     Raises:
@@ -63,9 +64,11 @@ class LabelledFolder:
 
     def _labels(self, row: dict[str, str]) -> frozenset[str]:
         try:
-            return frozenset(to_code(label) for label in row["labels"].split(";") if label.strip())
+            labels = frozenset(to_name(label) for label in row["labels"].split(";") if label.strip())
         except DataError as error:
             raise DataError(f"{self._folder / 'index.csv'}, {row['path']}: {error}") from error
+        named = " ".join((row.get("instrument") or "").lower().split())
+        return labels or frozenset({named} & set(NAMES))
 
     def _segment(self, row: dict[str, str], labels: frozenset[str]) -> Segment | None:
         """When the row's labels play; None where it gives no times."""

@@ -8,13 +8,13 @@ import numpy as np
 
 from whoplays.models import catalogue
 from whoplays.models.errors import DataError, ModelError, OptionError
+from whoplays.models.labels import NAMES
 from whoplays.training.data.clip import Clip
 from whoplays.training.evaluate.predictors import Model, exported_model, model_of_runs
 from whoplays.training.evaluate.scores import Thresholds
 from whoplays.training.evaluate.store import fitted_on, latest_thresholds, read_calibrations, read_reports
 from whoplays.training.recipes import EFFICIENTAT
 from whoplays.training.run import RunFolder
-from whoplays.training.taggers.audioset import CLASSES
 from whoplays.training.taggers.efficientat import efficientat
 from whoplays.training.taggers.yamnet import yamnet
 
@@ -107,4 +107,4 @@ def _model(names: tuple[str, ...], thresholds: Thresholds | None, data: str, cli
 def _tagger(peer: Peer, threads: int) -> Model:
     """A tagger with no thresholds but the 0.5 that a probability suggests."""
     predictor = _TAGGERS[peer.name](peer.path, threads)
-    return Model(tuple(CLASSES), "multi-label", (predictor,), np.full(len(CLASSES), _PROBABLE))
+    return Model(NAMES, "multi-label", (predictor,), np.full(len(NAMES), _PROBABLE))

@@ -5,30 +5,29 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from whoplays.training.networks.log_mel import FRAMES, MELS, band_widths
+from whoplays.training.networks.mel_power import BANDS, FRAMES, band_widths_hz
 
 _LEAST_LOUDNESS: Final = 1e-3
-_SHORTEST_FRAMES: Final = 45
 # How much the tone colour of a solo, and of a mixture, is bent up and down.
 _SOLO_DB: Final = 3.0
 _MIXTURE_DB: Final = 3.0
 _STRETCHED: Final = 0.2
 # Bends how far noise is below the music from evenly spread towards near: two windows in five are within 20 dB.
 _NEARER: Final = 1.4
-# How many independent bins of the spectrum a band sums: a Hann window makes one of two neighbours.
-_BAND_BINS: Final = np.maximum(1.0, band_widths() / 2).astype(np.float32)
+# How many independent parts of the spectrum a band sums: a Hann window of 25 ms makes one of every 60 Hz.
+_BAND_BINS: Final = np.maximum(1.0, band_widths_hz() / 60).astype(np.float32)
 
 Rng = np.random.Generator
 
 
 def augment_solos(solos: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
-    """Solos in another tone colour, a little higher or lower, slower or faster, and some of them late.
+    """Solos in another tone colour, a little higher or lower, slower or faster.
 
-    Shape: `[solos, 148, 64]`, mel power, before and after.
+    Shape: `[solos, 298, 128]`, mel power, before and after.
     """
     count = len(solos)
     warped = _shifted(_stretched(solos, rng), rng)
-    return np.asarray(warped * _curves(rng, count, _SOLO_DB) * _entrances(rng, count)[..., None], np.float32)
+    return np.asarray(warped * _curves(rng, count, _SOLO_DB), np.float32)
 
 
 def augment_mixtures(power: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
@@ -57,19 +56,10 @@ def _stretched(solos: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
 
 
 def _shifted(solos: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
-    """A mel band up, down or neither; the outermost is repeated. Never by parts of a band: that would blur."""
-    moved = rng.integers(-1, 2, (len(solos), 1))
-    bands = np.clip(np.arange(MELS) - moved, 0, MELS - 1)
+    """Up to two mel bands up or down; the outermost is repeated. Never by parts of a band: that would blur."""
+    moved = rng.integers(-2, 3, (len(solos), 1))
+    bands = np.clip(np.arange(BANDS) - moved, 0, BANDS - 1)
     return np.take_along_axis(solos, bands[:, None, :], axis=2)
-
-
-def _entrances(rng: Rng, solos: int) -> NDArray[np.float32]:
-    """Which frames each solo plays in, `[solos, frames]`: one in six enters late or leaves early."""
-    frames = np.arange(FRAMES)
-    cut = rng.integers(_SHORTEST_FRAMES, FRAMES, (solos, 1))
-    late = rng.random((solos, 1))
-    plays = np.where(late < 0.08, frames >= FRAMES - cut, np.where(late < 0.16, frames < cut, True))
-    return plays.astype(np.float32)
 
 
 def _noise(rng: Rng, batch: int) -> NDArray[np.float32]:
@@ -77,7 +67,7 @@ def _noise(rng: Rng, batch: int) -> NDArray[np.float32]:
 
     Power in a band is a sum over its bins of exponentially distributed power, so it flickers: the more, the narrower.
     """
-    flicker = rng.standard_gamma(_BAND_BINS, (batch, FRAMES, MELS), np.float32) / _BAND_BINS
+    flicker = rng.standard_gamma(_BAND_BINS, (batch, FRAMES, BANDS), np.float32) / _BAND_BINS
     return flicker * _curves(rng, batch, 6.0)
 
 
@@ -89,20 +79,20 @@ def _below_db(rng: Rng, batch: int) -> NDArray[np.float64]:
 def _curves(rng: Rng, batch: int, spread_db: float) -> NDArray[np.float32]:
     """Smooth random gains over pitch, `[batch, 1, mels]`."""
     knots = rng.normal(0, spread_db, (batch, 6))
-    places = np.linspace(0, 5, MELS)
+    places = np.linspace(0, 5, BANDS)
     low = np.minimum(places.astype(int), 4)
     share = places - low
     return to_power(knots[:, low] * (1 - share) + knots[:, low + 1] * share)[:, None]
 
 
 def _low_pass(rng: Rng, batch: int) -> NDArray[np.float32]:
-    cutoff = np.where(rng.random((batch, 1, 1)) < 0.15, rng.integers(MELS // 2, MELS, (batch, 1, 1)), MELS)
-    return to_power(-6.0 * np.maximum(np.arange(MELS) - cutoff, 0))
+    cutoff = np.where(rng.random((batch, 1, 1)) < 0.15, rng.integers(BANDS // 2, BANDS, (batch, 1, 1)), BANDS)
+    return to_power(-6.0 * np.maximum(np.arange(BANDS) - cutoff, 0))
 
 
 def _gaps(rng: Rng, batch: int) -> NDArray[np.float32]:
     """Zero up to a tenth of the bands and of the frames (Park et al., "SpecAugment", 2019)."""
-    return _mask(rng, batch, MELS)[:, None, :] * _mask(rng, batch, FRAMES)[:, :, None]
+    return _mask(rng, batch, BANDS)[:, None, :] * _mask(rng, batch, FRAMES)[:, :, None]
 
 
 def _mask(rng: Rng, batch: int, size: int) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from whoplays.training.console import NOTES, counted
 from whoplays.training.data.splits import Splits, refuse_leak
 from whoplays.training.files import DAMAGED, atomic_write, reason
 from whoplays.training.fit.tagger import Tagger
+from whoplays.training.networks.frame_tagger import FrameTagger
 from whoplays.training.recipes import Recipe
 from whoplays.training.run import Config, RunFolder
 
@@ -33,22 +34,38 @@ def load(recipe: Recipe, checkpoint: Path) -> Tagger:
     return tagger.eval()
 
 
-def continue_from(tagger: Tagger, base: RunFolder, splits: Splits) -> None:
-    """Let training begin with what another run has learnt.
+def begin_from(tagger: Tagger, base: Path, splits: Splits) -> None:
+    """Let training begin with what a published tagger, or another run, has learnt.
+
+    Args:
+        base: the file of the tagger's weights, or the folder of a run of the same network, whose labels may be others:
+            what it knows of those that are the same is kept.
 
     Raises:
-        DataError: the other run is damaged, of another network or other labels, or was trained on what this one holds
-            out.
+        DataError: it is damaged, of another network, or was trained on what this run holds out.
     """
-    config = base.config()
-    refuse_leak(config.seen, splits, base.folder)
-    different = DataError(f"{base.folder} is of another network or other labels than {tagger.recipe.name}")
-    if config.recipe.labels != tagger.recipe.labels:
-        raise different
+    if base.is_file() and isinstance(tagger.network, FrameTagger):
+        tagger.network.begin_from(base, tagger.recipe.labels)
+        return
+    run = RunFolder(base)
+    config = run.config()
+    refuse_leak(config.seen, splits, base)
     try:
-        tagger.load_state_dict(_weights(base.best_checkpoint()))
+        _take_over(tagger, _weights(run.best_checkpoint()), config.recipe.labels)
     except RuntimeError as error:
-        raise different from error
+        raise DataError(f"{base} is of another network than {tagger.recipe.name}") from error
+
+
+def _take_over(tagger: Tagger, weights: dict[str, Tensor], labels: tuple[str, ...]) -> None:
+    """Weights of a network of these labels; a label that it does not have begins as the mean of those it has."""
+    own = tagger.state_dict()
+    rows = [labels.index(label) if label in labels else -1 for label in tagger.recipe.labels]
+    for name, value in weights.items():
+        if name in own and value.shape != own[name].shape and value.shape[:1] == (len(labels),):
+            weights[name] = torch.cat([value, value.mean(dim=0, keepdim=True)])[rows]
+        elif labels != tagger.recipe.labels and value.shape[:1] == (len(labels),) and "head" in name:
+            weights[name] = torch.cat([value, value.mean(dim=0, keepdim=True)])[rows]
+    tagger.load_state_dict(weights)
 
 
 def save(what: dict[str, object], path: Path) -> None:

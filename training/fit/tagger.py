@@ -1,15 +1,21 @@
 """The network under training: its loss by task, its optimiser by recipe."""
 
+from typing import Final
+
 import lightning
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics.classification import MultilabelAveragePrecision
 
-from whoplays.training.fit.mixtures import MixtureBatch
+from whoplays.training.fit.mixtures import UNKNOWN, MixtureBatch
 from whoplays.training.networks import registry
-from whoplays.training.networks.mel_cnn import MelCNN
+from whoplays.training.networks.frame_tagger import FrameTagger, Logits
 from whoplays.training.recipes import Recipe
+
+
+_HEAD_RATE: Final = 4.0
+"""How much faster the heads learn than a trunk that has learnt already."""
 
 
 class Tagger(lightning.LightningModule):
@@ -27,7 +33,8 @@ class Tagger(lightning.LightningModule):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Probabilities `[batch, labels]` of windows `[batch, 2, 132300]`."""
-        probabilities: Tensor = self.to_probabilities(self.network(audio))
+        output = self.network(audio)
+        probabilities: Tensor = self.to_probabilities(output.window if isinstance(output, Logits) else output)
         return probabilities
 
     def on_train_batch_start(self, _batch: object, _index: int) -> None:
@@ -36,18 +43,19 @@ class Tagger(lightning.LightningModule):
 
     def training_step(self, batch: MixtureBatch | tuple[Tensor, Tensor], _index: int) -> Tensor:
         """Loss of one batch. Of mel power the front end, which has nothing to learn, is left out."""
-        if isinstance(batch, MixtureBatch) and isinstance(self.network, MelCNN):
-            logits: Tensor = self.network.classifier(batch.power)
+        if isinstance(batch, MixtureBatch) and isinstance(self.network, FrameTagger):
+            logits = self.network.classify(batch.power)
+            loss = _known_loss(logits.window, batch.target) + _known_loss(logits.frames, batch.frame_target)
         else:
-            logits = self.network(batch[0])
-        loss = self.loss(logits, batch[1])
+            loss = self.loss(self.network(batch[0]), batch[1])
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
         """Loss and precision of one batch of windows."""
         audio, target = batch
-        logits = self.network(audio)
+        output = self.network(audio)
+        logits = output.window if isinstance(output, Logits) else output
         self.log("validation_loss", self.loss(logits, target), prog_bar=True)
         self.precision.update(self.to_probabilities(logits), target.int())
 
@@ -61,9 +69,13 @@ class Tagger(lightning.LightningModule):
         rate = self.recipe.learning_rate
         if not self.recipe.one_cycle:
             return torch.optim.Adam(self.parameters(), rate)
-        optimiser = torch.optim.AdamW(self.parameters(), rate, weight_decay=0.01)
+        groups: list[dict[str, object]] = [
+            {"params": [value for name, value in self.named_parameters() if ("head" in name) == of_head], "lr": each}
+            for of_head, each in ((False, rate), (True, _HEAD_RATE * rate))
+        ]
+        optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [rate, _HEAD_RATE * rate], total_steps=steps)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -71,6 +83,13 @@ class Tagger(lightning.LightningModule):
         if self.recipe.task == "single-label":
             return nn.functional.cross_entropy(logits, target.argmax(dim=1))
         return nn.functional.multilabel_soft_margin_loss(logits, target)
+
+
+def _known_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy, mean over the targets that are known."""
+    known = (target != UNKNOWN).float()
+    losses = nn.functional.binary_cross_entropy_with_logits(logits, target.clamp(min=0.0), known, reduction="sum")
+    return losses / known.sum().clamp(min=1.0)
 
 
 def _to_probabilities(recipe: Recipe) -> nn.Module:

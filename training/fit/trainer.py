@@ -14,6 +14,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import (
     Callback,
     EarlyStopping,
+    EMAWeightAveraging,
     ModelCheckpoint,
     ProgressBar,
     Timer,
@@ -25,13 +26,15 @@ from whoplays.models.errors import OptionError
 from whoplays.training.console import NOTES, keep_freed_memory
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
-from whoplays.training.fit.checkpoints import continue_from, is_finished, load
+from whoplays.training.fit.checkpoints import begin_from, is_finished, load
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.fit.training_data import TrainingData
 from whoplays.training.recipes import Recipe
 from whoplays.training.run import RunFolder, Timing
 from whoplays.training.windows.shards import PreparedWindows
 
+_AVERAGED: Final = 0.998
+"""Of each step's weights, how much of the mean of those before is kept."""
 # Warnings of Lightning and torchmetrics about what is meant to be as it is.
 _IGNORED: Final = (
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
@@ -51,14 +54,14 @@ def fit(
     accelerator: str,
     threads: int,
     prepared: PreparedWindows | None = None,
-    base: RunFolder | None = None,
+    base: Path | None = None,
     prepared_s: float = 0.0,
 ) -> Tagger:
     """Train until the recipe's last epoch or until validation no longer improves; return the best network.
 
     Args:
         prepared: what mixtures are drawn from, for a recipe of these.
-        base: a run of the same network to continue from, instead of an untrained network.
+        base: a run of the same network, or a tagger's weights, to begin from, instead of an untrained network.
         accelerator: `auto`, `cpu` or `gpu`.
         threads: for computation on the CPU; part of what makes a run repeatable.
         prepared_s: how long it took to open the prepared windows, for the run's timing.
@@ -77,7 +80,7 @@ def fit(
     # Two thirds faster on a CPU.
     tagger.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if base is not None:
-        continue_from(tagger, base, splits)
+        begin_from(tagger, base, splits)
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
     if resume and is_finished(run, recipe):
         return load(recipe, run.best_checkpoint())
@@ -146,6 +149,8 @@ def callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callba
         ModelCheckpoint(run.checkpoints, filename=run.last_checkpoint.stem, enable_version_counter=False),
         _Bar(refresh_rate=10) if sys.stdout.isatty() else _Lines(),
     ]
+    if recipe.one_cycle:
+        callbacks.append(EMAWeightAveraging(decay=_AVERAGED))
     if validated and not recipe.one_cycle:
         callbacks.append(
             ModelCheckpoint(run.checkpoints, filename="best", monitor="validation_loss", enable_version_counter=False)

@@ -4,15 +4,60 @@ Source: Schmid, Koutini, Widmer, "Efficient Large-Scale Audio Tagging via Transf
 (ICASSP 2023); the layers are those of MobileNetV3-Large (Howard et al., 2019) at a width of 0.4.
 """
 
+from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import torch
 import torchaudio
 from torch import Tensor, nn
 
+from whoplays.models.errors import DataError
+from whoplays.training.files import DAMAGED, reason
 from whoplays.training.networks.resampling import Resampled
 
 CLASSES: Final = 527
+CLASS_INDICES: Final = MappingProxyType(
+    {
+        "Singing": 27,
+        "Choir": 28,
+        "Chant": 30,
+        "Child singing": 34,
+        "Electric guitar": 141,
+        "Bass guitar": 142,
+        "Acoustic guitar": 143,
+        "Banjo": 147,
+        "Mandolin": 149,
+        "Ukulele": 151,
+        "Piano": 153,
+        "Organ": 155,
+        "Electronic organ": 156,
+        "Hammond organ": 157,
+        "Synthesizer": 158,
+        "Drum kit": 162,
+        "Drum": 164,
+        "Snare drum": 165,
+        "Bass drum": 168,
+        "Cymbal": 171,
+        "Hi-hat": 172,
+        "Mallet percussion": 179,
+        "Marimba, xylophone": 180,
+        "Glockenspiel": 181,
+        "Vibraphone": 182,
+        "Trumpet": 187,
+        "Trombone": 188,
+        "Violin, fiddle": 191,
+        "Cello": 193,
+        "Double bass": 194,
+        "Flute": 196,
+        "Saxophone": 197,
+        "Clarinet": 198,
+        "Accordion": 209,
+        "Vocal music": 254,
+        "A capella": 255,
+    }
+)
+"""Where a class is among AudioSet's 527, by its `class_labels_indices.csv`."""
 RATE_HZ: Final = 32_000
 FEATURES: Final = 384
 _FFT: Final = 1024
@@ -116,6 +161,20 @@ class EfficientATNetwork(nn.Module):
         """Logits of a batch of windows."""
         logits: Tensor = self.classifier(self.features(log_mel))
         return logits
+
+
+def read_weights(path: Path) -> EfficientATNetwork:
+    """The tagger of a file of published weights, a state dict.
+
+    Raises:
+        DataError: the file does not hold them.
+    """
+    network = EfficientATNetwork().eval()
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, *DAMAGED) as error:
+        raise DataError(f"{path} does not hold the weights of EfficientAT mn04: {reason(error)}") from error
+    return network
 
 
 class _InvertedResidual(nn.Module):

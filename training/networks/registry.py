@@ -8,11 +8,10 @@ from torch import nn
 from whoplays.models.errors import DataError
 
 _BUILDERS: Final = {
-    "deep-mel-cnn": "whoplays.training.networks.mel_cnn:MelCNN",
+    "frame-tagger": "whoplays.training.networks.frame_tagger:FrameTagger",
     "raw-cnn": "whoplays.training.baselines.networks:RawCNN",
     "mel-crnn": "whoplays.training.baselines.networks:MelCRNN",
     "raw-transfer": "whoplays.training.baselines.transfer:raw_transfer",
-    "mel-transfer": "whoplays.training.baselines.transfer:mel_transfer",
     "efficientat-transfer": "whoplays.training.baselines.transfer:efficientat_transfer",
     "raw-forest": "whoplays.training.baselines.forest:raw_forest",
     "mel-forest": "whoplays.training.baselines.forest:mel_forest",

@@ -23,6 +23,8 @@ class Program(NamedTuple):
     """Where it differs from the instrument's range."""
     styles: Weighted = ()
     """Where they differ from the instrument's."""
+    bank: int = 0
+    """Banks other than 0 hold variations, which a soundfont may lack."""
 
 
 class Instrument(NamedTuple):
@@ -123,16 +125,53 @@ LABELLED: Final = (
     Instrument("clarinet", "clarinet", KeyRange(50, 89), _LINE, (Program(71),), bends=True),
     Instrument("flute", "flute", KeyRange(60, 93), _LINE, (Program(73),), bends=True),
     Instrument("voice", "voice", KeyRange(43, 81), _CHOIR, (Program(52), Program(53)), release_s=0.2, bends=True),
+    Instrument("accordion", "accordion", KeyRange(53, 89), _REEDS, (Program(21), Program(23)), release_s=0.08),
+    Instrument("banjo", "banjo", KeyRange(48, 81), _PLUCKED, (Program(105),)),
+    Instrument(
+        "bass",
+        "bass",
+        KeyRange(28, 58),
+        _BASS,
+        (
+            Program(32, 2.0),
+            *_programs(33, 37),
+            Program(38, 0.5),
+            Program(39, 0.5),
+            Program(43, 1.5, KeyRange(28, 60), _LINE),
+        ),
+    ),
+    Instrument(
+        "mallet percussion",
+        "mallet percussion",
+        KeyRange(53, 96),
+        _MALLETS,
+        (
+            Program(9, 1.0, KeyRange(72, 103)),
+            Program(11, 1.0, KeyRange(53, 89)),
+            Program(12, 1.0, KeyRange(45, 93)),
+            Program(13, 1.0, KeyRange(65, 103)),
+        ),
+        release_s=0.3,
+    ),
+    Instrument("mandolin", "mandolin", KeyRange(55, 88), _PLUCKED, (Program(25, bank=16),), release_s=0.2),
+    Instrument(
+        "synthesizer",
+        "synthesizer",
+        KeyRange(45, 88),
+        _LINE,
+        (
+            *_programs(80, 87),
+            *(Program(number, styles=_PADS) for number in (50, 51, 62, 63, *range(88, 96))),
+        ),
+        bends=True,
+    ),
+    Instrument("trombone", "trombone", KeyRange(40, 72), _LINE, (Program(57),), bends=True),
+    Instrument("ukulele", "ukulele", KeyRange(60, 84), _GUITAR, (Program(24, bank=8),), release_s=0.2),
 )
 
 OTHERS: Final = (
-    _other("acoustic bass", 28, 55, _BASS, (32,)),
-    _other("electric bass", 28, 58, _BASS, (33, 34, 35, 36, 37)),
-    _other("synth bass", 28, 55, _BASS, (38, 39)),
-    _other("double bass", 28, 60, _LINE, (43,), bends=True),
     _other("harp", 36, 96, ((styles.arpeggio, 0.7), (styles.line, 0.3)), (46,)),
     _other("timpani", 36, 57, ((styles.bass, 1.0),), (47,)),
-    _other("trombone", 40, 72, _LINE, (57,), bends=True),
     _other("tuba", 29, 58, ((styles.line, 0.6), (styles.bass, 0.4)), (58,), bends=True),
     _other("french horn", 41, 77, _LINE, (60,), bends=True),
     _other("oboe", 58, 88, _LINE, (68,), bends=True),
@@ -143,23 +182,17 @@ OTHERS: Final = (
     _other("shanai", 58, 82, _LINE, (111,), bends=True),
     _other("ocarina", 60, 91, _LINE, (79,), bends=True),
     _other("viola", 48, 84, _LINE, (41,), bends=True),
-    _other("string ensemble", 36, 91, _ENSEMBLE, (48, 49, 50, 51)),
+    _other("string ensemble", 36, 91, _ENSEMBLE, (48, 49)),
     _other("pizzicato strings", 36, 86, _MALLETS, (45,)),
-    _other("brass section", 41, 79, _ENSEMBLE, (61, 62, 63)),
+    _other("brass section", 41, 79, _ENSEMBLE, (61,)),
     _other("electric piano", 36, 96, _PIANO, (4, 5)),
     _other("harpsichord", 36, 88, _PIANO, (6,)),
     _other("clavinet", 36, 84, _KEYS, (7,)),
     _other("celesta", 60, 103, _MALLETS, (8,)),
-    _other("glockenspiel", 72, 103, _MALLETS, (9,)),
     _other("music box", 60, 96, _MALLETS, (10,)),
-    _other("vibraphone", 53, 89, _MALLETS, (11,)),
-    _other("marimba", 45, 93, _MALLETS, (12,)),
-    _other("xylophone", 65, 103, _MALLETS, (13,)),
     _other("tubular bells", 60, 79, _LINE, (14,)),
-    _other("accordion", 53, 89, _REEDS, (21,)),
     _other("harmonica", 60, 89, _LINE, (22,), bends=True),
     _other("harmonium", 41, 84, _REEDS, ()),
-    _other("banjo", 48, 81, _PLUCKED, (105,)),
     _other("sitar", 48, 77, _PLUCKED, (104,), bends=True),
     _other("shamisen", 50, 80, _PLUCKED, (106,)),
     _other("koto", 48, 84, _PLUCKED, (107,)),
@@ -167,11 +200,9 @@ OTHERS: Final = (
     _other("kalimba", 55, 88, _MALLETS, (108,)),
     _other("bagpipe", 55, 79, _LINE, (109,)),
     _other("steel drums", 55, 88, _MALLETS, (114,)),
-    _other("synth lead", 48, 88, _LINE, tuple(range(80, 88)), bends=True),
-    _other("synth pad", 43, 84, _PADS, tuple(range(88, 96))),
 )
 
-DRUMS: Final = Instrument("drums", "", KeyRange(35, 81), ())
+DRUMS: Final = Instrument("drums", "drums", KeyRange(35, 81), ())
 """Patterns of their own on channel 10."""
 
 BY_NAME: Final = MappingProxyType({instrument.name: instrument for instrument in (*LABELLED, *OTHERS)})

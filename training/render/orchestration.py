@@ -12,18 +12,15 @@ from whoplays.training.render.instruments import BY_NAME, DRUMS, LABELLED, OTHER
 from whoplays.training.render.performance import Performance, perform
 from whoplays.training.render.sample_library import SampleLibrary
 from whoplays.training.render.scores import KeyRange, Note, Song
+from whoplays.training.render.soundfont import presets
 from whoplays.training.render.styles import drum_part
 
 _OTHER: Final = "other"
 _DRUMS: Final = "drums"
-# Labels whose playing varies most, in chords and lines, come a third more often; nearly a quarter is other sounds.
-_MORE: Final = ("piano", "acoustic guitar", "electric guitar", "organ")
+# Labels whose playing varies most come twice as often; a fifth is other sounds.
+_MORE: Final = ("piano", "acoustic guitar", "electric guitar", "bass", "synthesizer", "flute", "clarinet", "violin")
 _LABELS: Final = tuple(instrument.name for instrument in LABELLED)
-_DECK: Final = (
-    *(*_LABELS, _OTHER, _OTHER, _OTHER, _DRUMS),
-    *(*_LABELS, _OTHER, _OTHER, _OTHER),
-    *(*_LABELS, *_MORE, _OTHER, _OTHER, _OTHER, _DRUMS),
-)
+_DECK: Final = (*_LABELS, *_MORE, _DRUMS, _DRUMS, *(_OTHER,) * 7)
 # Programs of channel 10 that soundfonts which follow General Standard have: standard, room, power, electronic, jazz.
 _KITS: Final = (0, 0, 8, 16, 24, 32)
 _SHORTEST_S: Final = 6.0
@@ -52,13 +49,16 @@ class Voice(NamedTuple):
     styles: Weighted
     program: int | None = None
     """The soundfont's program; none for drums and samples."""
+    bank: int = 0
+    """Of the program."""
 
     @property
     def group(self) -> str:
         """What must stay in one split."""
         if isinstance(self.source, SampleLibrary):
             return self.source.group
-        return f"{self.source.name}:{'drums' if self.program is None else self.program}"
+        variation = f"{self.bank}/" if self.bank else ""
+        return f"{self.source.name}:{'drums' if self.program is None else f'{variation}{self.program}'}"
 
 
 class ClipPlan(NamedTuple):
@@ -158,7 +158,10 @@ def _notes(plan: ClipPlan, songs: list[Song], rng: np.random.Generator) -> list[
 def _by_source(
     instrument: Instrument, soundfonts: Sequence[Soundfont], libraries: Sequence[SampleLibrary]
 ) -> list[list[_Choice]]:
-    pools = [[_played_by(font, instrument, program) for program in instrument.programs] for font in soundfonts]
+    pools = [
+        [_played_by(font, instrument, program) for program in instrument.programs if _has(font, program)]
+        for font in soundfonts
+    ]
     pools += [
         [_Choice(Voice(library, instrument, library.span(), instrument.styles), 1.0)]
         for library in libraries
@@ -167,6 +170,12 @@ def _by_source(
     return [pool for pool in pools if pool]
 
 
+def _has(font: Soundfont, program: Program) -> bool:
+    """Whether a soundfont can play a program: variations, in other banks than 0, are not in all of them."""
+    return not program.bank or (program.bank, program.number) in presets(font.path)
+
+
 def _played_by(font: Soundfont, instrument: Instrument, program: Program) -> _Choice:
     span = program.span or instrument.span
-    return _Choice(Voice(font, instrument, span, program.styles or instrument.styles, program.number), program.weight)
+    styles = program.styles or instrument.styles
+    return _Choice(Voice(font, instrument, span, styles, program.number, program.bank), program.weight)

@@ -72,7 +72,10 @@ class Renderer:
         """All of a block's clips are played again if one is missing: what a clip sounds like rests on those before."""
         if all(self._folder.has(clip) for clip in clips):
             return
-        jobs = [RenderJob(play_part(clip, self._songs, self._seed), clip.voice.program, clip.kit) for clip in clips]
+        jobs = [
+            RenderJob(play_part(clip, self._songs, self._seed), clip.voice.program, clip.kit, clip.voice.bank)
+            for clip in clips
+        ]
         for clip, audio in zip(clips, play(soundfont, jobs, room=room), strict=True):
             if not self._folder.has(clip):
                 self._write(clip, audio)

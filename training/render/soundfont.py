@@ -1,8 +1,10 @@
 """Soundfonts, played by FluidSynth: many performances as one long MIDI file, rendered at once and cut again."""
 
 import shutil
+import struct
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,6 +26,8 @@ _BEND_RANGE_CENTS: Final = 200
 _CHANNEL: Final = 0
 _DRUM_CHANNEL: Final = 9
 _GAIN: Final = "0.4"
+_HEADER_BYTES: Final = 38
+_NAME_BYTES: Final = 20
 
 
 class RenderJob(NamedTuple):
@@ -34,6 +38,8 @@ class RenderJob(NamedTuple):
     """The General MIDI program from 0; none for drums."""
     kit: int = 0
     """The drum kit's program."""
+    bank: int = 0
+    """The program's bank."""
 
 
 def check(soundfont: Path) -> None:
@@ -48,6 +54,20 @@ def check(soundfont: Path) -> None:
         head = file.read(12)
     if (head[:4], head[8:]) != (b"RIFF", b"sfbk"):
         raise DataError(f"{soundfont} is not a soundfont; give an .sf2 or .sf3 file")
+
+
+@cache
+def presets(soundfont: Path) -> frozenset[tuple[int, int]]:
+    """The presets of a soundfont as (bank, program), from its preset headers.
+
+    Source: "SoundFont Technical Specification 2.04", section 7.2.
+    """
+    content = soundfont.read_bytes()
+    start = content.rfind(b"phdr")
+    (size,) = struct.unpack_from("<I", content, start + 4)
+    headers = range(start + 8, start + 8 + size, _HEADER_BYTES)
+    pairs = (struct.unpack_from("<HH", content, header + _NAME_BYTES) for header in headers)
+    return frozenset((bank, program) for program, bank in pairs)
 
 
 def play(soundfont: Path, jobs: list[RenderJob], *, room: bool) -> list[NDArray[np.float32]]:
@@ -117,7 +137,7 @@ def _clip(job: RenderJob, slot_s: float, *, room: bool) -> list[tuple[int, int, 
     def control(number: int, value: int) -> mido.Message:
         return mido.Message("control_change", channel=channel, control=number, value=value)
 
-    setup = [control(120, 0), control(121, 0), mido.Message("program_change", channel=channel, program=voice)]
+    setup = [control(120, 0), control(121, 0), control(0, job.bank), mido.Message("program_change", channel=channel, program=voice)]
     setup += [control(91, 60 if room else 0), control(93, 25 if room else 0)]
     events = [(ready, rank, message) for rank, message in enumerate(setup)]
     events.extend(_curves(job.performance, zero, channel))

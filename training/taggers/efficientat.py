@@ -1,8 +1,6 @@
 """EfficientAT mn04, as published: its weights, and its scores for our labels."""
 
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final
 
 import numpy as np
 import soxr
@@ -11,51 +9,11 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor
 
-from whoplays.models.errors import DataError
+from whoplays.models.labels import KNOWN
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.training.files import DAMAGED, reason
-from whoplays.training.networks.efficientat import RATE_HZ, EfficientATNetwork, KaldiLogMel
+from whoplays.training.networks.efficientat import CLASS_INDICES, RATE_HZ, EfficientATNetwork, KaldiLogMel, read_weights
 from whoplays.training.recipes import EFFICIENTAT
-from whoplays.training.taggers.audioset import CLASSES, AudioSetTagger
-
-_INDICES: Final = MappingProxyType(
-    {
-        "Singing": 27,
-        "Choir": 28,
-        "Chant": 30,
-        "Child singing": 34,
-        "Electric guitar": 141,
-        "Acoustic guitar": 143,
-        "Piano": 153,
-        "Organ": 155,
-        "Electronic organ": 156,
-        "Hammond organ": 157,
-        "Trumpet": 187,
-        "Violin, fiddle": 191,
-        "Cello": 193,
-        "Flute": 196,
-        "Saxophone": 197,
-        "Clarinet": 198,
-        "Vocal music": 254,
-        "A capella": 255,
-    }
-)
-"""Where a class is among AudioSet's 527, by its `class_labels_indices.csv`."""
-
-
-def load_tagger(path: Path) -> EfficientATNetwork:
-    """The tagger of a file of published weights, a state dict.
-
-    Raises:
-        DataError: the file does not hold them.
-    """
-    network = EfficientATNetwork().eval()
-    try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, *DAMAGED) as error:
-        raise DataError(f"{path} does not hold the weights of EfficientAT mn04: {reason(error)}") from error
-    return network
-
+from whoplays.training.taggers.audioset import AudioSetTagger
 
 def efficientat(path: Path, _threads: int = 1) -> AudioSetTagger:
     """EfficientAT mn04's probabilities for a window as a whole.
@@ -66,12 +24,12 @@ def efficientat(path: Path, _threads: int = 1) -> AudioSetTagger:
     Raises:
         DataError: the file is not the tagger's weights.
     """
-    network, log_mel = load_tagger(path), KaldiLogMel()
+    network, log_mel = read_weights(path), KaldiLogMel()
 
     def scores(mono: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(expit(logits(network, log_mel, mono)), np.float32)
 
-    columns = [[_INDICES[name] for name in classes] for classes in CLASSES.values()]
+    columns = [[CLASS_INDICES[name] for name in known.audioset] for known in KNOWN]
     return AudioSetTagger(EFFICIENTAT, columns, scores)
 
 

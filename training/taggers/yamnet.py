@@ -13,9 +13,10 @@ import soxr
 from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
+from whoplays.models.labels import KNOWN
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.models.tflite import open_interpreter
-from whoplays.training.taggers.audioset import CLASSES, AudioSetTagger
+from whoplays.training.taggers.audioset import AudioSetTagger
 
 _FRAME_SAMPLES: Final = 15_600
 """At 16 kHz."""
@@ -58,7 +59,7 @@ def _columns(path: Path) -> list[list[int]]:
     except (OSError, zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not YAMNet as TFLite with its list of classes: {error}") from error
     try:
-        return [[names.index(name) for name in classes] for classes in CLASSES.values()]
+        return [[names.index(name) for name in known.audioset] for known in KNOWN]
     except ValueError as error:
         raise DataError(f"{path} is not YAMNet as TFLite: of its classes, {error}") from error
 

@@ -18,7 +18,7 @@ from whoplays.training.data.clip import Clip
 from whoplays.training.data.corpora import folder_and_share
 from whoplays.training.data.impulse_responses import read_impulse_responses
 from whoplays.training.data.library import Library
-from whoplays.training.networks.log_mel import FLOOR, MelPower
+from whoplays.training.networks.mel_power import MelPower
 from whoplays.training.recipes import Recipe
 from whoplays.training.run import RunFolder
 from whoplays.training.windows import shards, soundscapes
@@ -27,6 +27,8 @@ from whoplays.training.windows.solos import SoloGenerator
 from whoplays.training.windows.soundscapes import Soundscape, draw_soundscapes
 
 _BATCH: Final = 32
+_FLOOR: Final = 1e-6
+"""Below it mel power is kept as nothing: of sounds at an RMS of 1, far below what can be heard beside them."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,7 @@ def open_windows(
         folders = [run.folder / "windows"]
         own = BuildSpec((tuple(clips),), recipe.labels, library.cache, None, recipe.seed)
         build(folders[0], own, recipe.prepared_windows, 1, counting(f"of {recipe.prepared_windows} windows made"))
-    found = shards.load(folders, {clip.group for clip in clips})
-    if found.labels != recipe.labels:
-        raise DataError(f"the windows are of {' '.join(found.labels)}, the recipe of {' '.join(recipe.labels)}")
+    found = shards.load(folders, {clip.group for clip in clips}, recipe.labels)
     if not any(found.solos(label).size for label in found.labels):
         where = ", ".join(map(str, folders))
         raise DataError(f"no instrument plays alone in the windows of {where} that this run may use; add others")
@@ -145,4 +145,4 @@ def _to_shard(power: MelPower, scapes: list[Soundscape], manifest: Manifest) -> 
 def _log_power(power: MelPower, audio: NDArray[np.float32]) -> NDArray[np.float32]:
     with torch.inference_mode():
         stereo = torch.from_numpy(audio)[:, None].expand(-1, 2, -1)
-        return np.asarray(torch.log(power(stereo) + FLOOR).numpy())
+        return np.asarray(torch.log(power(stereo) + _FLOOR).numpy())

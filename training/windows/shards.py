@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from whoplays.models.errors import DataError
 from whoplays.training.data.clip import Clip
 from whoplays.training.files import atomic_write, write_json
-from whoplays.training.networks.log_mel import FRAMES, MELS
+from whoplays.training.networks.mel_power import BANDS, FRAMES
 from whoplays.training.windows import soundscapes
 
 KINDS: Final = ("solo", "mix")
-_GENERATION: Final = 3
+_GENERATION: Final = 4
 _NO_GROUP: Final = -1
 _SHARDS: Final = "shard-?????.npz"
 _OWN: Final = ("manifest.", "shard-")
@@ -48,13 +48,13 @@ class Shard(NamedTuple):
     """Windows as they are kept."""
 
     log_power: NDArray[np.float16]
-    """`float16 [windows, 148, 64]`: natural logarithm of mel power, at an RMS of 1 where it sounds."""
+    """`float16 [windows, 298, 128]`: natural logarithm of mel power, at an RMS of 1 where it sounds."""
     kinds: NDArray[np.int8]
-    """`int8 [windows]`: index in `KINDS`; earlier versions also kept unlabelled windows, of a kind beyond these."""
+    """`int8 [windows]`: index in `KINDS`."""
     targets: NDArray[np.bool_]
     """`bool [windows, labels]`"""
     groups: NDArray[np.int32]
-    """`int32 [windows, 4]`: indices in the manifest's groups, -1 for none; in the oldest shards `int16`."""
+    """`int32 [windows, 4]`: indices in the manifest's groups, -1 for none."""
 
     def select(self, rows: NDArray[np.bool_]) -> "Shard":
         """Those of the windows."""
@@ -147,32 +147,31 @@ def write_shard(folder: Path, number: int, shard: Shard) -> None:
         np.savez(unfinished, **shard._asdict())
 
 
-def load(folders: Sequence[Path], usable: Container[str]) -> PreparedWindows:
-    """All windows in these folders made of nothing but usable groups.
+def load(folders: Sequence[Path], usable: Container[str], labels: tuple[str, ...]) -> PreparedWindows:
+    """All windows in these folders made of nothing but usable groups, with these labels: others are other sounds.
 
     Raises:
-        DataError: a folder holds no windows, they are of different labels, or none is left.
+        DataError: a folder holds no windows, or none is left.
     """
-    manifests = [read_manifest(folder) for folder in folders]
-    if len({manifest.labels for manifest in manifests}) > 1:
-        raise DataError("only windows of the same labels can be used together")
     shards: list[Shard] = []
-    for folder, manifest in zip(folders, manifests, strict=True):
+    for folder in folders:
+        manifest = read_manifest(folder)
         # The last index, -1, is that of _NO_GROUP.
         allowed = np.array([group in usable for group in manifest.groups] + [True])
-        read = (_read_shard(path) for path in sorted(folder.glob(_SHARDS)))
-        shards += [each.select(allowed[each.groups].all(axis=1) & (each.kinds < len(KINDS))) for each in read]
+        columns = [manifest.labels.index(label) if label in manifest.labels else -1 for label in labels]
+        for path in sorted(folder.glob(_SHARDS)):
+            shard = _read_shard(path)
+            shard = shard.select(allowed[shard.groups].all(axis=1))
+            shards.append(shard._replace(targets=np.pad(shard.targets, ((0, 0), (0, 1)))[:, columns]))
     if not any(len(shard.kinds) for shard in shards):
         raise DataError(f"no window in {', '.join(map(str, folders))} is made only of what this run may train on")
-    return PreparedWindows(
-        Shard(*(np.concatenate(column) for column in zip(*shards, strict=True))), manifests[0].labels
-    )
+    return PreparedWindows(Shard(*(np.concatenate(column) for column in zip(*shards, strict=True))), labels)
 
 
 def empty_shard(windows: int, labels: int) -> Shard:
     """A shard to be filled in."""
     return Shard(
-        np.empty((windows, FRAMES, MELS), np.float16),
+        np.empty((windows, FRAMES, BANDS), np.float16),
         np.zeros(windows, np.int8),
         np.zeros((windows, labels), np.bool_),
         np.full((windows, 4), _NO_GROUP, np.int32),

@@ -28,7 +28,9 @@ CORE_WEIGHT: Final = 1.5
 _MEASURED_ROOMS: Final = 0.3
 _NOTES_CUT: Final = 0.5
 _PHRASES_CUT: Final = 0.15
-_CHORDAL: Final = frozenset({"gac", "gel", "org", "pia"})
+_CHORDAL: Final = frozenset(
+    {"acoustic guitar", "electric guitar", "organ", "piano", "accordion", "banjo", "mandolin", "ukulele", "synthesizer"}
+)
 _TAIL_SAMPLES: Final = SAMPLE_RATE_HZ
 
 

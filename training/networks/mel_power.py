@@ -1,0 +1,154 @@
+"""The front end: power in mel bands straight from 44.1 kHz, made of matrix products, so that every provider runs it.
+
+It stands for that of EfficientAT (32 kHz, Hann window of 25 ms, hop of 10 ms, pre-emphasis, 128 bands of Kaldi's up to
+15 kHz): the window and the hop are as long in time, and the pre-emphasis is folded into the weights of the bands.
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+import torch
+import torchaudio
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+
+BANDS: Final = 128
+HOP: Final = 441
+FRAME: Final = 1103
+"""Samples in a frame: what the Hann window spans."""
+FRAMES: Final = (WINDOW_SAMPLES - FRAME) // HOP + 1
+"""Frames lie wholly inside the window: there is no padding, so what a frame holds does not depend on where it stands."""
+_HIGH_HZ: Final = 15_000.0
+_PRE_EMPHASIS: Final = 0.97
+# Of the transform of 1,440 samples: its bins are as near to one another as those of the tagger.
+_FIRST: Final = 48
+_SECOND: Final = 30
+# Of the tagger whose front end this stands for.
+_ITS_RATE_HZ: Final = 32_000
+_ITS_FRAME: Final = 800
+_ITS_FFT: Final = 1_024
+
+
+class MelPower(nn.Module):
+    """Mean of the channels as power in 128 mel bands every 10 ms (25 ms Hann frames).
+
+    Shape: `[batch, 2, 132300]` -> `[batch, 298, 128]`, as the tagger it stands for would find it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fourier = RealFourier(_FIRST, _SECOND, FRAME, _HIGH_HZ / SAMPLE_RATE_HZ)
+        window = torch.hann_window(FRAME, periodic=False) / 2  # the mean of two channels is half their sum
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("bands", self.fourier.reorder(_bands(self.fourier.size)), persistent=False)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """Mel power of a batch of windows."""
+        batch = audio.shape[0]
+        hops = (audio[:, 0] + audio[:, 1]).reshape(batch, -1, HOP)
+        frames = torch.cat([hops[:, :-2], hops[:, 1:-1], hops[:, 2:, : FRAME - 2 * HOP]], dim=2)
+        power: Tensor = self.fourier(frames * self.get_buffer("window"))
+        return power @ self.get_buffer("bands")
+
+
+def log_mel(power: Tensor) -> Tensor:
+    """What the network is given: a scaled logarithm (Schmid et al., 2023). Any shape -> the same."""
+    return (torch.log(power + 1e-5) + 4.5) / 5.0
+
+
+def band_widths_hz() -> NDArray[np.float32]:
+    """How wide each mel band is: its triangle's area. Shape: `float32 [128]`."""
+    size = _FIRST * _SECOND
+    bands, _ = torchaudio.compliance.kaldi.get_mel_banks(
+        BANDS, size, SAMPLE_RATE_HZ, 0.0, _HIGH_HZ, 100.0, -500.0, 1.0
+    )
+    return np.asarray(bands.sum(dim=1).numpy() * SAMPLE_RATE_HZ / size)
+
+
+def _bands(size: int) -> Tensor:
+    """Weights of a spectrum's bins in the mel bands, `[size / 2 + 1, 128]`.
+
+    A tone is as strong in them as in those of the tagger: power goes with the square of the window's sum, and the sum
+    over a band with how near the bins are.
+    """
+    kaldi = torchaudio.compliance.kaldi
+    bands, _ = kaldi.get_mel_banks(BANDS, size, SAMPLE_RATE_HZ, 0.0, _HIGH_HZ, 100.0, -500.0, 1.0)
+    frequencies_hz = torch.arange(size // 2) * SAMPLE_RATE_HZ / size
+    turns = torch.exp(-2j * math.pi * frequencies_hz / _ITS_RATE_HZ)
+    emphasis = (1 - _PRE_EMPHASIS * turns).abs().square()
+    windows = _ITS_FRAME / FRAME
+    bins = (SAMPLE_RATE_HZ / size) / (_ITS_RATE_HZ / _ITS_FFT)
+    return nn.functional.pad((bands * emphasis * windows**2 * bins).T, (0, 0, 0, 1))
+
+
+class RealFourier(nn.Module):
+    """Power spectrum of real samples, followed by zeros, by two stages of transforms as matrix products.
+
+    Cooley and Tukey (1965): with a size of P Q, n = Q a + b and k = c + P d,
+    X[k] = sum over b of W_Q^(b d) W_PQ^(b c) [ sum over a of x[n] W_P^(a c) ].
+    The input is real, so c runs over 0..P/2 only: the other bins mirror these. Bins above `highest` are left out, and
+    so are samples beyond the last one that is not zero.
+
+    Shape: `[batch, frames, samples]` -> `[batch, frames, bins]`: bins in the order of `bins`.
+
+    Args:
+        first: P, even.
+        second: Q.
+        samples: how many are not zero, at most P Q.
+        highest: the frequency up to which bins are wanted, as a share of the sample rate.
+    """
+
+    def __init__(self, first: int, second: int, samples: int, highest: float) -> None:
+        super().__init__()
+        self.size: Final = first * second
+        self._second: Final = second
+        self._rows: Final = -(-samples // second)
+        low, across = torch.arange(first // 2 + 1), torch.arange(second)
+        wanted = int(highest * self.size) + 1
+        # For each d, the bins c + P d; a bin beyond half the size mirrors one below.
+        every = low[:, None] + first * across[None, :]
+        used = (torch.minimum(every, self.size - every) <= wanted).any(dim=0)
+        upper = across[used]
+        self.bins: Final = (low[:, None] + first * upper[None, :]).flatten()
+        outer = _turn(low[:, None] * torch.arange(self._rows)[None, :], first)
+        self.register_buffer("outer", torch.cat([outer.real, outer.imag]).contiguous(), persistent=False)
+        twiddle = _turn(low[:, None] * across[None, :], self.size)
+        folded = twiddle[:, :, None] * _turn(across[:, None] * upper[None, :], second)[None]
+        real = torch.cat([folded.real, folded.imag], dim=2)
+        imaginary = torch.cat([-folded.imag, folded.real], dim=2)
+        self.register_buffer("inner", torch.cat([real, imaginary], dim=1).contiguous(), persistent=False)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Power of each bin."""
+        batch, count, samples = frames.shape
+        padded = nn.functional.pad(frames, (0, self._rows * self._second - samples))
+        grid = padded.reshape(batch * count, self._rows, self._second)
+        columns = self.get_buffer("outer") @ grid
+        half = columns.shape[1] // 2
+        # [c, frame, b (re, im)] @ [c, b (re, im), d (re, im)]
+        joined = torch.cat([columns[:, :half], columns[:, half:]], dim=2).transpose(0, 1)
+        spectrum = joined @ self.get_buffer("inner")
+        real, imaginary = spectrum.chunk(2, dim=-1)
+        power = real * real + imaginary * imaginary
+        return power.transpose(0, 1).reshape(batch, count, -1)
+
+    def reorder(self, bands: Tensor) -> Tensor:
+        """Rows of a `[size / 2 + 1, bands]` matrix in the order of `bins`; mirrored bins share their weight.
+
+        Raises:
+            ValueError: a band reaches bins that are left out.
+        """
+        mirrored = torch.minimum(self.bins, self.size - self.bins)
+        times = torch.bincount(mirrored, minlength=bands.shape[0])
+        if bands[times == 0].any():
+            raise ValueError("a band reaches bins that the transform leaves out")
+        return bands[mirrored] / times[mirrored][:, None]
+
+
+def _turn(steps: Tensor, size: int) -> Tensor:
+    """exp(-2 pi i steps / size), computed in double precision."""
+    angle = -2 * math.pi * (steps % size).double() / size
+    return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
