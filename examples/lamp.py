@@ -15,21 +15,27 @@ class Lamp:
         self.label = label
         self.state = "unknown"
         self.session = ""
+        self.lossy = False
 
     def update(self, item: whoplays.Message | whoplays.Notice) -> None:
         """Take in what came from the publisher, or from the subscriber itself."""
         if not isinstance(item, whoplays.Notice) and item.session != self.session:
-            self.session, self.state = item.session, "unknown"
+            self.session, self.state, self.lossy = item.session, "unknown", False
         match item:
-            case whoplays.Event(label=self.label, phase=phase):
+            case whoplays.Event(label=self.label, phase=phase) if not self.lossy:
                 self.state = "on" if phase == "start" else "off"
-            case whoplays.Window() if self.state == "unknown" and not item.quality.lost_samples:
-                # The first whole window after a gap or a restart says it again.
-                self.state = "on" if item.active.get(self.label) else "off"
-            case whoplays.Notice() | whoplays.Gap() | whoplays.End():
-                # Nothing came for 3 s, messages were lost, audio was lost, or the stream is over.
-                self.state = "unknown"
-            case whoplays.Status(state="stalled" | "lost"):
+            case whoplays.Status(state="listening" | "silent", playing=[*playing]) if not self.lossy:
+                # Once a second, for whoever joins late or has lost an event.
+                self.state = "on" if self.label in [each.label for each in playing] else "off"
+            case whoplays.Window(quality=quality) if not quality.lost_samples:
+                self.lossy = False
+            case whoplays.Window() | whoplays.Gap():
+                # Audio was lost; from the next window without a loss on, events and status count again.
+                self.state, self.lossy = "unknown", True
+            case (
+                whoplays.Notice() | whoplays.End() | whoplays.Status(state="connecting" | "stalled" | "lost" | "ended")
+            ):
+                # Nothing came for 3 s, messages were lost, no audio comes, or the stream is over.
                 self.state = "unknown"
 
 

@@ -1,6 +1,7 @@
 """Opens a graph on the onnxruntime provider that was asked for, and on no other."""
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from whoplays.models.errors import ModelError, ProviderError, install_hint
 
 PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 SILENT: Final = 4
+TELEMETRY_OFF: Final = "ORT_DISABLE_TELEMETRY"
+"""Without it onnxruntime keeps a device id in the user's cache, and reports to its maker what it loads."""
 
 
 def open_session(graph: Path, provider: str | None, threads: int) -> tuple[Any, str]:
@@ -33,6 +36,7 @@ def open_session(graph: Path, provider: str | None, threads: int) -> tuple[Any, 
 
 
 def _import_runtime() -> ModuleType:
+    os.environ.setdefault(TELEMETRY_OFF, "1")  # heeded at the import only: what onnxruntime offers later comes too late
     try:
         import onnxruntime  # noqa: PLC0415  `import whoplays` must stay quick, and work without it
     except ModuleNotFoundError as error:

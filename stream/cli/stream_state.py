@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from whoplays.models.card import Hysteresis
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Status, Window
 
@@ -10,9 +9,7 @@ from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Status, Wi
 class StreamState:
     """Follows one stream's messages; after a late join it is complete within a second and a hop.
 
-    Events say which labels play. Windows say it after a late join or a loss, by the same hysteresis: a label whose
-    probability is high enough to enter plays, since that window if nothing earlier is known, and one whose probability
-    is low enough to leave does not. Between the two, what came before the late join decides, which is not known.
+    Events say at once which labels play; after a late join or a loss, the next status does.
     """
 
     def __init__(self) -> None:
@@ -29,11 +26,9 @@ class StreamState:
             self._reset()
         match message:
             case Status():
-                self.status = message
-                self._apply_window()
+                self._update_status(message)
             case Window():
                 self.window = message
-                self._apply_window()
             case Event(phase="start"):
                 self.since[message.label] = message.at
             case Event():
@@ -44,16 +39,11 @@ class StreamState:
                 self.end = message
                 self.since.clear()
 
-    def _apply_window(self) -> None:
-        status, window = self.status, self.window
-        if status is None or window is None:
-            return
-        hysteresis = Hysteresis(entry=status.entry, release=status.release)
-        for label, threshold in zip(status.labels, status.thresholds, strict=False):
-            if hysteresis.plays(window.probabilities.get(label, 0.0), threshold, before=label in self.since):
-                self.since.setdefault(label, window.start)
-            else:
-                self.since.pop(label, None)
+    def _update_status(self, status: Status) -> None:
+        self.status = status
+        if status.playing is not None:
+            self.since.clear()
+            self.since.update((each.label, each.since) for each in status.playing)
 
     def _reset(self) -> None:
         self.status = self.window = self.end = None

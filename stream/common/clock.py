@@ -1,8 +1,11 @@
 """Clocks: what times are made of, why samples are missing on them, and what happened lately."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final, Literal
+
+from whoplays.models.signal import SAMPLE_RATE_HZ
 
 ClockKind = Literal["adc", "arrival", "file"]
 """What capture times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it
@@ -46,3 +49,34 @@ class RecentIncreases:
 def wall_ns(monotonic_ns: int) -> int:
     """The wall time (Unix epoch) of a moment on the monotonic clock, by the clocks as they stand now."""
     return time.time_ns() - (time.monotonic_ns() - monotonic_ns)
+
+
+ANCHORS: Final = 4
+
+
+class SampleClock:
+    """The wall time of a sample, by the ends of the newest windows.
+
+    A few windows back it is exact; before and after them it assumes the nominal sample rate.
+    """
+
+    def __init__(self) -> None:
+        self._anchors: Final = deque[tuple[int, int]](maxlen=ANCHORS)
+
+    def observe(self, sample: int, unix_ns: int) -> None:
+        """The sample before index `sample` was captured at `unix_ns`."""
+        self._anchors.append((sample, unix_ns))
+
+    def unix_ns(self, sample: int, otherwise_ns: int) -> int:
+        """When the sample before index `sample` was captured; `otherwise_ns` if nothing was observed yet.
+
+        >>> clock = SampleClock()
+        >>> clock.observe(44_100, 5_000_000_000)
+        >>> clock.unix_ns(22_050, 0)
+        4500000000
+        """
+        if not self._anchors:
+            return otherwise_ns
+        later = (anchor for anchor in self._anchors if anchor[0] >= sample)
+        anchor, unix_ns = next(later, self._anchors[-1])
+        return unix_ns - (anchor - sample) * 1_000_000_000 // SAMPLE_RATE_HZ

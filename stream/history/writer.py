@@ -1,7 +1,6 @@
 """From messages to rows."""
 
 import sqlite3
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,39 +8,8 @@ from typing import Final
 
 import msgspec
 
-from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.common.clock import SampleClock
 from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Status, Window
-
-ANCHORS: Final = 4
-
-
-class SampleClock:
-    """The wall time of a sample, by the ends of the newest windows.
-
-    A few windows back it is exact; before and after them it assumes the nominal sample rate.
-    """
-
-    def __init__(self) -> None:
-        self._anchors: Final = deque[tuple[int, int]](maxlen=ANCHORS)
-
-    def observe(self, sample: int, unix_ns: int) -> None:
-        """The sample before index `sample` was captured at `unix_ns`."""
-        self._anchors.append((sample, unix_ns))
-
-    def unix_ns(self, sample: int, otherwise_ns: int) -> int:
-        """When the sample before index `sample` was captured; `otherwise_ns` if nothing was observed yet.
-
-        >>> clock = SampleClock()
-        >>> clock.observe(44_100, 5_000_000_000)
-        >>> clock.unix_ns(22_050, 0)
-        4500000000
-        """
-        if not self._anchors:
-            return otherwise_ns
-        later = (anchor for anchor in self._anchors if anchor[0] >= sample)
-        anchor, unix_ns = next(later, self._anchors[-1])
-        return unix_ns - (anchor - sample) * 1_000_000_000 // SAMPLE_RATE_HZ
-
 
 _SESSION: Final = """
 INSERT INTO sessions (stream, session, source, uri, model, started_ns, known_sample, known_ns, spoke_ns)
@@ -167,7 +135,7 @@ class HistoryWriter:
         )
 
     def _event(self, event: Event, session: _OpenSession) -> None:
-        at_ns = session.clock.unix_ns(event.at, event.published_ns)
+        at_ns = event.at_ns or session.clock.unix_ns(event.at, event.published_ns)
         text = _START if event.phase == "start" else _END
         self._run(text, session.row, event.id, event.label, event.at, at_ns, event.peak)
 

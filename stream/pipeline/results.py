@@ -9,10 +9,10 @@ from whoplays.models.errors import ModelError
 from whoplays.models.events import EventDetector, EventTransition
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.level import Level, measure
-from whoplays.stream.common.clock import ClockKind, wall_ns
+from whoplays.stream.common.clock import ClockKind, SampleClock, wall_ns
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.windower import WindowRef
-from whoplays.stream.pubsub.messages import Event, Message, MessageSequencer, Quality, Timing, Window
+from whoplays.stream.pubsub.messages import Event, Message, MessageSequencer, Playing, Quality, Timing, Window
 
 
 class Prediction(NamedTuple):
@@ -59,6 +59,13 @@ class ResultBuilder:
         self._labels: Final = recognizer.labels
         self._detector: Final = EventDetector(recognizer.labels, self.thresholds, recognizer.card.hysteresis)
         self._silence_dbfs = silence_dbfs
+        self._clock: Final = SampleClock()
+        self._playing: Final[dict[str, Playing]] = {}
+
+    @property
+    def playing(self) -> tuple[Playing, ...]:
+        """Who plays, as the events so far have it."""
+        return tuple(self._playing.values())
 
     def build(self, prediction: Prediction, queue: int) -> Iterator[Message]:
         """A `window`, and an `event` for each onset and offset that it brings.
@@ -90,13 +97,15 @@ class ResultBuilder:
 
     def _window(self, prediction: Prediction, queue: int, level: Level, probabilities: dict[str, float]) -> Window:
         window = prediction.window
+        closed_ns = wall_ns(window.closed_ns)
+        self._clock.observe(window.end, closed_ns)
         self.windows += 1
         self.lag_ns = prediction.end_ns - window.closed_ns
         return Window(
             **self._sequencer.head(Window),
             start=window.start,
             end=window.end,
-            closed_ns=wall_ns(window.closed_ns),
+            closed_ns=closed_ns,
             clock=self.clock_kind,
             probabilities=probabilities,
             active=self._detector.active(probabilities),
@@ -114,4 +123,14 @@ class ResultBuilder:
 
     def _events(self, transitions: Iterable[EventTransition]) -> Iterator[Event]:
         for transition in transitions:
-            yield Event(**self._sequencer.head(Event), **transition._asdict())
+            event = Event(
+                **self._sequencer.head(Event), **transition._asdict(), at_ns=self._clock.unix_ns(transition.at, 0)
+            )
+            self._note(event)
+            yield event
+
+    def _note(self, event: Event) -> None:
+        if event.phase == "start":
+            self._playing[event.label] = Playing(id=event.id, label=event.label, since=event.at, since_ns=event.at_ns)
+        else:
+            del self._playing[event.label]

@@ -102,6 +102,7 @@ class Session:
         self._gaps: Final = GapTracker()
         self._disconnect_cause: GapCause = "device_lost"
         self._disconnected_samples = 0
+        self._gaps_to = 0
         self._accounted_to_ns = 0
         self._max_lag_ns: Final = round(options.max_lag_s * 1e9)
 
@@ -117,8 +118,9 @@ class Session:
 
     @property
     def elapsed_samples(self) -> int:
-        """Where the session is now: samples written, and after its end those that would have been."""
-        return self.ring.written + self._disconnected_samples
+        """Where the session is now: samples written or in gaps, and after its end those that would have been."""
+        # A gap is told of before its zeros are written.
+        return max(self.ring.written, self._gaps_to) + self._disconnected_samples
 
     def connect(self, source: Source) -> None:
         """Note the source that will be read; before its first block."""
@@ -172,6 +174,7 @@ class Session:
     def gaps(self) -> Iterator[Gap]:
         """A `gap` for each loss that the source has reported since."""
         for gap in self._gaps.drain():
+            self._gaps_to = gap.end
             yield self._gap(gap.start, gap.end, gap.cause, gap.end - gap.start)
 
     def disconnected_until(self, now_ns: int) -> Iterator[Gap]:

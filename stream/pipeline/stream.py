@@ -204,6 +204,7 @@ class Stream:
             lag_ns=session.results.lag_ns,
             drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
             last_seq=last_seq,
+            playing=session.results.playing,
         )
 
     def _counters(self, dropped_messages: int) -> Counters:

@@ -84,6 +84,18 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """Sessions of the stream, this one included: one more than it was lost and found again."""
 
 
+class Playing(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument that plays: its `event` of phase `start`, for whoever has not received that."""
+
+    id: int
+    """The event's."""
+    label: str
+    since: int
+    """The event's `at`."""
+    since_ns: int
+    """The event's `at_ns`."""
+
+
 class Status(Envelope, frozen=True, kw_only=True, tag="status"):
     """Hello and heartbeat: at the start, then every second, and once more at the end."""
 
@@ -112,6 +124,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="status"):
     """How much faster than its nominal rate the source runs, in millionths; null while that is not known."""
     last_seq: dict[str, int]
     """The newest seq of each other kind that was published."""
+    playing: tuple[Playing, ...] | None = None
+    """Who plays now, as all events up to now have it; null from a publisher that does not say."""
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +182,8 @@ class Event(Envelope, frozen=True, kw_only=True, tag="event"):
     phase: Literal["start", "end"]
     at: int
     """At the start: first sample of the window that showed it; at the end: index after the last one's last sample."""
+    at_ns: int = 0
+    """Wall time at which that sample was captured; 0 from a publisher that does not say."""
     peak: float
     """The highest probability so far."""
 

@@ -14,7 +14,19 @@ import zmq
 
 from whoplays.models.errors import OptionError
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT, check_connect, connect, enable_keepalive
-from whoplays.stream.pubsub.messages import KINDS, VERSION, End, Kind, Message, Notice, Status, decode, topic_of
+from whoplays.stream.pubsub.messages import (
+    KINDS,
+    VERSION,
+    End,
+    Kind,
+    Message,
+    Notice,
+    Playing,
+    Status,
+    decode,
+    topic_of,
+)
+from whoplays.stream.pubsub.players import Players
 from whoplays.stream.security.handshakes import Handshakes, Reconnector
 from whoplays.stream.security.keys import ClientKeys
 
@@ -57,9 +69,10 @@ class Losses:
     def _step(self, kind: str, seq: int, before: int) -> int:
         if kind not in self._kinds:
             return 0
-        missing = before - self._seen.get(kind, before if self._first_session else -1)
-        self._seen[kind] = seq
-        return missing
+        seen = self._seen.get(kind, before if self._first_session else -1)
+        # What comes twice, or after one that followed it, is not lost.
+        self._seen[kind] = max(seq, seen)
+        return max(0, before - seen)
 
 
 class Subscription:
@@ -97,6 +110,7 @@ class Subscription:
         self._kinds: Final = _kinds(kinds)
         self._silence_s: Final = silence_s
         self._losses: Final = defaultdict[str, Losses](lambda: Losses(self._kinds))
+        self._players: Final = defaultdict[str, Players](Players)
         self._unfinished: Final[set[str]] = set()
         self._items: Final = deque[Message | Notice]()
         self._silent = False
@@ -114,6 +128,15 @@ class Subscription:
         to notice silence and to reconnect.
         """
         return int(self._socket.getsockopt(zmq.FD))
+
+    def playing(self, stream: str) -> tuple[Playing, ...] | None:
+        """Who plays in a stream, by all that was returned so far and what came since.
+
+        Returns:
+            None while it is not known: until the first status of a session or the next one after a loss, while the
+            source is stalled or lost, while nothing comes from the publisher, and after the end.
+        """
+        return self._players[stream].playing
 
     def close(self) -> None:
         """Disconnect."""
@@ -162,6 +185,8 @@ class Subscription:
 
     def _silence(self) -> Notice:
         self._silent = True
+        for players in self._players.values():
+            players.forget()
         what, why = "nothing", self._handshakes.reason or "is whoplays listen running there?"
         names = ", ".join(self._streams)
         if names and self._handshakes.up:
@@ -184,6 +209,7 @@ class Subscription:
             return
         self._follow(message)
         self._check_losses(message)
+        self._players[message.stream].update(message)
         if kind in self._kinds:
             self._items.append(message)
 
@@ -198,6 +224,7 @@ class Subscription:
         missing = self._losses[message.stream].missing(message)
         if missing:
             self.lost += missing
+            self._players[message.stream].forget()
             text = f"lost {missing} messages of {message.stream}"
             self._items.append(Notice(what="lost", text=text, stream=message.stream, count=missing))
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -6,7 +7,7 @@ import pytest
 from tests.stream.engines import all_messages
 from whoplays.stream.cli.stream_state import StreamState
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pubsub.messages import End, Event, Message, Status, Window
+from whoplays.stream.pubsub.messages import End, Event, Message, Playing, Status, Window
 from whoplays.stream.sources.file import FileSource
 
 SECOND = 44_100
@@ -29,19 +30,13 @@ def windows(messages: list[Message]) -> list[Window]:
     return [message for message in messages if isinstance(message, Window)]
 
 
-def players(state: StreamState, messages: list[Message]) -> list[dict[str, int]]:
+def players(state: StreamState, messages: Sequence[Message]) -> list[dict[str, int]]:
     """Who plays since when, in seconds, after each message."""
     seen = []
     for message in messages:
         state.update(message)
         seen.append({label: at // SECOND for label, at in state.since.items()})
     return seen
-
-
-def sounding(window: Window, piano: float) -> Window:
-    """The window with another probability of the piano."""
-    probabilities = window.probabilities | {"piano": piano}
-    return msgspec.structs.replace(window, probabilities=probabilities, active=window.active | {"piano": piano >= 0.5})
 
 
 def test_windows_say_nothing_that_events_do_not(messages: list[Message]) -> None:
@@ -54,32 +49,23 @@ def test_windows_say_nothing_that_events_do_not(messages: list[Message]) -> None
     ]
 
 
-def test_who_joins_late_sees_who_plays(messages: list[Message], status: Status) -> None:
-    """The first it hears is the second window: the piano's start was before."""
-    late = [message for message in messages[messages.index(status) + 1 :] if not isinstance(message, Event)]
-    second = next(at for at, message in enumerate(late) if isinstance(message, Window) and message.start == HOP)
-    seen = players(StreamState(), [status, *late[second:]])
-    assert seen[1] == {"piano": 3, "violin": 3}
+def test_who_joins_late_sees_who_plays_since_when(status: Status) -> None:
+    playing = (Playing(id=3, label="piano", since=5 * SECOND, since_ns=1),)
+    late = msgspec.structs.replace(status, playing=playing)
+    assert players(StreamState(), [late]) == [{"piano": 5}]
 
 
-def test_a_lost_end_leaves_nobody_lit(status: Status, windows: list[Window]) -> None:
-    seen = players(StreamState(), [status, *windows])
-    assert seen[1:] == [{"piano": 0}, {"piano": 0, "violin": 3}, {"violin": 3}, {}]
+def test_a_lost_event_is_made_up_for_by_the_next_status(status: Status) -> None:
+    piano = (Playing(id=0, label="piano", since=0, since_ns=1),)
+    lost = [msgspec.structs.replace(status, playing=playing) for playing in (piano, (), piano)]
+    assert players(StreamState(), lost) == [{"piano": 0}, {}, {"piano": 0}]
 
 
-def test_who_wavers_plays_on_as_events_have_it(status: Status, windows: list[Window]) -> None:
-    """The threshold is 0.5, so that the piano may fall to 0.4."""
-    first = windows[0]
-    wavering = [sounding(first, piano) for piano in (0.5, 0.41, 0.4, 0.39, 0.45)]
-    assert players(StreamState(), [status, *wavering])[1:] == [{"piano": 0}] * 3 + [{}] * 2
-
-
-def test_who_joins_late_sees_only_who_is_sure_enough(status: Status, windows: list[Window]) -> None:
-    """The threshold is 0.5, so that half of the way to 1 is 0.75; the first window is heard before the first status."""
-    choosy = msgspec.structs.replace(status, entry=0.5)
-    heard = [sounding(windows[0], piano) for piano in (0.76, 0.41, 0.39, 0.74, 0.75)]
-    seen = players(StreamState(), [heard[0], choosy, *heard[1:]])
-    assert seen == [{}, {"piano": 0}, {"piano": 0}, {}, {}, {"piano": 0}]
+def test_windows_do_not_contradict_events(messages: list[Message], status: Status, windows: list[Window]) -> None:
+    """A window's `active` knows thresholds alone."""
+    entered = next(message for message in messages if isinstance(message, Event))
+    wavering = msgspec.structs.replace(windows[0], probabilities={"piano": 0.45, "violin": 0.5})
+    assert players(StreamState(), [status, entered, wavering]) == [{}, {"piano": 0}, {"piano": 0}]
 
 
 def test_at_the_end_nobody_plays(messages: list[Message], status: Status, windows: list[Window]) -> None:

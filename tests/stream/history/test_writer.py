@@ -19,8 +19,9 @@ from tests.stream.history.make_history import (
     make_window,
 )
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.common.clock import SampleClock
 from whoplays.stream.history.schema import MIGRATIONS, open_to_write
-from whoplays.stream.history.writer import HistoryWriter, SampleClock
+from whoplays.stream.history.writer import HistoryWriter
 from whoplays.stream.pubsub.messages import Message
 
 

@@ -11,7 +11,7 @@ from tests.stream.engines import all_messages, engine_for
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.common.clock import ClockKind, GapCause
+from whoplays.stream.common.clock import ClockKind, GapCause, wall_ns
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer, Windows
@@ -103,6 +103,40 @@ def test_a_concert_is_heard(concert: Path, recognizer: Recognizer) -> None:
     assert (messages[-1].reason, messages[-1].final) == ("finished", 12 * SECOND)
     check_numbers(messages)
     check_tiling(messages)
+
+
+class Scheduled(FakeSource):
+    """Whose samples have exact times."""
+
+    clock = "file"
+    began_ns = time.monotonic_ns()
+
+    def blocks(self) -> Iterator[Block]:
+        played = 0
+        for block in super().blocks():
+            played += block.audio.shape[1]
+            yield block._replace(captured_at_ns=self.began_ns + played * 1_000_000_000 // SECOND)
+
+
+def test_events_and_status_say_who_plays_since_when(
+    concert: Path, recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whoplays.stream.pipeline.stream.HEARTBEAT_NS", 0)
+    audio = np.concatenate([block.audio for block in FileSource(concert, "max").blocks()], axis=1)
+    source = Scheduled(np.array_split(audio, 100, axis=1))
+    messages = list(all_messages(source, recognizer, hop_samples=SECOND))
+    assert len(of_kind(messages, Event)) == 4
+    playing: dict[str, Event] = {}
+    for message in messages:
+        if isinstance(message, Event):
+            due_ns = wall_ns(source.began_ns) + message.at * 1_000_000_000 // SECOND
+            assert message.at_ns == pytest.approx(due_ns, abs=10_000_000)
+            playing = {label: event for label, event in playing.items() if label != message.label}
+            playing |= {message.label: message} if message.phase == "start" else {}
+        if isinstance(message, Status):
+            told = [(each.id, each.label, each.since, each.since_ns) for each in message.playing or ()]
+            assert told == [(event.id, label, event.at, event.at_ns) for label, event in playing.items()]
+    assert {len(status.playing or ()) for status in of_kind(messages, Status)} == {0, 1, 2}
 
 
 def test_silence_is_no_instrument(concert: Path, recognizer: Recognizer) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.stream.sources.scripted_source import SAMPLES, ScriptedSource
-from whoplays.stream.audio.block import Block
+from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.ring import RingBuffer
@@ -49,3 +49,18 @@ def test_a_session_has_begun_once_it_is_known_that_something_came(
     ((started_at_ns, last_block_at_ns),) = seen
     assert started_at_ns
     assert last_block_at_ns > opened_ns
+
+
+def test_no_count_is_negative_while_a_gap_is_written(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its zeros may have to wait, or be many."""
+    seen = []
+
+    def write(block: Audio, *, wait: bool) -> bool:
+        assert [gap.end for gap in session.gaps()] == [SAMPLES]
+        seen.append(session.elapsed_samples - session.lost_samples)
+        return True
+
+    session.connect(ScriptedSource([]))
+    monkeypatch.setattr(session.ring, "write", write)
+    session.write(Block(np.zeros((2, SAMPLES), np.float32), time.monotonic_ns(), "network"))
+    assert seen == [0]

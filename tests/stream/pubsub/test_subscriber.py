@@ -10,7 +10,7 @@ import zmq
 
 from tests.stream.make_messages import make_end, make_gap, make_status, take
 from whoplays.models.errors import EndpointError, OptionError
-from whoplays.stream.pubsub.messages import Message, Notice
+from whoplays.stream.pubsub.messages import Event, Message, Notice, Playing, State, Status
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.pubsub.subscriber import AsyncSubscriber, Losses, Subscriber
 
@@ -26,6 +26,9 @@ JOIN_S = 20
         # Of the first session, what came before is not lost.
         ([make_status(7, gap=40), make_gap(41), make_gap(43)], [0, 0, 1]),
         ([make_gap(10), make_gap(0, session="two"), make_gap(2, session="two")], [0, 0, 1]),
+        # Twice, or late: that is no loss, and does not make up for one.
+        ([*map(make_gap, (3, 3, 5, 4, 6))], [0, 0, 1, 0, 0]),
+        ([make_status(0, gap=3), make_gap(3), make_gap(4)], [0, 0, 0]),
         (
             [
                 *map(make_gap, (7, 8)),
@@ -199,3 +202,45 @@ def test_malformed_address_and_unknown_kind_are_refused() -> None:
         Subscriber("nowhere")
     with pytest.raises(OptionError, match="kind 'windows' not found in the protocol; it has: status, window, event"):
         Subscriber(kinds=["windows"])  # type: ignore[list-item]
+
+
+def test_a_subscriber_knows_who_plays_and_when_it_cannot_know(publisher: Publisher) -> None:
+    def status(state: State, seq: int, playing: tuple[Playing, ...], event: int) -> Status:
+        return msgspec.structs.replace(make_status(seq, event=event), state=state, playing=playing)
+
+    piano, violin = (
+        Playing(id=number, label=name, since=7, since_ns=8) for number, name in enumerate(("piano", "violin"))
+    )
+    begins = Event(
+        stream="hall", session="one", published_ns=1, peak=0.9, seq=4, id=0, label="piano", phase="start", at=7, at_ns=8
+    )
+    steps: list[tuple[Message, list[tuple[Playing, ...] | None]]] = [
+        (begins, [None]),
+        (status("listening", 3, (piano,), event=4), [(piano,)]),
+        (msgspec.structs.replace(begins, seq=5, id=1, label="violin", phase="start", at=7, at_ns=8), [(piano, violin)]),
+        (msgspec.structs.replace(begins, seq=6, id=0, label="piano", phase="end", at=9, at_ns=9), [(violin,)]),
+        (status("stalled", 4, (violin,), event=6), [None]),
+        (status("listening", 5, (violin,), event=6), [(violin,)]),
+        # One is lost: not known, once the notice of it is returned, until the next status.
+        (msgspec.structs.replace(begins, seq=8, id=2, label="piano", phase="start", at=9, at_ns=9), [None, None]),
+        (status("silent", 6, (), event=8), [()]),
+        (make_end(0), [None]),
+    ]
+    with Subscriber(publisher.endpoint) as subscriber:
+        assert publisher.wait_for_subscriber(JOIN_S)
+        assert subscriber.playing("hall") is None
+        for message, known in steps:
+            publisher.send(message)
+            for playing in known:
+                next(subscriber)
+                assert subscriber.playing("hall") == playing, message
+
+
+def test_nobody_is_known_to_play_while_the_publisher_is_silent(publisher: Publisher) -> None:
+    with Subscriber(publisher.endpoint, silence_s=0.3) as subscriber:
+        assert publisher.wait_for_subscriber(JOIN_S)
+        publisher.send(msgspec.structs.replace(make_status(0), playing=()))
+        next(subscriber)
+        assert subscriber.playing("hall") == ()
+        assert isinstance(next(subscriber), Notice)
+        assert subscriber.playing("hall") is None
