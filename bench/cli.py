@@ -120,14 +120,14 @@ def events(
     model: Annotated[list[str], Parameter(negative=())],
     json: Json = None,
 ) -> None:
-    """Measure how well and how soon onsets and offsets are detected, and fit the hysteresis that does it best.
+    """Measure how well and how soon onsets and offsets are detected, and fit the settings that do it best.
 
-    The figures of each folder are also those of the hysteresis that was fitted to the other folders.
+    The figures of each folder are also those of the settings that were fitted to the other folders.
 
     Args:
         concerts: A folder of concerts, as whoplays simulate makes them; two or more.
         model: The model for each folder in turn: a name from `whoplays models`, or a folder with an exported model.
-        json: A file to write the result to as JSON; hysteresis.json in a run folder is what export takes.
+        json: A file to write the result to as JSON; events.json in a run folder is what export takes.
     """
     check_writable(json)
     _report(measure_events(concerts, model), json)

@@ -1,20 +1,30 @@
-"""How well and how soon onsets and offsets are detected in simulated concerts, and the hysteresis that does it best."""
+"""How well and how soon onsets and offsets are detected in simulated concerts, and the settings that do it best."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
 from whoplays.bench.conditions import current_conditions, load_average, model_info
-from whoplays.bench.event_scores import DetectedEvent, EventScores, ReferenceEvent, score_events
-from whoplays.bench.results import EventsResult, EventsRow
-from whoplays.models.card import Hysteresis
+from whoplays.bench.results import EventsResult
+from whoplays.models.card import Frames, Hysteresis
 from whoplays.models.errors import DataError, OptionError
-from whoplays.models.events import DEFAULT_HYSTERESIS, EventDetector, EventTransition
+from whoplays.models.event_scores import (
+    COLLARS_S,
+    DetectedEvent,
+    EventScores,
+    EventSettings,
+    EventsRow,
+    ReferenceEvent,
+    score_events,
+)
+from whoplays.models.events import DEFAULT_HYSTERESIS, EventTransition, detector
 from whoplays.models.labels import to_name
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.level import SILENCE_DBFS, measure
@@ -23,10 +33,17 @@ from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import ModelInfo
 
 HOPS_S: Final = (1, 3)
-ENTRIES: Final = tuple(round(0.1 * step, 1) for step in range(10))
-RELEASES: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
+# What is tried: of models with frames fewer of each, for there is more to choose.
+_ENTRIES: Final = tuple(round(0.1 * step, 1) for step in range(10))
+_RELEASES: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
+_FRAME_ENTRIES: Final = (0.0, 0.1, 0.2, 0.4)
+_FRAME_RELEASES: Final = (0.2, 0.4, 0.6, 0.8)
+_ENTER_S: Final = (0.3, 0.6, 1.0)
+_LEAVE_S: Final = (0.6, 1.2, 1.8)
 _COLUMNS: Final = ("path", "labels", "start_s", "end_s")
 _BATCH: Final = 8
+_ONSET: Final = COLLARS_S.index(1.0)
+_OFFSET: Final = COLLARS_S.index(1.5)
 _PROVIDER: Final = "cpu"
 
 Floats = npt.NDArray[np.float32]
@@ -59,6 +76,8 @@ class ConcertPredictions(NamedTuple):
     references: tuple[ReferenceEvent, ...]
     probabilities: Floats
     """`float32 [windows, labels]`, 0 in silence."""
+    frames: Floats | None = None
+    """`float32 [windows, steps, labels]`, the same within each window."""
 
 
 class ModelPredictions(NamedTuple):
@@ -67,11 +86,12 @@ class ModelPredictions(NamedTuple):
     model: ModelInfo
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
+    frames: Frames | None
     concerts: list[ConcertPredictions]
 
 
 def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResult:
-    """Score all concerts, for each entry with the release that fits best, and with the hysteresis fitted to the others.
+    """Score all concerts: with the settings that fit all of them best, and with those fitted to the other folders.
 
     Args:
         folders: concerts, two folders or more.
@@ -87,16 +107,18 @@ def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResu
     load = load_average()
     concerts = [read_concerts(folder) for folder in folders]
     predictions = [_predict(model, group) for model, group in zip(models, concerts, strict=True)]
-    fitted = [fit_hysteresis([other for other in predictions if other is not own]) for own in predictions]
-    rows = [
-        EventsRow(hysteresis=one, hop_s=hop_s, scores=_score(predictions, [one] * len(predictions), hop_s))
-        for one in (fit_hysteresis(predictions, [entry]) for entry in ENTRIES)
+    if len({each.frames for each in predictions}) > 1:
+        raise OptionError("either all models give frames of the same steps or none does: events follow otherwise")
+    crossed = [fit_settings([other for other in predictions if other is not own]) for own in predictions]
+    best = fit_settings(predictions)
+    rows = tuple(
+        EventsRow(fitted_to_others=others, hop_s=hop_s, scores=_score(predictions, settings, hop_s))
+        for others, settings in ((False, [best] * len(predictions)), (True, crossed))
         for hop_s in HOPS_S
-    ]
-    rows += [EventsRow(hysteresis=None, hop_s=hop_s, scores=_score(predictions, fitted, hop_s)) for hop_s in HOPS_S]
-    if not any(row.scores.onset_f1 for row in rows):
+    )
+    if not any(sum(row.scores.onset_f1) for row in rows):
         raise DataError(
-            "no onset was detected with any entry and release, so that no hysteresis can be fitted; "
+            "no onset was detected with any settings, so that none can be fitted; "
             "give models that recognise the instruments in these concerts"
         )
     first, *others = (each.model for each in predictions)
@@ -105,8 +127,8 @@ def measure_events(folders: Sequence[Path], models: Sequence[str]) -> EventsResu
         command=f"whoplays bench events{''.join(options)}",
         conditions=current_conditions(first, _PROVIDER, load, others),
         concerts=sum(map(len, concerts)),
-        hysteresis=fit_hysteresis(predictions),
-        rows=tuple(rows),
+        settings=best,
+        rows=rows,
     )
 
 
@@ -130,53 +152,71 @@ def read_concerts(folder: Path) -> list[Concert]:
     return [Concert(folder / name, tuple(references)) for name, references in sorted(by_path.items())]
 
 
-def fit_hysteresis(predictions: Sequence[ModelPredictions], entries: Sequence[float] = ENTRIES) -> Hysteresis:
-    """Of all releases and these entries those with the largest mean F1, of onsets alone and with offsets, at all hops.
+def fit_settings(predictions: Sequence[ModelPredictions]) -> EventSettings:
+    """Of all settings those with the largest mean F1 of onsets within 1 s and offsets within 1.5 s, at all hops.
 
     Of several that are as good, the one nearest to the default.
     """
-    grid = [Hysteresis(entry=entry, release=release) for entry in entries for release in RELEASES]
-    return max(grid, key=lambda one: (round(_mean_f1(predictions, one), 6), -_distance_from_default(one)))
+    grid = list(_grid(predictions[0].frames))
+    return max(grid, key=lambda one: (round(_mean_f1(predictions, one), 6), -_distance_from_default(one.hysteresis)))
+
+
+def _grid(frames: Frames | None) -> Iterator[EventSettings]:
+    if frames is None:
+        for entry, release in product(_ENTRIES, _RELEASES):
+            yield EventSettings(hysteresis=Hysteresis(entry=entry, release=release))
+        return
+    for entry, release, enter_s, leave_s in product(_FRAME_ENTRIES, _FRAME_RELEASES, _ENTER_S, _LEAVE_S):
+        held = {"enter_samples": round(enter_s * SAMPLE_RATE_HZ), "leave_samples": round(leave_s * SAMPLE_RATE_HZ)}
+        yield EventSettings(
+            hysteresis=Hysteresis(entry=entry, release=release), frames=msgspec.structs.replace(frames, **held)
+        )
 
 
 def detect_events(
-    predictions: ModelPredictions, concert: ConcertPredictions, hysteresis: Hysteresis, hop_s: int
+    predictions: ModelPredictions, concert: ConcertPredictions, settings: EventSettings, hop_s: int
 ) -> list[DetectedEvent]:
     """The events that a stream detects in a concert, with a window every `hop_s` seconds."""
-    detector = EventDetector(predictions.labels, predictions.thresholds, hysteresis)
+    found = detector(predictions.labels, predictions.thresholds, settings.hysteresis, settings.frames)
     begun: dict[int, tuple[float, float]] = {}
     detected: list[DetectedEvent] = []
+    known_s = 0.0
+
+    def note(transition: EventTransition) -> None:
+        at_s = transition.at / SAMPLE_RATE_HZ
+        if transition.phase == "start":
+            begun[transition.id] = at_s, known_s
+        else:
+            start_s, start_known_s = begun.pop(transition.id)
+            detected.append(DetectedEvent(transition.label, start_s, at_s, start_known_s, known_s))
+
     for start_s in range(0, len(concert.probabilities), hop_s):
         start = start_s * SAMPLE_RATE_HZ
+        known_s = (start + WINDOW_SAMPLES) / SAMPLE_RATE_HZ
         row = dict(zip(predictions.labels, concert.probabilities[start_s].tolist(), strict=True))
-        for transition in detector.update(start, start + WINDOW_SAMPLES, row):
-            if transition.phase == "start":
-                begun[transition.id] = (start_s, start_s + WINDOW_SAMPLES / SAMPLE_RATE_HZ)
-            else:
-                detected.append(_ended(transition, *begun.pop(transition.id)))
-    detected += [_ended(transition, *begun.pop(transition.id)) for transition in detector.finish()]
+        frames = None if concert.frames is None else concert.frames[start_s]
+        for transition in found.update(start, start + WINDOW_SAMPLES, row, frames):
+            note(transition)
+    for transition in found.finish():
+        note(transition)
     return detected
 
 
-def _ended(transition: EventTransition, start_s: float, shown_s: float) -> DetectedEvent:
-    return DetectedEvent(transition.label, start_s, transition.at / SAMPLE_RATE_HZ, shown_s)
-
-
-def _mean_f1(predictions: Sequence[ModelPredictions], hysteresis: Hysteresis) -> float:
-    scores = [_score(predictions, [hysteresis] * len(predictions), hop_s) for hop_s in HOPS_S]
-    return float(np.mean([(each.onset_f1 + each.onset_offset_f1) / 2 for each in scores]))
+def _mean_f1(predictions: Sequence[ModelPredictions], settings: EventSettings) -> float:
+    scores = [_score(predictions, [settings] * len(predictions), hop_s) for hop_s in HOPS_S]
+    return float(np.mean([(each.onset_f1[_ONSET] + each.offset_f1[_OFFSET]) / 2 for each in scores]))
 
 
 def _distance_from_default(one: Hysteresis) -> float:
     return abs(one.entry - DEFAULT_HYSTERESIS.entry) + abs(one.release - DEFAULT_HYSTERESIS.release)
 
 
-def _score(predictions: Sequence[ModelPredictions], fitted: Iterable[Hysteresis], hop_s: int) -> EventScores:
-    """Scores of all concerts, those of each model with a hysteresis of its own."""
+def _score(predictions: Sequence[ModelPredictions], fitted: Iterable[EventSettings], hop_s: int) -> EventScores:
+    """Scores of all concerts, those of each model with settings of its own."""
     return score_events(
         [
-            (concert.references, detect_events(each, concert, hysteresis, hop_s))
-            for each, hysteresis in zip(predictions, fitted, strict=True)
+            (concert.references, detect_events(each, concert, settings, hop_s))
+            for each, settings in zip(predictions, fitted, strict=True)
             for concert in each.concerts
         ]
     )
@@ -185,19 +225,27 @@ def _score(predictions: Sequence[ModelPredictions], fitted: Iterable[Hysteresis]
 def _predict(model: str, concerts: list[Concert]) -> ModelPredictions:
     recognizer = Recognizer.load(model, _PROVIDER)
     note(f"recognising {len(concerts)} concerts with {recognizer.card.name}")
-    predictions = [ConcertPredictions(each.references, _probabilities(recognizer, each.audio())) for each in concerts]
-    return ModelPredictions(model_info(recognizer.card), recognizer.labels, recognizer.thresholds, predictions)
+    predictions = [_recognize(recognizer, each) for each in concerts]
+    card = recognizer.card
+    return ModelPredictions(model_info(card), recognizer.labels, recognizer.thresholds, card.frames, predictions)
 
 
-def _probabilities(recognizer: Recognizer, audio: Floats) -> Floats:
-    """Of a window every second, as a stream publishes them: 0 below the silence gate."""
+def _recognize(recognizer: Recognizer, concert: Concert) -> ConcertPredictions:
+    """A window every second, as a stream publishes them: 0 below the silence gate."""
+    audio = concert.audio()
     starts = range(0, audio.shape[1] - WINDOW_SAMPLES + 1, SAMPLE_RATE_HZ)
-    probabilities = np.zeros((len(starts), len(recognizer.labels)), np.float32)
+    probabilities: list[Floats] = []
+    frames: list[Floats] = []
     for first in range(0, len(starts), _BATCH):
         windows = np.stack([audio[:, start : start + WINDOW_SAMPLES] for start in starts[first : first + _BATCH]])
         loud = np.array([measure(window).dbfs >= SILENCE_DBFS for window in windows])
-        probabilities[first : first + _BATCH] = recognizer.recognize(windows) * loud[:, None]
-    return probabilities
+        found = recognizer.infer(windows)
+        probabilities.append(found.probabilities * loud[:, None])
+        if found.frames is not None:
+            frames.append(found.frames * loud[:, None, None])
+    return ConcertPredictions(
+        concert.references, np.concatenate(probabilities), np.concatenate(frames) if frames else None
+    )
 
 
 def _reference(row: dict[str, str], path: Path) -> ReferenceEvent:

@@ -8,10 +8,8 @@ import numpy as np
 from rich.console import Console
 
 from whoplays.bench.conditions import describe
-from whoplays.bench.event_scores import COLLAR_S
 from whoplays.bench.results import (
     EventsResult,
-    EventsRow,
     LatencyResult,
     Rates,
     Result,
@@ -21,6 +19,8 @@ from whoplays.bench.results import (
     ThroughputResult,
     ThroughputRow,
 )
+from whoplays.models.event_scores import COLLARS_S, EventsRow
+from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.models.tables import Table
 
 HEAD_PATH: Final = Path(__file__).with_name("page_head.md")
@@ -90,14 +90,20 @@ def _soak(result: SoakResult, subject: str) -> Table:
 
 
 def _events(result: EventsResult, subject: str) -> Table:
-    best = result.hysteresis
-    caption = (
-        f"An entry of {best.entry:g} with a release of {best.release:g} fits all {result.concerts} concerts best. "
-        f"Right are the detected events of the right instrument whose onset is within {COLLAR_S:g} s. Both: onset and "
-        "offset. p50 and p90: from the true onset to the end of the window that showed it."
+    best, frames = result.settings.hysteresis, result.settings.frames
+    held = (
+        f", kept for {frames.enter_samples / SAMPLE_RATE_HZ:g} s and {frames.leave_samples / SAMPLE_RATE_HZ:g} s"
+        if frames
+        else ""
     )
-    figures = ("hop s", "played", "detected", "right", "onset F1", "both F1", "p50 s", "p90 s")
-    return Table(f"Events by {subject}", ("entry, release",), figures, tuple(map(_events_row, result.rows)), caption)
+    caption = (
+        f"An entry of {best.entry:g} with a release of {best.release:g}{held} fits all {result.concerts} concerts "
+        "best. F1 of onsets and of offsets of the right instrument within so many seconds. p50 and p90: from the true "
+        "onset or offset until it was known, in seconds."
+    )
+    within = [f"{what} {collar:g}" for what in ("onset", "offset") for collar in COLLARS_S]
+    figures = ("hop s", "played", "detected", *within, "onset p50", "p90", "offset p50", "p90")
+    return Table(f"Events by {subject}", ("settings",), figures, tuple(map(_events_row, result.rows)), caption)
 
 
 def _times(name: str, times: Summary) -> tuple[str, ...]:
@@ -120,9 +126,12 @@ def _soak_row(check: SoakCheck) -> tuple[str, ...]:
 
 
 def _events_row(row: EventsRow) -> tuple[str, ...]:
-    one, scores = row.hysteresis, row.scores
-    name = f"{one.entry:g}, {one.release:g}" if one else "fitted to others"
-    counts = (str(count) for count in (row.hop_s, scores.references, scores.detections, scores.matches))
-    f1 = (f"{scores.onset_f1:.3f}", f"{scores.onset_offset_f1:.3f}")
-    delays = (f"{np.percentile(scores.delays_s, share):.2f}" if scores.delays_s else "" for share in (50, 90))
-    return name, *counts, *f1, *delays
+    scores = row.scores
+    counts = (str(count) for count in (row.hop_s, scores.references, scores.detections))
+    f1 = (f"{value:.3f}" for value in (*scores.onset_f1, *scores.offset_f1))
+    delays = (
+        f"{np.percentile(each, share):.2f}" if each else ""
+        for each in (scores.onset_delays_s, scores.offset_delays_s)
+        for share in (50, 90)
+    )
+    return "fitted to others" if row.fitted_to_others else "fitted to all", *counts, *f1, *delays

@@ -10,9 +10,8 @@ import msgspec
 import numpy as np
 
 from whoplays.bench.conditions import Conditions
-from whoplays.bench.event_scores import EventScores
-from whoplays.models.card import Hysteresis
 from whoplays.models.errors import DataError, OptionError
+from whoplays.models.event_scores import EventSettings, EventsRow
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,26 +130,17 @@ class SoakResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", t
         return [check for check in self.checks if check.passed is False]
 
 
-class EventsRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Scores of one hysteresis at one hop."""
-
-    hysteresis: Hysteresis | None
-    """None: of each model the one that is fitted to the concerts of the others."""
-    hop_s: int
-    scores: EventScores
-
-
 class EventsResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="events"):
     """How well and how soon onsets and offsets are detected.
 
-    As a run's `hysteresis.json`, `export` takes the hysteresis from it, and the page of accuracy its figures.
+    As a run's `events.json`, `export` takes the settings from it, and the page of accuracy its figures.
     """
 
     command: str
     conditions: Conditions
     concerts: int
-    hysteresis: Hysteresis
-    """The one that is fitted to all of the concerts."""
+    settings: EventSettings
+    """Those that are fitted to all of the concerts."""
     rows: tuple[EventsRow, ...]
 
 

@@ -3,6 +3,7 @@
 Parity: the graph under onnxruntime computes what the network computes under torch.
 """
 
+import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from whoplays.models.session import open_session
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
 from whoplays.training.evaluate.calibration import Calibration
 from whoplays.training.fit.tagger import Tagger
+from whoplays.training.networks.frame_tagger import FrameTagger
 
 OPSET: Final = 18
 _RANDOM_WINDOWS: Final = 4
@@ -43,6 +45,22 @@ class CalibrationLayer(nn.Module):
     def forward(self, logits: Tensor) -> Tensor:
         """Calibrated logits."""
         return self.scales * logits + self.biases
+
+
+class _WithFrames(nn.Module):
+    """A frame tagger with everything that it can say of a window."""
+
+    def __init__(self, network: FrameTagger, to_probabilities: nn.Module) -> None:
+        super().__init__()
+        self.network, self.to_probabilities = network, to_probabilities
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Probabilities of the window and of each step, and the features that they follow from."""
+        steps = self.network.embed(self.network.power(audio))
+        embedding = steps.mean(dim=1)
+        frames = torch.sigmoid(self.network.frame_head(steps))
+        probabilities: Tensor = self.to_probabilities(self.network.window_head(embedding))
+        return probabilities, frames, embedding
 
 
 class Parity(NamedTuple):
@@ -66,24 +84,29 @@ def calibrate(tagger: Tagger, calibration: Calibration) -> None:
 def write_graph(tagger: Tagger, path: Path) -> None:
     """Write a network's graph: `audio float32 [batch, 2, 132300]` -> `probabilities float32 [batch, labels]`.
 
-    The batch is free, weights are inside the file, and the metadata name the labels.
+    Of one with frames also `frames float32 [batch, steps, labels]`, probabilities within the window, and `embedding
+    float32 [batch, features]`. The batch is free, weights are inside the file, and the metadata name the labels.
 
     Raises:
         ModelError: the exporter fixed the batch.
     """
     example = torch.randn(2, CHANNELS, WINDOW_SAMPLES)
+    network, outputs = tagger.network, ["probabilities"]
+    module: nn.Module = nn.Sequential(network, tagger.to_probabilities)
+    if isinstance(network, FrameTagger):
+        module, outputs = _WithFrames(network, tagger.to_probabilities), ["probabilities", "frames", "embedding"]
     with warnings.catch_warnings(), _quiet("torch.onnx"):
         for kind in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", kind)
         # A GRU's flat list of its own weights.
         warnings.filterwarnings("ignore", "The tensor attributes .* were assigned during export")
         program = torch.onnx.export(
-            torch.nn.Sequential(tagger.network, tagger.to_probabilities).eval(),
+            module.eval(),
             (example,),
             dynamo=True,
             opset_version=OPSET,
             input_names=["audio"],
-            output_names=["probabilities"],
+            output_names=outputs,
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             verbose=False,
         )
@@ -91,7 +114,7 @@ def write_graph(tagger: Tagger, path: Path) -> None:
         raise ModelError("the exporter gave no graph")
     graph = program.model_proto
     _strip(graph)
-    onnx.helper.set_model_props(graph, {"labels": " ".join(tagger.recipe.labels)})
+    onnx.helper.set_model_props(graph, {"labels": json.dumps(tagger.recipe.labels)})
     onnx.checker.check_model(graph, full_check=True)
     if not graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
         raise ModelError("the exporter fixed the batch; the network must not depend on it")
@@ -151,7 +174,7 @@ def _difference(tagger: Tagger, session: Any, windows: NDArray[np.float32]) -> f
     for size in (1, _BATCH):
         for start in range(0, len(windows), size):
             batch = windows[start : start + size]
-            (found,) = session.run(None, {"audio": batch})
+            found = session.run(["probabilities"], {"audio": batch})[0]
             with torch.inference_mode():
                 expected = tagger(torch.from_numpy(batch)).numpy()
             worst = max(worst, float(np.abs(found - expected).max()))

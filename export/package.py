@@ -5,13 +5,13 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from whoplays.export.graph import OPSET, Parity, calibrate, count_macs, prove, write_graph
-from whoplays.models.card import Corpus, Hysteresis, Measurement, ModelCard, graph_digest, write_card
+from whoplays.models.card import Corpus, Frames, Hysteresis, Measurement, ModelCard, graph_digest, write_card
 from whoplays.models.errors import DataError
+from whoplays.models.event_scores import EventSettings
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.corpora import open_share
 from whoplays.training.data.library import Library
@@ -23,10 +23,17 @@ from whoplays.training.evaluate.results import (
     Report,
     SetResult,
 )
-from whoplays.training.evaluate.store import latest_thresholds, of_recipe, read_calibration, read_reports
+from whoplays.training.evaluate.store import (
+    latest_thresholds,
+    of_recipe,
+    read_calibration,
+    read_events,
+    read_reports,
+)
 from whoplays.training.evaluate.testset import windows_of
 from whoplays.training.fit.checkpoints import load, note_unfinished, training_length
 from whoplays.training.fit.tagger import Tagger
+from whoplays.training.networks.frame_tagger import FIRST_SAMPLE, STEP_SAMPLES, FrameTagger
 from whoplays.training.recipes import EFFICIENTAT
 from whoplays.training.run import Config, RunFolder
 
@@ -50,12 +57,6 @@ _KEPT: Final = {
 
 _UNCHANGED: Final = {"mAP"}
 """Figures of each label's ranking alone, which a calibration keeps."""
-
-
-class _Events(msgspec.Struct):
-    """Of a file that `whoplays bench events` wrote, what is needed here."""
-
-    hysteresis: Hysteresis
 
 
 def package(run: RunFolder, name: str, version: str, folder: Path, library: Library) -> tuple[ModelCard, Parity]:
@@ -102,6 +103,7 @@ def _card(
     parity: Parity,
 ) -> ModelCard:
     recipe = config.recipe
+    settings = _event_settings(run, tagger)
     reports = of_recipe(read_reports(run.folder / "metrics.json"), recipe)
     return ModelCard(
         name=name,
@@ -110,7 +112,8 @@ def _card(
         task=recipe.task,
         labels=recipe.labels,
         thresholds=fitted.thresholds if fitted else tuple(latest_thresholds(reports, recipe).tolist()),
-        hysteresis=_hysteresis(run),
+        hysteresis=settings.hysteresis,
+        frames=settings.frames,
         calibration=tuple(zip(fitted.scales, fitted.biases, strict=True)) if fitted else (),
         description=f"{recipe.description} Trained for {training_length(run)}{_taught(config)}.",
         parameters=sum(parameter.numel() for parameter in tagger.network.parameters()),
@@ -122,15 +125,14 @@ def _card(
     )
 
 
-def _hysteresis(run: RunFolder) -> Hysteresis:
+def _event_settings(run: RunFolder, tagger: Tagger) -> EventSettings:
     """What `whoplays bench events` fitted, if the run's folder holds it."""
-    path = run.folder / "hysteresis.json"
-    if not path.is_file():
-        return Hysteresis()
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_Events).hysteresis
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} holds no hysteresis ({error}); delete it and measure again") from error
+    measured = read_events(run.folder / "events.json")
+    if measured:
+        return measured.settings
+    framed = isinstance(tagger.network, FrameTagger)
+    frames = Frames(step_samples=STEP_SAMPLES, first_sample=FIRST_SAMPLE) if framed else None
+    return EventSettings(hysteresis=Hysteresis(), frames=frames)
 
 
 def _taught(config: Config) -> str:

@@ -59,6 +59,21 @@ class Hysteresis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return probability >= (self.leaves_below(threshold) if before else self.enters_at(threshold))
 
 
+class Frames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Probabilities within the window: where the steps of a graph's output `frames` are, and how events follow."""
+
+    step_samples: int
+    """From the start of one step to the start of the next."""
+    first_sample: int
+    """Where the first step starts, counted from the window's first sample; it may be before it."""
+    delay_samples: int = 22_050
+    """What a window says of its last samples, so many, is not decided on before the next window."""
+    enter_samples: int = 44_100
+    """For how long a label must be at or above where it enters; it enters at the beginning of that."""
+    leave_samples: int = 52_920
+    """For how long a label must be below where it leaves; it leaves at the beginning of that."""
+
+
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a user of the graph beside it needs to know (`card.json`)."""
 
@@ -76,6 +91,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     calibrated ones; empty where it applies none."""
     hysteresis: Hysteresis = Hysteresis()
     """Fitted to concerts in which instruments enter and leave, or as it is unless fitted."""
+    frames: Frames | None = None
+    """Of a model that gives probabilities within the window; None of one that does not."""
     description: str = ""
     sample_rate_hz: int = SAMPLE_RATE_HZ
     channels: int = CHANNELS
@@ -144,7 +161,12 @@ def check_graph(card: ModelCard, facts: GraphFacts) -> None:
     if len(probabilities) != 2 or probabilities[1] != len(card.labels):
         count = len(card.labels)
         raise ModelError(f"model {card.name}: its card names {count} labels, its graph returns {facts.outputs}")
-    for name in ("audio", "probabilities"):
+    frames = facts.outputs.get("frames")
+    if (frames is not None) != (card.frames is not None) or (
+        frames is not None and (len(frames) != 3 or frames[2] != len(card.labels))
+    ):
+        raise ModelError(f"model {card.name}: its card says frames {card.frames}, its graph returns {facts.outputs}")
+    for name in ("audio", "probabilities", *(("frames",) if frames else ())):
         if facts.types.get(name) != FLOAT32:
             raise ModelError(f"model {card.name}: {name} must be {FLOAT32}, its graph has {facts.types.get(name)}")
     if facts.labels != card.labels:
@@ -183,6 +205,8 @@ def _check_card(card: ModelCard, path: Path) -> None:
         raise ModelError(f"{path}: hysteresis.entry must be at least 0 and below 1, got {card.hysteresis.entry}")
     if not 0 < card.hysteresis.release <= 1:
         raise ModelError(f"{path}: hysteresis.release must be above 0 and at most 1, got {card.hysteresis.release}")
+    if card.frames and (card.frames.step_samples < 1 or min(card.frames.enter_samples, card.frames.leave_samples) < 0):
+        raise ModelError(f"{path}: frames must have steps of 1 sample or more and times from 0, got {card.frames}")
     if (card.sample_rate_hz, card.channels, card.window_samples) != (SAMPLE_RATE_HZ, CHANNELS, WINDOW_SAMPLES):
         raise ModelError(f"{path}: windows must be {WINDOW_SAMPLES} samples of {CHANNELS} at {SAMPLE_RATE_HZ} Hz")
 

@@ -67,13 +67,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
 _DEFAULT: Final = Recipe(
     name="band-mobilenet",
-    description="A MobileNetV3 over log-mel frames, begun from EfficientAT mn04, names each of twenty instruments, in the "
-    "window and in each third of a second.",
+    description="A MobileNetV3 over log-mel frames, begun from EfficientAT mn04, names each of twenty instruments, in "
+    "the window and in each third of a second.",
     network="frame-tagger",
     examples="band",
     task="multi-label",
     labels=NAMES,
-    epochs=18,
+    epochs=13,
     epoch_windows=6400,
     batch_windows=64,
     learning_rate=8e-4,

@@ -76,7 +76,11 @@ class Batcher:
     def _infer(self, windows: Sequence[tuple[Stream, WindowRef]], ready_ns: int) -> Iterator[tuple[Stream, Prediction]]:
         audio = self._rows[: len(windows)]
         start_ns = time.monotonic_ns()
-        probabilities = self.recognizer.recognize(audio)
+        probabilities, frames = self.recognizer.infer(audio)
         end_ns = time.monotonic_ns()
-        for (stream, window), samples, row in zip(windows, audio, probabilities, strict=True):
-            yield stream, Prediction(window, samples, row, ready_ns, start_ns, end_ns, len(windows))
+        for place, (stream, window) in enumerate(windows):
+            steps = None if frames is None else frames[place]
+            yield (
+                stream,
+                Prediction(window, audio[place], probabilities[place], steps, ready_ns, start_ns, end_ns, len(windows)),
+            )

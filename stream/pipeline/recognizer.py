@@ -2,19 +2,30 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from whoplays.models import catalogue
 from whoplays.models.card import GraphFacts, ModelCard, check_graph
-from whoplays.models.errors import OptionError, SourceError
+from whoplays.models.errors import ModelError, OptionError, SourceError
+from whoplays.models.labels import to_names
 from whoplays.models.session import one_line, open_session
 
 LARGEST_BATCH: Final = 16
 
 Windows = npt.NDArray[np.float32]
+
+
+class Recognition(NamedTuple):
+    """What a model makes of windows."""
+
+    probabilities: npt.NDArray[np.float32]
+    """`[n, labels]` in [0, 1]."""
+    frames: npt.NDArray[np.float32] | None
+    """`[n, steps, labels]` in [0, 1], the same within each window; None of a model that gives none."""
 
 
 class Recognizer:
@@ -31,6 +42,7 @@ class Recognizer:
         self.warmed: tuple[int, ...] = ()
         """The batch sizes that have run already, ascending."""
         self._session = session
+        self._outputs: Final = frozenset(value.name for value in session.get_outputs())
 
     @classmethod
     def load(
@@ -64,26 +76,43 @@ class Recognizer:
         return recognizer
 
     def recognize(self, windows: Windows) -> npt.NDArray[np.float32]:
-        """The probability of each label in each window.
+        """The probability of each label in each window, `[n, labels]` float32 in [0, 1]; see `infer`."""
+        return self.infer(windows).probabilities
+
+    def embed(self, windows: Windows) -> npt.NDArray[np.float32]:
+        """The features of each window that its probabilities follow from, `[n, features]` float32.
+
+        To build on: a classifier of one's own, or a search for windows that sound alike. See `infer`.
+
+        Raises:
+            ModelError: the model does not give any.
+        """
+        if "embedding" not in self._outputs:
+            raise ModelError(f"model {self.card.name} gives no embedding; export it again, or use another")
+        return self._run(windows, ["embedding"])[0]
+
+    def infer(self, windows: Windows) -> Recognition:
+        """What the model makes of each window.
 
         Args:
             windows: `[n, 2, 132300]` float32 in [-1, 1], any n from 1.
-
-        Returns:
-            `[n, labels]` float32 in [0, 1].
 
         Raises:
             SourceError: the windows have another shape or type.
             ModelError: the graph fails on them.
             ProviderError: the provider fails.
         """
+        probabilities, *frames = self._run(windows, ["probabilities", "frames"][: 2 if self.card.frames else 1])
+        return Recognition(probabilities, frames[0] if frames else None)
+
+    def _run(self, windows: Windows, outputs: list[str]) -> list[npt.NDArray[np.float32]]:
         wanted = (self.card.channels, self.card.window_samples)
         if windows.ndim != 3 or windows.shape[1:] != wanted or windows.dtype != np.float32 or not len(windows):
-            found = f"{windows.dtype} {list(windows.shape)}"
-            raise SourceError(f"windows must be float32 [n, {wanted[0]}, {wanted[1]}] with n from 1, not {found}")
+            given = f"{windows.dtype} {list(windows.shape)}"
+            raise SourceError(f"windows must be float32 [n, {wanted[0]}, {wanted[1]}] with n from 1, not {given}")
         with one_line(f"model {self.card.name}", self.provider):
-            probabilities: npt.NDArray[np.float32] = self._session.run(["probabilities"], {"audio": windows})[0]
-        return probabilities
+            found: list[npt.NDArray[np.float32]] = self._session.run(outputs, {"audio": windows})
+        return found
 
     def _warm(self, batches: Sequence[int]) -> None:
         for batch in sorted(set(batches)):
@@ -102,5 +131,10 @@ def _facts(session: Any) -> GraphFacts:
         inputs={value.name: tuple(value.shape) for value in session.get_inputs()},
         outputs={value.name: tuple(value.shape) for value in session.get_outputs()},
         types={value.name: value.type for value in (*session.get_inputs(), *session.get_outputs())},
-        labels=tuple(session.get_modelmeta().custom_metadata_map.get("labels", "").split()),
+        labels=_labels(session.get_modelmeta().custom_metadata_map.get("labels", "")),
     )
+
+
+def _labels(metadata: str) -> tuple[str, ...]:
+    """A graph's labels: a list as JSON; in the oldest graphs codes of IRMAS with spaces between them."""
+    return to_names(msgspec.json.decode(metadata, type=list[str]) if metadata.startswith("[") else metadata.split())

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from whoplays.models.errors import ModelError
-from whoplays.models.events import EventDetector, EventTransition
+from whoplays.models.events import EventTransition, detector
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.level import Level, measure
 from whoplays.stream.common.clock import ClockKind, SampleClock, wall_ns
@@ -23,6 +23,8 @@ class Prediction(NamedTuple):
     """`[channels, samples]` float32 in [-1, 1]."""
     probabilities: Audio
     """`[labels]` float32 in [0, 1]."""
+    frames: Audio | None
+    """`[steps, labels]` float32 in [0, 1], the same within the window; None of a model that gives none."""
     ready_ns: int
     """Monotonic time at which its batch had been taken from the rings."""
     start_ns: int
@@ -57,7 +59,8 @@ class ResultBuilder:
         self._sequencer = sequencer
         self._model: Final = recognizer.card.name
         self._labels: Final = recognizer.labels
-        self._detector: Final = EventDetector(recognizer.labels, self.thresholds, recognizer.card.hysteresis)
+        card = recognizer.card
+        self._detector: Final = detector(recognizer.labels, self.thresholds, card.hysteresis, card.frames)
         self._silence_dbfs = silence_dbfs
         self._clock: Final = SampleClock()
         self._playing: Final[dict[str, Playing]] = {}
@@ -81,8 +84,11 @@ class ResultBuilder:
         self.silent = level.dbfs < self._silence_dbfs
         row = prediction.probabilities
         probabilities = self._by_label(np.zeros_like(row) if self.silent else row, window)
+        frames = (
+            np.zeros_like(prediction.frames) if self.silent and prediction.frames is not None else prediction.frames
+        )
         yield self._window(prediction, queue, level, probabilities)
-        yield from self._events(self._detector.update(window.start, window.end, probabilities))
+        yield from self._events(self._detector.update(window.start, window.end, probabilities, frames))
 
     def finish(self) -> Iterator[Event]:
         """An `event` for each label that still plays: the session is over."""

@@ -80,7 +80,7 @@ def write_concerts(folder: Path) -> Path:
     sound[6 * RATE_HZ : 15 * RATE_HZ, 1] = LOUD * np.sin(2 * np.pi * 440 * np.arange(9 * RATE_HZ) / RATE_HZ)
     soundfile.write(folder / "concert.flac", sound, RATE_HZ)
     with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("path", "labels", "start_s", "end_s"), ("concert.flac", "vio", "6", "15")])
+        csv.writer(file).writerows([("path", "labels", "start_s", "end_s"), ("concert.flac", "violin", "6", "15")])
     return folder
 
 

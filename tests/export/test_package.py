@@ -50,7 +50,7 @@ def test_the_card_is_of_the_run(exported: Exported) -> None:
 
 def test_the_card_names_what_chose_the_checkpoint(tmp_path: Path) -> None:
     """Otherwise the model would be evaluated on recordings that it was chosen by."""
-    write_index(tmp_path / "two", [("a.wav", "pia", "a", "anna", "CC0"), ("b.wav", "pia", "b", "ben", "CC0")])
+    write_index(tmp_path / "two", [("a.wav", "piano", "a", "anna", "CC0"), ("b.wav", "piano", "b", "ben", "CC0")])
     anna, ben = open_corpus(tmp_path / "two").clips()
     recipe = recipes.find("solo-rawcnn")
     config = configure(recipe, (str(tmp_path / "two"),), Splits([anna], [ben], []))
@@ -60,7 +60,7 @@ def test_the_card_names_what_chose_the_checkpoint(tmp_path: Path) -> None:
 def test_the_card_of_what_learnt_from_a_tagger_names_what_it_heard_and_the_tagger(tmp_path: Path) -> None:
     """A head for pairs hears soloists only."""
     recipe = recipes.find("transfer-efficientat")
-    write_index(tmp_path / "two", [("a.wav", "pia", "a", "anna", "CC0"), ("b.wav", "", "b", "rain", "CC0")])
+    write_index(tmp_path / "two", [("a.wav", "piano", "a", "anna", "CC0"), ("b.wav", "", "b", "rain", "CC0")])
     clips = open_corpus(tmp_path / "two").clips()
     config = configure(recipe, (str(tmp_path / "two"),), Splits(clips, [], []), Path("weights.pt"))
     anna, tagger = module._corpora(config)
@@ -126,7 +126,7 @@ def test_nothing_is_written_that_is_not_proven(
 
 def test_parity_needs_recordings(band: Exported, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "write_graph", lambda _, path: shutil.copy(band.folder / "model.onnx", path))
-    gone = write_index(tmp_path / "gone", [("missing.wav", "pia", "g", "s", "CC0")])
+    gone = write_index(tmp_path / "gone", [("missing.wav", "piano", "g", "s", "CC0")])
     run = write_run(tmp_path / "run", "band-melcnn", gone)
     with pytest.raises(DataError, match=r"no recording in .* can be read; parity is proven on real windows"):
         module.package(run, "model", "1.2.3", tmp_path / "model", Library(cache))

@@ -21,7 +21,7 @@ CARD = ModelCard(
     version="1.2.3",
     sha256="",
     task="multi-label",
-    labels=("pia", "vio"),
+    labels=("piano", "violin"),
     thresholds=(0.4, 0.6),
     parameters=1234,
     macs=56_789,
@@ -34,7 +34,7 @@ FACTS = GraphFacts(
     inputs={"audio": ("batch", 2, 132_300)},
     outputs={"probabilities": ("batch", 2)},
     types={"audio": "tensor(float)", "probabilities": "tensor(float)"},
-    labels=("pia", "vio"),
+    labels=("piano", "violin"),
 )
 
 
@@ -75,8 +75,8 @@ def test_people_can_read_a_card(folder: Path) -> None:
     ("changes", "message"),
     [
         ({"sha256": "0" * 64}, "the card says 000000000000…; export the model again"),
-        ({"labels": ("pia", "lute")}, "unknown labels lute"),
-        ({"labels": ("pia",)}, "1 labels but 2 thresholds"),
+        ({"labels": ("piano", "lute")}, "unknown labels lute"),
+        ({"labels": ("piano",)}, "1 labels but 2 thresholds"),
         ({"thresholds": (0.5,)}, "2 labels but 1 thresholds"),
         ({"sample_rate_hz": 48_000}, "windows must be 132300 samples of 2 at 44100 Hz"),
         ({"channels": 1}, "windows must be 132300 samples of 2 at 44100 Hz"),
@@ -137,7 +137,7 @@ def test_a_graph_as_its_card_says_is_accepted() -> None:
         ),
         ({"outputs": {"probabilities": ("batch", 4)}}, "its card names 2 labels"),
         ({"outputs": {"logits": ("batch", 2)}}, "its card names 2 labels"),
-        ({"labels": ("vio", "pia")}, "its card says labels pia vio, its graph says vio pia"),
+        ({"labels": ("violin", "piano")}, "its card says labels pia vio, its graph says vio pia"),
         ({"labels": ()}, "its card says labels pia vio, its graph says "),
     ],
 )

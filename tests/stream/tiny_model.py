@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from whoplays.models.card import ModelCard, graph_digest, write_card
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
 
-LABELS = ("pia", "vio")
+LABELS = ("piano", "violin")
 LOUD = 0.3
 """A sine of this amplitude in the left channel is a piano, in the right one a violin."""
 

@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from whoplays.training.baselines.networks import peak_normalised
 from whoplays.training.baselines.log_mel import LogMel, MelPower
+from whoplays.training.baselines.networks import peak_normalised
 
 _DECIMATION: Final = 20
 

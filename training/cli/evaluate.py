@@ -153,7 +153,7 @@ def _keep(found: Report, out: Path, page: Path | None) -> None:
         plots.draw_all(found, out)
         if page:
             reports = [kept for kept in read_reports(out / "metrics.json") if kept.command]
-            accuracy.write(reports, page, read_events(out / "hysteresis.json"))
+            accuracy.write(reports, page, read_events(out / "events.json"))
     except OSError as error:
         raise DataError(f"{error.filename or out} cannot keep the results: {error.strerror}") from error
 

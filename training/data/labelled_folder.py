@@ -18,8 +18,8 @@ _REQUIRED: Final = ("path", "labels", "group")
 class LabelledFolder:
     """Clips listed in `index.csv`; several labels are separated by `;`. All rows of a file make one clip.
 
-    Where `labels` is empty, the column `instrument` names what plays, if it is an instrument of the vocabulary. A source
-    is the column `source`, else `corpus`, else the folder's name. Rows with `start_s` and `end_s` say what is
+    Where `labels` is empty, the column `instrument` names what plays, if it is an instrument of the vocabulary. A
+    source is the column `source`, else `corpus`, else the folder's name. Rows with `start_s` and `end_s` say what is
     played from one to the other.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Results in a run's folder: `metrics.json`, `calibration.json` and `hysteresis.json`."""
+"""Results in a run's folder: `metrics.json`, `calibration.json` and `events.json`."""
 
 import math
 from collections.abc import Iterable
@@ -9,8 +9,9 @@ import msgspec
 import numpy as np
 
 from whoplays.models.errors import DataError, OptionError
+from whoplays.models.event_scores import EventReport
 from whoplays.training.data.clip import Clip
-from whoplays.training.evaluate.results import CalibrationRecord, EventReport, Report
+from whoplays.training.evaluate.results import CalibrationRecord, Report
 from whoplays.training.evaluate.scores import Thresholds
 from whoplays.training.files import write_json
 from whoplays.training.recipes import Recipe
@@ -105,7 +106,7 @@ def keep_calibration(run: RunFolder, record: CalibrationRecord) -> None:
 
 
 def read_events(path: Path) -> EventReport | None:
-    """The results in a run's `hysteresis.json`; None where there is no such file.
+    """The results in a run's `events.json`; None where there is no such file.
 
     Raises:
         DataError: the file holds anything else.

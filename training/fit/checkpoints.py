@@ -61,9 +61,9 @@ def _take_over(tagger: Tagger, weights: dict[str, Tensor], labels: tuple[str, ..
     own = tagger.state_dict()
     rows = [labels.index(label) if label in labels else -1 for label in tagger.recipe.labels]
     for name, value in weights.items():
-        if name in own and value.shape != own[name].shape and value.shape[:1] == (len(labels),):
-            weights[name] = torch.cat([value, value.mean(dim=0, keepdim=True)])[rows]
-        elif labels != tagger.recipe.labels and value.shape[:1] == (len(labels),) and "head" in name:
+        if (name in own and value.shape != own[name].shape and value.shape[:1] == (len(labels),)) or (
+            labels != tagger.recipe.labels and value.shape[:1] == (len(labels),) and "head" in name
+        ):
             weights[name] = torch.cat([value, value.mean(dim=0, keepdim=True)])[rows]
     tagger.load_state_dict(weights)
 

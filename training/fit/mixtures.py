@@ -5,7 +5,7 @@ in every batch are prepared windows as they are, mixtures of audio.
 """
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -110,7 +110,7 @@ class Mixtures(IterableDataset[MixtureBatch]):
         arrays = augment_mixtures(power, rng), target, frame_target
         return MixtureBatch(*(torch.from_numpy(np.asarray(array, np.float32)) for array in arrays))
 
-    def _mix(self, parts: _Parts, count: int, rng: Rng) -> tuple[NDArray[np.float32], ...]:
+    def _mix(self, parts: _Parts, count: int, rng: Rng) -> tuple[NDArray[np.floating[Any]], ...]:
         """Mel power of mixtures, and their targets by window and by step."""
         solos = augment_solos(_power(self._windows.log_power[parts.rows]), rng)
         sounding = _sounding(solos)
@@ -181,7 +181,7 @@ def _presence(rng: Rng, changes: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 def _sounding(solos: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """In which frames each solo sounds, its short pauses bridged. Shape: `[solos, frames, bands]` -> `[solos, frames]`"""
+    """In which frames each solo sounds, short pauses bridged: `[solos, frames, bands]` -> `[solos, frames]`."""
     loudness = solos.sum(axis=2)
     loud = loudness > _SOUNDING * loudness.max(axis=1, keepdims=True)
     counts = np.cumsum(np.pad(loud, ((0, 0), (_BRIDGED_FRAMES + 1, _BRIDGED_FRAMES))), axis=1)
@@ -199,7 +199,7 @@ def _by_step(frames: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.asarray(np.diff(counts[..., bounds], axis=-1) / np.diff(bounds))
 
 
-def _targets(sounding: NDArray[np.generic], bounds: tuple[float, float]) -> NDArray[np.float64]:
+def _targets(sounding: NDArray[np.floating[Any] | np.integer[Any]], bounds: tuple[float, float]) -> NDArray[np.float64]:
     """1 from the upper bound on, 0 below the lower one, unknown between them."""
     upper, lower = bounds
     return np.where(sounding >= upper, 1.0, np.where(sounding < lower, 0.0, UNKNOWN))

@@ -13,7 +13,6 @@ from whoplays.training.networks import registry
 from whoplays.training.networks.frame_tagger import FrameTagger, Logits
 from whoplays.training.recipes import Recipe
 
-
 _HEAD_RATE: Final = 4.0
 """How much faster the heads learn than a trunk that has learnt already."""
 

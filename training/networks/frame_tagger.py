@@ -1,5 +1,6 @@
 """The default network: a published tagger's trunk, with one head for the window and one for each step within it."""
 
+from itertools import product
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -8,12 +9,14 @@ from torch import Tensor, nn
 
 from whoplays.models.labels import known_label
 from whoplays.training.networks.efficientat import CLASS_INDICES, FEATURES, EfficientATNetwork, read_weights
-from whoplays.training.networks.mel_power import FRAMES, HOP, MelPower, log_mel
+from whoplays.training.networks.mel_power import FRAME, FRAMES, HOP, MelPower, log_mel
 
 STEP_FRAMES: Final = 32
 """Frames from the middle of one of the trunk's time steps to the next: five strides of two."""
 STEPS: Final = -(-FRAMES // STEP_FRAMES)
 STEP_SAMPLES: Final = STEP_FRAMES * HOP
+FIRST_SAMPLE: Final = (FRAME - STEP_SAMPLES) // 2
+"""Where the first step starts: it is centred on the first frame."""
 _HIDDEN: Final = 512
 
 
@@ -47,14 +50,13 @@ class FrameTagger(nn.Module):
 
     def classify(self, power: Tensor) -> Logits:
         """Logits of a batch of windows' mel power `[batch, 298, 128]`."""
-        features: Tensor = self.features(log_mel(power).transpose(1, 2)[:, None])
-        steps = features.mean(dim=2).transpose(1, 2)
+        steps = self.embed(power)
         return Logits(self.window_head(steps.mean(dim=1)), self.frame_head(steps))
 
-    def embed(self, audio: Tensor) -> Tensor:
-        """Features of each window, `[batch, 384]`: the trunk's mean over bands and time."""
-        features: Tensor = self.features(log_mel(self.power(audio)).transpose(1, 2)[:, None])
-        return features.mean(dim=(2, 3))
+    def embed(self, power: Tensor) -> Tensor:
+        """The trunk's features at each step, their mean over bands: `[batch, 298, 128]` -> `[batch, 10, 384]`."""
+        features: Tensor = self.features(log_mel(power).transpose(1, 2)[:, None])
+        return features.mean(dim=2).transpose(1, 2)
 
     def train(self, mode: bool = True) -> "FrameTagger":
         """Train everything but the batch-norm statistics."""
@@ -70,19 +72,19 @@ class FrameTagger(nn.Module):
         Raises:
             DataError: the file does not hold its weights.
         """
-        published = read_weights(tagger)
-        self.features.load_state_dict(published.features.state_dict())
-        hidden, rows = published.classifier[2], published.classifier[5]
-        for head in (self.window_head, self.frame_head):
-            head[0].load_state_dict(hidden.state_dict())
-            for index, label in enumerate(labels):
-                known = known_label(label)
-                if known is None:
-                    continue
-                chosen = [CLASS_INDICES[name] for name in known.audioset]
-                with torch.no_grad():
-                    head[3].weight[index] = rows.weight[chosen].mean(dim=0)
-                    head[3].bias[index] = rows.bias[chosen].mean()
+        published = read_weights(tagger).state_dict()
+        known = [known_label(label) for label in labels]
+        chosen = [[CLASS_INDICES[name] for name in each.audioset] if each else [] for each in known]
+        own = self.state_dict()
+        own |= {name: value for name, value in published.items() if name.startswith("features.")}
+        for head, kind in product(("window_head", "frame_head"), ("weight", "bias")):
+            own[f"{head}.0.{kind}"] = published[f"classifier.2.{kind}"]
+            rows = published[f"classifier.5.{kind}"]
+            mine = own[f"{head}.3.{kind}"]
+            own[f"{head}.3.{kind}"] = torch.stack(
+                [rows[classes].mean(dim=0) if classes else mine[k] for k, classes in enumerate(chosen)]
+            )
+        self.load_state_dict(own)
 
 
 def _head(labels: int) -> nn.Sequential:

@@ -20,7 +20,7 @@ HOP: Final = 441
 FRAME: Final = 1103
 """Samples in a frame: what the Hann window spans."""
 FRAMES: Final = (WINDOW_SAMPLES - FRAME) // HOP + 1
-"""Frames lie wholly inside the window: there is no padding, so what a frame holds does not depend on where it stands."""
+"""Frames lie wholly inside the window, without padding: what a frame holds does not depend on where it stands."""
 _HIGH_HZ: Final = 15_000.0
 _PRE_EMPHASIS: Final = 0.97
 # Of the transform of 1,440 samples: its bins are as near to one another as those of the tagger.
@@ -62,9 +62,7 @@ def log_mel(power: Tensor) -> Tensor:
 def band_widths_hz() -> NDArray[np.float32]:
     """How wide each mel band is: its triangle's area. Shape: `float32 [128]`."""
     size = _FIRST * _SECOND
-    bands, _ = torchaudio.compliance.kaldi.get_mel_banks(
-        BANDS, size, SAMPLE_RATE_HZ, 0.0, _HIGH_HZ, 100.0, -500.0, 1.0
-    )
+    bands, _ = torchaudio.compliance.kaldi.get_mel_banks(BANDS, size, SAMPLE_RATE_HZ, 0.0, _HIGH_HZ, 100.0, -500.0, 1.0)
     return np.asarray(bands.sum(dim=1).numpy() * SAMPLE_RATE_HZ / size)
 
 
@@ -128,7 +126,7 @@ class RealFourier(nn.Module):
         grid = padded.reshape(batch * count, self._rows, self._second)
         columns = self.get_buffer("outer") @ grid
         half = columns.shape[1] // 2
-        # [c, frame, b (re, im)] @ [c, b (re, im), d (re, im)]
+        # For each c, a frame's b (real, imaginary) times [b (real, imaginary), d (real, imaginary)].
         joined = torch.cat([columns[:, :half], columns[:, half:]], dim=2).transpose(0, 1)
         spectrum = joined @ self.get_buffer("inner")
         real, imaginary = spectrum.chunk(2, dim=-1)

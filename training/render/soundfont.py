@@ -137,7 +137,12 @@ def _clip(job: RenderJob, slot_s: float, *, room: bool) -> list[tuple[int, int, 
     def control(number: int, value: int) -> mido.Message:
         return mido.Message("control_change", channel=channel, control=number, value=value)
 
-    setup = [control(120, 0), control(121, 0), control(0, job.bank), mido.Message("program_change", channel=channel, program=voice)]
+    setup = [
+        control(120, 0),
+        control(121, 0),
+        control(0, job.bank),
+        mido.Message("program_change", channel=channel, program=voice),
+    ]
     setup += [control(91, 60 if room else 0), control(93, 25 if room else 0)]
     events = [(ready, rank, message) for rank, message in enumerate(setup)]
     events.extend(_curves(job.performance, zero, channel))

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Final
 
-from whoplays.models.labels import CORE, NAMES
+from whoplays.models.event_scores import COLLARS_S, EventReport, EventScores
+from whoplays.models.labels import CORE
 from whoplays.models.tables import Table
 from whoplays.training.console import counted
-from whoplays.training.evaluate.results import EventReport, EventScores, Report, SetResult
+from whoplays.training.evaluate.results import Report, SetResult
 from whoplays.training.evaluate.scores import RESAMPLES, Interval, Scores
 from whoplays.training.report import plots, tables
 from whoplays.training.report.page import ACCURACY, signed
@@ -84,7 +86,7 @@ def _about(report: Report) -> str:
 
 def _scope(report: Report, scope: str) -> str:
     rows = [(one, each) for one, each in by_model(report) if each.scope == scope]
-    labels = [NAMES[label] for label in rows[0][1].scores.label_accuracy]
+    labels = list(rows[0][1].scores.label_accuracy)
     ranking = Table(
         "",
         ("set", "who"),
@@ -166,25 +168,27 @@ def _irmas(report: Report) -> str:
 
 def _events(events: EventReport | None) -> str:
     """Onsets and offsets, where they were measured."""
-    rows = events.by_hop_s() if events else {}
-    if events is None or not rows:
+    if events is None:
         return ""
-    table = Table(
-        "",
-        ("a window every",),
-        ("entrances", "told", "right", "onset F1", "onset and offset F1", "median delay"),
-        tuple((f"{hop_s} s", *_event_row(one)) for hop_s, one in rows.items()),
-    )
+    within = [f"{what} {collar:g} s" for what in ("onset", "offset") for collar in COLLARS_S]
+    rows = tuple((f"{row.hop_s} s", *_event_row(row.scores)) for row in events.rows if row.fitted_to_others)
+    figures = ("played", "detected", *within, "onset known after", "offset known after")
     return (
-        f"## Who enters and leaves\n\n{events.concerts} simulated concerts, by `whoplays bench events`. Of the "
-        f"entrances told, right are those of who did enter, at about that time.\n\n{table.markdown()}\n"
+        f"## Who enters and leaves\n\n{events.concerts} simulated concerts, by `whoplays bench events`, each with what "
+        "was fitted to those of other sources: F1 of onsets and of offsets within so many seconds, and the median time "
+        f"until they are known.\n\n{Table('', ('a window every',), figures, rows).markdown()}\n"
     )
 
 
-def _event_row(one: EventScores) -> tuple[str, ...]:
-    counts = (str(count) for count in (one.played, one.detected, one.right))
-    delay = "" if one.delay_s is None else f"{one.delay_s:.1f} s"
-    return *counts, share(one.onset_f1), share(one.onset_offset_f1), delay
+def _event_row(scores: EventScores) -> tuple[str, ...]:
+    f1 = map(share, (*scores.onset_f1, *scores.offset_f1))
+    delays = (scores.onset_delays_s, scores.offset_delays_s)
+    return (
+        str(scores.references),
+        str(scores.detections),
+        *f1,
+        *(f"{median(each):.1f} s" if each else "" for each in delays),
+    )
 
 
 def _markdown(report: Report, table: Table) -> str:

@@ -15,6 +15,7 @@ from whoplays.training.networks.efficientat import CLASS_INDICES, RATE_HZ, Effic
 from whoplays.training.recipes import EFFICIENTAT
 from whoplays.training.taggers.audioset import AudioSetTagger
 
+
 def efficientat(path: Path, _threads: int = 1) -> AudioSetTagger:
     """EfficientAT mn04's probabilities for a window as a whole.
 

@@ -157,11 +157,11 @@ def load(folders: Sequence[Path], usable: Container[str], labels: tuple[str, ...
     for folder in folders:
         manifest = read_manifest(folder)
         # The last index, -1, is that of _NO_GROUP.
-        allowed = np.array([group in usable for group in manifest.groups] + [True])
+        allowed = np.array([*(group in usable for group in manifest.groups), True])
         columns = [manifest.labels.index(label) if label in manifest.labels else -1 for label in labels]
         for path in sorted(folder.glob(_SHARDS)):
             shard = _read_shard(path)
-            shard = shard.select(allowed[shard.groups].all(axis=1))
+            shard = shard.select(np.asarray(allowed[shard.groups].all(axis=1)))
             shards.append(shard._replace(targets=np.pad(shard.targets, ((0, 0), (0, 1)))[:, columns]))
     if not any(len(shard.kinds) for shard in shards):
         raise DataError(f"no window in {', '.join(map(str, folders))} is made only of what this run may train on")

@@ -49,7 +49,7 @@ def test_the_key_is_of_the_recordings_as_they_are(tmp_path: Path) -> None:
     path, base = tmp_path / "a.wav", tmp_path / "base.ckpt"
     base.write_bytes(b"a network")
     write_sound(path, torch.zeros(1000).numpy())
-    splits = Splits([clip(str(path.with_suffix("")), ["pia"])], [], [])
+    splits = Splits([clip(str(path.with_suffix("")), ["piano"])], [], [])
     recipe = recipes.find("transfer-melcnn")
     keys = [cache_key(recipe, splits, base), cache_key(recipe, splits, base)]
     os.utime(path, ns=(1, 1))
@@ -57,7 +57,7 @@ def test_the_key_is_of_the_recordings_as_they_are(tmp_path: Path) -> None:
     write_sound(path, torch.zeros(2000).numpy())
     os.utime(path, ns=(1, 1))
     keys.append(cache_key(recipe, splits, base))
-    times = (Segment(start_s=0, end_s=1, labels=frozenset({"pia"})),)
+    times = (Segment(start_s=0, end_s=1, labels=frozenset({"piano"})),)
     timed = [msgspec.structs.replace(one, timeline=times) for one in splits.train]
     keys.append(cache_key(recipe, splits._replace(train=timed), base))
     assert keys[0] == keys[1]

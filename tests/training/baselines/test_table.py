@@ -122,7 +122,7 @@ def test_a_row_is_asked_again_about_recordings_that_have_changed(splits: Splits,
     keys = [table._key(tmp_path / "last.ckpt", changed)]
     os.utime(copy, ns=(1, 1))
     keys.append(table._key(tmp_path / "last.ckpt", changed))
-    for corrected in ({"source": "elsewhere"}, {"group": "another"}, {"labels": frozenset({"vio", "pia"})}):
+    for corrected in ({"source": "elsewhere"}, {"group": "another"}, {"labels": frozenset({"violin", "piano"})}):
         again = [msgspec.structs.replace(changed[0], **corrected), *changed[1:]]
         keys.append(table._key(tmp_path / "last.ckpt", again))
     assert len({before, *keys}) == 6

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     write_sound(tmp_path / "silent.wav", np.zeros(1000))
     (tmp_path / "damaged.wav").write_bytes(b"RIFF, and then nothing")
     names = ("piano", "silent", "damaged", "missing")
-    return write_index(tmp_path, [(f"{name}.wav", "pia", name, "made", "CC0") for name in names])
+    return write_index(tmp_path, [(f"{name}.wav", "piano", name, "made", "CC0") for name in names])
 
 
 def failure(folder: Path, capfd: pytest.CaptureFixture[str], recipe: str = "solo-rawcnn", **changes: str) -> list[str]:
@@ -97,7 +97,7 @@ def test_a_gpu_that_is_not_there_is_missed_before_anything_is_made(
 def test_a_run_is_judged_on_its_own_test_split_where_it_has_one(
     groups: int, on: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    rows: list[tuple[str, ...]] = [(f"{k}.wav", "pia", f"g{k}", "made", "CC0") for k in range(groups)]
+    rows: list[tuple[str, ...]] = [(f"{k}.wav", "piano", f"g{k}", "made", "CC0") for k in range(groups)]
     for name, *_ in rows:
         write_sound(tmp_path / "x" / name, 0.1 * np.ones(1000))
     write_index(tmp_path / "x", rows)
@@ -108,7 +108,7 @@ def test_a_run_is_judged_on_its_own_test_split_where_it_has_one(
     assert told == f"trained; evaluate it with: whoplays evaluate {tmp_path / 'run'}{on}"
 
 
-@pytest.mark.parametrize("rows", [[], [("missing.wav", "pia", "g", "made", "CC0")]])
+@pytest.mark.parametrize("rows", [[], [("missing.wav", "piano", "g", "made", "CC0")]])
 @pytest.mark.parametrize(
     ("command", "told"),
     [
@@ -202,7 +202,7 @@ def test_what_cannot_be_judged_gives_one_clear_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_sound(tmp_path / "x" / "a.wav", 0.1 * np.ones(1000))
-    write_index(tmp_path / "x", [("a.wav", "pia", "a", "made", "CC0")])
+    write_index(tmp_path / "x", [("a.wav", "piano", "a", "made", "CC0")])
     RunFolder(Path("run")).write_config(configure(recipes.find("solo-rawcnn"), ("x@all",), Splits([], [], [])))
     with pytest.raises(SystemExit) as leaving:
         whoplays.main(["evaluate", *arguments.split()])
@@ -214,6 +214,6 @@ def test_what_cannot_be_judged_gives_one_clear_line(
 
 def test_what_is_skipped_is_named_whole(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """As IRMAS names its files."""
-    missing = Clip(path=tmp_path / "[gac][pop_roc]0571__1.wav", labels=frozenset({"gac"}), group="a", source="a")
+    missing = Clip(path=tmp_path / "[gac][pop_roc]0571__1.wav", labels=frozenset({"acoustic guitar"}), group="a", source="a")
     assert readable([missing], Library(tmp_path)) == []
     assert capfd.readouterr().err.startswith(f"skipped {missing.path}: ")

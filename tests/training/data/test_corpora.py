@@ -10,7 +10,7 @@ from whoplays.training.data.corpora import gather, open_corpora, open_share, ope
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Ten groups from four sources."""
-    rows = [(f"{index}.wav", "pia", f"g{index}", f"s{index % 4}", "CC0") for index in range(10)]
+    rows = [(f"{index}.wav", "piano", f"g{index}", f"s{index % 4}", "CC0") for index in range(10)]
     (tmp_path / "corpus").mkdir()
     return write_index(tmp_path / "corpus", list(rows))
 
@@ -32,7 +32,7 @@ def test_a_fold_holds_out_sources(folder: Path) -> None:
 
 def test_materials_are_joined(folder: Path) -> None:
     more = write_index(
-        folder.parent / "more", [(f"{index}.wav", "pia", f"g{index}", "s", "CC0") for index in range(10)]
+        folder.parent / "more", [(f"{index}.wav", "piano", f"g{index}", "s", "CC0") for index in range(10)]
     )
     parts = gather([open_share(str(folder)), open_share(f"{more}@all")], seed=1)
     assert [len(part) for part in parts] == [16, 2, 2]
@@ -59,7 +59,7 @@ def test_a_folder_that_is_no_corpus_is_refused(folder: Path, given: str) -> None
     ],
 )
 def test_a_fold_of_no_sources_or_of_all_is_refused(tmp_path: Path, share: str, sources: int, told: str) -> None:
-    rows = [(f"{index}.wav", "pia", f"g{index}", f"s{index % sources}", "CC0") for index in range(8)]
+    rows = [(f"{index}.wav", "piano", f"g{index}", f"s{index % sources}", "CC0") for index in range(8)]
     folder = write_index(tmp_path / "corpus", list(rows))
     with pytest.raises(DataError, match=f"corpus@{share} {told}"):
         gather([open_share(f"{folder}@{share}")], seed=1)

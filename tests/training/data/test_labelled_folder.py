@@ -16,10 +16,10 @@ def read(folder: Path, *rows: tuple[str, ...], columns: tuple[str, ...] = COLUMN
 
 def test_a_row_is_a_clip(tmp_path: Path) -> None:
     columns = (*COLUMNS, "source", "licence", "kind")
-    (clip,) = read(tmp_path, ("a/one.wav", "pia", "g1", "the hall", "CC0", "note"), columns=columns)
+    (clip,) = read(tmp_path, ("a/one.wav", "piano", "g1", "the hall", "CC0", "note"), columns=columns)
     assert clip == Clip(
         path=tmp_path / "a" / "one.wav",
-        labels=frozenset({"pia"}),
+        labels=frozenset({"piano"}),
         group=f"{tmp_path.name}/g1",
         source="the hall",
         licence="CC0",
@@ -39,11 +39,11 @@ def test_a_corpus_stands_for_a_source(tmp_path: Path) -> None:
 
 def test_several_labels_by_code_or_name(tmp_path: Path) -> None:
     (clip,) = read(tmp_path, ("one.wav", "pia; Violin;", "g1"))
-    assert clip.labels == {"pia", "vio"}
+    assert clip.labels == {"piano", "violin"}
 
 
 def test_a_file_listed_twice_is_one_clip(tmp_path: Path) -> None:
-    clips = read(tmp_path, ("one.wav", "pia", "g1"), ("two.wav", "pia", "g1"), ("one.wav", "pia", "g1"))
+    clips = read(tmp_path, ("one.wav", "piano", "g1"), ("two.wav", "piano", "g1"), ("one.wav", "piano", "g1"))
     assert [clip.path.name for clip in clips] == ["one.wav", "two.wav"]
 
 
@@ -51,7 +51,7 @@ def test_groups_of_different_folders_are_different(tmp_path: Path) -> None:
     groups = set()
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        groups |= {clip.group for clip in read(tmp_path / name, ("one.wav", "pia", "g1"))}
+        groups |= {clip.group for clip in read(tmp_path / name, ("one.wav", "piano", "g1"))}
     assert groups == {"a/g1", "b/g1"}
 
 
@@ -59,7 +59,7 @@ def test_an_index_that_a_spreadsheet_saved_is_read(tmp_path: Path) -> None:
     """With a byte order mark before its first column."""
     (tmp_path / "index.csv").write_text("path,labels,group\none.wav,violin,g1\n", encoding="utf-8-sig")
     (clip,) = LabelledFolder(tmp_path).clips()
-    assert (clip.path, clip.labels) == (tmp_path / "one.wav", frozenset({"vio"}))
+    assert (clip.path, clip.labels) == (tmp_path / "one.wav", frozenset({"violin"}))
 
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:
@@ -88,15 +88,15 @@ TIMED = (*COLUMNS, "start_s", "end_s")
 
 def test_rows_with_times_make_one_clip(tmp_path: Path) -> None:
     rows = [
-        ("duo.wav", "pia", "g1", "0", "9.5"),
+        ("duo.wav", "piano", "g1", "0", "9.5"),
         ("duo.wav", "violin", "g1", "3", "6"),
         ("other.wav", "", "g2", "", ""),
     ]
     duo, other = read(tmp_path, *rows, columns=TIMED)
-    assert duo.labels == {"pia", "vio"}
+    assert duo.labels == {"piano", "violin"}
     assert duo.timeline == (
-        Segment(start_s=0, end_s=9.5, labels=frozenset({"pia"})),
-        Segment(start_s=3, end_s=6, labels=frozenset({"vio"})),
+        Segment(start_s=0, end_s=9.5, labels=frozenset({"piano"})),
+        Segment(start_s=3, end_s=6, labels=frozenset({"violin"})),
     )
     assert other.timeline == ()
 
@@ -104,12 +104,12 @@ def test_rows_with_times_make_one_clip(tmp_path: Path) -> None:
 @pytest.mark.parametrize("times", [("1", ""), ("", "2"), ("soon", "2"), ("2", "2"), ("-1", "2"), ("0", "inf")])
 def test_times_that_are_none_are_refused(tmp_path: Path, times: tuple[str, str]) -> None:
     with pytest.raises(DataError, match=r"index\.csv, one\.wav: start_s and end_s must be seconds"):
-        read(tmp_path, ("one.wav", "pia", "g1", *times), columns=TIMED)
+        read(tmp_path, ("one.wav", "piano", "g1", *times), columns=TIMED)
 
 
 def test_labels_in_several_rows_of_a_file_are_joined(tmp_path: Path) -> None:
-    (clip,) = read(tmp_path, ("duo.wav", "pia", "g1"), ("./duo.wav", "violin", "g1"))
-    assert clip.labels == {"pia", "vio"}
+    (clip,) = read(tmp_path, ("duo.wav", "piano", "g1"), ("./duo.wav", "violin", "g1"))
+    assert clip.labels == {"piano", "violin"}
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_rows_of_a_file_that_contradict_one_another_are_refused(
     tmp_path: Path, second: tuple[str, ...], told: str
 ) -> None:
     rows = [
-        ("one.wav", "pia", "g1", "anna", "note", "", ""),
-        ("two.wav", "pia", "g1", "anna", "note", "", ""),
-        ("one.wav", "vio", *second),
+        ("one.wav", "piano", "g1", "anna", "note", "", ""),
+        ("two.wav", "piano", "g1", "anna", "note", "", ""),
+        ("one.wav", "violin", *second),
     ]
     with pytest.raises(DataError, match=told):
         read(tmp_path, *rows, columns=(*COLUMNS, "source", "kind", "start_s", "end_s"))
@@ -135,7 +135,7 @@ def test_rows_of_a_file_that_contradict_one_another_are_refused(
 
 def test_a_file_has_one_licence(tmp_path: Path) -> None:
     """A model's card names it: the stricter one would be lost."""
-    rows = [("one.wav", "pia", "g1", "CC0"), ("one.wav", "vio", "g1", "CC BY-NC 4.0")]
+    rows = [("one.wav", "piano", "g1", "CC0"), ("one.wav", "violin", "g1", "CC BY-NC 4.0")]
     with pytest.raises(DataError, match="one file has one licence"):
         read(tmp_path, *rows, columns=(*COLUMNS, "licence"))
 

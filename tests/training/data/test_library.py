@@ -26,7 +26,7 @@ def library(tmp_path: Path) -> Library:
 
 
 def at(path: Path) -> Clip:
-    return clip(str(path.with_suffix("")), ["pia"])
+    return clip(str(path.with_suffix("")), ["piano"])
 
 
 @pytest.mark.parametrize(("channels", "kept"), [(1, 1), (2, 2), (5, 2)])

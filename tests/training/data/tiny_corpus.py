@@ -90,8 +90,8 @@ def _struck(sound: Sound, times_a_second: int) -> Sound:
 
 
 INSTRUMENTS: Final[dict[str, Callable[[float], Sound]]] = {
-    "gac": _guitar,
-    "pia": _piano,
-    "tru": _trumpet,
-    "vio": _violin,
+    "acoustic guitar": _guitar,
+    "piano": _piano,
+    "trumpet": _trumpet,
+    "violin": _violin,
 }

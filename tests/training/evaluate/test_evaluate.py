@@ -83,7 +83,7 @@ def test_what_was_validated_with_counts_as_trained_on(clips: list[Clip], library
 
 
 def test_runs_of_other_labels_are_not_one_model(runs: list[RunFolder], tmp_path: Path) -> None:
-    other = untrained(tmp_path / "run", [], msgspec.structs.replace(recipes.find("band-melcnn"), labels=("pia", "vio")))
+    other = untrained(tmp_path / "run", [], msgspec.structs.replace(recipes.find("band-melcnn"), labels=("piano", "violin")))
     with pytest.raises(DataError, match="must be of the same recipe"):
         model(runs[0], other)
 
@@ -162,7 +162,7 @@ def test_each_is_evaluated_on_the_labels_it_knows(two_models: Report) -> None:
 
 def test_a_model_of_other_labels_is_refused(clips: list[Clip], library: Library) -> None:
     with pytest.raises(DataError, match="flutist knows other labels than first: flu"):
-        evaluate([constant("first"), constant("flutist", ("flu",))], clips, library, "tiny")
+        evaluate([constant("first"), constant("flutist", ("flute",))], clips, library, "tiny")
 
 
 def test_own_thresholds_and_tuned_ones_are_kept_apart(clips: list[Clip], library: Library, few: None) -> None:

@@ -16,7 +16,7 @@ from whoplays.training.evaluate.predictors import Model
 from whoplays.training.evaluate.results import Report
 from whoplays.training.run import groups
 
-CLIPS = [clip(f"{k}", ["pia"], group=f"g{k}", source=f"s{k % 3}") for k in range(6)]
+CLIPS = [clip(f"{k}", ["piano"], group=f"g{k}", source=f"s{k % 3}") for k in range(6)]
 
 
 def cross_validated(name: str, *seen: set[str]) -> Model:
@@ -56,7 +56,7 @@ def test_what_any_model_was_trained_on_is_left_out() -> None:
 
 def test_sources_that_share_all_their_groups_are_halved_by_group() -> None:
     clips = [
-        clip(f"{source}{group}", ["pia"], group=f"g{group}", source=source) for source in "ab" for group in range(4)
+        clip(f"{source}{group}", ["piano"], group=f"g{group}", source=source) for source in "ab" for group in range(4)
     ]
     first, second = halved(divide([constant("a")], clips))
     assert {one.group for one in first.clips}.isdisjoint(one.group for one in second.clips)
@@ -112,7 +112,7 @@ def test_mixes_that_are_not_as_expected_are_remarked_on(
 def test_what_holds_for_some_labels_only_is_said_of_them(clips: list[Clip], library: Library, few: None) -> None:
     """The cello, which is not one of the four, is from a third source."""
     cello = next(clip for clip in clips if clip.source == "player 2" and clip.labels)
-    cellos = [msgspec.structs.replace(cello, labels=frozenset({"cel"}))]
+    cellos = [msgspec.structs.replace(cello, labels=frozenset({"cello"}))]
     given = [clip for clip in clips if clip.source in {"player 0", "player 1"}]
     found = evaluate([constant("first")], [*given, *cellos], library, "tiny")
     assert found.remarks == ("no trios: they take soloists of three labels and as many sources (core labels)",)

@@ -15,7 +15,7 @@ from whoplays.training.evaluate.scores import (
     single_label_active,
 )
 
-LABELS = ("gac", "pia", "vio")
+LABELS = ("acoustic guitar", "piano", "violin")
 
 
 def test_figures_are_those_worked_out_by_hand() -> None:
@@ -26,7 +26,7 @@ def test_figures_are_those_worked_out_by_hand() -> None:
     assert found.windows == 4
     assert found.top1 == pytest.approx(2 / 3)
     assert found.labels_right == pytest.approx(9 / 12)
-    assert found.label_accuracy == pytest.approx({"gac": 3 / 4, "pia": 3 / 4, "vio": 3 / 4})
+    assert found.label_accuracy == pytest.approx({"acoustic guitar": 3 / 4, "piano": 3 / 4, "violin": 3 / 4})
     assert found.exact_match == pytest.approx(2 / 4)
     # Each label: one hit, and one false alarm or one miss: F1 = 2 / 3.
     assert found.macro_f1 == pytest.approx(2 / 3)
@@ -44,7 +44,7 @@ def test_a_false_alarm_is_any_label_where_none_plays() -> None:
 
 def test_a_label_alone_counts_only_its_own_f1() -> None:
     active, truths = np.array([[True], [True], [False]]), np.array([[True], [False], [False]])
-    assert score(active.astype(np.float32), active, truths, ("pia",)).macro_f1 == pytest.approx(2 / 3)
+    assert score(active.astype(np.float32), active, truths, ("piano",)).macro_f1 == pytest.approx(2 / 3)
 
 
 def test_a_label_that_never_plays_is_in_no_mean() -> None:
@@ -103,7 +103,7 @@ def test_average_precision_and_f1_are_those_of_scikit_learn() -> None:
         f1 = f1_score(truths[:, :3], active[:, :3], average="macro", sample_weight=row)
         assert macro[k] == pytest.approx(f1)
         assert micro[k] == pytest.approx(f1_score(truths, active, average="micro", sample_weight=row))
-    found = score(probabilities, active, truths, (*LABELS, "voi"))
+    found = score(probabilities, active, truths, (*LABELS, "voice"))
     assert found.mean_average_precision == pytest.approx(precision[0])
 
 

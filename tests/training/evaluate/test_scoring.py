@@ -91,7 +91,7 @@ SOURCES, EACH = 8, 20
 def decided(right: np.ndarray, *, tuned: bool = True) -> Decisions:
     """Windows of two labels, of which the first plays; `right` where it was named, and nothing was where not."""
     examples = [
-        Example((ClipWindow(clip(f"{k}", ["pia"], group=f"g{k}", source=f"s{k // EACH}"), 0),), (0.0,))
+        Example((ClipWindow(clip(f"{k}", ["piano"], group=f"g{k}", source=f"s{k // EACH}"), 0),), (0.0,))
         for k in range(len(right))
     ]
     truths = np.tile([True, False], (len(right), 1))

@@ -91,7 +91,7 @@ def test_thresholds_count_for_no_recording_that_they_were_fitted_on(clips: list[
     assert not fitted_on([report("test split")], "test split", clips)
 
 
-@pytest.mark.parametrize("content", ["{}", "no json", '{"labels": ["pia"]}'])
+@pytest.mark.parametrize("content", ["{}", "no json", '{"labels": ["piano"]}'])
 def test_a_damaged_calibration_is_refused(tmp_path: Path, content: str) -> None:
     run = RunFolder(tmp_path)
     assert read_calibration(run) is None

@@ -58,12 +58,12 @@ def test_one_source_alone_is_mixed_with_itself(library: Library, clips: list[Cli
 
 
 def test_too_few_labels_make_no_mixes(library: Library, clips: list[Clip]) -> None:
-    pianos = [one for one in clips if one.labels == {"pia"}]
+    pianos = [one for one in clips if one.labels == {"piano"}]
     assert list(build_sets(library, pianos, CORE, seed=7)) == ["solos"]
 
 
 def test_sources_of_a_mix_are_all_named() -> None:
-    parts = (ClipWindow(clip("a", ["pia"], source="hall"), 0), ClipWindow(clip("b", ["vio"], source="cellar"), 0))
+    parts = (ClipWindow(clip("a", ["piano"], source="hall"), 0), ClipWindow(clip("b", ["violin"], source="cellar"), 0))
     assert Example(parts, (0.0, 0.0)).source == "cellar + hall"
 
 
@@ -79,7 +79,7 @@ class Tape(Library):
 
 @pytest.mark.parametrize(("windows", "expected"), [(0.5, 1), (1, 1), (1.9, 1), (2, 2), (12, 12), (40, 12)])
 def test_a_long_recording_is_heard_in_twelve_places_at_most(windows: float, expected: int) -> None:
-    found = windows_of(Tape(np.full((1, int(windows * WINDOW_SAMPLES)), 1000, np.int16)), clip("a", ["pia"]))
+    found = windows_of(Tape(np.full((1, int(windows * WINDOW_SAMPLES)), 1000, np.int16)), clip("a", ["piano"]))
     starts = [window.start for window in found]
     assert len(set(starts)) == len(starts) == expected
     assert all(start % WINDOW_SAMPLES == 0 for start in starts)
@@ -89,7 +89,7 @@ def test_a_long_recording_is_heard_in_twelve_places_at_most(windows: float, expe
 def test_silent_places_are_left_out() -> None:
     audio = np.zeros((1, 3 * WINDOW_SAMPLES), np.int16)
     audio[:, WINDOW_SAMPLES : 2 * WINDOW_SAMPLES] = 1000
-    assert [window.start for window in windows_of(Tape(audio), clip("a", ["pia"]))] == [WINDOW_SAMPLES]
+    assert [window.start for window in windows_of(Tape(audio), clip("a", ["piano"]))] == [WINDOW_SAMPLES]
 
 
 def test_the_made_clips_are_one_window_each(library: Library, clips: list[Clip]) -> None:
@@ -106,24 +106,24 @@ def test_every_set_of_labels_is_mixed_as_often_as_any_other(sets: Sets, name: st
 
 def test_labels_of_one_source_only_are_not_mixed() -> None:
     """Piano and violin are from the same hall, the trumpet from another: of the three pairs, two are possible."""
-    clips = [clip("a", ["pia"], source="x"), clip("b", ["vio"], source="x"), clip("c", ["tru"], source="y")]
+    clips = [clip("a", ["piano"], source="x"), clip("b", ["violin"], source="x"), clip("c", ["trumpet"], source="y")]
     sets = build_sets(Tape(np.full((1, WINDOW_SAMPLES), 1000, np.int16)), clips, CORE, seed=1)
-    assert {example.labels for example in sets["pairs"]} == {frozenset({"pia", "tru"}), frozenset({"tru", "vio"})}
+    assert {example.labels for example in sets["pairs"]} == {frozenset({"piano", "trumpet"}), frozenset({"trumpet", "violin"})}
     assert "trios" not in sets
 
 
 def test_windows_of_an_ensemble_have_labels_of_their_own() -> None:
-    times = ((0.0, 6.0, "pia"), (3.0, 12.0, "vio"), (12.0, 12.2, "pia"))
+    times = ((0.0, 6.0, "piano"), (3.0, 12.0, "violin"), (12.0, 12.2, "piano"))
     timeline = tuple(Segment(start_s=a, end_s=b, labels=frozenset({label})) for a, b, label in times)
-    duo = msgspec.structs.replace(clip("duo", ["pia", "vio"]), timeline=timeline)
+    duo = msgspec.structs.replace(clip("duo", ["piano", "violin"]), timeline=timeline)
     sets = build_sets(Tape(np.full((1, 6 * WINDOW_SAMPLES), 1000, np.int16)), [duo], CORE, seed=1)
     assert list(sets) == ["ensembles"]
     found = {example.parts[0].start // WINDOW_SAMPLES: set(example.labels) for example in sets["ensembles"]}
-    assert found == {0: {"pia"}, 1: {"pia", "vio"}, 2: {"vio"}, 3: {"vio"}, 5: set()}
+    assert found == {0: {"piano"}, 1: {"piano", "violin"}, 2: {"violin"}, 3: {"violin"}, 5: set()}
 
 
 def test_a_pause_in_a_solo_is_no_solo() -> None:
-    timeline = (Segment(start_s=0, end_s=3, labels=frozenset({"pia"})),)
-    solo = msgspec.structs.replace(clip("solo", ["pia"]), timeline=timeline)
+    timeline = (Segment(start_s=0, end_s=3, labels=frozenset({"piano"})),)
+    solo = msgspec.structs.replace(clip("solo", ["piano"]), timeline=timeline)
     sets = build_sets(Tape(np.full((1, 2 * WINDOW_SAMPLES), 1000, np.int16)), [solo], CORE, seed=1)
     assert [example.parts[0].start for example in sets["solos"]] == [0]

@@ -41,15 +41,15 @@ def test_who_plays_sounds_in_the_mixture() -> None:
 
 
 def test_an_instrument_that_is_not_there_does_not_play() -> None:
-    batch = joined(Mixtures(made_windows(["pia", "vio"]), 64, 64, 0.0, (1,)))
+    batch = joined(Mixtures(made_windows(["piano", "violin"]), 64, 64, 0.0, (1,)))
     assert set(batch.target.sum(dim=1).tolist()) <= {0.0, 1.0, 2.0}
-    assert batch.target[:, [CORE.index("gac"), CORE.index("tru")]].sum() == 0
+    assert batch.target[:, [CORE.index("acoustic guitar"), CORE.index("trumpet")]].sum() == 0
 
 
 def test_a_prepared_mixture_is_used_as_it_is_and_never_mixed_again() -> None:
     """The window called a mix holds all four; a mixture of it would hold more than its target says."""
-    windows = made_windows([*EVERYONE, "gac"], kinds=["solo"] * 5 + ["mix"])
-    assert windows.solos("gac").tolist() == [0]
+    windows = made_windows([*EVERYONE, "acoustic guitar"], kinds=["solo"] * 5 + ["mix"])
+    assert windows.solos("acoustic guitar").tolist() == [0]
     assert windows.solos(None).tolist() == [4]
     windows.windows.targets[5] = True
     batch = joined(Mixtures(windows, 128, 64, 0.5, (1,)))
@@ -58,7 +58,7 @@ def test_a_prepared_mixture_is_used_as_it_is_and_never_mixed_again() -> None:
 
 
 def test_without_instruments_and_other_sounds_there_is_noise() -> None:
-    batch = joined(Mixtures(made_windows(["pia"]), 256, 64, 0.0, (1,)))
+    batch = joined(Mixtures(made_windows(["piano"]), 256, 64, 0.0, (1,)))
     nobody = batch.target.sum(dim=1) == 0
     assert nobody.any()
     assert (batch.power[nobody].mean(dim=(1, 2)) > 0).all()

@@ -68,14 +68,14 @@ def test_solos_are_drawn_without_return(library: Library, clips: list[Clip]) -> 
     assert np.isfinite(few[0].audio.numpy()).all()
 
 
-@pytest.mark.parametrize(("labels", "validated"), [({"vio"}, False), ({"vio", "pia"}, True)])
+@pytest.mark.parametrize(("labels", "validated"), [({"violin"}, False), ({"violin", "piano"}, True)])
 def test_mixtures_of_one_instrument_are_not_validated_with_pairs(
     labels: set[str], validated: bool, clips: list[Clip], library: Library
 ) -> None:
     """There are none: training would end after an epoch."""
     own = [clip for clip in clips if clip.labels & labels]
     recipe = recipes.find("band-melcnn")
-    data = TrainingData(recipe, Splits(own, own, []), library, made_windows(["vio"]))
+    data = TrainingData(recipe, Splits(own, own, []), library, made_windows(["violin"]))
     assert data.has_validation is validated
     if validated:
         assert np.isfinite(next(iter(data.val_dataloader()))[0].numpy()).all()

@@ -17,7 +17,7 @@ from whoplays.training.run import RunFolder, configure
 from whoplays.training.simulate.concert import Concert, Simulator, sounding
 
 RATE_HZ = 44_100
-LABELS = ("gac", "pia", "tru", "vio")
+LABELS = ("acoustic guitar", "piano", "trumpet", "violin")
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +86,13 @@ def test_a_concert_needs_instruments_and_other_sounds(library: Library, clips: l
 def test_concerts_are_written_with_an_index(corpus: Path, cache: Path, clips: list[Clip], tmp_path: Path) -> None:
     """And of what a run has not heard alone."""
     run = RunFolder(tmp_path / "run")
-    heard = [clip for clip in clips if clip.labels & {"gac", "pia", "tru"}]
+    heard = [clip for clip in clips if clip.labels & {"acoustic guitar", "piano", "trumpet"}]
     run.write_config(configure(recipes.find("band-melcnn"), (), Splits(heard, [], [])))
     given = ["--data", str(corpus), "--run", str(run.folder), "--cache", str(cache), "--count=2", "--minutes=0.5"]
     whoplays.main(["simulate", str(tmp_path / "made"), *given])
     rows = list(csv.DictReader((tmp_path / "made" / "index.csv").read_text(encoding="utf-8").splitlines()))
     assert {row["path"] for row in rows} == {"concert01.flac", "concert02.flac"}
-    assert {row["labels"] for row in rows} == {"vio"}
+    assert {row["labels"] for row in rows} == {"violin"}
     for row in rows:
         length_s = soundfile.info(tmp_path / "made" / row["path"]).duration
         assert 0 <= float(row["start_s"]) < float(row["end_s"]) <= length_s + 1e-3

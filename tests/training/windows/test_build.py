@@ -113,7 +113,7 @@ def test_windows_of_other_labels_than_the_recipes_are_refused(
     clips: list[Clip], library: Library, tmp_path: Path
 ) -> None:
     build.build(tmp_path / "windows", spec(clips, library.cache), 16, 1, lambda _: None)
-    recipe = msgspec.structs.replace(recipes.find("band-melcnn"), labels=("pia",))
+    recipe = msgspec.structs.replace(recipes.find("band-melcnn"), labels=("piano",))
     with pytest.raises(DataError, match=r"the windows are of cel .*, the recipe of pia"):
         build.open_windows(recipe, clips, library, RunFolder(tmp_path), [tmp_path / "windows"])
 

@@ -10,7 +10,7 @@ from whoplays.models.labels import CORE
 from whoplays.training.windows import shards, soundscapes
 from whoplays.training.windows.shards import Shard
 
-CLIPS = [clip("a", ["pia"], group="near"), clip("b", ["vio"], group="far"), clip("c", group="off")]
+CLIPS = [clip("a", ["piano"], group="near"), clip("b", ["violin"], group="far"), clip("c", group="off")]
 
 
 def describe(seed: int = 1) -> shards.Manifest:
@@ -39,7 +39,7 @@ def test_a_window_made_of_anything_that_is_held_out_is_left_out(tmp_path: Path) 
 
 def test_there_may_be_more_groups_than_int16_counts(tmp_path: Path) -> None:
     """As many as recordings, where an index gives each a group of its own."""
-    manifest = shards.describe([clip(f"{k}", ["pia"], group=f"{k:05d}") for k in range(40_001)], CORE, None, 1)
+    manifest = shards.describe([clip(f"{k}", ["piano"], group=f"{k:05d}") for k in range(40_001)], CORE, None, 1)
     shards.begin(tmp_path, manifest)
     shards.write_shard(tmp_path, 0, shard_of([[40_000], [1]]))
     assert shards.load([tmp_path], {"40000"}).windows.groups.tolist() == [[40_000, -1, -1, -1]]
@@ -97,7 +97,7 @@ def test_a_folder_is_continued_only_from_the_same(tmp_path: Path) -> None:
 
 
 def test_other_labels_of_a_recording_make_other_windows() -> None:
-    changed = [clip("a", ["gac"], group="near"), *CLIPS[1:]]
+    changed = [clip("a", ["acoustic guitar"], group="near"), *CLIPS[1:]]
     assert shards.describe(changed, CORE, None, 1).digest != describe().digest
 
 

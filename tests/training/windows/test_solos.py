@@ -53,7 +53,7 @@ def test_a_solo_says_whose_recordings_it_is_made_of(drawn: list[Solo], clips: li
 
 def test_each_corpus_counts_alike(library: Library, clips: list[Clip]) -> None:
     """A corpus of one violin is heard as often as one of everything that plays."""
-    violins = [member for member in clips if member.labels == {"vio"}]
+    violins = [member for member in clips if member.labels == {"violin"}]
     lone, rest = violins[:1], [member for member in violins if member.group != violins[0].group]
     solos = SoloGenerator(library, [lone, rest], LABELS)
     rng = np.random.default_rng(3)
@@ -64,12 +64,12 @@ def test_each_corpus_counts_alike(library: Library, clips: list[Clip]) -> None:
 def test_core_labels_are_drawn_more_often() -> None:
     weights = shares(LABELS)
     assert weights.sum() == pytest.approx(1)
-    assert weights[LABELS.index("vio")] == pytest.approx(1.5 * weights[LABELS.index("cel")])
+    assert weights[LABELS.index("violin")] == pytest.approx(1.5 * weights[LABELS.index("cello")])
 
 
 def test_several_instruments_at_once_make_no_solo(library: Library) -> None:
     with pytest.raises(DataError, match="no recording is of a single instrument"):
-        SoloGenerator(library, [[clip("a", ["pia", "vio"]), clip("b", ["lute"])]], LABELS)
+        SoloGenerator(library, [[clip("a", ["piano", "violin"]), clip("b", ["lute"])]], LABELS)
 
 
 def test_a_measured_room_is_played_in(library: Library, clips: list[Clip]) -> None:
