@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from whoplays.bench.event_scores import DetectedEvent, ReferenceEvent
 
 import whoplays
 from tests.stream.tiny_model import LOUD
-from whoplays.bench.event_scores import DetectedEvent, ReferenceEvent
 from whoplays.bench.events import (
     ConcertPredictions,
     ModelPredictions,

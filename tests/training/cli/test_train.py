@@ -214,6 +214,8 @@ def test_what_cannot_be_judged_gives_one_clear_line(
 
 def test_what_is_skipped_is_named_whole(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """As IRMAS names its files."""
-    missing = Clip(path=tmp_path / "[gac][pop_roc]0571__1.wav", labels=frozenset({"acoustic guitar"}), group="a", source="a")
+    missing = Clip(
+        path=tmp_path / "[gac][pop_roc]0571__1.wav", labels=frozenset({"acoustic guitar"}), group="a", source="a"
+    )
     assert readable([missing], Library(tmp_path)) == []
     assert capfd.readouterr().err.startswith(f"skipped {missing.path}: ")

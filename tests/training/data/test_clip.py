@@ -10,7 +10,8 @@ def stretch(start_s: float, end_s: float, *labels: str) -> Segment:
 
 
 DUO = msgspec.structs.replace(
-    clip("duo", ["piano", "violin"]), timeline=(stretch(0, 10, "piano"), stretch(4, 7, "violin"), stretch(6, 8, "violin", "piano"))
+    clip("duo", ["piano", "violin"]),
+    timeline=(stretch(0, 10, "piano"), stretch(4, 7, "violin"), stretch(6, 8, "violin", "piano")),
 )
 
 
@@ -32,12 +33,16 @@ def test_a_window_holds_what_sounds_for_half_a_second(start_s: float, end_s: flo
 
 def test_when_any_of_its_labels_plays() -> None:
     assert DUO.playing_s() == [(0, 10)]
-    gaps = msgspec.structs.replace(DUO, timeline=(stretch(5, 6, "violin"), stretch(0, 2, "piano"), stretch(1, 3, "piano")))
+    gaps = msgspec.structs.replace(
+        DUO, timeline=(stretch(5, 6, "violin"), stretch(0, 2, "piano"), stretch(1, 3, "piano"))
+    )
     assert gaps.playing_s() == [(0, 2), (2, 3), (5, 6)]
 
 
 def test_what_overlaps_counts_once() -> None:
-    twice = msgspec.structs.replace(clip("a", ["piano"]), timeline=(stretch(0, 0.4, "piano"), stretch(0.1, 0.45, "piano")))
+    twice = msgspec.structs.replace(
+        clip("a", ["piano"]), timeline=(stretch(0, 0.4, "piano"), stretch(0.1, 0.45, "piano"))
+    )
     assert twice.labels_between(0, 3) is None
 
 

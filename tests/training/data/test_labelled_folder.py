@@ -67,9 +67,25 @@ def test_missing_columns_are_named(tmp_path: Path) -> None:
         read(tmp_path, ("one.wav",), columns=("path",))
 
 
-def test_an_unknown_label_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"index\.csv, one\.wav: unknown label 'lute'; known are: cello, clarinet"):
-        read(tmp_path, ("one.wav", "lute", "g1"))
+def test_a_label_may_be_any_name(tmp_path: Path) -> None:
+    (clip,) = read(tmp_path, ("one.wav", "Lute", "g1"))
+    assert clip.labels == {"lute"}
+
+
+def test_a_label_that_is_no_name_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"index\.csv, one\.wav: a label must be an English name"):
+        read(tmp_path, ("one.wav", "lute, violin", "g1"))
+
+
+@pytest.mark.parametrize(("instrument", "labels"), [("Drums", {"drums"}), ("oboe", set()), ("", set())])
+def test_where_no_label_is_the_instrument_names_what_plays(tmp_path: Path, instrument: str, labels: set[str]) -> None:
+    (clip,) = read(tmp_path, ("one.wav", "", "g1", instrument), columns=(*COLUMNS, "instrument"))
+    assert clip.labels == labels
+
+
+def test_a_label_counts_more_than_the_instrument(tmp_path: Path) -> None:
+    (clip,) = read(tmp_path, ("one.wav", "violin", "g1", "drums"), columns=(*COLUMNS, "instrument"))
+    assert clip.labels == {"violin"}
 
 
 def test_a_row_cut_short_has_no_labels(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ def test_a_pair_holds_both_alike_whatever_their_levels(seed: int, first: float, 
     np.testing.assert_allclose(mixed, pair(noise(seed), noise(seed + 1)), atol=1e-5)
 
 
-@given(st.dictionaries(st.sampled_from(("acoustic guitar", "piano", "trumpet", "violin")), st.integers(1, 12), min_size=1))
+@given(
+    st.dictionaries(st.sampled_from(("acoustic guitar", "piano", "trumpet", "violin")), st.integers(1, 12), min_size=1)
+)
 def test_classes_are_balanced_by_reversing_signs(counts: dict[str, int]) -> None:
     clips = [clip(f"{label}{index}", [label]) for label, count in counts.items() for index in range(count)]
     takes = balanced(clips)
@@ -58,11 +60,14 @@ def test_solos_are_of_one_instrument_and_of_those_asked_for() -> None:
 
 @given(seeds)
 def test_a_pair_is_of_two_labels(seed: int) -> None:
-    takes = {label: [Take(clip(f"{label}{k}", [label]), 1) for k in range(3)] for label in ("acoustic guitar", "piano", "violin")}
+    takes = {
+        label: [Take(clip(f"{label}{k}", [label]), 1) for k in range(3)]
+        for label in ("acoustic guitar", "piano", "violin")
+    }
     first, second = draw_pair(takes, np.random.default_rng(seed))
     assert first.clip.labels != second.clip.labels
 
 
 def test_one_label_makes_no_pair() -> None:
-    with pytest.raises(DataError, match=r"two labels at least; there are \['pia'\]"):
+    with pytest.raises(DataError, match=r"two labels at least; there are \['piano'\]"):
         draw_pair({"piano": [Take(clip("a", ["piano"]), 1)]}, np.random.default_rng(0))

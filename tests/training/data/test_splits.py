@@ -24,7 +24,10 @@ def test_no_group_is_in_two_splits(clips: list[Clip], seed: int) -> None:
     assert sorted(clip.path for part in splits for clip in part) == sorted(clip.path for clip in clips)
 
 
-@given(st.dictionaries(st.sampled_from(("cello", "flute", "acoustic guitar", "piano")), st.integers(1, 30), min_size=1), seeds)
+@given(
+    st.dictionaries(st.sampled_from(("cello", "flute", "acoustic guitar", "piano")), st.integers(1, 30), min_size=1),
+    seeds,
+)
 def test_every_label_has_its_share_of_every_split(counts: dict[str, int], seed: int) -> None:
     clips = [clip(f"{label}{index}", [label]) for label, count in counts.items() for index in range(count)]
     splits = by_group(clips, seed)
@@ -80,7 +83,9 @@ def test_folds_share_out_the_sources(clips: list[Clip], folds: int) -> None:
 
 
 def test_folds_share_out_the_labels() -> None:
-    clips = [clip(f"{label}{index}", [label], source=f"{label}{index}") for label in ("piano", "violin") for index in (0, 1)]
+    clips = [
+        clip(f"{label}{index}", [label], source=f"{label}{index}") for label in ("piano", "violin") for index in (0, 1)
+    ]
     assert _count(holding_out(clips, 1, 2).test) == {"piano": 1, "violin": 1}
 
 

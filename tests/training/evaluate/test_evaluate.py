@@ -83,7 +83,9 @@ def test_what_was_validated_with_counts_as_trained_on(clips: list[Clip], library
 
 
 def test_runs_of_other_labels_are_not_one_model(runs: list[RunFolder], tmp_path: Path) -> None:
-    other = untrained(tmp_path / "run", [], msgspec.structs.replace(recipes.find("band-melcnn"), labels=("piano", "violin")))
+    other = untrained(
+        tmp_path / "run", [], msgspec.structs.replace(recipes.find("band-melcnn"), labels=("piano", "violin"))
+    )
     with pytest.raises(DataError, match="must be of the same recipe"):
         model(runs[0], other)
 

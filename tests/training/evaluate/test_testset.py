@@ -108,7 +108,10 @@ def test_labels_of_one_source_only_are_not_mixed() -> None:
     """Piano and violin are from the same hall, the trumpet from another: of the three pairs, two are possible."""
     clips = [clip("a", ["piano"], source="x"), clip("b", ["violin"], source="x"), clip("c", ["trumpet"], source="y")]
     sets = build_sets(Tape(np.full((1, WINDOW_SAMPLES), 1000, np.int16)), clips, CORE, seed=1)
-    assert {example.labels for example in sets["pairs"]} == {frozenset({"piano", "trumpet"}), frozenset({"trumpet", "violin"})}
+    assert {example.labels for example in sets["pairs"]} == {
+        frozenset({"piano", "trumpet"}),
+        frozenset({"trumpet", "violin"}),
+    }
     assert "trios" not in sets
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from whoplays.training.networks.log_mel import FRAMES, MELS
 
 from whoplays.training.fit.augmentation import augment_mixtures, augment_solos, to_power
-from whoplays.training.networks.log_mel import FRAMES, MELS
 
 
 def tone(mel: int, solos: int = 64) -> NDArray[np.float32]:

@@ -1,10 +1,10 @@
 import numpy as np
 import torch
+from whoplays.training.networks.log_mel import FRAMES, MELS
 
 from tests.training.windows.made_windows import made_windows
 from whoplays.models.labels import CORE
 from whoplays.training.fit.mixtures import MixtureBatch, Mixtures
-from whoplays.training.networks.log_mel import FRAMES, MELS
 
 EVERYONE: list[str | None] = [*CORE, None]
 

@@ -1,13 +1,13 @@
 import pytest
 import torch
 from torch import nn
+from whoplays.training.networks.log_mel import FFT, FRAMES, HOP, MELS, MelPower, RealFourier
+from whoplays.training.networks.mel_cnn import MelCNN
 
 from whoplays.export.graph import count_macs
 from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.training import recipes
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.networks.log_mel import FFT, FRAMES, HOP, MELS, MelPower, RealFourier
-from whoplays.training.networks.mel_cnn import MelCNN
 
 HOP_AT_44100_HZ = 2 * HOP
 

@@ -1,9 +1,9 @@
 """Prepared windows made of nothing recorded, for tests of what is done with them."""
 
 import numpy as np
+from whoplays.training.networks.log_mel import FRAMES, MELS
 
 from whoplays.models.labels import CORE
-from whoplays.training.networks.log_mel import FRAMES, MELS
 from whoplays.training.windows.shards import KINDS, PreparedWindows, Shard
 
 QUIET = -18.0

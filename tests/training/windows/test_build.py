@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from whoplays.training.networks.log_mel import MelPower
 
 import whoplays
 from whoplays.models.errors import DataError
@@ -12,7 +13,6 @@ from whoplays.models.labels import CORE, NAMES
 from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
-from whoplays.training.networks.log_mel import MelPower
 from whoplays.training.run import RunFolder
 from whoplays.training.windows import build, shards, soundscapes
 from whoplays.training.windows.shards import KINDS
