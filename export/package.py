@@ -176,7 +176,7 @@ def _measurements(
 
 
 def _figures(run: str, report: Report | CalibratedReport, result: SetResult | CalibratedSetResult) -> list[Measurement]:
-    scope = "four core labels" if result.scope == "core" else f"{len(report.labels)} labels"
+    scope = "four core labels" if result.scope == "core" else f"{len(result.scores.label_accuracy)} labels"
     by = "not heard in training" if report.runs == (run,) else "by runs of the same recipe that had not heard them"
     data = f"{result.set} of {report.data}, {scope}, {report.sources} sources, {by}"
     found = [(name, getattr(result.scores, attribute)) for attribute, name in _KEPT.get(result.set, ())]

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from whoplays.models.labels import CORE
+from whoplays.models.labels import CORE, IRMAS
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library, cut
@@ -100,21 +100,27 @@ _BySource = dict[str, list[ClipWindow]]
 
 
 def scopes_of(labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """The labels that a model of these labels is evaluated on: `core`, then `all` where there are more."""
-    core = tuple(label for label in labels if label in CORE)
-    scopes = {"core": core} if core else {}
-    return scopes if core == labels else {**scopes, "all": labels}
+    """The labels that a model of these labels is evaluated on: `core`, `irmas` and `all`, each where it is wider.
+
+    One model, restricted to the labels that are asked for.
+    """
+    known = {"core": CORE, "irmas": tuple(IRMAS.values()), "all": labels}
+    scopes = {name: tuple(label for label in labels if label in wanted) for name, wanted in known.items()}
+    widest = "all" if scopes["core"] != labels else "core"
+    return {name: own for name, own in scopes.items() if name == widest or 0 < len(own) < len(labels)}
 
 
 def build_sets(library: Library, clips: list[Clip], labels: tuple[str, ...], seed: int) -> Sets:
     """Solos, ensembles and other sounds as recorded, and seeded mixes of two and three labels within +-6 dB.
 
-    The parts of a mix come from different sources where there is more than one. In an ensemble of which it is known who
+    Other sounds are those in which none of these labels plays, nor any of IRMAS: a flute is no sound to reject where four
+    labels are asked for. The parts of a mix come from different sources where there is more than one. In an ensemble of which it is known who
     plays when, each window has labels of its own; one may hold a single player, or nobody.
     """
     alone = [window for clip in solos(clips, labels) for window in windows_of(library, clip) if window.labels]
     together = [window for clip in clips if len(clip.labels) > 1 for window in windows_of(library, clip)]
-    others = [window for clip in clips if not clip.labels for window in windows_of(library, clip)]
+    named = {*labels, *IRMAS.values()}
+    others = [window for clip in clips if not clip.labels & named for window in windows_of(library, clip)]
     rng = np.random.default_rng(seed)
     sets = {
         "solos": _as_recorded(alone),
