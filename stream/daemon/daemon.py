@@ -94,7 +94,9 @@ class Daemon:
             keys=keys,
             on_handshake_failed=lambda text: log.warning("subscriber refused", reason=text),
         )
-        self._engine: Final = Engine(self._publisher)
+        self._engine: Final = Engine(
+            self._publisher, lambda stream, error: log.error("failed unexpectedly", stream=stream, exc_info=error)
+        )
         self._reloader: Final = StreamReloader(self._engine)
         self._reloader.apply(self._config.stream, ConfigErrors(path))
 
