@@ -34,7 +34,7 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def signal_safe(act: Callable[[], None], name: str) -> Iterator[Callable[[], None]]:
+def signal_safe(act: Callable[[], object], name: str) -> Iterator[Callable[[], None]]:
     """A function that a signal handler may call to have `act` called, in a thread of that name.
 
     A handler itself must take no lock: the code that it interrupts may hold it, and continues only afterwards.
