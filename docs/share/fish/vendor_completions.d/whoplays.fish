@@ -49,7 +49,7 @@ complete -c whoplays -n __fish_use_subcommand -a 'send' -d 'Send a source to a m
 complete -c whoplays -n __fish_use_subcommand -a 'keys' -d 'Make key pairs, and set which public keys may connect.'
 complete -c whoplays -n __fish_use_subcommand -a 'serve' -d 'Recognise many streams, as a configuration says, until a signal ends it.'
 complete -c whoplays -n __fish_use_subcommand -a 'demo' -d 'Recognise a bundled concert in real time, and show what a subscriber in another…'
-complete -c whoplays -n __fish_use_subcommand -a 'history' -d 'Show which instruments played when, as whoplays serve recorded it; also while i…'
+complete -c whoplays -n __fish_use_subcommand -a 'history' -d 'Show which instruments played when, and the gaps, as whoplays serve recorded th…'
 complete -c whoplays -n __fish_use_subcommand -a 'models' -d 'List the models that ship: labels, size, and how accurate each is on which data.'
 complete -c whoplays -n __fish_use_subcommand -a 'prepare' -d 'Prepare windows to train on; a folder that is there already is continued.'
 complete -c whoplays -n __fish_use_subcommand -a 'render' -d 'Play MIDI scores with many sound sources into a labelled folder; one that is th…'
