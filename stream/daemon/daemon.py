@@ -147,7 +147,7 @@ class Daemon:
                 settings.address,
                 metrics,
                 self._health.unready,
-                lambda: self._health.stuck() or self._watch.trouble() or (history and history.trouble()),
+                lambda: self._health.stuck() or self._watch.trouble() or (history.trouble() if history else None),
                 insecure=settings.insecure,
                 watch=self._watch,
             )

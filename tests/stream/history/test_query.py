@@ -26,8 +26,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "history.db"
 
 
-def labels(path: Path, query: Query) -> list[str | None]:
-    return [each.label for each in appearances(path, query)]
+def labels(path: Path, query: Query) -> list[str]:
+    return [each.label or "" for each in appearances(path, query)]
 
 
 def test_each_appearance_has_its_times_and_its_peak(path: Path) -> None:
