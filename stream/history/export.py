@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.common.terminal import printable
 from whoplays.stream.history.query import Row, Span
 
 DATE: Final = len("2026-01-01 ")
@@ -37,7 +38,7 @@ def _table(rows: Iterable[Span]) -> None:
             least = min(width, console.width // len(_HEADINGS))
             table.add_column(heading, overflow="fold", justify="right" if right else "left", min_width=least)
         for row in cells:
-            table.add_row(*row)
+            table.add_row(*map(printable, row))
         console.print(table)
         shown = True
     if not shown:
@@ -107,7 +108,7 @@ def _audacity(rows: Iterable[Span]) -> None:
     for each in rows:
         start = each.last_sample if each.start_sample is None else each.start_sample
         who = each.label or f"not heard: {each.gap}"
-        print(f"{start / SAMPLE_RATE_HZ:.6f}\t{each.last_sample / SAMPLE_RATE_HZ:.6f}\t{who}")
+        print(f"{start / SAMPLE_RATE_HZ:.6f}\t{each.last_sample / SAMPLE_RATE_HZ:.6f}\t{printable(who)}")
 
 
 _WRITERS: Final[dict[Format, Callable[[Iterable[Span]], None]]] = {
