@@ -131,7 +131,7 @@ def read_card(folder: Path) -> ModelCard:
         card = msgspec.json.decode(path.read_bytes(), type=ModelCard)
     except FileNotFoundError:
         raise ModelError(f"{folder} holds no card.json; give a folder that whoplays export made") from None
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
         raise ModelError(f"{path} is not a model card: {error}") from error
     card = msgspec.structs.replace(card, labels=_labels(card, path))
     _check_card(card, path)

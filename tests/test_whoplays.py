@@ -198,6 +198,44 @@ def test_who_stops_a_command_is_told_so(
     assert capfd.readouterr().err == f"whoplays: {told}\n"
 
 
+@pytest.mark.parametrize("arguments", ["models", "models band-melcnn", "listen missing.wav", "lissten"])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_a_closed_standard_stream_is_no_traceback(tmp_path: Path, arguments: str, closed: str) -> None:
+    errors = tmp_path / "errors"
+    with errors.open("w") as file:
+        command = f'exec "$0" -m whoplays {arguments} {closed}'
+        subprocess.run(["sh", "-c", command, sys.executable], stdout=subprocess.DEVNULL, stderr=file, check=False)
+    assert len(errors.read_text().splitlines()) <= 1
+
+
+def test_a_terminal_of_another_encoding_is_no_traceback(tmp_path: Path) -> None:
+    for encoding in ("ascii", "latin-1"):
+        command = [sys.executable, "-m", "whoplays", "keys", "make", "Bühne №1", "--folder", str(tmp_path / encoding)]
+        environment = os.environ | {"PYTHONIOENCODING": encoding}
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        assert b"Traceback" not in done.stderr
+        assert done.returncode in {0, 1}
+
+
+def test_without_docstrings_and_assertions_it_works(tmp_path: Path) -> None:
+    for arguments in (["--help"], ["models"], ["listen", "--help"], ["keys", "list", "--folder", str(tmp_path)]):
+        command = [sys.executable, "-OO", "-m", "whoplays", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_error_about_a_name_of_others_controls_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    assert r"file \x1b[2J.wav not found" in complaint(["listen", "\x1b[2J.wav", "--no-publish"], capfd)
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["help", "keys"], ["-V"]])
+def test_help_and_version_have_their_usual_other_names(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    whoplays.main(arguments)
+    assert capsys.readouterr().out
+
+
 def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
     whoplays.main(["--version"])
     assert capsys.readouterr().out.strip() == whoplays.__version__

@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 
 import whoplays
 from whoplays.models.errors import WhoplaysError, install_hint
+from whoplays.stream.common.terminal import open_standard_streams, printable
 
 
 class Verb(NamedTuple):
@@ -79,7 +80,10 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: What follows `whoplays`; those of the process unless given.
     """
+    open_standard_streams()
     words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["help"]:
+        words = ["--help", *words[1:]]
     verb = next((verb for word in words if (verb := FORMER_NAMES.get(word, word)) in VERBS), "")
     try:
         app = installed_command() if INSTALL_COMPLETION in words else command_line(verb)
@@ -126,6 +130,7 @@ def _command_line(loaded: dict[str, Any]) -> App:
     app = App(
         name="whoplays",
         version=whoplays.__version__,
+        version_flags=("--version", "-V"),
         help=(whoplays.__doc__ or "").partition("\n")[0],
         result_action="return_value",
         suppress_keyboard_interrupt=False,
@@ -165,5 +170,5 @@ def _missing_package(error: ModuleNotFoundError, verb: str) -> str:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"whoplays: {message}", file=sys.stderr)
+    print("whoplays:", "\n".join(map(printable, message.split("\n"))), file=sys.stderr)
     return code

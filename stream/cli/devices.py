@@ -11,7 +11,7 @@ from rich.text import Text
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
-from whoplays.stream.common.terminal import ignore_broken_pipe
+from whoplays.stream.common.terminal import ignore_broken_pipe, printable
 from whoplays.stream.sources.device.names import NO_INPUT, DeviceRequest, Input
 from whoplays.stream.sources.device.probe import list_inputs, probe_input
 
@@ -85,7 +85,7 @@ def _show(rows: Iterable[InputRow]) -> None:
         table.add_column(heading, overflow="fold")
     for each in cells:
         # As text: what looks like markup in a name is part of it.
-        table.add_row(*map(Text, each))
+        table.add_row(*(Text(printable(cell)) for cell in each))
     console.print(table)
     console.print("\n* is the default, which device: alone means", highlight=False)
 

@@ -11,7 +11,7 @@ from whoplays.models.errors import OptionError
 from whoplays.stream.common.paths import history_file
 from whoplays.stream.common.terminal import ignore_broken_pipe
 from whoplays.stream.history.export import Format, write
-from whoplays.stream.history.query import Query, appearances, newest_session
+from whoplays.stream.history.query import Query, newest_session, rows
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -26,7 +26,7 @@ def history(
     form: Annotated[Format, Parameter(name="--format")] = "table",
     session: str | None = None,
 ) -> None:
-    """Show which instruments played when, as `whoplays serve` recorded it; also while it runs.
+    """Show which instruments played when, and the gaps, as `whoplays serve` recorded them; also while it runs.
 
     Args:
         database: The history's file; unless given, the one in your folder for state.
@@ -40,7 +40,7 @@ def history(
     since_ns, until_ns = (None if text is None else parse_time(text, now) for text in (since, until))
     if form == "audacity" and session is None:
         session = newest_session(path, stream)
-    found = appearances(path, Query(stream, session, since_ns, until_ns))
+    found = rows(path, Query(stream, session, since_ns, until_ns))
     with ignore_broken_pipe():
         write(found, form)
 

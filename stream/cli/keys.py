@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from whoplays.models.errors import OptionError
 from whoplays.stream.common.paths import allowed_folder, keys_folder
+from whoplays.stream.common.terminal import printable
 from whoplays.stream.security.allow_list import AllowList
 from whoplays.stream.security.keys import PUBLIC_SUFFIX, SECRET_SUFFIX, files_in, make_keys, read_public, read_secret
 
@@ -37,10 +38,10 @@ def list_keys(*, folder: Folder = None, allowed: Allowed = None) -> None:
         allowed: The folder with the allowed keys.
     """
     for path in files_in(folder or keys_folder(), SECRET_SUFFIX):
-        print(f"own      {path.stem:<20} {_shown(path)}")
+        print(printable(f"own      {path.stem:<20} {_shown(path)}"))
     clients = AllowList(allowed or allowed_folder())
     for name in clients.names():
-        print(f"allowed  {name:<20} {_shown(clients.folder / f'{name}{PUBLIC_SUFFIX}')}")
+        print(printable(f"allowed  {name:<20} {_shown(clients.folder / f'{name}{PUBLIC_SUFFIX}')}"))
 
 
 @app.command

@@ -8,7 +8,7 @@ from typing import Final, Protocol, Self
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.cli.live_view import LiveView
 from whoplays.stream.cli.stream_state import describe, describe_end, describe_state, timecode
-from whoplays.stream.common.terminal import note
+from whoplays.stream.common.terminal import note, printable
 from whoplays.stream.common.worker_thread import WorkerThread
 from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Notice, Status, Window, to_json
 
@@ -60,7 +60,7 @@ class PlainLines(View):
         """Print a message or a notice, if it says something new."""
         text = self._text(item)
         if text:
-            print(self._prefix(item) + text, flush=True)
+            print(printable(self._prefix(item) + text), flush=True)
 
     def _prefix(self, item: Message | Notice) -> str:
         """The stream, where the text does not name it, unless it is the only one and its status was shown."""

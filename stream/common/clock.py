@@ -11,9 +11,9 @@ ClockKind = Literal["adc", "arrival", "file"]
 """What capture times are made of: the converter's clock, the time of arrival here, or a file's own schedule (which it
 has only in real time: at `max` speed, the time of reading)."""
 
-GapCause = Literal["overflow", "network", "device_lost", "overload"]
-"""Why samples were lost: a device was not read in time, packets did not arrive, the input went away, or inference could
-not keep up."""
+GapCause = Literal["overflow", "network", "device_lost", "overload", "invalid"]
+"""Why samples were lost: a device was not read in time, packets did not arrive, the input went away, inference could
+not keep up, or they are no numbers, or such that the model returns none."""
 
 RECENT_NS: Final = 10_000_000_000
 """How long an increase counts as recent."""

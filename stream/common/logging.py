@@ -10,6 +10,7 @@ from typing import Final, TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from whoplays.stream.common.terminal import printable
 from whoplays.stream.common.uri import redact
 
 # A quotation mark ends an address if nothing more of it follows.
@@ -34,6 +35,7 @@ def configure(json: bool | None = None) -> None:
             # Before the secrets are removed: an exception may hold some as well.
             structlog.processors.format_exc_info,
             remove_secrets,
+            *(() if json else (_make_printable,)),
             _renderer(json=json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -91,6 +93,20 @@ def _clean(value: object) -> object:
             return [_clean(each) for each in value]
         case _:
             return clean(str(value))
+
+
+def _make_printable(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Let no text of others control a terminal; the lines of a traceback stay lines."""
+    return {
+        name: "\n".join(map(printable, value.split("\n"))) if name == "exception" else _printable(value)
+        for name, value in line.items()
+    }
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, list):
+        return [_printable(each) for each in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def _renderer(*, json: bool) -> Processor:

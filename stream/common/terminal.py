@@ -1,11 +1,13 @@
-"""What a command does beside its results: notes on standard error, interruptions, a reader that leaves."""
+"""How a command meets its terminal: text of others, notes on standard error, interruptions, a reader that leaves."""
 
+import io
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
@@ -13,7 +15,30 @@ from types import FrameType
 def note(text: str) -> None:
     """Write a line beside the results, on standard error; whether it can be written makes no difference."""
     with suppress(OSError):
-        print(f"whoplays: {text}", file=sys.stderr)
+        print(f"whoplays: {printable(text)}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    r"""A text that may come from others, in one line: what would control the terminal is shown as an escape.
+
+    >>> print(printable("hall\x1b[2J\nstage"))
+    hall\x1b[2J\nstage
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def open_standard_streams() -> None:
+    """Open what the caller has closed, and let no terminal's encoding end the process.
+
+    Otherwise the next file or socket would be given the number of a closed one, and be written into.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w" if number else "r", encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextmanager
@@ -34,7 +59,7 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def signal_safe(act: Callable[[], None], name: str) -> Iterator[Callable[[], None]]:
+def signal_safe(act: Callable[[], object], name: str) -> Iterator[Callable[[], None]]:
     """A function that a signal handler may call to have `act` called, in a thread of that name.
 
     A handler itself must take no lock: the code that it interrupts may hold it, and continues only afterwards.

@@ -176,17 +176,23 @@ def read_config(path: Path) -> Config:
     Raises:
         OptionError: it cannot be read, or has mistakes; a line for each names the file, the key and what was expected.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise OptionError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OptionError(f"{path} is not valid TOML: {error}") from error
+    document = _load_toml(path)
     errors = ConfigErrors(path)
     config = _read(document, SectionReader(SECTIONS, errors))
     _check(config, errors)
     errors.check()
     return config
+
+
+def _load_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
+    except OSError as error:
+        raise OptionError(f"{path} cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise OptionError(f"{path} is nested too deep") from error
+    except ValueError as error:  # of the syntax, the encoding, or a number of thousands of digits
+        raise OptionError(f"{path} is not valid TOML: {error}") from error
 
 
 def _read(document: dict[str, Any], reader: SectionReader) -> Config:

@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from whoplays.models.errors import OptionError, WhoplaysError, naming
 from whoplays.stream.common.terminal import signal_safe, stop_on_signals
+from whoplays.stream.common.thread_watch import ThreadWatch
 from whoplays.stream.daemon.config import Config, HistoryConfig, read_config
 from whoplays.stream.daemon.config_errors import ConfigErrors
 from whoplays.stream.daemon.event_log import EventLog
@@ -85,6 +86,7 @@ class Daemon:
         self._log: Final = log
         self._config = read_config(path)
         self._health: Final = HealthMonitor()
+        self._watch: Final = ThreadWatch(log)
         security = self._config.security
         with naming(str(path)):
             keys = security.keys_for(self._config.publish)
@@ -94,7 +96,9 @@ class Daemon:
             keys=keys,
             on_handshake_failed=lambda text: log.warning("subscriber refused", reason=text),
         )
-        self._engine: Final = Engine(self._publisher)
+        self._engine: Final = Engine(
+            self._publisher, lambda stream, error: log.error("failed unexpectedly", stream=stream, exc_info=error)
+        )
         self._reloader: Final = StreamReloader(self._engine)
         self._reloader.apply(self._config.stream, ConfigErrors(path))
 
@@ -140,7 +144,12 @@ class Daemon:
         if self._config.metrics:
             metrics, settings = Metrics(self._probes(history)), self._config.metrics
             server = MetricsServer(
-                settings.address, metrics, self._health.unready, self._health.stuck, insecure=settings.insecure
+                settings.address,
+                metrics,
+                self._health.unready,
+                lambda: self._health.stuck() or self._watch.trouble() or (history.trouble() if history else None),
+                insecure=settings.insecure,
+                watch=self._watch,
             )
             with naming(str(self._path), "metrics.address"):
                 stack.enter_context(server)
@@ -151,6 +160,7 @@ class Daemon:
     def _history_worker(self, settings: HistoryConfig) -> HistoryWorker:
         return HistoryWorker(
             settings.file,
+            watch=self._watch,
             keep_windows=settings.keep_windows,
             max_age_days=settings.max_age_days,
             max_mb=settings.max_mb,
@@ -164,12 +174,13 @@ class Daemon:
             dropped_messages=lambda: publisher.dropped,
             handshakes=lambda: (publisher.handshakes.succeeded, publisher.handshakes.failed),
             history_dropped=lambda: history.dropped if history else 0,
+            thread_failures=lambda: self._watch.failures,
         )
 
     @contextmanager
     def _reloading(self) -> Iterator[None]:
         """Read the configuration again at SIGHUP, in a thread of its own: loading a model delays no window."""
-        with signal_safe(self._reload, "whoplays-reload") as ask:
+        with signal_safe(lambda: self._watch.attempt("reload", self._reload), "whoplays-reload") as ask:
             before = signal.signal(signal.SIGHUP, lambda _number, _frame: ask())
             try:
                 yield

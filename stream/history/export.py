@@ -1,37 +1,82 @@
-"""Appearances for people, spreadsheets, programs and Audacity."""
+"""Rows of the history for people, spreadsheets, programs and Audacity."""
 
 import csv
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final, Literal
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import Final, Literal
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.history.query import Appearance, Row
+from whoplays.stream.common.terminal import printable
+from whoplays.stream.history.query import Row, Span
 
 DATE: Final = len("2026-01-01 ")
+TABLE_ROWS: Final = 500
+"""So many are laid out together: the columns may be wider further down, but memory does not grow with the history."""
 Format = Literal["table", "csv", "json", "audacity"]
 
 
-def write(appearances: Iterable[Appearance], form: Format) -> None:
-    """Print appearances on standard output."""
-    _WRITERS[form](appearances)
+def write(rows: Iterable[Span], form: Format) -> None:
+    """Print rows of the history on standard output."""
+    _WRITERS[form](rows)
 
 
-def _table(appearances: Iterable[Appearance]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("stream", "from", "to", "for", "who", "surely"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "for" else "left")
-    for each in appearances:
-        start = "?" if each.start is None else _local(each.start)
-        end = "plays on" if each.end is None else _local(each.end)
-        end = end.removeprefix(start[:DATE])  # the same day is not repeated
-        table.add_row(each.stream, start, end, _duration(each), each.label, f"{each.peak:.0%}")
-    Console(markup=False).print(table if table.row_count else "nobody played")
+def _table(rows: Iterable[Span]) -> None:
+    console, merged, widths = Console(markup=False), _merged(rows), (0,) * len(_HEADINGS)
+    shown = False
+    while cells := [_cells(*each) for each in islice(merged, TABLE_ROWS)]:
+        widths = tuple(map(max, widths, *([len(cell) for cell in row] for row in cells)))
+        table = Table(box=None, pad_edge=False, header_style="bold", show_header=not shown)
+        for heading, width in zip(_HEADINGS, widths, strict=True):
+            right = heading == "for"
+            least = min(width, console.width // len(_HEADINGS))
+            table.add_column(heading, overflow="fold", justify="right" if right else "left", min_width=least)
+        for row in cells:
+            table.add_row(*map(printable, row))
+        console.print(table)
+        shown = True
+    if not shown:
+        console.print("nobody played")
+
+
+_HEADINGS: Final = ("stream", "from", "to", "for", "who", "surely")
+
+
+def _merged(rows: Iterable[Span]) -> Iterator[tuple[Span, str | None, float | None, int]]:
+    """Rows with their end, their length and how many they stand for: gaps in a row are one, for people."""
+    for gap, run in groupby(rows, key=lambda row: row.gap and (row.stream, row.gap)):
+        if not gap:
+            yield from ((row, row.end, row.duration_s, 1) for row in run)
+            continue
+        yield _summed(run)
+
+
+def _summed(gaps: Iterator[Span]) -> tuple[Span, str | None, float | None, int]:
+    first = next(gaps)
+    end, duration_s, count = first.end, first.duration_s or 0.0, 1
+    for gap in gaps:
+        end, duration_s, count = gap.end, duration_s + (gap.duration_s or 0.0), count + 1
+    return first, end, duration_s, count
+
+
+def _cells(row: Span, end: str | None, duration_s: float | None, count: int) -> tuple[str, ...]:
+    start_text = "?" if row.start is None else _local(row.start)
+    end_text = "plays on" if end is None else _local(end)
+    who = row.label or f"not heard: {row.gap}" + (f" ({count} gaps)" if count > 1 else "")
+    return (
+        row.stream,
+        start_text,
+        end_text.removeprefix(start_text[:DATE]),  # the same day is not repeated
+        _duration(duration_s),
+        who,
+        "" if row.peak is None else f"{row.peak:.0%}",
+    )
 
 
 def _local(time: str) -> str:
@@ -39,36 +84,34 @@ def _local(time: str) -> str:
     return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _duration(each: Appearance) -> str:
-    if each.start_sample is None:
+def _duration(duration_s: float | None) -> str:
+    if duration_s is None:
         return "?"
-    minutes, seconds = divmod((each.last_sample - each.start_sample) / SAMPLE_RATE_HZ, 60)
+    minutes, seconds = divmod(duration_s, 60)
     return f"{minutes:.0f}:{seconds:04.1f}"
 
 
-def _csv(appearances: Iterable[Appearance]) -> None:
-    out = csv.DictWriter(sys.stdout, Row.__struct_fields__, lineterminator="\n")
-    out.writeheader()
-    out.writerows(map(_columns, appearances))
+def _csv(rows: Iterable[Span]) -> None:
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(Row.__struct_fields__)
+    out.writerows(map(attrgetter(*Row.__struct_fields__), rows))
 
 
-def _json(appearances: Iterable[Appearance]) -> None:
-    for each in appearances:
-        print(msgspec.json.encode(_columns(each)).decode())
+def _json(rows: Iterable[Span]) -> None:
+    for each in rows:
+        columns = {name: getattr(each, name) for name in Row.__struct_fields__ if name != "gap" or each.gap}
+        print(msgspec.json.encode(columns).decode())
 
 
-def _columns(each: Appearance) -> dict[str, Any]:
-    return {name: getattr(each, name) for name in Row.__struct_fields__}
-
-
-def _audacity(appearances: Iterable[Appearance]) -> None:
+def _audacity(rows: Iterable[Span]) -> None:
     """One label a line: start, end, who; in seconds since the session began. A start that is unknown is the end."""
-    for each in appearances:
+    for each in rows:
         start = each.last_sample if each.start_sample is None else each.start_sample
-        print(f"{start / SAMPLE_RATE_HZ:.6f}\t{each.last_sample / SAMPLE_RATE_HZ:.6f}\t{each.label}")
+        who = each.label or f"not heard: {each.gap}"
+        print(f"{start / SAMPLE_RATE_HZ:.6f}\t{each.last_sample / SAMPLE_RATE_HZ:.6f}\t{printable(who)}")
 
 
-_WRITERS: Final[dict[Format, Callable[[Iterable[Appearance]], None]]] = {
+_WRITERS: Final[dict[Format, Callable[[Iterable[Span]], None]]] = {
     "table": _table,
     "csv": _csv,
     "json": _json,

@@ -17,6 +17,25 @@ _LEAST_SHARE: Final = 0.05
 _SIZED: Final = ("windows", "events", "gaps")
 
 
+class SteadyClock:
+    """The wall time that was set when this was made, and what has passed since; a step forward does not move it.
+
+    While the wall clock is behind that, as after it was set back, it is believed: nothing looks older than it is.
+    """
+
+    def __init__(self) -> None:
+        self._offset_ns: Final = time.time_ns() - _uptime_ns()
+
+    def now_ns(self) -> int:
+        """The present time, Unix epoch."""
+        return min(time.time_ns(), self._offset_ns + _uptime_ns())
+
+
+def _uptime_ns() -> int:
+    """A monotonic time; one that also counts the time in suspension, where the system has it."""
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class Retention:
     """Keeps a database within an age and a size, and gives room back to the file system.
 
@@ -24,11 +43,19 @@ class Retention:
         connection: to the database, open for writing.
         max_age_days: what ended longer ago is deleted; None keeps it.
         max_mb: the oldest is deleted when the database with its log is larger; None lets it grow.
+        clock: by which the age is told; one that begins now unless given.
     """
 
-    def __init__(self, connection: sqlite3.Connection, max_age_days: AgeLimit | None, max_mb: SizeLimit | None) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        max_age_days: AgeLimit | None,
+        max_mb: SizeLimit | None,
+        clock: SteadyClock | None = None,
+    ) -> None:
         max_bytes = None if max_mb is None or math.isinf(max_mb * 1e6) else round(max_mb * 1e6)
         self._connection: Final = connection
+        self._clock: Final = clock or SteadyClock()
         self._max_age_ns: Final = None if max_age_days is None else round(max_age_days * DAY_NS)
         self._page_bytes: Final = self._number("page_size")
         # The write-ahead log counts too: an eighth of the room is for it.
@@ -44,7 +71,7 @@ class Retention:
             sqlite3.Error: it could not be done now.
         """
         if self._max_age_ns is not None:
-            self._delete_before(time.time_ns() - self._max_age_ns)
+            self._delete_before(max(0, self._clock.now_ns() - self._max_age_ns))
         if self._max_pages is not None and self._used_pages() > self._max_pages:
             self._shrink(self._max_pages)
         if self._number("freelist_count"):

@@ -68,7 +68,7 @@ class HistoryWriter:
                     self._write(message)
                 for session in self._sessions.values():
                     self._progress(session)
-        except sqlite3.Error:
+        except BaseException:
             self._sessions.clear()  # their rows may have been rolled back; the next message asks the database
             raise
 

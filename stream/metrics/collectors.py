@@ -5,7 +5,7 @@ another part of the daemon at every scrape is a probe.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeVar, get_args
 
@@ -32,6 +32,9 @@ STATUS_COUNTERS: Final = {
 }
 """What a status counts under the same name, session by session."""
 
+WATCHED: Final = ("history", "metrics", "reload")
+"""The threads that are started again after an unexpected failure."""
+
 M = TypeVar("M", bound=MetricWrapperBase)
 
 
@@ -46,6 +49,8 @@ class Probes(NamedTuple):
     """Subscribers admitted, and refused."""
     history_dropped: Callable[[], int]
     """Messages dropped by the history."""
+    thread_failures: Callable[[], Mapping[str, int]] = dict
+    """By the thread's name, how often it failed unexpectedly and was started again."""
 
 
 class ProbeCollector(Collector):
@@ -70,6 +75,14 @@ class ProbeCollector(Collector):
             "Messages dropped because the history's disk could not keep up.",
             probes.history_dropped(),
         )
+        failures = CounterMetricFamily(
+            "whoplays_thread_failures",
+            "How often a thread of the daemon failed unexpectedly and was started again.",
+            labels=("thread",),
+        )
+        for name in WATCHED:
+            failures.add_metric((name,), probes.thread_failures().get(name, 0))
+        yield failures
         handshakes = CounterMetricFamily(
             "whoplays_subscriber_handshakes", "Subscribers admitted and refused.", labels=("result",)
         )

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -19,6 +20,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from whoplays.models.errors import EndpointError
+from whoplays.stream.common.logging import log
+from whoplays.stream.common.thread_watch import ThreadWatch
 from whoplays.stream.common.uri import host_and_port
 from whoplays.stream.metrics.collectors import Metrics
 
@@ -159,6 +162,7 @@ class MetricsServer:
         unready: why a stream has no audio, in one line, or None if all have: /readyz.
         unhealthy: what is wrong, in one line, or None if nothing is: /healthz.
         insecure: allow an address that is open to the network.
+        watch: starts the thread again, if need be.
 
     Raises:
         EndpointError: the address is malformed, or is open to the network; on entering: it cannot be bound.
@@ -172,6 +176,7 @@ class MetricsServer:
         unhealthy: Callable[[], str | None],
         *,
         insecure: bool = False,
+        watch: ThreadWatch | None = None,
     ) -> None:
         self.address = address
         """Once entered, the address as it is bound."""
@@ -181,6 +186,8 @@ class MetricsServer:
             "/healthz": lambda _: _health(unhealthy()),
             "/readyz": lambda _: _health(unready()),
         }
+        self._watch: Final = watch or ThreadWatch(log())
+        self._leaving: Final = threading.Event()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -191,7 +198,10 @@ class MetricsServer:
             text = f"cannot serve metrics on {self.address}: {error.strerror or error}; give another address"
             raise EndpointError(text) from error
         self.address = str(HostPort(self._bind.host, self._server.server_address[1]))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_S,), name="whoplays-metrics")
+        serve = partial(self._server.serve_forever, POLL_S)
+        self._thread = threading.Thread(
+            target=self._watch.run, args=("metrics", serve, self._leaving), name="whoplays-metrics"
+        )
         self._thread.start()
         return self
 
@@ -199,6 +209,7 @@ class MetricsServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._server and self._thread:
+            self._leaving.set()
             self._server.shutdown()
             self._thread.join()
             self._server.disconnect_all()

@@ -6,18 +6,22 @@ from typing import Final
 
 import numpy as np
 
+from whoplays.models.errors import ModelError, SourceError
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
+from whoplays.stream.audio.block import Audio
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pipeline.results import Prediction
+from whoplays.stream.pipeline.results import Invalid, Prediction
 from whoplays.stream.pipeline.stream import Stream
 from whoplays.stream.pipeline.windower import Skipped, WindowRef
+
+Result = Prediction | Invalid | Skipped
 
 
 class Batcher:
     """Infers what is ready and never waits for more, in rows that are allocated once.
 
-    Streams take turns, a window each, and the first is the last next time: so no stream, however short its hop or
-    far behind, keeps another waiting.
+    Streams take turns, a window each; whose newest window was taken first is the next. So no stream, however short its
+    hop or far behind, keeps another waiting.
 
     Args:
         recognizer: runs the batches; only batch sizes that it has warmed are used.
@@ -29,8 +33,8 @@ class Batcher:
         self._rows: Final = np.empty((self._sizes[-1], CHANNELS, WINDOW_SAMPLES), np.float32)
         self._turn = 0
 
-    def run(self, streams: Sequence[Stream]) -> Iterator[tuple[Stream, Prediction | Skipped]]:
-        """One batch of the windows that are ready, then the samples of which no window could be taken.
+    def run(self, streams: Sequence[Stream]) -> Iterator[tuple[Stream, Result]]:
+        """One batch of the windows that are ready, and the samples of which no window could be taken.
 
         Args:
             streams: all of this recogniser.
@@ -39,48 +43,72 @@ class Batcher:
             Each result with its stream, in order within a stream. A prediction's audio is valid until the next batch.
 
         Raises:
-            ModelError: the graph fails.
+            ModelError: the graph fails, on silence too.
             ProviderError: the provider fails.
         """
-        windows, skipped = self._gather(streams)
-        if windows:
-            yield from self._infer(windows, ready_ns=time.monotonic_ns())
-        yield from skipped
+        taken = self._gather(streams)
+        results = self._infer([each for _, each in taken if isinstance(each, WindowRef)], time.monotonic_ns())
+        for stream, each in taken:
+            yield stream, next(results) if isinstance(each, WindowRef) else each
 
-    def _gather(self, streams: Sequence[Stream]) -> tuple[list[tuple[Stream, WindowRef]], list[tuple[Stream, Skipped]]]:
-        """The largest warmed batch that is ready; of a stream that skips samples, only the windows before them."""
+    def _gather(self, streams: Sequence[Stream]) -> list[tuple[Stream, WindowRef | Skipped]]:
+        """The largest warmed batch that is ready."""
         turns = list(self._turns(streams))
-        windows: list[tuple[Stream, WindowRef]] = []
-        skipped: list[tuple[Stream, Skipped]] = []
+        taken: list[tuple[Stream, WindowRef | Skipped]] = []
+        windows = 0
         for stream in turns[: self._size(len(turns))]:
-            if any(other is stream for other, _ in skipped):
-                continue
-            taken = stream.session.take(self._rows[len(windows)])
-            if isinstance(taken, WindowRef):
-                windows.append((stream, taken))
-            elif taken:
-                skipped.append((stream, taken))
-        return windows, skipped
+            taken += [(stream, each) for each in self._take(stream, self._rows[windows])]
+            windows = sum(isinstance(each, WindowRef) for _, each in taken)
+        return taken
 
     def _turns(self, streams: Sequence[Stream]) -> Iterator[Stream]:
         """Whose window is next, until all that are ready have had their turn or the largest batch is full."""
-        self._turn += 1
-        first = self._turn % max(1, len(streams))
-        waiting = [(stream, stream.session.ready) for stream in (*streams[first:], *streams[:first])]
+        waiting = [(stream, stream.session.ready) for stream in sorted(streams, key=lambda stream: stream.turn)]
         for turn in range(min(self._sizes[-1], max((ready for _, ready in waiting), default=0))):
             yield from (stream for stream, ready in waiting if ready > turn)
+
+    def _take(self, stream: Stream, row: Audio) -> Iterator[WindowRef | Skipped]:
+        """A window, and before it what was skipped: a stream that has fallen behind gets its turn all the same."""
+        self._turn += 1
+        stream.turn = self._turn
+        taken = stream.session.take(row)
+        if isinstance(taken, Skipped):
+            yield taken
+            taken = stream.session.take(row)
+        if taken:
+            yield taken
 
     def _size(self, ready: int) -> int:
         return max((size for size in self._sizes if size <= ready), default=0)
 
-    def _infer(self, windows: Sequence[tuple[Stream, WindowRef]], ready_ns: int) -> Iterator[tuple[Stream, Prediction]]:
+    def _infer(self, windows: Sequence[WindowRef], ready_ns: int) -> Iterator[Prediction | Invalid]:
+        if not windows:
+            return
         audio = self._rows[: len(windows)]
         start_ns = time.monotonic_ns()
-        probabilities, frames = self.recognizer.infer(audio)
+        found = self._recognize(audio)
         end_ns = time.monotonic_ns()
-        for place, (stream, window) in enumerate(windows):
-            steps = None if frames is None else frames[place]
-            yield (
-                stream,
-                Prediction(window, audio[place], probabilities[place], steps, ready_ns, start_ns, end_ns, len(windows)),
-            )
+        for window, samples, row in zip(windows, audio, found, strict=True):
+            if row is None:
+                yield Invalid(window)
+            else:
+                yield Prediction(window, samples, *row, ready_ns, start_ns, end_ns, len(windows))
+
+    def _recognize(self, audio: Audio) -> list[tuple[Audio, Audio | None] | None]:
+        """The probabilities of each window, and those within it; None of one that the model cannot judge."""
+        try:
+            probabilities, frames = self.recognizer.infer(audio)
+        except (ModelError, SourceError):
+            # If it is the model and no window, this raises as well.
+            self.recognizer.infer(np.zeros_like(audio))
+            return [self._recognize_alone(window, len(audio)) for window in audio]
+        return [(row, None if frames is None else frames[place]) for place, row in enumerate(probabilities)]
+
+    def _recognize_alone(self, window: Audio, batch: int) -> tuple[Audio, Audio | None] | None:
+        audio = np.zeros((batch, *window.shape), np.float32)
+        audio[0] = window
+        try:
+            probabilities, frames = self.recognizer.infer(audio)
+        except (ModelError, SourceError):
+            return None
+        return probabilities[0], None if frames is None else frames[0]

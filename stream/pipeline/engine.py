@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 from whoplays.models.errors import WhoplaysError
 from whoplays.models.signal import CHANNELS
 from whoplays.stream.pipeline.batches import Batcher
+from whoplays.stream.pipeline.faults import FaultHandler, print_fault
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.ring import RingBuffer
@@ -44,10 +45,12 @@ class Engine:
 
     Args:
         publisher: where the messages go as well; whoever made it enters and leaves it.
+        on_fault: called once with each exception of a stream that nobody has foreseen; the stream goes on.
     """
 
-    def __init__(self, publisher: Publisher | None = None) -> None:
+    def __init__(self, publisher: Publisher | None = None, on_fault: FaultHandler = print_fault) -> None:
         self._publisher: Final = publisher
+        self._on_fault: Final = on_fault
         self._wakeup: Final = threading.Event()
         self._streams: Final[dict[str, Stream]] = {}
         self._waiting: Final[list[Stream]] = []
@@ -66,7 +69,7 @@ class Engine:
         New streams begin when the removed ones have published `end`, and so left their ports and devices.
         """
         new_ring = partial(RingBuffer, CHANNELS, RING_SAMPLES, self._wakeup)
-        streams = [Stream(*request, new_ring) for request in requests]
+        streams = [Stream(*request, new_ring, self._on_fault) for request in requests]
         self._updates.append(StreamUpdates(streams, {*removed, *(stream.name for stream in streams)}))
         self._wakeup.set()
 
@@ -136,7 +139,7 @@ class Engine:
         return [stream for stream in (*self._ending, *self._streams.values()) if not stream.over]
 
     def _emit(self, stream: Stream, messages: Iterable[Message]) -> Iterator[Message]:
-        for message in messages:
+        for message in _recovering(stream, messages):
             if self._publisher:
                 self._publisher.send(message, wait=not stream.session.live)
             yield message
@@ -174,6 +177,14 @@ class Engine:
             stream.stop()
         for stream in streams:
             stream.join()
+
+
+def _recovering(stream: Stream, messages: Iterable[Message]) -> Iterator[Message]:
+    """Messages as they are made; what goes wrong in making them is the stream's own trouble."""
+    try:
+        yield from messages
+    except Exception as error:  # noqa: BLE001  other streams go on, whatever it is
+        yield from stream.recover(error)
 
 
 def _in_one_line(error: Exception) -> str:

@@ -1,14 +1,13 @@
 """The thread that reads a source into sessions, and reopens the source when it is lost."""
 
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from whoplays.models.errors import SourceError, WhoplaysError
 from whoplays.stream.common.backoff import Backoff
+from whoplays.stream.pipeline.faults import Faults
 from whoplays.stream.pipeline.session import Session
 from whoplays.stream.sources.base import SessionOverError, Source, SourceSpec
 
@@ -23,9 +22,10 @@ class Ingest:
     Args:
         spec: what is opened.
         new_session: makes a session.
+        faults: where what nobody has foreseen is told.
     """
 
-    def __init__(self, spec: SourceSpec, new_session: Callable[[], Session]) -> None:
+    def __init__(self, spec: SourceSpec, new_session: Callable[[], Session], faults: Faults) -> None:
         self.sessions: Final = deque([new_session()])
         """From the one that is read, which the reader removes when it has read it, to the one that is written."""
         self.over = False
@@ -34,8 +34,10 @@ class Ingest:
         """What went wrong, once it is over for that reason."""
         self._spec: Final = spec
         self._new_session: Final = new_session
+        self._faults: Final = faults
         self._source: Source | None = None
         self._restart_reason = ""
+        self._restart_at_once = False
         self._stopped: Final = threading.Event()
         # A daemon: what hangs in a driver for ever must not keep the process from ending.
         self._thread: Final = threading.Thread(target=self._run, name=f"whoplays-source {spec.name}", daemon=True)
@@ -55,9 +57,9 @@ class Ingest:
         self._stop_source()
         self.sessions[-1].ring.close()
 
-    def restart(self, reason: str) -> None:
-        """Stop the source, from which nothing comes, and open it again."""
-        self._restart_reason = reason
+    def restart(self, reason: str, *, at_once: bool) -> None:
+        """Stop the source and open it again: at once, or after a pause as when it is lost."""
+        self._restart_reason, self._restart_at_once = reason, at_once
         self._stop_source()
 
     def join(self) -> None:
@@ -68,7 +70,10 @@ class Ingest:
     def _stop_source(self) -> None:
         source = self._source
         if source is not None:
-            source.stop()
+            try:
+                source.stop()
+            except Exception as error:  # noqa: BLE001  it may be called by the engine, which serves other streams too
+                self._faults.tell(error)
 
     def _run(self) -> None:
         try:
@@ -76,10 +81,10 @@ class Ingest:
             for _ in backoff.attempts():
                 if not self._attempt():
                     break
-                if self._restart_reason:
+                if self._restart_at_once:
                     backoff.skip_pause()
-        except Exception as error:  # noqa: BLE001  a fault of one source is reported, and costs no other stream anything
-            self.failure = SourceError(f"{self._spec.name} failed unexpectedly: {_where(error)}")
+        except Exception as error:  # noqa: BLE001  a fault of one source is told, and costs no other stream anything
+            self.failure = SourceError(self._faults.tell(error))
         finally:
             self.over = True
             self.sessions[-1].ring.close()
@@ -87,13 +92,14 @@ class Ingest:
     def _attempt(self) -> bool:
         """Read until the source is lost or ends; whether to try again."""
         try:
-            self._restart_reason = ""
+            self._restart_reason, self._restart_at_once = "", False
             self._source = self._spec.open()
             self._read(self._source)
-        except WhoplaysError as error:
-            self.sessions[-1].problem = str(error)
+        except Exception as error:  # noqa: BLE001  whatever it is, the source is lost, and may be back
+            failure = error if isinstance(error, WhoplaysError) else SourceError(self._faults.tell(error))
+            self.sessions[-1].problem = str(failure)
             if not self._spec.reconnects:
-                self.failure = error
+                self.failure = failure
                 return False
         else:
             return False
@@ -134,9 +140,3 @@ class Ingest:
         """End the session, if it holds anything."""
         if self.sessions[-1].ring.written:
             self.sessions[-1].ring.close()
-
-
-def _where(error: Exception) -> str:
-    """What was raised, and where, in one line."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{' '.join(repr(error).split())} in {Path(place.filename).name}, line {place.lineno}"

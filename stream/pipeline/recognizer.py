@@ -98,21 +98,31 @@ class Recognizer:
             windows: `[n, 2, 132300]` float32 in [-1, 1], any n from 1.
 
         Raises:
-            SourceError: the windows have another shape or type.
-            ModelError: the graph fails on them.
+            SourceError: the windows have another shape or type, or hold what is no number.
+            ModelError: the graph fails on them, or returns what is no number.
             ProviderError: the provider fails.
         """
         probabilities, *frames = self._run(windows, ["probabilities", "frames"][: 2 if self.card.frames else 1])
         return Recognition(probabilities, frames[0] if frames else None)
 
     def _run(self, windows: Windows, outputs: list[str]) -> list[npt.NDArray[np.float32]]:
-        wanted = (self.card.channels, self.card.window_samples)
-        if windows.ndim != 3 or windows.shape[1:] != wanted or windows.dtype != np.float32 or not len(windows):
-            given = f"{windows.dtype} {list(windows.shape)}"
-            raise SourceError(f"windows must be float32 [n, {wanted[0]}, {wanted[1]}] with n from 1, not {given}")
+        self._check(windows)
         with one_line(f"model {self.card.name}", self.provider):
             found: list[npt.NDArray[np.float32]] = self._session.run(outputs, {"audio": windows})
+        if not all(np.isfinite(each).all() for each in found):
+            raise ModelError(f"model {self.card.name} returned NaN or infinity; give it samples in [-1, 1]")
         return found
+
+    def _check(self, windows: Windows) -> None:
+        wanted = (self.card.channels, self.card.window_samples)
+        form = f"windows must be float32 [n, {wanted[0]}, {wanted[1]}] with n from 1"
+        if not isinstance(windows, np.ndarray):
+            raise SourceError(f"{form}, not {type(windows).__name__}")
+        if windows.ndim != 3 or windows.shape[1:] != wanted or windows.dtype != np.float32 or not len(windows):
+            raise SourceError(f"{form}, not {windows.dtype} {list(windows.shape)}")
+        # Twice as quick as to look at each: whatever is no number is the largest or the smallest.
+        if not (np.isfinite(windows.max()) and np.isfinite(windows.min())):
+            raise SourceError("windows must hold numbers in [-1, 1], got NaN or infinity")
 
     def _warm(self, batches: Sequence[int]) -> None:
         for batch in sorted(set(batches)):

@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from whoplays.models.errors import ModelError
 from whoplays.models.events import EventTransition, detector
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.level import Level, measure
@@ -35,6 +34,12 @@ class Prediction(NamedTuple):
     """Windows inferred together."""
 
 
+class Invalid(NamedTuple):
+    """A window for which the model returns no probabilities, but fails or returns NaN."""
+
+    window: WindowRef
+
+
 class ResultBuilder:
     """Builds the messages about one session's windows, and keeps count.
 
@@ -57,7 +62,6 @@ class ResultBuilder:
         """What the times at which windows close are made of."""
         self.thresholds: Final = tuple(thresholds) or recognizer.thresholds
         self._sequencer = sequencer
-        self._model: Final = recognizer.card.name
         self._labels: Final = recognizer.labels
         card = recognizer.card
         self._detector: Final = detector(recognizer.labels, self.thresholds, card.hysteresis, card.frames)
@@ -76,17 +80,14 @@ class ResultBuilder:
         Args:
             prediction: the session's next.
             queue: how many windows of the stream still wait.
-
-        Raises:
-            ModelError: a probability is NaN or infinite.
         """
         window, level = prediction.window, measure(prediction.audio)
         self.silent = level.dbfs < self._silence_dbfs
         row = prediction.probabilities
-        probabilities = self._by_label(np.zeros_like(row) if self.silent else row, window)
-        frames = (
-            np.zeros_like(prediction.frames) if self.silent and prediction.frames is not None else prediction.frames
-        )
+        probabilities = self._by_label(np.zeros_like(row) if self.silent else row)
+        frames = prediction.frames
+        if self.silent and frames is not None:
+            frames = np.zeros_like(frames)
         yield self._window(prediction, queue, level, probabilities)
         yield from self._events(self._detector.update(window.start, window.end, probabilities, frames))
 
@@ -94,11 +95,7 @@ class ResultBuilder:
         """An `event` for each label that still plays: the session is over."""
         yield from self._events(self._detector.finish())
 
-    def _by_label(self, row: Audio, window: WindowRef) -> dict[str, float]:
-        if not np.isfinite(row).all():
-            raise ModelError(
-                f"model {self._model} returned NaN or infinity for samples {window.start} to {window.end}; replace it"
-            )
+    def _by_label(self, row: Audio) -> dict[str, float]:
         return dict(zip(self._labels, row.astype(np.float64).round(6).tolist(), strict=True))
 
     def _window(self, prediction: Prediction, queue: int, level: Level, probabilities: dict[str, float]) -> Window:

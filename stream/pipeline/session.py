@@ -8,18 +8,24 @@ from typing import Final, NamedTuple
 
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.common.clock import GapCause
+from whoplays.stream.audio.clip import Clipper
+from whoplays.stream.common.clock import GapCause, RecentIncreases
 from whoplays.stream.pipeline.clock import Clock, LiveClock, ScheduleClock
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pipeline.results import Prediction, ResultBuilder
+from whoplays.stream.pipeline.results import Invalid, Prediction, ResultBuilder
 from whoplays.stream.pipeline.ring import RingBuffer
 from whoplays.stream.pipeline.windower import Skipped, Windower, WindowRef
-from whoplays.stream.pubsub.messages import Event, Gap, Message, MessageSequencer
+from whoplays.stream.pubsub.messages import Gap, Message, MessageSequencer
 from whoplays.stream.sources.base import Source
 
 MAX_UNREAD_GAPS: Final = 1000
 RING_SAMPLES: Final = 4 * WINDOW_SAMPLES
+WARNINGS: Final = {
+    "windows": "the model returns nothing for some windows: they are gaps, cause invalid",
+    "invalid": "the audio holds samples that are no numbers (NaN or infinite): they are gaps, cause invalid",
+    "absurd": "the audio is more than ten times as loud as full scale, and is clipped; check its format and gain",
+}
 
 
 class GapSpan(NamedTuple):
@@ -57,10 +63,13 @@ class GapTracker:
         self._read.extend(added)
         return added
 
-    def overlap(self, start: int, end: int) -> int:
-        """How many of the samples `start` to `end` lie in gaps; for the reader, who never asks backwards."""
-        while self._read and self._read[0].end <= start:
+    def forget(self, before: int) -> None:
+        """Forget the gaps before a sample index, of which the reader asks no more."""
+        while self._read and self._read[0].end <= before:
             self._read.popleft()
+
+    def overlap(self, start: int, end: int) -> int:
+        """How many of the samples `start` to `end` lie in gaps; for the reader."""
         with self._lock:
             gaps = (*self._read, *self._unread)
         return sum(max(0, min(gap.end, end) - max(gap.start, start)) for gap in gaps)
@@ -99,7 +108,14 @@ class Session:
         self.lost_samples = 0
         """Samples in gaps."""
         self.gap_count = 0
+        self.abandoned = False
+        """Whether what is not yet processed never will be."""
         self._gaps: Final = GapTracker()
+        self._clipper: Final = Clipper()
+        self._recent: Final = RecentIncreases()
+        self._invalid_windows = 0
+        self._invalid_to = 0
+        self._covered = 0
         self._disconnect_cause: GapCause = "device_lost"
         self._disconnected_samples = 0
         self._gaps_to = 0
@@ -109,7 +125,21 @@ class Session:
     @property
     def ready(self) -> int:
         """How many complete windows wait to be taken."""
-        return self.windower.ready
+        return 0 if self.abandoned else self.windower.ready
+
+    @property
+    def clipped_samples(self) -> int:
+        """Samples that were beyond full scale, and were clipped."""
+        return self._clipper.clipped_samples
+
+    def warning(self) -> str:
+        """What is wrong with the audio, or was in the last ten seconds, in one line; empty if nothing is."""
+        self._recent.update(
+            windows=self._invalid_windows,
+            invalid=self._clipper.invalid_samples,
+            absurd=self._clipper.absurd_samples,
+        )
+        return next((text for name, text in WARNINGS.items() if name in self._recent.names()), "")
 
     @property
     def drained(self) -> bool:
@@ -133,17 +163,25 @@ class Session:
         # Last: an open source whose newest block is old would be taken for one that has stalled.
         self.source = source
 
+    def abandon(self) -> None:
+        """Take and process nothing more: no window will cover what is left."""
+        self.abandoned = True
+        self.ring.close()
+
     def write(self, block: Block) -> bool:
         """Append a block; False once the ring is closed."""
-        start, samples = self.ring.written, block.audio.shape[1]
+        audio, invalid = self._clipper.clip(block.audio)
+        start, samples, captured_at_ns = self.ring.written, audio.shape[1], int(block.captured_at_ns)
         if not self.started_at_ns and samples:
             # Before: a source that has started is restarted sooner.
             self.last_block_at_ns = time.monotonic_ns()
-            self.started_at_ns = block.captured_at_ns - samples * 1_000_000_000 // SAMPLE_RATE_HZ
+            self.started_at_ns = captured_at_ns - samples * 1_000_000_000 // SAMPLE_RATE_HZ
         if block.lost:
             self._gaps.add(start, start + samples, block.lost)
-        self.clock.observe(start + samples, block.captured_at_ns)
-        written = self.ring.write(block.audio, wait=not self.live)
+        elif invalid:
+            self._gaps.add(start + invalid.start, start + invalid.stop, "invalid")
+        self.clock.observe(start + samples, captured_at_ns)
+        written = self.ring.write(audio, wait=not self.live)
         self.last_block_at_ns = time.monotonic_ns()
         return written
 
@@ -163,13 +201,22 @@ class Session:
         lost_samples = self._gaps.overlap(taken.start, taken.end)
         return WindowRef(taken.start, taken.end, self.clock.captured_at_ns(taken.end), lost_samples)
 
-    def messages(self, result: Prediction | Skipped) -> Iterator[Message]:
+    def messages(self, result: Prediction | Invalid | Skipped) -> Iterator[Message]:
         """What there is to publish about a window, or about samples of which there was none."""
-        if isinstance(result, Skipped):
-            known = self._gaps.overlap(result.start, result.end)
-            yield self._gap(result.start, result.end, "overload", result.end - result.start - known)
-        else:
-            yield from self.results.build(result, self.ready)
+        match result:
+            case Skipped():
+                yield from self._uncovered(result.start, "invalid")
+                yield from self._uncovered(result.end, "overload")
+            case Invalid(window):
+                self._invalid_windows += 1
+                self._invalid_to = window.end
+                # What follows may be in the next window.
+                yield from self._uncovered(window.start + self.windower.hop_samples, "invalid")
+            case Prediction():
+                yield from self._uncovered(result.window.start, "invalid")
+                yield from self.results.build(result, self.ready)
+                self._covered = max(self._covered, result.window.end)
+        self._gaps.forget(min(self._covered, self.windower.next_end - WINDOW_SAMPLES))
 
     def gaps(self) -> Iterator[Gap]:
         """A `gap` for each loss that the source has reported since."""
@@ -188,9 +235,17 @@ class Session:
         self._disconnected_samples += samples
         yield self._gap(start, start + samples, self._disconnect_cause, samples)
 
-    def finish(self) -> Iterator[Event]:
-        """An `event` for each label that still plays."""
-        return self.results.finish()
+    def finish(self) -> Iterator[Message]:
+        """A `gap` of what no window will cover any more, and an `event` for each label that still plays."""
+        yield from self._uncovered(self.ring.written if self.abandoned else self._invalid_to, "invalid")
+        yield from self.results.finish()
+
+    def _uncovered(self, to: int, cause: GapCause) -> Iterator[Gap]:
+        """A `gap` of the samples up to an index that neither a window nor a gap of another window covers."""
+        start = self._covered
+        if start < to:
+            self._covered = to
+            yield self._gap(start, to, cause, to - start - self._gaps.overlap(start, to))
 
     def _gap(self, start: int, end: int, cause: GapCause, newly_lost: int) -> Gap:
         self.lost_samples += newly_lost

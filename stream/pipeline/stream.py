@@ -6,6 +6,7 @@ from typing import Final
 
 from whoplays.models.errors import SourceError, WhoplaysError
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.pipeline.faults import FaultHandler, Faults, print_fault
 from whoplays.stream.pipeline.ingest import Ingest
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
@@ -30,13 +31,21 @@ class Stream:
         recognizer: what its windows are inferred with.
         options: how it is processed.
         new_ring: makes the ring buffer of each session.
+        on_fault: called with what nobody has foreseen.
     """
 
     def __init__(
-        self, spec: SourceSpec, recognizer: Recognizer, options: StreamOptions, new_ring: Callable[[], RingBuffer]
+        self,
+        spec: SourceSpec,
+        recognizer: Recognizer,
+        options: StreamOptions,
+        new_ring: Callable[[], RingBuffer],
+        on_fault: FaultHandler = print_fault,
     ) -> None:
         self.name: Final = options.stream
         self.recognizer: Final = recognizer
+        self.turn = 0
+        """When its newest window was taken, in the batcher's count of turns."""
         self.over = False
         """Whether its `end` has been published."""
         self.failure: WhoplaysError | None = None
@@ -44,7 +53,8 @@ class Stream:
         self._spec: Final = spec
         self._options: Final = options
         self._new_ring: Final = new_ring
-        self._ingest: Final = Ingest(spec, self._new_session)
+        self._faults: Final = Faults(self.name, on_fault)
+        self._ingest: Final = Ingest(spec, self._new_session, self._faults)
         self._sessions = 1
         self._stopped = False
         self._stop_by_ns = 0
@@ -95,6 +105,23 @@ class Stream:
         head = self.session.sequencer.head(End)
         yield End(**head, reason=reason, detail=detail, final=self.session.elapsed_samples)
 
+    def recover(self, error: Exception) -> Iterator[Message]:
+        """Go on after an exception that nobody has foreseen, raised by this stream's processing.
+
+        The session is given up and the source opened again; a source that is not, or a second one in the same session,
+        ends the stream.
+        """
+        session, told = self.session, self._faults.tell(error)
+        if self._spec.reconnects and not session.abandoned:
+            if self._ingest.sessions[-1] is session:
+                session.problem = told
+                self._ingest.restart(told, at_once=False)
+            session.abandon()
+            return
+        self.over, self.failure = True, SourceError(told)
+        self._ingest.stop()
+        yield End(**session.sequencer.head(End), reason="failed", detail=told, final=session.elapsed_samples)
+
     @property
     def _following(self) -> Session | None:
         """The next session, once it holds audio."""
@@ -130,7 +157,7 @@ class Stream:
 
     def _too_short(self) -> SourceError | None:
         session = self.session
-        if self._stopped or self._spec.reconnects or session.results.windows:
+        if self._stopped or self._spec.reconnects or session.windower.covered:
             return None
         heard_s, window_s = session.ring.written / SAMPLE_RATE_HZ, WINDOW_SAMPLES / SAMPLE_RATE_HZ
         return SourceError(f"{session.name} ended after {heard_s:.2f} s; a window needs {window_s:.0f} s of audio")
@@ -150,7 +177,7 @@ class Stream:
         timeout_ns = SILENCE_TIMEOUT_NS if newest.started_at_ns else START_TIMEOUT_NS
         open_still = self._spec.reconnects and newest.source is not None and not newest.ring.closed
         if open_still and now_ns - newest.last_block_at_ns > timeout_ns:
-            self._ingest.restart(f"no audio came for {timeout_ns / 1e9:.0f} s")
+            self._ingest.restart(f"no audio came for {timeout_ns / 1e9:.0f} s", at_once=True)
 
     def _disconnected(self, now_ns: int) -> Iterator[Message]:
         """While the source is lost, time goes on, and everything in it is lost."""
@@ -180,7 +207,7 @@ class Stream:
             return f"it runs {drift_ppm / 1e4:+.1f} % off its rate ({really_hz:.0f} Hz for {SAMPLE_RATE_HZ}); check it"
         # Once, because the source's own thread lets go of it at any moment.
         source = self.session.source
-        return source.warning if source else ""
+        return (source.warning if source else "") or self.session.warning()
 
     def _status(self, dropped_messages: int) -> Status:
         session, card = self.session, self.recognizer.card
@@ -219,4 +246,5 @@ class Stream:
             dropped_windows=session.windower.dropped,
             dropped_messages=dropped_messages,
             sessions=self._sessions,
+            clipped_samples=session.clipped_samples,
         )

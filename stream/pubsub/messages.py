@@ -82,6 +82,8 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """Messages of all streams given up before they were sent, because the publisher could not keep up."""
     sessions: int = 1
     """Sessions of the stream, this one included: one more than it was lost and found again."""
+    clipped_samples: int = 0
+    """Of those heard, how many were beyond full scale in any channel, and were clipped."""
 
 
 class Playing(msgspec.Struct, frozen=True, kw_only=True):
@@ -283,7 +285,7 @@ def decode(data: bytes) -> Message:
     """
     try:
         return _decoder.decode(data)
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from error
 
 

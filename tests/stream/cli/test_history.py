@@ -37,6 +37,8 @@ def test_a_table_for_people(path: Path, capsys: pytest.CaptureFixture[str], monk
     assert [line.split()[-2:] for line in lines] == [
         ["piano", "95%"],
         ["violin", "80%"],
+        ["heard:", "network"],
+        ["not", "listening"],
         ["organ", "90%"],
         ["piano", "90%"],
     ]
@@ -57,11 +59,14 @@ def test_csv_for_spreadsheets(path: Path, capsys: pytest.CaptureFixture[str]) ->
         "start_sample": "0",
         "end_sample": "264600",
         "peak": "0.95",
+        "gap": "",
     }
-    assert [(row["label"], row["start"][11:19], row["end"][11:19]) for row in rows[1:]] == [
-        ("violin", "00:00:03", "00:00:12"),
-        ("pipe organ", "01:00:00", "01:00:03"),
-        ("piano", "", "01:00:03"),
+    assert [(row["label"], row["gap"], row["start"][11:19], row["end"][11:19]) for row in rows[1:]] == [
+        ("violin", "", "00:00:03", "00:00:12"),
+        ("", "network", "00:00:06", "00:00:07"),
+        ("", "not listening", "00:00:12", "01:00:03"),
+        ("pipe organ", "", "01:00:00", "01:00:03"),
+        ("piano", "", "", "01:00:03"),
     ]
 
 
@@ -80,9 +85,25 @@ def test_json_for_programs(path: Path, capsys: pytest.CaptureFixture[str]) -> No
     }
 
 
+def test_gaps_are_told_from_silence(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history(form="json", since="2026-01-01T00:00:06.5Z", until="2026-01-01T00:00:07Z")
+    gap = [json.loads(line) for line in capsys.readouterr().out.splitlines()][-1]
+    assert (gap["gap"], gap["label"], gap["start_sample"], gap["end_sample"]) == ("network", None, 264600, 308700)
+
+
+@pytest.mark.parametrize("span", [{"since": "2300-01-01"}, {"until": "0001-01-02T00:00Z"}])
+def test_times_that_no_database_can_hold_find_nothing(
+    path: Path, capsys: pytest.CaptureFixture[str], span: dict[str, str]
+) -> None:
+    history(**span)  # type: ignore[arg-type]
+    assert capsys.readouterr().out == "nobody played\n"
+
+
 def test_labels_for_audacity_are_of_one_session(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     history(form="audacity", session="one")
-    assert capsys.readouterr().out == "0.000000\t6.000000\tpiano\n3.000000\t12.000000\tviolin\n"
+    assert capsys.readouterr().out == (
+        "0.000000\t6.000000\tpiano\n3.000000\t12.000000\tviolin\n6.000000\t7.000000\tnot heard: network\n"
+    )
     history(form="audacity")
     assert capsys.readouterr().out == "0.000000\t3.000000\tpipe organ\n3.000000\t3.000000\tpiano\n"
 
@@ -116,6 +137,9 @@ def test_a_reader_may_leave(path: Path) -> None:
         ("--since yesterday", "time must be one such as 2026-05-01"),
         ("--until 99999999h", "got '99999999h'"),
         ("--since 999999d", "got '999999d'"),
+        ("--stream \udcff", "stream '\\udcff' not found in"),
+        ("--session \udcff", "session '\\udcff' not found in"),
+        ("\udcff.db", "not found"),
         ("--format xml", "xml"),
     ],
 )

@@ -164,6 +164,19 @@ def test_a_display_that_falls_behind_says_how_much_it_skipped(
     assert len(lines) == 5
 
 
+def test_what_a_publisher_sends_controls_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    status = make_status(0)
+    wild = msgspec.structs.replace(status.source, name="a\x1b[2J\nb")
+    with PlainLines() as view:
+        view.show(msgspec.structs.replace(status, source=wild, detail="\x1b]0;title\x07"))
+        view.show(Notice(what="lost", text="\x9b2J\u202e", stream="hall", count=1))
+    note("\x1bc")
+    out, err = capsys.readouterr()
+    assert all(line.isprintable() for line in out.splitlines())
+    assert len(out.splitlines()) == 2
+    assert err == "whoplays: \\x1bc\n"
+
+
 def test_of_a_long_gap_only_the_start_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     first = make_gap(1)
     with PlainLines() as view:

@@ -55,6 +55,13 @@ def test_programs_get_one_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None
     assert (second["event"], second["level"]) == ("größer\nals erlaubt", "warning")
 
 
+def test_a_text_of_others_controls_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = logged(monkeypatch, form=False)
+    log(stream="\x1b[2J").info("lost\nlost", streams=["\x07"])
+    (line,) = out.getvalue().splitlines()
+    assert line.isprintable()
+
+
 def test_people_get_colours_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     out = logged(monkeypatch, form=None, terminal=True)
     log(stream="hall").info("source lost")

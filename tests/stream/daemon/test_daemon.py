@@ -32,7 +32,8 @@ def test_a_reload_changes_what_changed_and_sigterm_ends_all(tmp_path: Path, mode
         write(path, model, streams)
         with serving(path) as daemon, Subscriber(daemon.logged("publishing")["endpoint"]) as subscriber:
             messages = receive(subscriber, lambda all_: bool(windows_of(all_, "hall") and windows_of(all_, "stage")))
-            for mistaken in ("nonsense", streams + kazoo, "[metrics]\n" + streams):
+            nested, long = f"x = {50_000 * '['}{50_000 * ']'}", f"x = {5_000 * '9'}"
+            for mistaken in ("nonsense", nested, long, streams + kazoo, "[metrics]\n" + streams):
                 write(path, model, mistaken)
                 daemon.process.send_signal(signal.SIGHUP)
                 assert daemon.logged("not reloaded; all goes on as before")["reason"]
@@ -76,6 +77,26 @@ def test_history_metrics_and_health(tmp_path: Path, model: Path, capsys: pytest.
     whoplays.main(["history", f"{tmp_path}/history.db", "--format", "json"])
     rows = capsys.readouterr().out.splitlines()
     assert {json.loads(row)["label"] for row in rows} == {"piano", "violin"}
+
+
+def test_a_history_that_cannot_be_kept_is_unhealthy(tmp_path: Path, model: Path) -> None:
+    database = tmp_path / "history.db"
+    extra = f'[history]\npath = "{database}"\n[metrics]\naddress = "127.0.0.1:0"\n'
+    with Feed() as hall, serving(write(tmp_path / "c.toml", model, stream("hall", hall.uri), extra=extra)) as daemon:
+        address = daemon.logged("metrics")["address"]
+        daemon.logged("listening")
+        assert fetch(f"http://{address}/healthz") == (200, "ok")
+        for file in tmp_path.glob("history.db*"):
+            file.unlink()
+        database.mkdir()
+        assert "was removed or replaced" in daemon.logged("history")["trouble"]
+        assert "cannot write the history" in daemon.logged("history")["trouble"]
+        status, text = fetch(f"http://{address}/healthz")
+        assert (status, text.startswith(f"cannot write the history in {database}")) == (503, True)
+        database.rmdir()
+        assert "again" in daemon.logged("history")["trouble"]
+        assert fetch(f"http://{address}/healthz") == (200, "ok")
+        assert daemon.end() == 0
 
 
 def fetch(url: str) -> tuple[int, str]:

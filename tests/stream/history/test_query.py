@@ -1,4 +1,6 @@
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from tests.stream.history.make_history import (
 )
 from whoplays.models.errors import DataError
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from whoplays.stream.history.query import OPEN_NS, Appearance, Query, appearances, newest_session
+from whoplays.stream.history.query import OPEN_NS, Query, Span, appearances, newest_session, rows
 
 
 @pytest.fixture
@@ -25,12 +27,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def labels(path: Path, query: Query) -> list[str]:
-    return [each.label for each in appearances(path, query)]
+    return [each.label or "" for each in appearances(path, query)]
 
 
 def test_each_appearance_has_its_times_and_its_peak(path: Path) -> None:
     piano, violin = appearances(path, Query())
-    assert piano == Appearance(
+    assert piano == Span(
         stream="hall",
         session="one",
         label="piano",
@@ -40,6 +42,8 @@ def test_each_appearance_has_its_times_and_its_peak(path: Path) -> None:
         end_sample=6 * SAMPLE_RATE_HZ,
         peak=0.95,
         last_sample=6 * SAMPLE_RATE_HZ,
+        order_ns=STARTED_NS,
+        duration_s=6.0,
     )
     assert (violin.label, violin.start, violin.end) == (
         "violin",
@@ -137,3 +141,29 @@ def test_a_history_without_write_permission_can_be_read(path: Path) -> None:
         assert labels(path, Query()) == ["piano", "violin"]
     finally:
         path.parent.chmod(0o700)
+
+
+def test_rows_are_read_page_by_page_and_stay_in_order(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that millions of them need no memory, and the database's log can be reused meanwhile."""
+    record(path, [make_window(0), *(make_event(number, "start", number % 3) for number in range(2, 40))])
+    whole = list(rows(path, Query()))
+    assert len(whole) == 41
+    assert [row.order_ns for row in whole] == sorted(row.order_ns for row in whole)
+    monkeypatch.setattr("whoplays.stream.history.query.PAGE_ROWS", 3)
+    assert list(rows(path, Query())) == whole
+    paged = rows(path, Query())
+    next(paged)
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+
+
+def test_the_time_between_sessions_is_a_gap(path: Path) -> None:
+    later_ns = STARTED_NS + 3600 * SECOND_NS
+    record(path, [make_window(0, session="two", started_at_ns=later_ns)])
+    gap = list(rows(path, Query()))[-1]
+    assert (gap.gap, gap.label, gap.start, gap.end) == (
+        "not listening",
+        None,
+        "2026-01-01T00:00:12.000Z",
+        "2026-01-01T01:00:03.000Z",
+    )

@@ -59,6 +59,32 @@ def test_a_session_that_goes_on_loses_its_old_part_only(connection: sqlite3.Conn
     assert numbers(connection, "count(*) FROM sessions") == [1]
 
 
+def test_a_clock_that_jumps_ahead_deletes_nothing(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(connection, [700, 2, 0])
+    retention, time_ns = Retention(connection, 300.0, None), time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: time_ns() + 600 * DAY_NS)
+    retention.apply()
+    assert numbers(connection, "id FROM sessions") == [2, 3]
+    monkeypatch.setattr(time, "time_ns", lambda: time_ns() - 100 * DAY_NS)
+    write_days(connection, [250])
+    retention.apply()
+    assert numbers(connection, "id FROM sessions") == [2, 3, 4]
+
+
+def test_what_is_deleted_is_found_by_an_index(connection: sqlite3.Connection) -> None:
+    """In ten million rows it would take more than a second of each five otherwise."""
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    Retention(connection, 365.0, None).apply()
+    connection.set_trace_callback(None)
+    deletions = [statement for statement in statements if statement.startswith("DELETE")]
+    plans = [step[3] for text in deletions for step in connection.execute(f"EXPLAIN QUERY PLAN {text}")]
+    assert len(deletions) == 4
+    assert [plan for plan in plans if plan.startswith("SCAN")] == []
+
+
 def test_without_limits_nothing_is_deleted(connection: sqlite3.Connection) -> None:
     write_days(connection, [4000, 0])
     Retention(connection, None, None).apply()

@@ -1,9 +1,11 @@
+import shutil
 import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.stream.history.make_history import (
     count,
@@ -15,6 +17,8 @@ from tests.stream.history.make_history import (
     wait_for,
 )
 from whoplays.models.errors import DataError
+from whoplays.stream.common.logging import log
+from whoplays.stream.common.thread_watch import ThreadWatch
 from whoplays.stream.history.query import Query, appearances
 from whoplays.stream.history.worker import HistoryWorker
 
@@ -41,7 +45,7 @@ def test_messages_are_soon_written_and_can_be_read_meanwhile(tmp_path: Path, mon
         for number in range(40):
             worker.handle(make_window(number))
             seen.append(count(path))
-            appearances(path, Query())
+            list(appearances(path, Query()))
             time.sleep(0.01)
         wait_for(lambda: count(path) == 40)
         assert (worker.dropped, failures) == (0, [])
@@ -102,3 +106,64 @@ def test_an_unusable_database_is_refused_on_entering(tmp_path: Path) -> None:
     (tmp_path / "history.db").write_text("a diary, not a database " * 100)
     with pytest.raises(DataError, match="file is not a database"), HistoryWorker(tmp_path / "history.db"):
         pass
+
+
+def windows_in(path: Path) -> int:
+    """How many there are, also while the database is being made."""
+    try:
+        return count(path)
+    except DataError:
+        return 0
+
+
+def test_a_removed_or_replaced_database_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whoplays.stream.history.worker.COMMIT_S", 0.05)
+    path, problems = tmp_path / "deep" / "history.db", list[str]()
+    with HistoryWorker(path, on_problem=problems.append) as worker:
+        worker.handle(make_window(0))
+        wait_for(lambda: count(path) == 1)
+        shutil.rmtree(path.parent)
+        worker.handle(make_window(1))
+        wait_for(lambda: len(problems) == 1)
+        worker.handle(make_window(2))
+        wait_for(lambda: windows_in(path) == 2)
+        for file in path.parent.iterdir():
+            file.rename(f"{file}.old")
+        record(path, [make_window(0, stream="foyer")])
+        worker.handle(make_window(3))
+        wait_for(lambda: windows_in(path) == 2)
+    assert worker.dropped == 0
+    assert [problem.partition(" was ")[0] for problem in problems] == [str(path)] * 2
+
+
+def test_a_thread_that_fails_unexpectedly_is_told_counted_and_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whoplays.stream.history.worker.COMMIT_S", 0.05)
+    path, watch = tmp_path / "history.db", ThreadWatch(log())
+    with capture_logs() as lines, HistoryWorker(path, watch=watch) as worker:
+        worker.handle(make_window(1 << 60))  # a sample index that no database can hold
+        wait_for(lambda: watch.failures == {"history": 1})
+        assert (
+            watch.trouble()
+            == "history failed unexpectedly: OverflowError: Python int too large to convert to SQLite INTEGER"
+        )
+        worker.handle(make_window(0))
+        wait_for(lambda: count(path) == 1)
+        assert watch.trouble()
+        monkeypatch.setattr("whoplays.stream.common.thread_watch.UNHEALTHY_S", 0.0)
+        assert watch.trouble() is None
+    assert worker.dropped == 1
+    (line,) = lines
+    assert (line["event"], line["exc_info"]) == ("history failed unexpectedly; it is started again", True)
+
+
+def test_the_longest_age_and_the_largest_size_are_kept_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whoplays.stream.history.worker.RETENTION_S", 0.0)
+    monkeypatch.setattr("whoplays.stream.history.worker.COMMIT_S", 0.01)
+    watch = ThreadWatch(log())
+    with HistoryWorker(tmp_path / "history.db", max_age_days=999_999.0, max_mb=1e300, watch=watch) as worker:
+        for number in range(3):
+            worker.handle(make_window(number))
+        wait_for(lambda: count(tmp_path / "history.db") == 3)
+    assert watch.failures == {}

@@ -80,13 +80,14 @@ def test_without_windows_there_are_no_results(batcher: Batcher) -> None:
     assert list(batcher.run([ready("a", batcher, 0)])) == []
 
 
-def test_after_skipped_samples_a_stream_waits_for_the_next_batch(batcher: Batcher) -> None:
+def test_a_stream_that_has_fallen_behind_gets_its_turn_all_the_same(batcher: Batcher) -> None:
     behind = ready("behind", batcher, 1)
-    behind.session.ring.write(ramp(0, 6 * WINDOW_SAMPLES).astype(np.float32))
-    ((stream, skipped),) = batcher.run([behind])
+    behind.session.ring.write(ramp(0, 6 * WINDOW_SAMPLES).astype(np.float32) / 1e6)
+    (_, skipped), (stream, result) = batcher.run([behind])
     assert stream is behind
     assert isinstance(skipped, Skipped)
-    assert skipped.start == 0
+    assert isinstance(result, Prediction)
+    assert (skipped.start, skipped.end) == (0, result.window.start)
 
 
 @pytest.mark.parametrize("lag_s", [0.5, 20.0])

@@ -42,6 +42,8 @@ def test_it_hears_who_plays(recognizer: Recognizer) -> None:
         np.zeros((2, WINDOW_SAMPLES), np.float32),
         np.zeros((0, 2, WINDOW_SAMPLES), np.float32),
         np.zeros((1, 2, WINDOW_SAMPLES), np.float64),
+        [[[0.0] * 10] * 2],
+        None,
     ],
 )
 def test_anything_but_windows_is_refused(recognizer: Recognizer, windows: np.ndarray) -> None:
@@ -51,6 +53,20 @@ def test_anything_but_windows_is_refused(recognizer: Recognizer, windows: np.nda
 
 def test_every_batch_size_is_warmed(model: Path) -> None:
     assert Recognizer.load(model, "cpu", batches=(4, 1, 2)).warmed == (1, 2, 4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_windows_with_what_is_no_number_are_refused(recognizer: Recognizer, value: float) -> None:
+    windows = np.zeros((2, 2, WINDOW_SAMPLES), np.float32)
+    windows[1, 1, 7] = value
+    with pytest.raises(SourceError, match=r"windows must hold numbers in \[-1, 1\], got NaN or infinity"):
+        recognizer.recognize(windows)
+
+
+def test_what_a_model_returns_is_in_range_or_an_error(tmp_path: Path) -> None:
+    recognizer = Recognizer.load(write_tiny_model(tmp_path, nan_above=0.1), "cpu")
+    with pytest.raises(ModelError, match="returned NaN or infinity"):
+        recognizer.recognize(np.full((1, 2, WINDOW_SAMPLES), 0.9, np.float32))
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="CUDA is installed here")

@@ -23,6 +23,7 @@ from whoplays.stream.audio.block import Block
 from whoplays.stream.pipeline.engine import Engine, StreamRequest
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
+from whoplays.stream.pipeline.results import Prediction, ResultBuilder
 from whoplays.stream.pubsub.messages import End, Gap, Message, Status, Window
 from whoplays.stream.sources.base import SourceSpec
 
@@ -185,13 +186,36 @@ def test_nothing_is_left_running(recognizer: Recognizer) -> None:
     assert all(stream.over for stream in engine._streams.values())
 
 
-def test_an_unexpected_failure_is_reported_and_costs_no_other_stream_anything(recognizer: Recognizer) -> None:
-    def broken(source: ScriptedSource) -> Iterator[Block]:
-        yield from ()
-        raise ZeroDivisionError("a mistake in the source")
+def broken(source: ScriptedSource) -> Iterator[Block]:
+    yield from ()
+    raise ZeroDivisionError("a mistake in the source")
 
-    engine = Engine()
-    engine.add(scripted_spec([broken]), recognizer, StreamOptions(stream="broken"))
+
+def test_an_unforeseen_failure_is_a_loss_like_any_other(recognizer: Recognizer) -> None:
+    told: list[tuple[str, Exception]] = []
+    engine = Engine(on_fault=lambda stream, error: told.append((stream, error)))
+    engine.add(scripted_spec([broken], [broken], [sound(4.0)]), recognizer, StreamOptions(stream="broken"))
+    engine.add(scripted_spec([live(60.0)]), recognizer, StreamOptions(stream="hall"))
+    messages: list[Message] = []
+    for message in engine.run():
+        messages.append(message)
+        if isinstance(message, Window) and message.stream == "broken":
+            engine.stop()
+    ends = {message.stream: message for message in messages if isinstance(message, End)}
+    assert (ends["broken"].reason, ends["hall"].reason) == ("stopped", "stopped")
+    details = [status.detail for status in statuses(messages) if status.stream == "broken"]
+    assert any("ZeroDivisionError('a mistake in the source') in test_stream.py" in detail for detail in details)
+    # Once, although it failed twice.
+    ((stream, error),) = told
+    assert (stream, type(error)) == ("broken", ZeroDivisionError)
+    engine.check()
+
+
+def test_an_unforeseen_failure_of_a_source_that_is_not_opened_again_ends_its_stream_alone(
+    recognizer: Recognizer,
+) -> None:
+    engine = Engine(on_fault=lambda *_: None)
+    engine.add(SourceSpec.opened(ScriptedSource([broken])), recognizer, StreamOptions(stream="broken"))
     engine.add(scripted_spec([sound(6.0)]), recognizer, StreamOptions(stream="hall"))
     messages: list[Message] = []
     for message in engine.run():
@@ -200,9 +224,44 @@ def test_an_unexpected_failure_is_reported_and_costs_no_other_stream_anything(re
             engine.stop()
     ends = {message.stream: message for message in messages if isinstance(message, End)}
     assert (ends["broken"].reason, ends["hall"].reason) == ("failed", "stopped")
-    assert "ZeroDivisionError('a mistake in the source') in test_stream.py" in ends["broken"].detail
     with pytest.raises(SourceError, match="failed unexpectedly"):
         engine.check()
+
+
+@pytest.mark.parametrize("reconnects", [True, False])
+def test_an_unforeseen_failure_in_processing_is_its_streams_own(
+    recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch, reconnects: bool
+) -> None:
+    """What was not processed is in a gap."""
+    build = ResultBuilder.build
+
+    def fail_once(builder: ResultBuilder, prediction: Prediction, queue: int) -> Iterator[Message]:
+        if builder is first and prediction.window.start:
+            raise ZeroDivisionError("a mistake in the results")
+        yield from build(builder, prediction, queue)
+
+    monkeypatch.setattr(ResultBuilder, "build", fail_once)
+    told: list[Exception] = []
+    engine = Engine(on_fault=lambda _, error: told.append(error))
+    spec = scripted_spec([sound(7.0)], [sound(4.0)])
+    engine.add(spec._replace(reconnects=reconnects), recognizer, StreamOptions())
+    run = engine.run()
+    messages = [next(run)]
+    first = engine._streams["main"].session.results
+    for message in run:
+        messages.append(message)
+        if windows(1, session=2)(messages):
+            engine.stop()
+    assert len(told) == 1
+    if not reconnects:
+        assert isinstance(messages[-1], End)
+        assert messages[-1].reason == "failed"
+        return
+    before, after = sessions(messages)
+    assert next((gap.start, gap.cause) for gap in gaps(before)) == (3 * SECOND, "invalid")
+    assert "lost" in changes(before)
+    assert isinstance(after[-1], End)
+    assert after[-1].reason == "stopped"
 
 
 @pytest.fixture

@@ -189,11 +189,12 @@ def test_unknown_kinds_and_fields_are_ignored_and_the_unreadable_is_noticed() ->
             known = msgspec.to_builtins(make_gap(0)) | {"colour": "blue"}
             xpub.send_multipart([b"whoplays/1/hall/weather/", b"{}"])
             xpub.send_multipart([b"whoplays/1/hall/gap/", b"nonsense"])
+            xpub.send_multipart([b"whoplays/1/hall/gap/", b'{"kind":"gap","x":' + 100_000 * b"["])
             xpub.send_multipart([b"whoplays/1/hall/gap/"])
             xpub.send_multipart([b"whoplays/1/hall/gap/", msgspec.json.encode(known).replace(b"one", b"\xff")])
             xpub.send_multipart([b"whoplays/1/hall/gap/", msgspec.json.encode(known)])
-            items = take(subscriber, 4)
-        assert [item.what for item in items if isinstance(item, Notice)] == 3 * ["unreadable"]
+            items = take(subscriber, 5)
+        assert [item.what for item in items if isinstance(item, Notice)] == 4 * ["unreadable"]
         assert items[-1] == make_gap(0)
 
 
