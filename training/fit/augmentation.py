@@ -12,8 +12,6 @@ _LEAST_LOUDNESS: Final = 1e-3
 _SOLO_DB: Final = 3.0
 _MIXTURE_DB: Final = 3.0
 _STRETCHED: Final = 0.2
-# Bends how far noise is below the music from evenly spread towards near: two windows in five are within 20 dB.
-_NEARER: Final = 1.4
 # How many independent parts of the spectrum a band sums: a Hann window of 25 ms makes one of every 60 Hz.
 _BAND_BINS: Final = np.maximum(1.0, band_widths_hz() / 60).astype(np.float32)
 
@@ -72,8 +70,8 @@ def _noise(rng: Rng, batch: int) -> NDArray[np.float32]:
 
 
 def _below_db(rng: Rng, batch: int) -> NDArray[np.float64]:
-    """How far noise is below what plays, `[batch, 1, 1]`: 3 to 65 dB, near the loudest more often than evenly."""
-    return 3 + 62 * rng.random((batch, 1, 1)) ** _NEARER
+    """How far noise is below what plays, `[batch, 1, 1]`: 8 to 70 dB."""
+    return rng.uniform(8, 70, (batch, 1, 1))
 
 
 def _curves(rng: Rng, batch: int, spread_db: float) -> NDArray[np.float32]:

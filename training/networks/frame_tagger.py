@@ -32,8 +32,6 @@ class Logits(NamedTuple):
 class FrameTagger(nn.Module):
     """EfficientAT's trunk over mel power, and two classifiers: of its mean over the window, and over each time step.
 
-    Its batch-norm statistics stay those of AudioSet: of a thousand steps of mixtures they would be worse ones.
-
     Shape: `[batch, 2, 132300]` -> `[batch, labels]` and `[batch, 10, labels]`
     """
 
@@ -57,14 +55,6 @@ class FrameTagger(nn.Module):
         """The trunk's features at each step, their mean over bands: `[batch, 298, 128]` -> `[batch, 10, 384]`."""
         features: Tensor = self.features(log_mel(power).transpose(1, 2)[:, None])
         return features.mean(dim=2).transpose(1, 2)
-
-    def train(self, mode: bool = True) -> "FrameTagger":
-        """Train everything but the batch-norm statistics."""
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        return self
 
     def begin_from(self, tagger: Path, labels: tuple[str, ...]) -> None:
         """Begin from a published tagger: its trunk, and its classifier's rows of the classes that stand for each label.
