@@ -3,6 +3,7 @@
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -154,7 +155,8 @@ class SubscriberProcess:
 
 
 def _subscribe(endpoint: str, connection: Connection) -> None:
-    with end_on_signals(), Subscriber(endpoint, silence_s=SILENCE_S) as subscriber:
+    # Whoever measures may have been ended by a signal.
+    with suppress(BrokenPipeError), end_on_signals(), Subscriber(endpoint, silence_s=SILENCE_S) as subscriber:
         connection.send(next(subscriber))
         connection.send(list(_arrivals(subscriber)))
 

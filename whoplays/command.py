@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 
 import whoplays
 from whoplays.models.errors import WhoplaysError, install_hint
+from whoplays.stream.common.deadline import end_in_time
 from whoplays.stream.common.terminal import open_standard_streams, printable
 
 
@@ -81,9 +82,9 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: What follows `whoplays`; those of the process unless given.
     """
     open_standard_streams()
-    words = sys.argv[1:] if arguments is None else arguments
-    if words[:1] == ["help"]:
-        words = ["--help", *words[1:]]
+    if arguments is None:
+        end_in_time()
+    words = _words(sys.argv[1:] if arguments is None else arguments)
     verb = next((verb for word in words if (verb := FORMER_NAMES.get(word, word)) in VERBS), "")
     try:
         app = installed_command() if INSTALL_COMPLETION in words else command_line(verb)
@@ -101,6 +102,10 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt as stop:
         resumable = verb in VERBS and VERBS[verb].resumable
         sys.exit(_complain(str(stop) or ("stopped; the same command continues" if resumable else "stopped"), 130))
+
+
+def _words(arguments: list[str]) -> list[str]:
+    return ["--help", *arguments[1:]] if arguments[:1] == ["help"] else arguments
 
 
 def command_line(*loaded: str) -> App:

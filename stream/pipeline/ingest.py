@@ -13,7 +13,6 @@ from whoplays.stream.sources.base import SessionOverError, Source, SourceSpec
 
 MAX_SESSIONS: Final = 4
 WAIT_S: Final = 0.02
-JOIN_S: Final = 5.0
 
 
 class Ingest:
@@ -62,10 +61,10 @@ class Ingest:
         self._restart_reason, self._restart_at_once = reason, at_once
         self._stop_source()
 
-    def join(self) -> None:
-        """Wait for the end, but at most five seconds."""
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end, but no longer than this."""
         if self._thread.ident is not None:
-            self._thread.join(JOIN_S)
+            self._thread.join(timeout_s)
 
     def _stop_source(self) -> None:
         source = self._source

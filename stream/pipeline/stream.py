@@ -19,7 +19,8 @@ HEARTBEAT_NS: Final = 1_000_000_000
 STALLED_NS: Final = 2_000_000_000
 SILENCE_TIMEOUT_NS: Final = 10_000_000_000
 START_TIMEOUT_NS: Final = 30_000_000_000
-DRAIN_NS: Final = 5_000_000_000
+DRAIN_NS: Final = 1_000_000_000
+"""How long after a stop audio that has come is still processed."""
 WRONG_RATE_PPM: Final = 5_000
 
 
@@ -76,9 +77,9 @@ class Stream:
             self._stopped, self._stop_by_ns = True, time.monotonic_ns() + DRAIN_NS
         self._ingest.stop()
 
-    def join(self) -> None:
-        """Wait until the source is closed; after `stop`."""
-        self._ingest.join()
+    def join(self, timeout_s: float) -> None:
+        """Wait until the source is closed, but no longer than this; after `stop`."""
+        self._ingest.join(timeout_s)
 
     def poll(self, dropped_messages: int) -> Iterator[Message]:
         """Every message that is not about a window: gaps, the next session, a status every second, the end.
@@ -90,6 +91,9 @@ class Stream:
         if self.session.drained:
             yield from self._leave_session(dropped_messages)
         now_ns = time.monotonic_ns()
+        if self._stopped and not self.over and now_ns > self._stop_by_ns:
+            # Its source hangs, or inference cannot keep up.
+            yield from self.end_messages("stopped", dropped_messages)
         if not self.over and now_ns >= self._status_due_ns:
             self._status_due_ns = now_ns + HEARTBEAT_NS
             self._restart_if_stalled(now_ns)
@@ -142,9 +146,6 @@ class Stream:
             self._finished, self._status_due_ns = False, 0
         elif self._ingest.over:
             yield from self._end(dropped_messages)
-        elif self._stopped and time.monotonic_ns() > self._stop_by_ns:
-            # Its source hangs.
-            yield from self.end_messages("stopped", dropped_messages)
         else:
             yield from self._finish()
 

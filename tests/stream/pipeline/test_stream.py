@@ -268,7 +268,7 @@ def test_an_unforeseen_failure_in_processing_is_its_streams_own(
 def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[ScriptedSource], Iterator[Block]]]:
     """A source that neither gives a block nor leaves until the test has ended; nobody waits for it long."""
     monkeypatch.setattr("whoplays.stream.pipeline.stream.DRAIN_NS", 500_000_000)
-    monkeypatch.setattr("whoplays.stream.pipeline.ingest.JOIN_S", 0.5)
+    monkeypatch.setattr("whoplays.stream.pipeline.engine.JOIN_S", 0.5)
     freed = threading.Event()
 
     def never(source: ScriptedSource) -> Iterator[Block]:
