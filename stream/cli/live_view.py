@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self, TextIO
 
-from whoplays.stream.cli.screen import Line, Piece, Screen
+from whoplays.stream.cli.screen import Line, Piece, Screen, Style
 from whoplays.stream.cli.stream_state import StreamState, describe, describe_end, describe_state, timecode
 from whoplays.stream.pubsub.messages import Message, Notice, Status
 
@@ -176,7 +176,7 @@ class LiveView:
         bar = self._bar * round(max(0.0, min(value, 1.0)) * BAR_WIDTH)
         percent = f"{value:.0%}" if label in probabilities else ""
         playing = f"  since {timecode(since)}" if since is not None else ""
-        style = "green" if since is not None else "grey"
+        style: Style = "green" if since is not None else "grey"
         return [(f"  {label:<{width}}  {bar:<{BAR_WIDTH}} {percent:>4}{playing}", style)]
 
 
