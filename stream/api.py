@@ -10,8 +10,7 @@ from whoplays.stream.pipeline.options import WINDOW_S, StreamOptions, hop_sample
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.pubsub.publisher import Publisher
-from whoplays.stream.sources.base import Source, SourceSpec
-from whoplays.stream.sources.file import Speed
+from whoplays.stream.sources.base import Source, SourceSpec, Speed
 from whoplays.stream.sources.registry import open_now
 
 

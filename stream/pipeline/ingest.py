@@ -31,6 +31,8 @@ class Ingest:
         """Whether nothing more will come; the last session's ring closes after it is set."""
         self.failure: WhoplaysError | None = None
         """What went wrong, once it is over for that reason."""
+        self.note = ""
+        """What was noteworthy about a source that came to its end."""
         self._spec: Final = spec
         self._new_session: Final = new_session
         self._faults: Final = faults
@@ -94,6 +96,7 @@ class Ingest:
             self._restart_reason, self._restart_at_once = "", False
             self._source = self._spec.open()
             self._read(self._source)
+            self.note = self._source.warning
         except Exception as error:  # noqa: BLE001  whatever it is, the source is lost, and may be back
             failure = error if isinstance(error, WhoplaysError) else SourceError(self._faults.tell(error))
             self.sessions[-1].problem = str(failure)

@@ -153,8 +153,10 @@ class Stream:
         self.failure = self._ingest.failure or self._too_short()
         if self.failure:
             yield from self.end_messages("failed", dropped_messages, str(self.failure))
+        elif self._stopped:
+            yield from self.end_messages("stopped", dropped_messages)
         else:
-            yield from self.end_messages("stopped" if self._stopped else "finished", dropped_messages)
+            yield from self.end_messages("finished", dropped_messages, self._ingest.note)
 
     def _too_short(self) -> SourceError | None:
         session = self.session

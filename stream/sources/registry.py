@@ -7,8 +7,7 @@ from whoplays.models.errors import OptionError, SourceError
 from whoplays.stream.audio.pcm import PcmFormat
 from whoplays.stream.audio.resample import WHOLE, ChannelSelection
 from whoplays.stream.common.uri import redact
-from whoplays.stream.sources.base import BoundAddress, Source, SourceSpec
-from whoplays.stream.sources.file import Speed, open_file
+from whoplays.stream.sources.base import BoundAddress, Source, SourceSpec, Speed
 from whoplays.stream.sources.stdin import PcmSource
 
 STDIN: Final = "-"
@@ -20,8 +19,8 @@ class SourceKind(NamedTuple):
     schemes: tuple[str, ...]
     """What its addresses begin with, such as `rtp`."""
     opener: str
-    """`package.module:function`, imported when it is used, called with the address and a `ChannelSelection`; it returns
-    a `Source`."""
+    """`package.module:function`, imported when it is used, called with the address and a `ChannelSelection`, and for
+    recordings with a `Speed`; it returns a `Source`."""
     examples: tuple[str, ...] = ()
     """How its addresses begin, as messages show them."""
     reconnects: bool = True
@@ -33,6 +32,7 @@ class SourceKind(NamedTuple):
 
 
 FILE: Final = SourceKind(("file",), "whoplays.stream.sources.file:open_file", reconnects=False)
+MEDIA: Final = SourceKind(("media",), "whoplays.stream.sources.file:open_media", reconnects=False)
 KINDS: Final = (
     FILE,
     SourceKind(
@@ -58,7 +58,7 @@ KINDS: Final = (
         "whoplays.stream.sources.ffmpeg.source:open_network_media",
         ("http://", "rtsp://"),
     ),
-    SourceKind(("media",), "whoplays.stream.sources.ffmpeg.source:open_media_file", reconnects=False),
+    MEDIA,
 )
 _BY_SCHEME: Final = {scheme: kind for kind in KINDS for scheme in kind.schemes}
 _EXAMPLES: Final = ", ".join(example for kind in KINDS for example in kind.examples)
@@ -100,9 +100,8 @@ def open_uri(
     if pcm is not None:
         raise OptionError(f"format, rate and channels must be left out unless the source is -, got {redact(uri)}")
     kind = kind_of(uri)
-    if kind is FILE:
-        return open_file(uri, selection, speed)
-    source: Source = _load(kind.opener)(uri, selection)
+    opener = _load(kind.opener)
+    source: Source = opener(uri, selection, speed) if kind in {FILE, MEDIA} else opener(uri, selection)
     return source
 
 
