@@ -9,6 +9,7 @@ from typing import Final, Self
 import zmq
 
 from whoplays.models.errors import EndpointError
+from whoplays.stream.common.descriptors import connection_share, require_descriptors
 from whoplays.stream.common.worker_thread import WorkerThread
 from whoplays.stream.pubsub.endpoint import check_bind, enable_ipv6, enable_keepalive, is_in_use
 from whoplays.stream.pubsub.messages import Message, encode, topic_of
@@ -20,6 +21,7 @@ QUEUE_MESSAGES: Final = 10_000
 HIGH_WATER_MESSAGES: Final = 10_000
 LINGER_MS: Final = 2_000
 POLL_S: Final = 0.05
+MAX_SUBSCRIBERS: Final = 1_000
 MAX_SUBSCRIPTION_BYTES: Final = 4_096
 """Of one message of a subscriber, its handshake included; ZeroMQ takes a hundred times as much memory for it."""
 RECEIVE_QUEUE_MESSAGES: Final = 16
@@ -67,6 +69,7 @@ class Publisher(WorkerThread[Frames]):
         self._joined: Final = threading.Event()
 
     def __enter__(self) -> Self:
+        require_descriptors(f"publish on {self.endpoint}", EndpointError)
         with ExitStack() as stack:
             context = stack.enter_context(zmq.Context())
             stack.enter_context(zap_authenticator(context, self._keys))
@@ -139,7 +142,12 @@ class Publisher(WorkerThread[Frames]):
 def subscriber_limits() -> ConnectionLimits:
     """What subscribers may take: memory for 64 KiB of prefixes each, of all together 100 MB."""
     return ConnectionLimits(
-        connections=1000, unread_bytes=65_536, bytes_per_s=4_096, held_bytes=65_536, all_held_bytes=1 << 20
+        connections=connection_share(MAX_SUBSCRIBERS),
+        unread_bytes=65_536,
+        all_unread_bytes=1 << 20,
+        bytes_per_s=4_096,
+        held_bytes=65_536,
+        all_held_bytes=1 << 20,
     )
 
 

@@ -32,6 +32,8 @@ class ConnectionLimits(NamedTuple):
     """How many may be open; past it those end first that were never used."""
     unread_bytes: int
     """How much a peer may send ahead of what is taken from it."""
+    all_unread_bytes: int
+    """And all of them."""
     bytes_per_s: float = 0.0
     """How much of that is forgiven in a second."""
     held_bytes: int = 0
@@ -138,9 +140,12 @@ class Connections:
                 next(unused, None) or next(reversed(self._open.values())),
                 f"more than {limits.connections} are open",
             )
-        while limits.all_held_bytes and sum(each.held_bytes for each in self._open.values()) > limits.all_held_bytes:
+        while sum(each.held_bytes for each in self._open.values()) > limits.all_held_bytes:
             most = max(self._open.values(), key=lambda connection: connection.held_bytes)
             self._end(most, f"the subscriptions of all hold more than {limits.all_held_bytes} bytes")
+        while sum(each.unread_bytes for each in self._open.values()) > limits.all_unread_bytes:
+            most = max(self._open.values(), key=lambda connection: connection.unread_bytes)
+            self._end(most, f"all sent more than {limits.all_unread_bytes} bytes that cannot be taken")
 
     def _end(self, connection: Connection, reason: str) -> None:
         self._open.pop(connection.descriptor, None)

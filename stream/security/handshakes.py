@@ -15,6 +15,8 @@ REPEAT_S: Final = 10.0
 """A client that is refused tries again ten times a second; it is reported no more often than this."""
 MAX_EVENTS: Final = 500
 """In one update: however many connections come and go, there is time for what they are for."""
+KEPT_EVENTS: Final = 10_000
+"""More than ZeroMQ ever keeps."""
 _REASONS: Final = {
     zmq.Event.HANDSHAKE_FAILED_AUTH: "the client's key is not allowed",
     zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "the keys of both ends do not belong together, or one has none",
@@ -62,14 +64,14 @@ class Handshakes:
             yield
         finally:
             # Once 2,000 events wait to be read, ZeroMQ waits as well, and would do so for ever in what follows.
-            self.update()
+            self.update(most_events=KEPT_EVENTS)
             socket.disable_monitor()
             self._events.close(linger=0)
             self._events = None
 
-    def update(self) -> None:
+    def update(self, most_events: int = MAX_EVENTS) -> None:
         """Count what happened since the last call, and end the connections that take too much."""
-        for _ in range(MAX_EVENTS):
+        for _ in range(most_events):
             if self._events is None or not self._events.poll(0):
                 break
             message = recv_monitor_message(self._events)

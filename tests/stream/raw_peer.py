@@ -35,6 +35,10 @@ def connected(endpoint: str, kind: bytes = b"") -> Iterator[socket.socket]:
     with socket.create_connection((host, int(port)), TIMEOUT_S) as connection:
         if kind:
             connection.sendall(greeting() + ready(kind))
+            with connection.makefile("rb") as reading:
+                # The other end's greeting, and its READY.
+                reading.read(64)
+                reading.read(reading.read(2)[1])
         yield connection
 
 
