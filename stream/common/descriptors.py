@@ -3,6 +3,7 @@
 ZeroMQ ends the whole process when it cannot have those that a new socket needs, so it is asked before.
 """
 
+import encodings.idna  # noqa: F401  looked up when a host is, which may be when no file can be opened
 import os
 import resource
 from typing import Final
@@ -11,7 +12,7 @@ from whoplays.models.errors import WhoplaysError
 
 DAEMON_DESCRIPTORS: Final = 48
 """What a process has open that publishes, keeps a history and answers monitoring."""
-STREAM_DESCRIPTORS: Final = 24
+STREAM_DESCRIPTORS: Final = 20
 """What a stream takes at most: a ZeroMQ socket with its threads, and a few connections."""
 SOCKET_DESCRIPTORS: Final = 16
 """What making a ZeroMQ socket takes, with its context."""
@@ -38,7 +39,7 @@ def most_streams(descriptors: int) -> int:
     """How many streams fit into a limit of file descriptors.
 
     >>> most_streams(1024)
-    40
+    48
     """
     return max(0, (descriptors - DAEMON_DESCRIPTORS) // STREAM_DESCRIPTORS)
 
@@ -60,7 +61,7 @@ def require_descriptors(what: str, error: type[WhoplaysError]) -> None:
     """
     spare: list[int] = []
     try:
-        for _ in range(SOCKET_DESCRIPTORS):
+        while len(spare) < SOCKET_DESCRIPTORS:
             spare.append(os.dup(0))
     except OSError as full:
         raise error(f"cannot {what}: {full.strerror}; raise the limit on open files (ulimit -n)") from full

@@ -34,9 +34,7 @@ class Handshakes:
         limits: of the connections that the socket accepts.
     """
 
-    def __init__(
-        self, on_failed: Callable[[str], None] | None = None, limits: ConnectionLimits | None = None
-    ) -> None:
+    def __init__(self, on_failed: Callable[[str], None] | None = None, limits: ConnectionLimits | None = None) -> None:
         self.succeeded = 0
         self.failed = 0
         self.up = False

@@ -123,12 +123,13 @@ def open_now(
 
 
 def open_later(uri: str, selection: ChannelSelection) -> SourceSpec:
-    """A source that is opened when it is needed.
+    """A source that is opened when it is needed; what opens it is imported now, while files can be opened.
 
     Raises:
         SourceError: see `kind_of`.
     """
     shown = redact(uri)
+    _load(kind_of(uri).opener)
     return SourceSpec(shown, shown, lambda: open_uri(uri, selection=selection), True, kind_of(uri).reconnects)
 
 

@@ -5,7 +5,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -50,6 +50,18 @@ def send_all(connection: socket.socket, data: bytes, times: int) -> int:
         except OSError:
             return done
     return times
+
+
+@contextmanager
+def half_open(endpoint: str, connections: int) -> Iterator[None]:
+    """Connections that say nothing."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    with ExitStack() as stack:
+        for _ in range(connections):
+            connection = stack.enter_context(socket.socket())
+            connection.setblocking(False)
+            connection.connect_ex((host, int(port)))
+        yield
 
 
 def peak_memory_mb(pid: int) -> float:

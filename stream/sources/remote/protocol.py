@@ -95,8 +95,8 @@ def unpack(frames: Sequence[bytes]) -> PcmPacket:
         PacketError: it cannot be parsed, is of another version, or holds samples that are not audio.
     """
     if len(frames) != FRAMES:
-        got = "more" if len(frames) > FRAMES else len(frames)
-        raise PacketError(f"a message must have {FRAMES} frames, got {got}")
+        or_more = " or more" if len(frames) > FRAMES else ""
+        raise PacketError(f"a message must have {FRAMES} frames, got {len(frames)}{or_more}")
     header = _decode_header(frames[0])
     _check_size(header, len(frames[1]))
     audio = decode(frames[1], header.format, header.channels)

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from tests.stream.raw_peer import connected, frame, greeting, peak_memory_mb, script, send_all
+from tests.stream.raw_peer import connected, frame, greeting, half_open, peak_memory_mb, script, send_all
 from whoplays.stream.pubsub.messages import Gap
 from whoplays.stream.pubsub.subscriber import Subscriber
 
@@ -35,9 +35,9 @@ END_S: Final = 5.0
 
 
 @contextmanager
-def publishing() -> Iterator[tuple[Popen[str], str]]:
+def publishing(descriptors: int | None = None) -> Iterator[tuple[Popen[str], str]]:
     """A process that publishes 50 messages a second, and its address."""
-    with script(PUBLISHER) as process:
+    with script(PUBLISHER, descriptors=descriptors) as process:
         assert process.stdout is not None
         yield process, process.stdout.readline().strip()
 
@@ -126,8 +126,17 @@ def test_a_publisher_ends_in_time_under_a_flood() -> None:
         attackers = [threading.Thread(target=again_and_again(many_prefixes), args=(endpoint,)) for _ in range(5)]
         for each in attackers:
             each.start()
-        stack.callback(lambda: [each.join() for each in attackers])
+            stack.callback(each.join)
         time.sleep(ATTACK_S / 2)
+        process.send_signal(signal.SIGTERM)
+        process.wait(END_S)
+        assert process.returncode == 0
+
+
+def test_connections_that_say_nothing_leave_descriptors_for_others() -> None:
+    with publishing(descriptors=48) as (process, endpoint), half_open(endpoint, 200):
+        with Subscriber(endpoint, silence_s=60) as good:
+            assert isinstance(next(good), Gap)
         process.send_signal(signal.SIGTERM)
         process.wait(END_S)
         assert process.returncode == 0
