@@ -46,11 +46,11 @@ def read_channels(text: str) -> tuple[int, ...]:
     """Channels as people write them, such as `3,4`.
 
     Raises:
-        OptionError: they are no numbers.
+        OptionError: they are no numbers, or out of range.
     """
     try:
-        return tuple(int(channel) for channel in text.split(","))
-    except ValueError as error:
+        return msgspec.convert(text.split(","), Channels, strict=False)
+    except msgspec.ValidationError as error:
         raise OptionError(f"channels must be {expected(Channels)}, such as 3,4; got {text!r}") from error
 
 

@@ -29,6 +29,9 @@ class SourceKind(NamedTuple):
     """`package.module:function`, called like the opener. It raises a `SourceError` or an `OptionError` if it is known
     that the source cannot be opened, and returns the `BoundAddress` that opening it would bind, or None; it binds and
     opens nothing. Empty if opening the source does no more than that either."""
+    look_up: str = ""
+    """`package.module:function`, called like the opener. It raises a `SourceError` if the source is not there now, but
+    may come. Empty if only opening the source tells."""
 
 
 FILE: Final = SourceKind(("file",), "whoplays.stream.sources.file:open_file", reconnects=False)
@@ -40,6 +43,7 @@ KINDS: Final = (
         "whoplays.stream.sources.device.source:open_device",
         ("device:",),
         check="whoplays.stream.sources.device.names:check_address",
+        look_up="whoplays.stream.sources.device.probe:look_up",
     ),
     SourceKind(
         ("rtp",),
@@ -149,6 +153,17 @@ def check_uri(uri: str, selection: ChannelSelection) -> BoundAddress | None:
         return address
     open_uri(uri, selection=selection)
     return None
+
+
+def look_up(uri: str, selection: ChannelSelection) -> None:
+    """Look whether a live source is there now, as far as can be known without opening it.
+
+    Raises:
+        SourceError: it is not.
+    """
+    found = kind_of(uri).look_up
+    if found:
+        _load(found)(uri, selection)
 
 
 def _load(place: str) -> Any:
