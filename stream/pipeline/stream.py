@@ -59,6 +59,8 @@ class Stream:
         self._sessions = 1
         self._stopped = False
         self._stop_by_ns = 0
+        self._outage: State | None = None
+        self._end_detail = ""
         self._finished = False
         self._status_due_ns = 0
 
@@ -74,6 +76,8 @@ class Stream:
     def stop(self) -> None:
         """Make an end soon: audio that has come is still processed."""
         if not self._stopped:
+            state = self._state()
+            self._outage = state if state in ("lost", "stalled") else None
             self._stopped, self._stop_by_ns = True, time.monotonic_ns() + DRAIN_NS
         self._ingest.stop()
 
@@ -102,7 +106,7 @@ class Stream:
 
     def end_messages(self, reason: Reason, dropped_messages: int, detail: str = "") -> Iterator[Message]:
         """The last messages."""
-        self.over = True
+        self.over, self._end_detail = True, detail
         yield from self.session.gaps()
         yield from self._finish()
         yield self._status(dropped_messages)
@@ -194,14 +198,19 @@ class Stream:
             return "ended"
         if not session.ring.written:
             return "lost" if problem else "connecting"
-        if self.session.drained and not self._stopped:
+        if self._stopped:
+            # Nothing comes any more because it was stopped.
+            return self._outage or ("silent" if session.results.silent else "listening")
+        if self.session.drained:
             return "lost"
         if not session.ready and time.monotonic_ns() - session.last_block_at_ns > STALLED_NS:
             return "stalled"
         return "silent" if session.results.silent else "listening"
 
     def _detail(self) -> str:
-        """What is wrong, in one line; empty if nothing is."""
+        """What is wrong, in one line; empty if nothing is. At the end, only why it failed."""
+        if self.over:
+            return self._end_detail
         drift_ppm = self.session.clock.drift_ppm
         if self._ingest.problem:
             return self._ingest.problem
