@@ -236,13 +236,14 @@ class Stream:
             model=ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12]),
             labels=self.recognizer.labels,
             thresholds=session.results.thresholds,
-            entry=card.hysteresis.entry,
-            release=card.hysteresis.release,
+            entry=session.results.hysteresis.entry,
+            release=session.results.hysteresis.release,
             provider=self.recognizer.provider,
             counters=self._counters(dropped_messages),
             lag_ns=session.results.lag_ns,
             drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
             last_seq=last_seq,
+            clipped_samples=session.clipped_samples,
             playing=session.results.playing,
         )
 
@@ -258,5 +259,4 @@ class Stream:
             dropped_windows=session.windower.dropped,
             dropped_messages=dropped_messages,
             sessions=self._sessions,
-            clipped_samples=session.clipped_samples,
         )
