@@ -12,7 +12,7 @@ from whoplays.bench.latency import STAGES, Arrival, SubscriberProcess, measure_l
 from whoplays.bench.results import LatencyResult
 from whoplays.bench.senders import Schedule
 from whoplays.models.errors import EndpointError, WhoplaysError
-from whoplays.stream.pubsub.messages import End
+from whoplays.stream.pubsub.messages import End, Message
 from whoplays.stream.pubsub.publisher import Publisher
 
 MS = 1_000_000
@@ -41,7 +41,7 @@ def test_waiting_in_overload_is_under_queue() -> None:
     timing = msgspec.structs.replace(window.timing, ready_ns=900 * MS, infer_start_ns=901 * MS, infer_end_ns=950 * MS)
     waited = msgspec.structs.replace(window, timing=timing)
     counters = msgspec.structs.replace(status.counters, dropped_windows=7)
-    messages = [waited, msgspec.structs.replace(status, counters=counters), make_end(0)]
+    messages: list[Message] = [waited, msgspec.structs.replace(status, counters=counters), make_end(0)]
     (arrival,), dropped = latency._arrivals(messages)
     assert dropped == 7
     assert (arrival.infer_start_ns - arrival.arrived_ns, arrival.infer_end_ns - arrival.infer_start_ns) == (
