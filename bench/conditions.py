@@ -41,6 +41,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     """Load average of the last minute, before the measurement: near 0 if the machine has nothing else to do."""
     versions: dict[str, str]
     """Of Python and of each package in use."""
+    commit: str | None = None
+    """Of the git checkout that ran, with `-dirty` if it was changed since; None if it was no checkout."""
     model: ModelInfo
     others: tuple[ModelInfo, ...] = ()
     """Models that were measured with it."""
@@ -58,6 +60,7 @@ def describe(conditions: Conditions) -> str:
     hardware = conditions.hardware
     gpu = f", {hardware.gpu}" if hardware.gpu else ""
     software = ", ".join(f"{name} {version}" for name, version in conditions.versions.items())
+    software += f", commit {conditions.commit}" if conditions.commit else ""
     digests = " and ".join(model.sha256 for model in conditions.models)
     return (
         f"{hardware.cpu}, {hardware.cores} cores, {hardware.memory_gib:g} GiB{gpu}; {conditions.os}; {software}; "
@@ -99,6 +102,7 @@ def current_conditions(model: ModelInfo, provider: str, load: float, others: Seq
         hardware=_hardware(),
         load=load,
         versions={"python": platform.python_version(), **_installed()},
+        commit=_commit(),
         model=model,
         others=tuple(others),
         provider=provider,
@@ -128,6 +132,22 @@ def _gpu() -> str | None:
     command = [tool, "--query-gpu=name", "--format=csv,noheader"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  a fixed command
     return ", ".join(found.stdout.splitlines()) if found.returncode == 0 else None
+
+
+def _commit() -> str | None:
+    """The commit of the checkout in which this file is tracked."""
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    return _git("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+
+
+def _git(*arguments: str) -> str | None:
+    tool = shutil.which("git")
+    if tool is None:
+        return None
+    command = [tool, "-C", str(Path(__file__).resolve().parent), *arguments]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  our own arguments
+    return found.stdout.strip() if found.returncode == 0 else None
 
 
 def _installed() -> dict[str, str]:

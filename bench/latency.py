@@ -2,7 +2,8 @@
 
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -14,14 +15,14 @@ from whoplays.bench.senders import Schedule, block_of, send_pcm
 from whoplays.models.errors import EndpointError, require_between
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.common.terminal import end_on_signals, note
-from whoplays.stream.pubsub.messages import End, Notice, Status, Window
+from whoplays.stream.pubsub.messages import End, Message, Notice, Status, Window
 from whoplays.stream.pubsub.subscriber import Subscriber
 
 CUTOFF_S: Final = 10.0
 MAX_WINDOWS: Final = 1_000_000
 SILENCE_S: Final = 30.0
 STAGES: Final = ("send", "ingest", "queue", "infer", "publish")
-"""From due to sent, to taken from the ring buffer, to the start of inference, to its end, to received."""
+"""From due to sent, to arrived, to the start of inference, to its end, to received."""
 
 
 def measure_latency(model: str, windows: int, hop_s: float, provider: str | None) -> LatencyResult:
@@ -50,7 +51,8 @@ def measure_latency(model: str, windows: int, hop_s: float, provider: str | None
         cutoff_ns = schedule.last_due_ns + round(CUTOFF_S * 1e9)
         sent_ns = send_pcm(schedule, listener.stdin.fileno(), cutoff_ns)
         listener.finish(cutoff_ns)
-        arrivals = [arrival for arrival in subscriber.arrivals() if arrival.received_ns <= cutoff_ns]
+        received, overload = subscriber.arrivals()
+        arrivals = [arrival for arrival in received if arrival.received_ns <= cutoff_ns]
     latency, stages = summarize_latency(schedule, sent_ns, arrivals)
     return LatencyResult(
         command=command_line("latency", model=model, windows=windows, hop=hop_s, provider=provider),
@@ -60,6 +62,7 @@ def measure_latency(model: str, windows: int, hop_s: float, provider: str | None
         windows=windows,
         received=len(arrivals),
         lost=windows - len(arrivals),
+        overload=overload,
         latency=latency,
         stages=stages,
     )
@@ -70,7 +73,8 @@ class Arrival(NamedTuple):
 
     end: int
     """Index after the window's last sample."""
-    ready_ns: int
+    arrived_ns: int
+    """When its last sample had arrived, and it could have been inferred."""
     infer_start_ns: int
     infer_end_ns: int
     received_ns: int
@@ -91,12 +95,18 @@ def summarize_latency(
     """
     if not arrivals:
         raise EndpointError(f"none of {schedule.windows} windows was received within {CUTOFF_S:.0f} s after the last")
-    times_ns = [(schedule.due_ns(end), sent_ns[block_of(end)], *rest) for end, *rest in arrivals]
+    times_ns = [_times(schedule.due_ns(each.end), sent_ns[block_of(each.end)], each) for each in arrivals]
     stages = {
         stage: summarize([times[number + 1] - times[number] for times in times_ns])
         for number, stage in enumerate(STAGES)
     }
     return summarize([times[-1] - times[0] for times in times_ns]), stages
+
+
+def _times(due_ns: int, sent_ns: int, arrival: Arrival) -> tuple[int, ...]:
+    # The time of arrival is an estimate, which may be a little before the sending.
+    arrived_ns = max(sent_ns, arrival.arrived_ns)
+    return due_ns, sent_ns, arrived_ns, arrival.infer_start_ns, arrival.infer_end_ns, arrival.received_ns
 
 
 class SubscriberProcess:
@@ -135,13 +145,13 @@ class SubscriberProcess:
             raise EndpointError(f"no status came from {self._endpoint}")
         return first
 
-    def arrivals(self) -> list[Arrival]:
-        """Every window that was received; waits for the end of the stream.
+    def arrivals(self) -> tuple[list[Arrival], int]:
+        """Every window that was received, and how many the publisher dropped; waits for the end of the stream.
 
         Raises:
             EndpointError: the process has exited, or sends nothing.
         """
-        arrivals: list[Arrival] = self._next()
+        arrivals: tuple[list[Arrival], int] = self._next()
         return arrivals
 
     def _next(self) -> Any:
@@ -154,18 +164,23 @@ class SubscriberProcess:
 
 
 def _subscribe(endpoint: str, connection: Connection) -> None:
-    with end_on_signals(), Subscriber(endpoint, silence_s=SILENCE_S) as subscriber:
+    # Whoever measures may have been ended by a signal.
+    with suppress(BrokenPipeError), end_on_signals(), Subscriber(endpoint, silence_s=SILENCE_S) as subscriber:
         connection.send(next(subscriber))
-        connection.send(list(_arrivals(subscriber)))
+        connection.send(_arrivals(subscriber))
 
 
-def _arrivals(subscriber: Subscriber) -> Iterator[Arrival]:
-    for item in subscriber:
+def _arrivals(items: Iterable[Message | Notice]) -> tuple[list[Arrival], int]:
+    arrivals, dropped = list[Arrival](), 0
+    for item in items:
         received_ns = time.monotonic_ns()
         if isinstance(item, Window):
-            yield _arrival(item, received_ns)
+            arrivals.append(_arrival(item, received_ns))
+        if isinstance(item, Status):
+            dropped = item.counters.dropped_windows
         if isinstance(item, End) or (isinstance(item, Notice) and item.what == "silent"):
-            return
+            break
+    return arrivals, dropped
 
 
 def _arrival(window: Window, received_ns: int) -> Arrival:
@@ -173,7 +188,7 @@ def _arrival(window: Window, received_ns: int) -> Arrival:
     timing = window.timing
     return Arrival(
         window.end,
-        closed_ns + timing.ready_ns,
+        min(closed_ns, closed_ns + timing.ready_ns),
         closed_ns + timing.infer_start_ns,
         closed_ns + timing.infer_end_ns,
         received_ns,

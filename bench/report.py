@@ -64,7 +64,10 @@ def _section(result: Result) -> str:
 
 def _latency(result: LatencyResult, subject: str) -> Table:
     rows = (_times("due to received", result.latency), *(_times(*stage) for stage in result.stages.items()))
-    caption = f"{result.windows} windows, one every {result.hop_s:g} s: {result.received} received, {result.lost} lost."
+    caption = f"{result.windows} windows, one every {result.hop_s:g} s: {result.received} received, {result.lost} lost"
+    if result.overload:
+        caption += f", {result.overload} of them to overload: inference takes longer than a hop"
+    caption += "."
     return Table(f"Latency of {subject}", ("ms",), ("p50", "p90", "p99", "max"), rows, caption)
 
 

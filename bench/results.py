@@ -49,6 +49,8 @@ class LatencyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench"
     """Before the cut-off; the times below are of these."""
     lost: int
     """Due, but not received before the cut-off."""
+    overload: int = 0
+    """Of these, how many were given up because inference could not keep up."""
     latency: Summary
     """From the moment the window's last sample was due until another process had received the result."""
     stages: dict[str, Summary]

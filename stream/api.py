@@ -3,16 +3,17 @@
 from collections.abc import Generator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
+from whoplays.models.errors import SourceError
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import WINDOW_S, StreamOptions, hop_samples
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.pubsub.publisher import Publisher
-from whoplays.stream.sources.base import Source, SourceSpec
-from whoplays.stream.sources.file import Speed
-from whoplays.stream.sources.registry import open_now
+from whoplays.stream.sources.base import Source, SourceSpec, Speed
+from whoplays.stream.sources.registry import CHOICES, open_now
 
 
 def listen(
@@ -45,18 +46,27 @@ def listen(
     Raises:
         WhoplaysError: the source, the model, the provider or an option is of no use; see its subclasses.
     """
-    spec = open_now(str(source), speed) if isinstance(source, str | Path) else SourceSpec.opened(source)
     publisher = Publisher(publish) if publish else None
-    engine = open_engine(
-        spec,
-        stream=stream,
-        model=model,
-        hop_s=hop_s,
-        silence_dbfs=silence_dbfs,
-        provider=provider,
-        publisher=publisher,
-    )
-    return _run(engine, publisher)
+    spec = _open(source, speed)
+    options: dict[str, Any] = {
+        "stream": stream,
+        "model": model,
+        "hop_s": hop_s,
+        "silence_dbfs": silence_dbfs,
+        "provider": provider,
+    }
+    messages = _run(spec, publisher, options)
+    # What is wrong is raised here, and the source closed; from here on closing the iterator closes it.
+    next(messages)
+    return messages
+
+
+def _open(source: str | Path | Source, speed: Speed) -> SourceSpec:
+    if isinstance(source, str | Path):
+        return open_now(str(source), speed)
+    if not callable(getattr(source, "blocks", None)):
+        raise SourceError(f"source must be {CHOICES}, or have the methods of whoplays' sources; got {source!r}")
+    return SourceSpec.opened(source)
 
 
 def open_engine(
@@ -77,7 +87,15 @@ def open_engine(
     return engine
 
 
-def _run(engine: Engine, publisher: Publisher | None) -> Generator[Message]:
+def _run(spec: SourceSpec, publisher: Publisher | None, options: dict[str, Any]) -> Generator[Any]:
+    """Nothing, once all is well, then the messages."""
+    try:
+        engine = open_engine(spec, publisher=publisher, **options)
+        yield None
+    except BaseException:
+        # It is open, and nobody else will close it.
+        spec.open().stop()
+        raise
     with publisher or nullcontext():
         yield from engine.run()
     engine.check()

@@ -87,6 +87,8 @@ def test_the_image_copies_what_there_is_and_all_that_is_installed() -> None:
     licences = {pattern.partition("/")[0] for pattern in PROJECT["project"]["license-files"]}
     build = {PROJECT["project"]["readme"], "pyproject.toml", "setup.py", "constraints.txt", "docs/share"}
     assert copied == packages | linked | licences | build
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {line[1:] for line in ignored if line.startswith("!")} == copied
 
 
 def test_the_image_runs_the_console_script_with_a_command_that_there_is() -> None:

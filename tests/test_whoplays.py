@@ -208,6 +208,17 @@ def test_a_closed_standard_stream_is_no_traceback(tmp_path: Path, arguments: str
     assert len(errors.read_text().splitlines()) <= 1
 
 
+@pytest.mark.parametrize("arguments", ["models", "models band-melcnn", "--help", "keys list"])
+def test_who_reads_a_part_only_gets_no_error(arguments: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-m", "whoplays", *arguments.split()]
+    environment = os.environ | {"XDG_CONFIG_HOME": str(tmp_path)}
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, env=environment, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_terminal_of_another_encoding_is_no_traceback(tmp_path: Path) -> None:
     for encoding in ("ascii", "latin-1"):
         command = [sys.executable, "-m", "whoplays", "keys", "make", "Bühne №1", "--folder", str(tmp_path / encoding)]

@@ -3,13 +3,16 @@
 import errno
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from cyclopts import App, CycloptsError
 
 import whoplays
 from whoplays.models.errors import WhoplaysError, install_hint
-from whoplays.stream.common.terminal import open_standard_streams, printable
+from whoplays.stream.common.deadline import end_in_time
+from whoplays.stream.common.terminal import ignore_broken_pipe, open_standard_streams, printable
 
 
 class Verb(NamedTuple):
@@ -81,13 +84,14 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: What follows `whoplays`; those of the process unless given.
     """
     open_standard_streams()
-    words = sys.argv[1:] if arguments is None else arguments
-    if words[:1] == ["help"]:
-        words = ["--help", *words[1:]]
+    if arguments is None:
+        end_in_time()
+    words = _words(sys.argv[1:] if arguments is None else arguments)
     verb = next((verb for word in words if (verb := FORMER_NAMES.get(word, word)) in VERBS), "")
     try:
         app = installed_command() if INSTALL_COMPLETION in words else command_line(verb)
-        app(words, exit_on_error=False, print_error=False)
+        with _reader_may_leave():
+            app(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         sys.exit(_complain(" ".join(str(error).split()), 2))
     except WhoplaysError as error:
@@ -101,6 +105,22 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt as stop:
         resumable = verb in VERBS and VERBS[verb].resumable
         sys.exit(_complain(str(stop) or ("stopped; the same command continues" if resumable else "stopped"), 130))
+
+
+def _words(arguments: list[str]) -> list[str]:
+    return ["--help", *arguments[1:]] if arguments[:1] == ["help"] else arguments
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """Take it for no failure when nobody reads any more, as with `| head`."""
+    try:
+        yield
+    except SystemExit as leaving:
+        if not isinstance(leaving.__context__, BrokenPipeError):  # which is how rich leaves then
+            raise
+    with ignore_broken_pipe():
+        sys.stdout.flush()
 
 
 def command_line(*loaded: str) -> App:

@@ -1,6 +1,7 @@
 """From any rate and channel count to what models hear: stereo at 44.1 kHz."""
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, Final
 
 import msgspec
@@ -45,11 +46,11 @@ def read_channels(text: str) -> tuple[int, ...]:
     """Channels as people write them, such as `3,4`.
 
     Raises:
-        OptionError: they are no numbers.
+        OptionError: they are no numbers, or out of range.
     """
     try:
-        return tuple(int(channel) for channel in text.split(","))
-    except ValueError as error:
+        return msgspec.convert(text.split(","), Channels, strict=False)
+    except msgspec.ValidationError as error:
         raise OptionError(f"channels must be {expected(Channels)}, such as 3,4; got {text!r}") from error
 
 
@@ -131,3 +132,35 @@ class Converter:
             raise SourceError(
                 f"the audio holds a sample that is no number (NaN or infinite) at {at_s:.3f} s; repair it"
             )
+
+
+class VaryingConverter:
+    """A `Converter` of audio whose rate and channel count may change on the way, as in recordings that were joined.
+
+    Args:
+        selection: which channels are taken, and how loud.
+    """
+
+    def __init__(self, selection: ChannelSelection = WHOLE) -> None:
+        self._selection: Final = selection
+        self._kind = (0, 0)
+        self._converter: Converter | None = None
+
+    @property
+    def pending_ns(self) -> int:
+        """How much audio went in and has not come out yet."""
+        return self._converter.pending_ns if self._converter else 0
+
+    def convert(self, frames: Audio, rate_hz: int) -> Iterator[Audio]:
+        """Convert the next frames, `[n, channels]` float32; see `Converter`, also for what is raised."""
+        kind = (rate_hz, frames.shape[1])
+        if self._converter is None or self._kind != kind:
+            yield from self.finish()
+            self._converter, self._kind = Converter(*kind, self._selection), kind
+        yield self._converter.convert(frames)
+
+    def finish(self) -> Iterator[Audio]:
+        """What is pending; the next frames begin anew, and are not blurred with those before."""
+        if self._converter:
+            yield self._converter.convert(np.zeros((0, self._kind[1]), np.float32), last=True)
+            self._converter = None

@@ -16,7 +16,7 @@ from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.base import SourceSpec
-from whoplays.stream.sources.file import FileSource
+from whoplays.stream.sources.registry import open_uri
 
 CLIP: Final = Path(__file__).parents[1] / "demo" / "concert.ogg"
 ENDPOINT: Final = "tcp://127.0.0.1:*"
@@ -33,7 +33,7 @@ def demo(clip: Annotated[Path, Parameter(show_default=False)] = CLIP, /, *, mode
         clip: Another recording, instead of the bundled one.
         model: Another model.
     """
-    source, recognizer = FileSource(clip), Recognizer.load(model)
+    source, recognizer = open_uri(str(clip)), Recognizer.load(model)
     with end_on_signals(), Publisher(ENDPOINT) as publisher, _subscriber(publisher.endpoint) as watcher:
         if not publisher.wait_for_subscriber(JOIN_S):
             raise EndpointError(f"the subscriber did not connect to {publisher.endpoint} within {JOIN_S:.0f} s")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
-from whoplays.stream.common.terminal import ignore_broken_pipe, printable
+from whoplays.stream.common.terminal import ignore_broken_pipe, note, printable
 from whoplays.stream.sources.device.names import NO_INPUT, DeviceRequest, Input
 from whoplays.stream.sources.device.probe import list_inputs, probe_input
 
@@ -48,7 +48,7 @@ def devices(
         json: Print them as JSON, one a line.
         meter: Capture from each for a second, and show its level.
     """
-    inputs = list_inputs()
+    inputs = list_inputs(note)
     if not inputs:
         raise SourceError(NO_INPUT)
     rows = (_row(each, meter=meter) for each in inputs)

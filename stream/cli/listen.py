@@ -17,7 +17,7 @@ from whoplays.stream.pipeline.options import WINDOW_S
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.security.allow_list import server_keys
-from whoplays.stream.sources.file import Speed
+from whoplays.stream.sources.base import Speed
 from whoplays.stream.sources.registry import CHOICES, open_now
 
 MAX_WAIT_S: Final = 86_400.0

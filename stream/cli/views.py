@@ -1,5 +1,6 @@
 """Messages as lines: for people when there is no terminal to draw on, and as JSON for programs."""
 
+import os
 import sys
 from dataclasses import dataclass
 from types import TracebackType
@@ -120,7 +121,7 @@ def choose_view(*, json: bool) -> View:
     """JSON if that is asked for; else the live view on a terminal, or lines where there is none."""
     if json:
         return JsonLines()
-    return LiveView() if sys.stdout.isatty() else PlainLines()
+    return LiveView() if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else PlainLines()
 
 
 QUEUE_MESSAGES: Final = 1000

@@ -26,6 +26,8 @@ def watch(
 ) -> None:
     """Show the messages of a publisher, here or on another machine, and what was lost of them.
 
+    On a terminal each stream has a row, and one of them, which the up and down keys choose, all its labels below.
+
     Args:
         endpoint: The publisher's ZeroMQ address.
         stream: The one stream to show; all of them unless given.

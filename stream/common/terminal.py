@@ -5,11 +5,15 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
+from typing import Final
+
+REPEAT_S: Final = 1.0
 
 
 def note(text: str) -> None:
@@ -43,11 +47,17 @@ def open_standard_streams() -> None:
 
 @contextmanager
 def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM call `stop`, in a thread of its own; a second Ctrl-C interrupts at once."""
+    """Let Ctrl-C and SIGTERM call `stop`, in a thread of its own; a Ctrl-C a second later interrupts at once."""
     with signal_safe(stop, "whoplays-stop") as request_stop:
+        interrupts_from_s = float("inf")
 
-        def on_signal(_number: int, _frame: FrameType | None) -> None:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        def on_signal(number: int, _frame: FrameType | None) -> None:
+            nonlocal interrupts_from_s
+            now_s = time.monotonic()
+            if number == signal.SIGINT and now_s >= interrupts_from_s:
+                raise KeyboardInterrupt
+            # What comes at once is the same wish, by a terminal and by a parent, and leaves time for the last messages.
+            interrupts_from_s = min(interrupts_from_s, now_s + REPEAT_S)
             request_stop()
 
         before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -5,14 +5,15 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final
 
-from whoplays.models.errors import OptionError
+from whoplays.models.errors import OptionError, SourceError
+from whoplays.stream.common.terminal import note
 from whoplays.stream.daemon.config import Config, read_config
 from whoplays.stream.daemon.config_errors import ConfigErrors
 from whoplays.stream.daemon.reload import load
 from whoplays.stream.history.schema import check_to_write
 from whoplays.stream.metrics.server import parse_address
 from whoplays.stream.sources.base import BoundAddress
-from whoplays.stream.sources.registry import check_uri
+from whoplays.stream.sources.registry import check_uri, look_up
 
 _EVERYWHERE: Final = {"": "both", "::": "both", "*": "IPv4", "0.0.0.0": "IPv4"}  # noqa: S104  they are given, not bound
 """Hosts that stand for every address of this machine, and of which family."""
@@ -39,6 +40,11 @@ def check(path: Path) -> None:
     names = ", ".join(stream.name for stream in config.stream)
     count = "1 stream" if len(config.stream) == 1 else f"{len(config.stream)} streams"
     print(f"{path}: configuration OK: {count} ({names}), published on {config.publish}")
+    for stream in config.stream:
+        try:
+            look_up(stream.source, stream.selection)
+        except SourceError as error:
+            note(f"{path}: stream {stream.name}: source: {error}; it is waited for")
 
 
 def port_conflicts(bound: Mapping[str, BoundAddress]) -> Iterator[tuple[str, str, int]]:

@@ -19,8 +19,10 @@ from whoplays.stream.metrics.server import DEFAULT_ADDRESS, parse_address
 from whoplays.stream.pipeline.options import (
     LAG_S,
     WINDOW_S,
+    Entry,
     Hop,
     Lag,
+    Release,
     Silence,
     StreamName,
     StreamOptions,
@@ -51,6 +53,10 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One or two of the source's channels, counted from 1, as in `[3, 4]`; the first two unless given."""
     thresholds: dict[str, Threshold] = {}
     """By English name: at or above it a label is active; the model's unless given."""
+    entry: Entry | None = None
+    """How far from its threshold towards 1 a probability must come to enter; the model's unless given."""
+    release: Release | None = None
+    """A playing instrument leaves below this share of its threshold; the model's unless given."""
     silence_dbfs: Silence = SILENCE_DBFS
     """Below this level a window is silence."""
     max_lag_s: Lag = LAG_S
@@ -68,6 +74,8 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             stream=self.name,
             hop_samples=hop_samples(self.hop_s),
             silence_dbfs=self.silence_dbfs,
+            entry=self.entry,
+            release=self.release,
             max_lag_s=self.max_lag_s,
         )
 

@@ -14,6 +14,7 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from whoplays.models.errors import OptionError, WhoplaysError, naming
+from whoplays.stream.common.descriptors import most_streams, raise_descriptor_limit
 from whoplays.stream.common.terminal import signal_safe, stop_on_signals
 from whoplays.stream.common.thread_watch import ThreadWatch
 from whoplays.stream.daemon.config import Config, HistoryConfig, read_config
@@ -108,6 +109,7 @@ class Daemon:
         Raises:
             WhoplaysError: an address or the history cannot be used, a model fails, or a stream failed for good.
         """
+        self._check_descriptors()
         with ExitStack() as stack:
             # First, so that signals are handled until the last message is written.
             stack.enter_context(stop_on_signals(self._engine.stop))
@@ -121,6 +123,11 @@ class Daemon:
             notifier.send("STOPPING=1")
         self._log.info("done")
         self._engine.check()
+
+    def _check_descriptors(self) -> None:
+        limit, streams = raise_descriptor_limit(), len(self._config.stream)
+        if streams > (most := most_streams(limit)):
+            self._log.warning("the limit on open files is low", limit=limit, streams=streams, streams_that_fit=most)
 
     def _handle_messages(self, handlers: list[MessageHandler], notifier: Notifier) -> None:
         ready, notified_s = False, 0.0

@@ -32,6 +32,8 @@ class Batcher:
         self._sizes: Final = recognizer.warmed
         self._rows: Final = np.empty((self._sizes[-1], CHANNELS, WINDOW_SAMPLES), np.float32)
         self._turn = 0
+        self.took_ns = 0
+        """How long the newest inference took."""
 
     def run(self, streams: Sequence[Stream]) -> Iterator[tuple[Stream, Result]]:
         """One batch of the windows that are ready, and the samples of which no window could be taken.
@@ -88,6 +90,7 @@ class Batcher:
         start_ns = time.monotonic_ns()
         found = self._recognize(audio)
         end_ns = time.monotonic_ns()
+        self.took_ns = end_ns - start_ns
         for window, samples, row in zip(windows, audio, found, strict=True):
             if row is None:
                 yield Invalid(window)

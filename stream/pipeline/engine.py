@@ -1,6 +1,7 @@
 """From streams to messages: whatever is ready is inferred and published, in one thread."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import partial
@@ -14,12 +15,14 @@ from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.ring import RingBuffer
 from whoplays.stream.pipeline.session import RING_SAMPLES
-from whoplays.stream.pipeline.stream import Stream
+from whoplays.stream.pipeline.stream import DRAIN_NS, Stream
 from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.base import SourceSpec
 
 WAKE_S: Final = 0.1
+JOIN_S: Final = 1.0
+"""How long all sources together may take to close."""
 
 
 class StreamRequest(NamedTuple):
@@ -58,6 +61,7 @@ class Engine:
         self._batchers: Final[list[Batcher]] = []
         self._updates: Final = deque[StreamUpdates]()
         self._stopped = False
+        self._stop_by_ns: int | None = None
 
     def add(self, spec: SourceSpec, recognizer: Recognizer, options: StreamOptions) -> None:
         """Add a stream; from any thread."""
@@ -74,7 +78,7 @@ class Engine:
         self._wakeup.set()
 
     def stop(self) -> None:
-        """Make `run` end soon: audio that has come is processed, then each stream publishes `end`.
+        """Make `run` end soon: audio that has come is processed, for a second at most; each stream publishes `end`.
 
         From any thread or signal handler.
         """
@@ -115,6 +119,7 @@ class Engine:
         if self._stopped:
             for stream in self._running():
                 stream.stop()
+            yield from self._end_in_time()
         for stream in self._running():
             yield from self._emit(stream, stream.poll(self._dropped))
         idle = True
@@ -125,6 +130,13 @@ class Engine:
                 yield from self._emit(stream, stream.session.messages(result))
         if idle and not self._over:
             self._wakeup.wait(WAKE_S)
+
+    def _end_in_time(self) -> list[Message]:
+        """The last messages of all, once another inference might end too late."""
+        now_ns = time.monotonic_ns()
+        self._stop_by_ns = self._stop_by_ns or now_ns + DRAIN_NS
+        longest_ns = max((batcher.took_ns for batcher in self._batchers), default=0)
+        return self._end_all("stopped", "") if now_ns + longest_ns > self._stop_by_ns else []
 
     @property
     def _over(self) -> bool:
@@ -175,8 +187,9 @@ class Engine:
         streams = (*self._ending, *self._streams.values())
         for stream in streams:
             stream.stop()
+        deadline_s = time.monotonic() + JOIN_S
         for stream in streams:
-            stream.join()
+            stream.join(max(0.0, deadline_s - time.monotonic()))
 
 
 def _recovering(stream: Stream, messages: Iterable[Message]) -> Iterator[Message]:

@@ -13,7 +13,6 @@ from whoplays.stream.sources.base import SessionOverError, Source, SourceSpec
 
 MAX_SESSIONS: Final = 4
 WAIT_S: Final = 0.02
-JOIN_S: Final = 5.0
 
 
 class Ingest:
@@ -32,6 +31,8 @@ class Ingest:
         """Whether nothing more will come; the last session's ring closes after it is set."""
         self.failure: WhoplaysError | None = None
         """What went wrong, once it is over for that reason."""
+        self.note = ""
+        """What was noteworthy about a source that came to its end."""
         self._spec: Final = spec
         self._new_session: Final = new_session
         self._faults: Final = faults
@@ -62,10 +63,10 @@ class Ingest:
         self._restart_reason, self._restart_at_once = reason, at_once
         self._stop_source()
 
-    def join(self) -> None:
-        """Wait for the end, but at most five seconds."""
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end, but no longer than this."""
         if self._thread.ident is not None:
-            self._thread.join(JOIN_S)
+            self._thread.join(timeout_s)
 
     def _stop_source(self) -> None:
         source = self._source
@@ -95,6 +96,7 @@ class Ingest:
             self._restart_reason, self._restart_at_once = "", False
             self._source = self._spec.open()
             self._read(self._source)
+            self.note = self._source.warning
         except Exception as error:  # noqa: BLE001  whatever it is, the source is lost, and may be back
             failure = error if isinstance(error, WhoplaysError) else SourceError(self._faults.tell(error))
             self.sessions[-1].problem = str(failure)

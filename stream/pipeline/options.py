@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from whoplays.models.card import Hysteresis
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.common.constraints import require, require_fields
@@ -19,6 +20,8 @@ Hop = Annotated[float, Meta(ge=1 / SAMPLE_RATE_HZ, le=WINDOW_S, extra={"unit": "
 Silence = Annotated[float, Meta(le=0, extra={"unit": "dBFS"})]
 Lag = Annotated[float, Meta(gt=0, le=3600, extra={"unit": "s"})]
 Threshold = Annotated[float, Meta(gt=0, le=1)]
+Entry = Annotated[float, Meta(ge=0, lt=1)]
+Release = Annotated[float, Meta(gt=0, le=1)]
 
 
 class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +39,20 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Below this level a window is silence."""
     thresholds: tuple[float, ...] = ()
     """Per label, in the model's output order; those of the model's card unless given."""
+    entry: Entry | None = None
+    """How far from the threshold towards 1 a probability must come for an instrument to enter; the card's if None."""
+    release: Release | None = None
+    """Who plays is taken to play on down to this share of the threshold; the card's if None."""
     max_lag_s: Lag = LAG_S
     """How old a live window may be when it is taken; older ones are skipped if there is a newer one."""
 
     def __post_init__(self) -> None:
         require_fields(self)
+
+    def hysteresis(self, card: Hysteresis) -> Hysteresis:
+        """A card's hysteresis, and in its place what is given here."""
+        given = {"entry": self.entry, "release": self.release}
+        return msgspec.structs.replace(card, **{name: value for name, value in given.items() if value is not None})
 
 
 def hop_samples(hop_s: float) -> int:

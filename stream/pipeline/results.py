@@ -1,6 +1,6 @@
 """From predictions to the messages about them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from whoplays.models.events import EventTransition, detector
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.level import Level, measure
 from whoplays.stream.common.clock import ClockKind, SampleClock, wall_ns
+from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.windower import WindowRef
 from whoplays.stream.pubsub.messages import Event, Message, MessageSequencer, Playing, Quality, Timing, Window
@@ -45,14 +46,11 @@ class ResultBuilder:
 
     Args:
         sequencer: numbers the messages.
-        recognizer: whose labels and hysteresis count.
-        thresholds: per label; the recogniser's if there are none.
-        silence_dbfs: below this level a window is silent: nobody plays.
+        recognizer: whose labels count, and whose thresholds and hysteresis, where the options have none.
+        options: how the stream is processed.
     """
 
-    def __init__(
-        self, sequencer: MessageSequencer, recognizer: Recognizer, thresholds: Sequence[float], silence_dbfs: float
-    ) -> None:
+    def __init__(self, sequencer: MessageSequencer, recognizer: Recognizer, options: StreamOptions) -> None:
         self.windows = 0
         self.lag_ns = 0
         """From the close of the newest window to the end of its inference."""
@@ -60,12 +58,13 @@ class ResultBuilder:
         """Whether the newest window was silent."""
         self.clock_kind: ClockKind = "arrival"
         """What the times at which windows close are made of."""
-        self.thresholds: Final = tuple(thresholds) or recognizer.thresholds
+        self.thresholds: Final = options.thresholds or recognizer.thresholds
+        self.hysteresis: Final = options.hysteresis(recognizer.card.hysteresis)
         self._sequencer = sequencer
         self._labels: Final = recognizer.labels
-        card = recognizer.card
-        self._detector: Final = detector(recognizer.labels, self.thresholds, card.hysteresis, card.frames)
-        self._silence_dbfs = silence_dbfs
+        frames = recognizer.card.frames
+        self._detector: Final = detector(recognizer.labels, self.thresholds, self.hysteresis, frames)
+        self._silence_dbfs: Final = options.silence_dbfs
         self._clock: Final = SampleClock()
         self._playing: Final[dict[str, Playing]] = {}
 

@@ -95,7 +95,7 @@ class Session:
         self.sequencer: Final = MessageSequencer(options.stream)
         self.ring: Final = new_ring()
         self.windower: Final = Windower(self.ring, WINDOW_SAMPLES, options.hop_samples)
-        self.results: Final = ResultBuilder(self.sequencer, recognizer, options.thresholds, options.silence_dbfs)
+        self.results: Final = ResultBuilder(self.sequencer, recognizer, options)
         self.clock: Clock = LiveClock(SAMPLE_RATE_HZ)
         self.started_at_ns = 0
         """Monotonic time of the first sample; 0 before there is one."""

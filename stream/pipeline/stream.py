@@ -19,7 +19,8 @@ HEARTBEAT_NS: Final = 1_000_000_000
 STALLED_NS: Final = 2_000_000_000
 SILENCE_TIMEOUT_NS: Final = 10_000_000_000
 START_TIMEOUT_NS: Final = 30_000_000_000
-DRAIN_NS: Final = 5_000_000_000
+DRAIN_NS: Final = 1_000_000_000
+"""How long after a stop audio that has come is still processed."""
 WRONG_RATE_PPM: Final = 5_000
 
 
@@ -58,6 +59,8 @@ class Stream:
         self._sessions = 1
         self._stopped = False
         self._stop_by_ns = 0
+        self._outage: State | None = None
+        self._end_detail = ""
         self._finished = False
         self._status_due_ns = 0
 
@@ -73,12 +76,14 @@ class Stream:
     def stop(self) -> None:
         """Make an end soon: audio that has come is still processed."""
         if not self._stopped:
+            state = self._state()
+            self._outage = state if state in ("lost", "stalled") else None
             self._stopped, self._stop_by_ns = True, time.monotonic_ns() + DRAIN_NS
         self._ingest.stop()
 
-    def join(self) -> None:
-        """Wait until the source is closed; after `stop`."""
-        self._ingest.join()
+    def join(self, timeout_s: float) -> None:
+        """Wait until the source is closed, but no longer than this; after `stop`."""
+        self._ingest.join(timeout_s)
 
     def poll(self, dropped_messages: int) -> Iterator[Message]:
         """Every message that is not about a window: gaps, the next session, a status every second, the end.
@@ -90,6 +95,9 @@ class Stream:
         if self.session.drained:
             yield from self._leave_session(dropped_messages)
         now_ns = time.monotonic_ns()
+        if self._stopped and not self.over and now_ns > self._stop_by_ns:
+            # Its source hangs, or inference cannot keep up.
+            yield from self.end_messages("stopped", dropped_messages)
         if not self.over and now_ns >= self._status_due_ns:
             self._status_due_ns = now_ns + HEARTBEAT_NS
             self._restart_if_stalled(now_ns)
@@ -98,7 +106,7 @@ class Stream:
 
     def end_messages(self, reason: Reason, dropped_messages: int, detail: str = "") -> Iterator[Message]:
         """The last messages."""
-        self.over = True
+        self.over, self._end_detail = True, detail
         yield from self.session.gaps()
         yield from self._finish()
         yield self._status(dropped_messages)
@@ -142,9 +150,6 @@ class Stream:
             self._finished, self._status_due_ns = False, 0
         elif self._ingest.over:
             yield from self._end(dropped_messages)
-        elif self._stopped and time.monotonic_ns() > self._stop_by_ns:
-            # Its source hangs.
-            yield from self.end_messages("stopped", dropped_messages)
         else:
             yield from self._finish()
 
@@ -152,8 +157,10 @@ class Stream:
         self.failure = self._ingest.failure or self._too_short()
         if self.failure:
             yield from self.end_messages("failed", dropped_messages, str(self.failure))
+        elif self._stopped:
+            yield from self.end_messages("stopped", dropped_messages)
         else:
-            yield from self.end_messages("stopped" if self._stopped else "finished", dropped_messages)
+            yield from self.end_messages("finished", dropped_messages, self._ingest.note)
 
     def _too_short(self) -> SourceError | None:
         session = self.session
@@ -191,14 +198,19 @@ class Stream:
             return "ended"
         if not session.ring.written:
             return "lost" if problem else "connecting"
-        if self.session.drained and not self._stopped:
+        if self._stopped:
+            # Nothing comes any more because it was stopped.
+            return self._outage or ("silent" if session.results.silent else "listening")
+        if self.session.drained:
             return "lost"
         if not session.ready and time.monotonic_ns() - session.last_block_at_ns > STALLED_NS:
             return "stalled"
         return "silent" if session.results.silent else "listening"
 
     def _detail(self) -> str:
-        """What is wrong, in one line; empty if nothing is."""
+        """What is wrong, in one line; empty if nothing is. At the end, only why it failed."""
+        if self.over:
+            return self._end_detail
         drift_ppm = self.session.clock.drift_ppm
         if self._ingest.problem:
             return self._ingest.problem
@@ -224,13 +236,14 @@ class Stream:
             model=ModelInfo(name=card.name, version=card.version, sha256=card.sha256[:12]),
             labels=self.recognizer.labels,
             thresholds=session.results.thresholds,
-            entry=card.hysteresis.entry,
-            release=card.hysteresis.release,
+            entry=session.results.hysteresis.entry,
+            release=session.results.hysteresis.release,
             provider=self.recognizer.provider,
             counters=self._counters(dropped_messages),
             lag_ns=session.results.lag_ns,
             drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
             last_seq=last_seq,
+            clipped_samples=session.clipped_samples,
             playing=session.results.playing,
         )
 
@@ -246,5 +259,4 @@ class Stream:
             dropped_windows=session.windower.dropped,
             dropped_messages=dropped_messages,
             sessions=self._sessions,
-            clipped_samples=session.clipped_samples,
         )

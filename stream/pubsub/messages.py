@@ -82,8 +82,6 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """Messages of all streams given up before they were sent, because the publisher could not keep up."""
     sessions: int = 1
     """Sessions of the stream, this one included: one more than it was lost and found again."""
-    clipped_samples: int = 0
-    """Of those heard, how many were beyond full scale in any channel, and were clipped."""
 
 
 class Playing(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +124,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="status"):
     """How much faster than its nominal rate the source runs, in millionths; null while that is not known."""
     last_seq: dict[str, int]
     """The newest seq of each other kind that was published."""
+    clipped_samples: int = 0
+    """Of the samples heard, how many were beyond full scale in any channel, and were clipped."""
     playing: tuple[Playing, ...] | None = None
     """Who plays now, as all events up to now have it; null from a publisher that does not say."""
 

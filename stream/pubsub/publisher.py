@@ -9,16 +9,26 @@ from typing import Final, Self
 import zmq
 
 from whoplays.models.errors import EndpointError
+from whoplays.stream.common.descriptors import connection_share, require_descriptors
 from whoplays.stream.common.worker_thread import WorkerThread
 from whoplays.stream.pubsub.endpoint import check_bind, enable_ipv6, enable_keepalive, is_in_use
 from whoplays.stream.pubsub.messages import Message, encode, topic_of
 from whoplays.stream.security.allow_list import ServerKeys, zap_authenticator
+from whoplays.stream.security.connections import HANDSHAKE_MS, ConnectionLimits
 from whoplays.stream.security.handshakes import Handshakes
 
 QUEUE_MESSAGES: Final = 10_000
 HIGH_WATER_MESSAGES: Final = 10_000
 LINGER_MS: Final = 2_000
 POLL_S: Final = 0.05
+MAX_SUBSCRIBERS: Final = 1_000
+MAX_SUBSCRIPTION_BYTES: Final = 4_096
+"""Of one message of a subscriber, its handshake included; ZeroMQ takes a hundred times as much memory for it."""
+RECEIVE_QUEUE_MESSAGES: Final = 16
+RECEIVE_BUFFER_BYTES: Final = 16_384
+"""What the system is asked to keep of one subscriber; it must not read ahead what would be too much."""
+MESSAGES_A_TURN: Final = 100
+"""So many are sent, and then so many of subscribers' are taken, by turns."""
 
 Frames = tuple[bytes, bytes]
 
@@ -51,7 +61,7 @@ class Publisher(WorkerThread[Frames]):
         check_bind(endpoint, insecure=insecure, encrypted=keys is not None)
         self.endpoint = endpoint
         """Once entered, the address as it is bound."""
-        self.handshakes: Final = Handshakes(on_handshake_failed)
+        self.handshakes: Final = Handshakes(on_handshake_failed, subscriber_limits())
         """How many subscribers were admitted and refused, and how many are connected."""
         self.dropped = 0
         """Messages given up because the queue was full."""
@@ -59,6 +69,7 @@ class Publisher(WorkerThread[Frames]):
         self._joined: Final = threading.Event()
 
     def __enter__(self) -> Self:
+        require_descriptors(f"publish on {self.endpoint}", EndpointError)
         with ExitStack() as stack:
             context = stack.enter_context(zmq.Context())
             stack.enter_context(zap_authenticator(context, self._keys))
@@ -87,6 +98,12 @@ class Publisher(WorkerThread[Frames]):
         socket = context.socket(zmq.XPUB)
         socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MESSAGES)
         socket.setsockopt(zmq.LINGER, LINGER_MS)
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION_BYTES)
+        socket.setsockopt(zmq.RCVHWM, RECEIVE_QUEUE_MESSAGES)
+        socket.setsockopt(zmq.RCVBUF, RECEIVE_BUFFER_BYTES)
+        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        # Every subscription and its end is told, so that what each peer holds is known.
+        socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         enable_keepalive(socket)
         enable_ipv6(socket, self.endpoint)
         if self._keys:
@@ -96,15 +113,42 @@ class Publisher(WorkerThread[Frames]):
     def _run(self, socket: zmq.Socket[bytes], owned: ExitStack) -> None:
         with owned:
             while not self._finished:
-                self._note_subscribers(socket)
+                self._send_queued(socket)
+                self._take_subscriptions(socket)
                 self.handshakes.update()
-                if frames := self._take(POLL_S):
-                    socket.send_multipart(frames)
 
-    def _note_subscribers(self, socket: zmq.Socket[bytes]) -> None:
-        while socket.poll(0):
-            if socket.recv().startswith(b"\x01"):
+    def _send_queued(self, socket: zmq.Socket[bytes]) -> None:
+        """What is queued comes first, whatever subscribers send; waits for it if they send nothing."""
+        frames = self._take(0.0 if socket.poll(0) else POLL_S)
+        for _ in range(MESSAGES_A_TURN):
+            if frames is None:
+                return
+            socket.send_multipart(frames)
+            frames = self._take(0.0)
+        if frames is not None:
+            socket.send_multipart(frames)
+
+    def _take_subscriptions(self, socket: zmq.Socket[bytes]) -> None:
+        for _ in range(MESSAGES_A_TURN):
+            if not socket.poll(0):
+                return
+            frame = socket.recv(copy=False)
+            begins = frame.bytes.startswith(b"\x01")
+            self.handshakes.open.took(frame, len(frame) if begins else -len(frame))
+            if begins:
                 self._joined.set()
+
+
+def subscriber_limits() -> ConnectionLimits:
+    """What subscribers may take: memory for 64 KiB of prefixes each, of all together 100 MB."""
+    return ConnectionLimits(
+        connections=connection_share(MAX_SUBSCRIBERS),
+        unread_bytes=65_536,
+        all_unread_bytes=1 << 20,
+        bytes_per_s=4_096,
+        held_bytes=65_536,
+        all_held_bytes=1 << 20,
+    )
 
 
 def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:

@@ -137,6 +137,9 @@ class ServerKeys:
         Raises:
             OptionError: a file or the folder is missing, damaged, or readable by others.
         """
+        # While files can be opened; it loads asyncio, which only this needs.
+        import zmq.auth.thread  # noqa: F401, PLC0415
+
         _, secret = read_secret(keys)
         clients = AllowList(allowed)
         clients.check()

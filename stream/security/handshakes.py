@@ -9,8 +9,14 @@ from typing import Final
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from whoplays.stream.security.connections import ConnectionLimits, Connections
+
 REPEAT_S: Final = 10.0
 """A client that is refused tries again ten times a second; it is reported no more often than this."""
+MAX_EVENTS: Final = 500
+"""In one update: however many connections come and go, there is time for what they are for."""
+KEPT_EVENTS: Final = 10_000
+"""More than ZeroMQ ever keeps."""
 _REASONS: Final = {
     zmq.Event.HANDSHAKE_FAILED_AUTH: "the client's key is not allowed",
     zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "the keys of both ends do not belong together, or one has none",
@@ -24,10 +30,11 @@ class Handshakes:
     """Counts the handshakes of one socket; the thread that owns the socket calls `update` again and again.
 
     Args:
-        on_failed: is called, at most every ten seconds, with why a handshake failed.
+        on_failed: is called, at most every ten seconds, with why a handshake failed, or a connection was ended.
+        limits: of the connections that the socket accepts.
     """
 
-    def __init__(self, on_failed: Callable[[str], None] | None = None) -> None:
+    def __init__(self, on_failed: Callable[[str], None] | None = None, limits: ConnectionLimits | None = None) -> None:
         self.succeeded = 0
         self.failed = 0
         self.up = False
@@ -36,40 +43,44 @@ class Handshakes:
         self.reason = ""
         """Why the newest one failed; empty if it succeeded."""
         self._on_failed: Final = on_failed
-        self._open: Final[set[int]] = set()
+        self.open: Final = Connections(limits, on_failed)
+        """The connections that are open now, also those still in their handshake."""
         self._report_from_s = 0.0
         self._events: zmq.Socket[bytes] | None = None
 
     @property
     def connections(self) -> int:
         """How many are open now, also those still in their handshake."""
-        return len(self._open)
+        return len(self.open)
 
     @contextmanager
     def watching(self, socket: zmq.Socket[bytes]) -> Iterator[None]:
         """Follow a socket that is not yet bound or connected; leave before it is closed."""
-        self._open.clear()
+        self.open.clear()
         self._events = socket.get_monitor_socket(_WATCHED)
         try:
             yield
         finally:
             # Once 2,000 events wait to be read, ZeroMQ waits as well, and would do so for ever in what follows.
-            self.update()
+            self.update(most_events=KEPT_EVENTS)
             socket.disable_monitor()
             self._events.close(linger=0)
             self._events = None
 
-    def update(self) -> None:
-        """Count what happened since the last call."""
-        while self._events is not None and self._events.poll(0):
+    def update(self, most_events: int = MAX_EVENTS) -> None:
+        """Count what happened since the last call, and end the connections that take too much."""
+        for _ in range(most_events):
+            if self._events is None or not self._events.poll(0):
+                break
             message = recv_monitor_message(self._events)
             self._count(zmq.Event(message["event"]), message["value"])
+        self.open.enforce()
 
     def _count(self, event: zmq.Event, value: int) -> None:
         if event & _OPENED:
-            self._open.add(value)
+            self.open.opened(value)
         elif event == zmq.Event.DISCONNECTED:
-            self._open.discard(value)
+            self.open.closed(value)
             self.up = False
         elif event == zmq.Event.HANDSHAKE_SUCCEEDED:
             self.succeeded += 1

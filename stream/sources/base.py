@@ -7,6 +7,9 @@ from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block
 from whoplays.stream.common.clock import ClockKind, GapCause
 
+Speed = Literal["realtime", "max"]
+"""How fast a recording is played: as it would be heard, or as fast as can be."""
+
 
 class SessionOverError(SourceError):
     """The sender began anew: its samples no longer follow those before. `blocks` may be called again at once."""

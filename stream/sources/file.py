@@ -6,16 +6,21 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-import soundfile
+import msgspec
+import numpy as np
 
 from whoplays.models.errors import SourceError
+from whoplays.models.recordings.decoder import Samples
+from whoplays.models.recordings.recording import Recording, open_recording
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.block import Audio, Block
-from whoplays.stream.audio.resample import WHOLE, ChannelSelection, Converter
+from whoplays.stream.audio.resample import WHOLE, ChannelSelection, VaryingConverter
 from whoplays.stream.common.clock import ClockKind, GapCause
+from whoplays.stream.sources.base import Speed
+from whoplays.stream.sources.worker import ChildSource, Send
 
 GRID_SAMPLES: Final = SAMPLE_RATE_HZ // 100
 
@@ -49,21 +54,22 @@ def _cut(piece: Audio, played: int) -> Iterator[Audio]:
         at += to_grid
 
 
-Speed = Literal["realtime", "max"]
-
-UNKNOWN_FRAMES: Final = 2**63 - 1
-"""What libsndfile says of a length that the file does not tell (`SF_COUNT_MAX`)."""
+PIECE_S: Final = 0.1
 
 
 class FileSource:
-    """A file in any format that libsndfile reads, of any rate and channel count.
+    """A recording in any container and codec that FFmpeg reads, of any rate and channel count, to its last sample.
 
     In real time it plays as if it were live, and does not wait for a listener that is too slow; at `max` speed it
-    waits, and nothing is lost. A FLAC whose writer could not tell its length, because it wrote into a pipe, is read to
-    its end.
+    waits, and nothing is lost. What its header states of its length is no limit; see `Recording`.
+
+    Args:
+        path: where it is.
+        speed: how fast it is played.
+        selection: which channels are taken, and how loud.
 
     Raises:
-        SourceError: it is missing, empty, no audio, or known to be shorter than a window.
+        SourceError: it is missing, empty, no audio, or shorter than a window.
     """
 
     def __init__(self, path: Path, speed: Speed = "realtime", selection: ChannelSelection = WHOLE) -> None:
@@ -71,54 +77,85 @@ class FileSource:
         self.uri = path.absolute().as_uri()
         self.clock: ClockKind = "file"
         self.disconnect_cause: GapCause = "device_lost"
-        self.warning = ""
         self.live = speed == "realtime"
         self._stopped = threading.Event()
         self._path = path
         self._selection = selection
-        self._frames, self._rate_hz, self._channels = _inspect(path)
+        self._recording: Recording | None = None
+        _refuse_other(path)
+        self._refuse_short()
+
+    @property
+    def warning(self) -> str:
+        """That more is there than its header states; see `Source`."""
+        return self._recording.note if self._recording else ""
 
     def blocks(self) -> Iterator[Block]:
         """The recording from first to last sample; see `Source`."""
         if self.live:
-            return in_real_time(self._pieces(self._rate_hz // 10), self._stopped)
-        return (Block(piece, time.monotonic_ns()) for piece in self._pieces(self._rate_hz))
+            return in_real_time(self._pieces(PIECE_S), self._stopped)
+        return (Block(piece, time.monotonic_ns()) for piece in self._pieces(1.0))
 
     def stop(self) -> None:
         """Make `blocks` end soon; see `Source`."""
         self._stopped.set()
 
-    def _pieces(self, frames: int) -> Iterator[Audio]:
-        converter = Converter(self._rate_hz, self._channels, self._selection)
-        read = 0
+    def _pieces(self, seconds: float) -> Iterator[Audio]:
+        converter = VaryingConverter(self._selection)
         try:
-            with _Forward(os.fsencode(self._path)) as file:
-                last = False
-                while not self._stopped.is_set() and not last:
-                    chunk = file.read(frames, dtype="float32", always_2d=True)
-                    read += len(chunk)
-                    last = self._is_last(len(chunk), read)
-                    yield converter.convert(chunk, last=last)
-        except (soundfile.LibsndfileError, OSError) as error:
-            heard_s = read / self._rate_hz
-            raise SourceError(f"{_shown(self._path)} is damaged after {heard_s:.1f} s: {_reason(error)}") from error
+            for samples in gather(self._read(), seconds):
+                yield from converter.convert(*samples)
+                if self._stopped.is_set():
+                    return
+        except SourceError:
+            yield from converter.finish()
+            raise
+        yield from converter.finish()
 
-    def _is_last(self, chunk: int, read: int) -> bool:
-        if self._frames is None:
-            return chunk == 0
-        if chunk == 0:
-            heard_s, promised_s = read / self._rate_hz, self._frames / self._rate_hz
-            raise SourceError(
-                f"{_shown(self._path)} ends after {heard_s:.1f} s of {promised_s:.1f} s; it is cut off or damaged"
-            )
-        return read == self._frames
+    def _read(self) -> Iterator[Samples]:
+        with open_recording(self._path, _shown(self._path)) as self._recording:
+            yield from self._recording.read()
+
+    def _refuse_short(self) -> None:
+        window_s, heard_s = WINDOW_SAMPLES / SAMPLE_RATE_HZ, 0.0
+        for samples in self._read():
+            heard_s += len(samples.frames) / samples.rate_hz
+            if heard_s >= window_s:
+                return
+        if not heard_s:
+            raise SourceError(f"{_shown(self._path)} holds no samples; give a recording of {window_s:.0f} s or more")
+        raise SourceError(f"{_shown(self._path)} lasts {heard_s:.2f} s; a window needs {window_s:.0f} s of audio")
 
 
-class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
-    """A file that is read from first to last: after each read soundfile would seek, which fails if no end is known."""
+def gather(samples: Iterable[Samples], seconds: float) -> Iterator[Samples]:
+    """Put shorter pieces together to such of so many seconds or more, but for the last one of each kind."""
+    pieces: list[Audio] = []
+    kind, gathered = (0, 0), 0
+    failure: SourceError | None = None
+    try:
+        for frames, rate_hz in samples:
+            if pieces and (kind != (rate_hz, frames.shape[1]) or gathered >= seconds * rate_hz):
+                yield Samples(np.concatenate(pieces), kind[0])
+                pieces, gathered = [], 0
+            kind = (rate_hz, frames.shape[1])
+            pieces.append(frames)
+            gathered += len(frames)
+    except SourceError as error:
+        failure = error
+    if pieces:
+        yield Samples(np.concatenate(pieces), kind[0])
+    if failure:
+        raise failure
 
-    def seekable(self) -> bool:
-        return False
+
+def play_in_child(send: Send, path: str, speed: Speed, selection: dict[str, Any]) -> None:
+    """Play a file in a child process: send its blocks.
+
+    Raises:
+        SourceError: see `FileSource`.
+    """
+    for block in FileSource(Path(path), speed, msgspec.convert(selection, ChannelSelection)).blocks():
+        send(block)
 
 
 def open_file(uri: str, selection: ChannelSelection, speed: Speed = "realtime") -> FileSource:
@@ -138,47 +175,47 @@ def open_file(uri: str, selection: ChannelSelection, speed: Speed = "realtime") 
     return FileSource(Path(path), speed, selection)
 
 
-def _inspect(path: Path) -> tuple[int | None, int, int]:
-    """Frames, if their number is known, sample rate, and channels."""
+def open_media(uri: str, selection: ChannelSelection, speed: Speed = "realtime") -> ChildSource:
+    """Open `media:` and a file's path: a recording from where it is not trusted, decoded in a child process.
+
+    Raises:
+        SourceError: there is no such file.
+    """
+    place = uri.partition(":")[2]
+    if "://" in place:
+        raise SourceError("media: must be followed by a file's path; give an address without media: before it")
+    shown = place.encode(errors="replace").decode()
+    if shown != place:
+        raise SourceError(f"media: must be followed by a path in UTF-8, got {shown}; rename the file")
+    path = Path(place).absolute()
     _refuse_other(path)
-    try:
-        info = soundfile.info(os.fsencode(path))
-    except (soundfile.LibsndfileError, OSError) as error:
-        what = "is empty" if path.stat().st_size == 0 else f"is not readable as audio ({_reason(error)})"
-        raise SourceError(f"{_shown(path)} {what}; give a WAV, FLAC, Ogg, MP3 or other recording") from error
-    if info.frames == UNKNOWN_FRAMES:
-        return None, info.samplerate, info.channels
-    _refuse_short(path, info.frames / info.samplerate)
-    return info.frames, info.samplerate, info.channels
+    return ChildSource(
+        "whoplays.stream.sources.file:play_in_child",
+        {"path": str(path), "speed": speed, "selection": msgspec.to_builtins(selection)},
+        name=path.name,
+        uri=f"media:{path}",
+        clock="file",
+        disconnect_cause="device_lost",
+        live=speed == "realtime",
+    )
 
 
 def _refuse_other(path: Path) -> None:
     """Refuse what is not a file: opening a pipe could wait for ever."""
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except FileNotFoundError as error:
         raise SourceError(f"file {_shown(path)} not found") from error
     except (OSError, ValueError) as error:
-        raise SourceError(f"{_shown(path)} cannot be read: {_reason(error)}") from error
-    if stat.S_ISDIR(mode):
+        raise SourceError(f"{_shown(path)} cannot be read: {getattr(error, 'strerror', error)}") from error
+    if stat.S_ISDIR(status.st_mode):
         raise SourceError(f"{_shown(path)} is a folder; give one audio file")
-    if not stat.S_ISREG(mode):
-        raise SourceError(f"{_shown(path)} is not a file; pipe PCM into whoplays listen -")
-
-
-def _refuse_short(path: Path, duration_s: float) -> None:
-    window_s = WINDOW_SAMPLES / SAMPLE_RATE_HZ
-    if duration_s == 0:
-        raise SourceError(f"{_shown(path)} holds no samples; give a recording of {window_s:.0f} s or more")
-    if duration_s < window_s:
-        raise SourceError(f"{_shown(path)} lasts {duration_s:.2f} s; a window needs {window_s:.0f} s of audio")
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceError(f"{_shown(path)} is not a file; pipe it into whoplays listen -")
+    if not status.st_size:
+        raise SourceError(f"{_shown(path)} is empty; give a WAV, FLAC, Ogg, MP3 or other recording")
 
 
 def _shown(path: Path) -> str:
     """A path as it can be printed and published: whatever of it is not UTF-8 is replaced."""
     return os.fsencode(path).decode(errors="replace")
-
-
-def _reason(error: Exception) -> str:
-    """What is wrong, without the path, which is said already."""
-    return str(error.strerror if isinstance(error, OSError) else getattr(error, "error_string", error))

@@ -7,8 +7,7 @@ from whoplays.models.errors import OptionError, SourceError
 from whoplays.stream.audio.pcm import PcmFormat
 from whoplays.stream.audio.resample import WHOLE, ChannelSelection
 from whoplays.stream.common.uri import redact
-from whoplays.stream.sources.base import BoundAddress, Source, SourceSpec
-from whoplays.stream.sources.file import Speed, open_file
+from whoplays.stream.sources.base import BoundAddress, Source, SourceSpec, Speed
 from whoplays.stream.sources.stdin import PcmSource
 
 STDIN: Final = "-"
@@ -20,8 +19,8 @@ class SourceKind(NamedTuple):
     schemes: tuple[str, ...]
     """What its addresses begin with, such as `rtp`."""
     opener: str
-    """`package.module:function`, imported when it is used, called with the address and a `ChannelSelection`; it returns
-    a `Source`."""
+    """`package.module:function`, imported when it is used, called with the address and a `ChannelSelection`, and for
+    recordings with a `Speed`; it returns a `Source`."""
     examples: tuple[str, ...] = ()
     """How its addresses begin, as messages show them."""
     reconnects: bool = True
@@ -30,9 +29,13 @@ class SourceKind(NamedTuple):
     """`package.module:function`, called like the opener. It raises a `SourceError` or an `OptionError` if it is known
     that the source cannot be opened, and returns the `BoundAddress` that opening it would bind, or None; it binds and
     opens nothing. Empty if opening the source does no more than that either."""
+    look_up: str = ""
+    """`package.module:function`, called like the opener. It raises a `SourceError` if the source is not there now, but
+    may come. Empty if only opening the source tells."""
 
 
 FILE: Final = SourceKind(("file",), "whoplays.stream.sources.file:open_file", reconnects=False)
+MEDIA: Final = SourceKind(("media",), "whoplays.stream.sources.file:open_media", reconnects=False)
 KINDS: Final = (
     FILE,
     SourceKind(
@@ -40,6 +43,7 @@ KINDS: Final = (
         "whoplays.stream.sources.device.source:open_device",
         ("device:",),
         check="whoplays.stream.sources.device.names:check_address",
+        look_up="whoplays.stream.sources.device.probe:look_up",
     ),
     SourceKind(
         ("rtp",),
@@ -58,7 +62,7 @@ KINDS: Final = (
         "whoplays.stream.sources.ffmpeg.source:open_network_media",
         ("http://", "rtsp://"),
     ),
-    SourceKind(("media",), "whoplays.stream.sources.ffmpeg.source:open_media_file", reconnects=False),
+    MEDIA,
 )
 _BY_SCHEME: Final = {scheme: kind for kind in KINDS for scheme in kind.schemes}
 _EXAMPLES: Final = ", ".join(example for kind in KINDS for example in kind.examples)
@@ -100,9 +104,8 @@ def open_uri(
     if pcm is not None:
         raise OptionError(f"format, rate and channels must be left out unless the source is -, got {redact(uri)}")
     kind = kind_of(uri)
-    if kind is FILE:
-        return open_file(uri, selection, speed)
-    source: Source = _load(kind.opener)(uri, selection)
+    opener = _load(kind.opener)
+    source: Source = opener(uri, selection, speed) if kind in {FILE, MEDIA} else opener(uri, selection)
     return source
 
 
@@ -124,12 +127,13 @@ def open_now(
 
 
 def open_later(uri: str, selection: ChannelSelection) -> SourceSpec:
-    """A source that is opened when it is needed.
+    """A source that is opened when it is needed; what opens it is imported now, while files can be opened.
 
     Raises:
         SourceError: see `kind_of`.
     """
     shown = redact(uri)
+    _load(kind_of(uri).opener)
     return SourceSpec(shown, shown, lambda: open_uri(uri, selection=selection), True, kind_of(uri).reconnects)
 
 
@@ -149,6 +153,17 @@ def check_uri(uri: str, selection: ChannelSelection) -> BoundAddress | None:
         return address
     open_uri(uri, selection=selection)
     return None
+
+
+def look_up(uri: str, selection: ChannelSelection) -> None:
+    """Look whether a live source is there now, as far as can be known without opening it.
+
+    Raises:
+        SourceError: it is not.
+    """
+    found = kind_of(uri).look_up
+    if found:
+        _load(found)(uri, selection)
 
 
 def _load(place: str) -> Any:

@@ -229,7 +229,7 @@ def call_in_child(function: str, arguments: dict[str, Any], *, name: str, timeou
 
 
 class ChildSource:
-    """A live source whose blocks come from a child process, one for each call of `blocks`.
+    """A source whose blocks come from a child process, one for each call of `blocks`.
 
     Args:
         function: `package.module:function`, called in the child as `function(send, **arguments)`; whatever
@@ -239,6 +239,7 @@ class ChildSource:
         uri: where it is, without any secret.
         clock: what the blocks' times are made of.
         disconnect_cause: what to call it when the whole input goes away.
+        live: whether it goes on without us.
     """
 
     def __init__(
@@ -250,13 +251,14 @@ class ChildSource:
         uri: str,
         clock: ClockKind,
         disconnect_cause: GapCause,
+        live: bool = True,
     ) -> None:
         self.name = name
         self.uri = uri
         self.clock: ClockKind = clock
         self.disconnect_cause: GapCause = disconnect_cause
         self.warning = ""
-        self.live = True
+        self.live = live
         self._task: Final = Task(function=function, arguments=arguments)
         self._lock: Final = threading.Lock()
         self._stopped = False

@@ -5,12 +5,14 @@ import msgspec
 import pytest
 
 import whoplays
-from tests.stream.make_messages import make_gap, make_status
+from tests.stream.history.make_history import make_window
+from tests.stream.make_messages import make_end, make_gap, make_status
+from whoplays.bench import latency
 from whoplays.bench.latency import STAGES, Arrival, SubscriberProcess, measure_latency, summarize_latency
 from whoplays.bench.results import LatencyResult
 from whoplays.bench.senders import Schedule
 from whoplays.models.errors import EndpointError, WhoplaysError
-from whoplays.stream.pubsub.messages import End
+from whoplays.stream.pubsub.messages import End, Message
 from whoplays.stream.pubsub.publisher import Publisher
 
 MS = 1_000_000
@@ -20,7 +22,7 @@ JOIN_S = 30
 
 
 def make_arrival(end: int, sent_ms: int) -> Arrival:
-    """2 ms until it is taken from the ring buffer, 3 in the queue, 4 for inference, 5 until it is received."""
+    """2 ms until it arrived, 3 in the queue, 4 for inference, 5 until it is received."""
     times_ms = (sent_ms + 2, sent_ms + 5, sent_ms + 9, sent_ms + 14)
     return Arrival(end, *(time * MS for time in times_ms))
 
@@ -31,6 +33,21 @@ def test_latency_counts_from_when_the_last_sample_was_due() -> None:
     assert (latency.p50_ms, latency.max_ms) == (15.0, 16.0)
     assert (stages["send"].p50_ms, stages["send"].max_ms) == (1.0, 2.0)
     assert [stages[stage].max_ms for stage in STAGES[1:]] == [2.0, 3.0, 4.0, 5.0]
+
+
+def test_waiting_in_overload_is_under_queue() -> None:
+    """Windows that wait in the ring buffer for their turn have arrived."""
+    status, window = make_status(0), make_window(0)
+    timing = msgspec.structs.replace(window.timing, ready_ns=900 * MS, infer_start_ns=901 * MS, infer_end_ns=950 * MS)
+    waited = msgspec.structs.replace(window, timing=timing)
+    counters = msgspec.structs.replace(status.counters, dropped_windows=7)
+    messages: list[Message] = [waited, msgspec.structs.replace(status, counters=counters), make_end(0)]
+    (arrival,), dropped = latency._arrivals(messages)
+    assert dropped == 7
+    assert (arrival.infer_start_ns - arrival.arrived_ns, arrival.infer_end_ns - arrival.infer_start_ns) == (
+        901 * MS,
+        49 * MS,
+    )
 
 
 def test_without_any_window_there_is_no_latency() -> None:
@@ -86,7 +103,7 @@ def test_the_subscriber_receives_from_the_first_status_to_the_end(publisher: Pub
             stream=status.stream, session=status.session, seq=0, published_ns=0, reason="finished", detail="", final=0
         )
         publisher.send(end)
-        assert subscriber.arrivals() == []
+        assert subscriber.arrivals() == ([], 0)
 
 
 def test_another_first_message_than_a_status_is_refused(publisher: Publisher) -> None:

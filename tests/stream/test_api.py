@@ -1,3 +1,4 @@
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import whoplays
-from whoplays.models.errors import EndpointError, OptionError, SourceError
+from whoplays.models.errors import EndpointError, ModelError, OptionError, SourceError
 from whoplays.stream.api import listen
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import End, Window
@@ -84,3 +85,39 @@ def test_two_hops_of_one_file_agree(concert: Path, recognizer: Recognizer) -> No
     runs = [listen(FileSource(concert, "max"), model=recognizer, hop_s=hop_s) for hop_s in (3.0, 1.0)]
     coarse, fine = ({m.start: m.probabilities for m in run if isinstance(m, Window)} for run in runs)
     assert coarse == {start: fine[start] for start in coarse}
+
+
+@pytest.fixture
+def port() -> int:
+    """One that is free."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def bind(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", port))
+
+
+def test_closing_before_the_first_message_closes_the_source(recognizer: Recognizer, port: int) -> None:
+    messages = listen(f"rtp://127.0.0.1:{port}", model=recognizer)
+    with pytest.raises(OSError, match="in use"):
+        bind(port)
+    messages.close()
+    bind(port)
+    assert list(messages) == []
+
+
+def test_a_mistake_closes_the_source(recognizer: Recognizer, port: int) -> None:
+    with pytest.raises(OptionError, match="hop"):
+        listen(f"rtp://127.0.0.1:{port}", model=recognizer, hop_s=5.0)
+    with pytest.raises(ModelError, match="nobody"):
+        listen(f"rtp://127.0.0.1:{port}", model="nobody")
+    bind(port)
+
+
+@pytest.mark.parametrize("source", [None, 3, [[0.0, 0.0]], object()])
+def test_what_is_no_source_is_refused(recognizer: Recognizer, source: object) -> None:
+    with pytest.raises(SourceError, match="source must be an audio file"):
+        listen(source, model=recognizer)  # type: ignore[arg-type]

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from whoplays.models.errors import DataError
+from whoplays.models.errors import DataError, SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.training.data.library import decode
 
@@ -35,7 +34,7 @@ def read_impulse_response(path: Path, *, mono: bool = False) -> NDArray[np.float
     """
     try:
         samples = decode(path).astype(np.float32)
-    except (OSError, soundfile.LibsndfileError) as error:
+    except SourceError as error:
         raise DataError(f"{path} is not an impulse response: {error}") from error
     audio = samples.mean(axis=0, keepdims=True) if mono else samples
     if not audio.any():

@@ -3,22 +3,23 @@
 import errno
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from whoplays.models.errors import DataError
+from whoplays.models.errors import DataError, SourceError
+from whoplays.models.recordings.decoder import Samples
+from whoplays.models.recordings.recording import open_recording
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.training.data.clip import Clip
 from whoplays.training.files import atomic_write
 
-_UNKNOWN_LENGTH: Final = 1 << 62
 _ROUNDED_S: Final = 1.0
 """By how much times in an index may be beyond a recording's end, as those that were rounded up."""
 _OPEN: Final = 128
@@ -67,7 +68,7 @@ class Library:
         """Why a clip cannot be used; None where it can be."""
         try:
             audio, length_s = self.active_audio(clip), self.audio(clip).shape[1] / SAMPLE_RATE_HZ
-        except (OSError, soundfile.LibsndfileError) as error:
+        except (OSError, SourceError) as error:
             return str(error)
         end_s = max((segment.end_s for segment in clip.timeline), default=0.0)
         if end_s > length_s + _ROUNDED_S:
@@ -80,7 +81,7 @@ class Library:
         """A clip's samples, `int16 [1 or 2, samples]` at 44.1 kHz.
 
         Raises:
-            OSError, soundfile.LibsndfileError: the file is missing or damaged.
+            OSError, SourceError: the file is missing or damaged.
         """
         return self._mapped(clip.path)
 
@@ -88,7 +89,7 @@ class Library:
         """Only where its labels play, segment after segment; all of it where that is not known.
 
         Raises:
-            OSError, soundfile.LibsndfileError: the file is missing or damaged.
+            OSError, SourceError: the file is missing or damaged.
         """
         audio = self.audio(clip)
         if not clip.timeline:
@@ -142,30 +143,32 @@ def keep_array(path: Path, array: NDArray[Any]) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def seconds(path: Path) -> float | None:
-    """How long a recording is; None where it does not say, as recordings that were piped do not.
-
-    Raises:
-        soundfile.LibsndfileError: the file is missing or damaged.
-    """
-    about = soundfile.info(path)
-    return None if about.frames >= _UNKNOWN_LENGTH else float(about.duration)
-
-
 def decode(path: Path) -> NDArray[np.int16]:
     """Read a file as `int16 [1 or 2, samples]` at 44.1 kHz; channels past the second are left out.
 
+    It is read as `whoplays listen` reads it, in any container, to the last sample that is there.
+
     Raises:
-        OSError, soundfile.LibsndfileError: the file is missing or damaged, or of unknown length.
+        SourceError: the file is missing, damaged, or shorter than it states.
     """
-    if seconds(path) is None:
-        raise OSError("it does not say how long it is, as recordings that were piped do not; convert it once more")
-    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    samples = np.nan_to_num(samples[:, :CHANNELS], nan=0.0, posinf=1.0, neginf=-1.0)
-    if rate_hz != SAMPLE_RATE_HZ:
-        samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ)
-    rounded = np.round(np.clip(samples, -1.0, 1.0) * np.iinfo(np.int16).max)
+    pieces: list[NDArray[np.float32]] = []
+    with open_recording(path, path.name) as recording:
+        for _, of_one_kind in groupby(recording.read(), lambda samples: (samples.rate_hz, samples.frames.shape[1])):
+            pieces.append(_at_44100_hz(list(of_one_kind)))
+    channels = max((piece.shape[1] for piece in pieces), default=1)
+    whole = [np.broadcast_to(piece, (len(piece), channels)) for piece in pieces]
+    rounded = np.round(np.concatenate([np.zeros((0, channels), np.float32), *whole]) * np.iinfo(np.int16).max)
     return np.ascontiguousarray(rounded.T.astype(np.int16))
+
+
+def _at_44100_hz(pieces: Sequence[Samples]) -> NDArray[np.float32]:
+    """Samples of one rate and channel count as `float32 [n, 1 or 2]` in [-1, 1]."""
+    samples = np.concatenate([piece.frames[:, :CHANNELS] for piece in pieces])
+    samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+    if pieces[0].rate_hz != SAMPLE_RATE_HZ:
+        samples = soxr.resample(samples, pieces[0].rate_hz, SAMPLE_RATE_HZ)
+    clipped: NDArray[np.float32] = np.clip(samples, -1.0, 1.0)
+    return clipped
 
 
 def cut(audio: NDArray[np.int16], start: int) -> NDArray[np.float32]:

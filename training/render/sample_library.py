@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from whoplays.models.errors import DataError
+from whoplays.models.errors import DataError, SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.training.data.labelled_folder import read_rows
 from whoplays.training.data.library import decode
@@ -167,7 +166,7 @@ def _read(path: Path) -> NDArray[np.float32] | None:
     """A file as mono from its attack on; nothing if it is damaged or silent."""
     try:
         audio = decode(path).mean(axis=0, dtype=np.float32)
-    except (OSError, soundfile.LibsndfileError):
+    except SourceError:
         return None
     peak = float(np.abs(audio).max(initial=0.0))
     if peak < 1:

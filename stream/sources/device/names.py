@@ -108,6 +108,18 @@ class DeviceRequest(msgspec.Struct, frozen=True):
         return f"?{'&'.join(given)}" if given else ""
 
 
+def check_channels(request: DeviceRequest, found: Input) -> int:
+    """How many channels must be opened for those that are wanted.
+
+    Raises:
+        SourceError: the input has no such channel.
+    """
+    needed = max(request.selection.channels, default=min(2, found.channels))
+    if needed > found.channels:
+        raise SourceError(f"channel must be between 1 and {found.channels} of {found.name}, got {needed}")
+    return needed
+
+
 def read_address(uri: str, selection: ChannelSelection) -> DeviceRequest:
     """What an address such as `device:ALSA:Scarlett?channels=3,4&rate=48000` asks for.
 

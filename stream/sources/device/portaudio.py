@@ -1,15 +1,17 @@
 """PortAudio, as we use it. Its list of devices is that of when it was loaded, so only children load it."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.sources.device.adc_clock import AdcClock
 from whoplays.stream.sources.device.capture import Callback, Captured, CaptureQueue
-from whoplays.stream.sources.device.names import DeviceRequest, Input, resolve
+from whoplays.stream.sources.device.names import DeviceRequest, Input, check_channels, resolve
 
 LATENCY_S: Final = 0.2
 """What the system is asked to buffer: enough for a busy machine, and nothing beside a window of seconds."""
@@ -87,9 +89,7 @@ def open_input(request: DeviceRequest) -> Iterator[InputStream]:
 
 
 def _open(index: int, found: Input, request: DeviceRequest) -> InputStream:
-    needed = max(request.selection.channels, default=min(2, found.channels))
-    if needed > found.channels:
-        raise SourceError(f"channel must be between 1 and {found.channels} of {found.name}, got {needed}")
+    needed = check_channels(request, found)
     sounddevice = _load()
     with _refusals(found):
         try:
@@ -135,10 +135,51 @@ def _close(native: Any) -> None:
     closing.join(CLOSE_S)
 
 
+def settings_warning() -> str:
+    """What is wrong with the user's sound settings, in one line; empty if nothing is known to be.
+
+    Raises:
+        SourceError: PortAudio is not installed, or cannot be used.
+    """
+    return _import()[1]
+
+
 def _load() -> ModuleType:
+    return _import()[0]
+
+
+@cache
+def _import() -> tuple[ModuleType, str]:
+    """PortAudio; without the user's own settings if they keep it from being used, and what is wrong with them then."""
+    try:
+        return _import_module(), ""
+    except SourceError as error:
+        with _no_home():
+            return _import_module(), f"the sound settings in ~/.asoundrc cannot be used, and are left out: {error}"
+
+
+def _import_module() -> ModuleType:
     try:
         import sounddevice  # noqa: PLC0415  it loads PortAudio, which may be missing
     except OSError as error:
         raise SourceError("PortAudio not found; install libportaudio2") from error
+    except Exception as error:  # of a type in the module that could not be imported
+        raise SourceError(" ".join(str(error).split())) from error
     module: ModuleType = sounddevice
+    name_of = module._ffi_string
+    # It decodes names as UTF-8: a single one that is not would make every device unusable.
+    module._ffi_string = lambda pointer: name_of(pointer).decode(errors="replace").encode()  # type: ignore[attr-defined]
     return module
+
+
+@contextmanager
+def _no_home() -> Iterator[None]:
+    """A time in which no settings of the user are found; sound servers need the home folder later."""
+    home = os.environ.pop("HOME", None)
+    os.environ["HOME"] = os.devnull
+    try:
+        yield
+    finally:
+        del os.environ["HOME"]
+        if home is not None:
+            os.environ["HOME"] = home

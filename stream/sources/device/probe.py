@@ -1,7 +1,7 @@
 """Asking the sound system, in a child process, which inputs there are now, and how loud one of them is."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -9,9 +9,9 @@ import numpy as np
 
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.level import measure
-from whoplays.stream.audio.resample import Converter
-from whoplays.stream.sources.device.names import DeviceRequest, Input
-from whoplays.stream.sources.device.portaudio import InputStream, inputs, open_input
+from whoplays.stream.audio.resample import ChannelSelection, Converter
+from whoplays.stream.sources.device.names import DeviceRequest, Input, check_channels, read_address, resolve
+from whoplays.stream.sources.device.portaudio import InputStream, inputs, open_input, settings_warning
 from whoplays.stream.sources.worker import Send, call_in_child
 
 TIMEOUT_S: Final = 20.0
@@ -27,15 +27,42 @@ class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
     """Whether every sample was zero."""
     adc: bool
     """Whether the converter's clock was sane."""
+    warning: str = ""
+    """What is wrong with the user's sound settings."""
 
 
-def list_inputs() -> tuple[Input, ...]:
+class InputList(msgspec.Struct, frozen=True, kw_only=True):
+    """Every input that there is now."""
+
+    inputs: tuple[Input, ...]
+    warning: str = ""
+    """What is wrong with the user's sound settings."""
+
+
+def list_inputs(on_warning: Callable[[str], None] = lambda _: None) -> tuple[Input, ...]:
     """The inputs that there are now.
+
+    Args:
+        on_warning: is called with what is wrong with the user's sound settings, if anything is.
 
     Raises:
         SourceError: PortAudio is not installed, or does not answer.
     """
-    return msgspec.convert(_call("find_inputs", {}, 0.0), tuple[Input, ...])
+    found = msgspec.convert(_call("find_inputs", {}, 0.0), InputList)
+    if found.warning:
+        on_warning(found.warning)
+    return found.inputs
+
+
+def look_up(uri: str, selection: ChannelSelection) -> None:
+    """Look whether there is an input of that address now, with its channels.
+
+    Raises:
+        SourceError: there is none, or the sound system does not answer.
+    """
+    request = read_address(uri, selection)
+    found = resolve(request.selector, list_inputs())
+    check_channels(request, found)
 
 
 def probe_input(request: DeviceRequest, duration_s: float) -> ProbeResult:
@@ -53,9 +80,9 @@ def _call(function: str, arguments: dict[str, Any], duration_s: float) -> Any:
     return call_in_child(f"{__name__}:{function}", arguments, name="the sound system", timeout_s=timeout_s)
 
 
-def find_inputs(_send: Send) -> list[Input]:
+def find_inputs(_send: Send) -> InputList:
     """What `list_inputs` has a child do."""
-    return list(inputs().values())
+    return InputList(inputs=tuple(inputs().values()), warning=settings_warning())
 
 
 def capture_moment(_send: Send, request: dict[str, Any], duration_s: float) -> ProbeResult:
@@ -70,6 +97,7 @@ def capture_moment(_send: Send, request: dict[str, Any], duration_s: float) -> P
             dbfs=measure(audio).dbfs if audio.size else None,
             silent=not audio.any(),
             adc=stream.clock.proven,
+            warning=settings_warning(),
         )
 
 

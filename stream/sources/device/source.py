@@ -41,7 +41,7 @@ def open_device(uri: str, selection: ChannelSelection) -> Source:
     elif name != "default":
         # Its address stays `device:`: whatever the system's default is when it is opened again.
         name = f"{name} (default)"
-    return ChildSource(
+    source = ChildSource(
         f"{__name__}:capture",
         {"request": msgspec.to_builtins(request)},
         name=name,
@@ -49,6 +49,8 @@ def open_device(uri: str, selection: ChannelSelection) -> Source:
         clock="adc" if probed.adc else "arrival",
         disconnect_cause="device_lost",
     )
+    source.warning = probed.warning
+    return source
 
 
 def capture(send: Send, request: dict[str, Any], quiet_s: float = QUIET_S) -> NoReturn:

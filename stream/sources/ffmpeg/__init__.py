@@ -1,1 +1,1 @@
-"""Whatever FFmpeg reads: HTTP streams, Icecast, HLS, RTSP, and files in containers."""
+"""Whatever FFmpeg reads from the network: HTTP streams, Icecast, HLS, RTSP."""

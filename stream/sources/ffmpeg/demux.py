@@ -25,8 +25,6 @@ class MediaSpec(msgspec.Struct, frozen=True, kw_only=True):
     """As messages show it."""
     form: str | None = None
     """FFmpeg's name of its format; None to find out."""
-    network: bool
-    """Whether it comes from elsewhere as it is made; otherwise it is a file here."""
     selection: ChannelSelection
 
 
@@ -44,7 +42,7 @@ def _reason(media: MediaSpec, error: av.error.FFmpegError) -> str:
             return "it ends before any audio comes"
         case av.error.InvalidDataError():
             return "it is not audio that FFmpeg can read"
-        case av.error.OSError() if media.network:
+        case av.error.OSError():
             return _unreachable(media.url) or (CLOSED if error.errno == errno.EIO else str(error.strerror))
         case _:
             return str(error.strerror)
@@ -73,7 +71,7 @@ OPEN_S: Final = 20.0
 READ_S: Final = 15.0
 """How long FFmpeg waits for data; the stream may reopen the source sooner."""
 
-# A playlist can name other addresses: those on the network must not make us read files here, nor the other way round.
+# A playlist can name other addresses: it must not make us read files here.
 _NETWORK: Final = {
     "protocol_whitelist": "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,crypto,data",
     # RTP within the RTSP connection if the server can: then no packet is lost.
@@ -81,7 +79,6 @@ _NETWORK: Final = {
     # Or a password could be given to anybody; FFmpeg does not check unless this is set.
     "tls_verify": "1",
 }
-_FILE: Final = {"protocol_whitelist": "file,crypto,data"}
 
 
 def open_container(media: MediaSpec) -> InputContainer:
@@ -91,9 +88,7 @@ def open_container(media: MediaSpec) -> InputContainer:
         SourceError: it cannot be reached, or cannot be read.
     """
     try:
-        return av.open(
-            media.url, format=media.form, options=_network() if media.network else _FILE, timeout=(OPEN_S, READ_S)
-        )
+        return av.open(media.url, format=media.form, options=_network(), timeout=(OPEN_S, READ_S))
     except av.error.FFmpegError as error:
         raise SourceError(f"{media.name} cannot be opened: {_reason(media, error)}") from error
 
@@ -105,7 +100,7 @@ def first_audio(media: MediaSpec, container: InputContainer) -> AudioStream:
         SourceError: it has none.
     """
     if not container.streams.audio:
-        raise SourceError(f"{media.name} has no audio; give a stream or a file that has")
+        raise SourceError(f"{media.name} has no audio; give a stream that has")
     chosen = container.streams.audio[0]
     for stream in container.streams:
         stream.discard = Discard.default if stream is chosen else Discard.all
@@ -114,8 +109,6 @@ def first_audio(media: MediaSpec, container: InputContainer) -> AudioStream:
 
 def read_error(media: MediaSpec, error: av.error.FFmpegError) -> SourceError:
     """The error of reading media that were open."""
-    if not media.network:
-        return SourceError(f"{media.name} is damaged: {error.strerror}")
     return SourceError(f"{media.name} broke off: {_reason(media, error)}")
 
 
@@ -127,7 +120,7 @@ def refuse_early_end(media: MediaSpec, container: InputContainer) -> None:
     Raises:
         SourceError: it should have gone on.
     """
-    if media.network and container.duration is None and container.size <= 0:
+    if container.duration is None and container.size <= 0:
         raise SourceError(f"{media.name} broke off: {CLOSED}")
 
 

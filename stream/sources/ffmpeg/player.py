@@ -90,13 +90,10 @@ class Player:
 
     Args:
         send: where they go.
-        broadcast: whether they are made elsewhere in their own time, so that samples can be missing and clocks differ;
-            a file's cannot.
     """
 
-    def __init__(self, send: Send, *, broadcast: bool) -> None:
+    def __init__(self, send: Send) -> None:
         self._send: Final = send
-        self._broadcast: Final = broadcast
         self._schedule: Final = Schedule()
         self._chunks: Final = Queue[tuple[Chunk, int] | None](MAX_CHUNKS)
         self._thread: Final = threading.Thread(target=self._play, name="whoplays-player")
@@ -118,9 +115,8 @@ class Player:
     def _play(self) -> None:
         while (item := self._chunks.get()) is not None:
             chunk, arrived_ns = item
-            if self._broadcast:
-                for zeros in silence(self._schedule.missing(), "network"):
-                    self._play_chunk(zeros, None)
+            for zeros in silence(self._schedule.missing(), "network"):
+                self._play_chunk(zeros, None)
             self._play_chunk(chunk, None if chunk.lost else arrived_ns)
 
     def _play_chunk(self, chunk: Chunk, arrived_ns: int | None) -> None:
@@ -143,7 +139,7 @@ def play(send: Send, media: dict[str, Any]) -> None:
         SessionOverError: the sender began anew.
     """
     spec = msgspec.convert(media, MediaSpec)
-    with open_container(spec) as container, Player(send, broadcast=spec.network) as player:
+    with open_container(spec) as container, Player(send) as player:
         try:
             _decode(spec, container, player)
         except av.error.FFmpegError as error:

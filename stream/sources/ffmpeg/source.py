@@ -1,6 +1,5 @@
-"""Streams and container files as a source."""
+"""Streams from the network as a source."""
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,40 +25,14 @@ def open_network_media(uri: str, selection: ChannelSelection) -> Source:
     """
     is_playlist = uri.lower().startswith("hls:")
     url = _playlist_url(uri) if is_playlist else uri
-    media = MediaSpec(url=url, name=_name(url), form="hls" if is_playlist else None, network=True, selection=selection)
-    return _source(media, redact(f"hls:{url}" if is_playlist else url))
-
-
-def open_media_file(uri: str, selection: ChannelSelection) -> Source:
-    """Open `media:` and a file's path, which FFmpeg reads and which is played in real time.
-
-    Raises:
-        SourceError: there is no such file.
-    """
-    place = uri.partition(":")[2]
-    if "://" in place:
-        raise SourceError("media: must be followed by a file's path; give an address without media: before it")
-    utf8 = place.encode(errors="replace").decode()
-    if utf8 != place:
-        raise SourceError(f"media: must be followed by a path in UTF-8, got {utf8}; rename the file")
-    path = Path(place).absolute()
-    try:
-        regular, exists = path.is_file(), path.exists()
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{place} cannot be read: {error}") from error
-    if not regular:
-        raise SourceError(f"{place} is not a file; give one" if exists else f"{place} not found")
-    return _source(MediaSpec(url=str(path), name=path.name, network=False, selection=selection), f"media:{path}")
-
-
-def _source(media: MediaSpec, uri: str) -> Source:
+    media = MediaSpec(url=url, name=_name(url), form="hls" if is_playlist else None, selection=selection)
     return ChildSource(
         "whoplays.stream.sources.ffmpeg.player:play",
         {"media": msgspec.to_builtins(media)},
         name=media.name,
-        uri=uri,
-        clock="arrival" if media.network else "file",
-        disconnect_cause="network" if media.network else "device_lost",
+        uri=redact(f"hls:{url}" if is_playlist else url),
+        clock="arrival",
+        disconnect_cause="network",
     )
 
 

@@ -13,6 +13,8 @@ from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
 from whoplays.stream.common.clock import GapCause
 
 VERSION: Final = 1
+FRAMES: Final = 2
+"""Of a message."""
 MAX_FRAME_BYTES: Final = 1 << 20
 """Of one frame of a message; larger ones are never received."""
 MAX_HEADER_BYTES: Final = 4096
@@ -92,8 +94,9 @@ def unpack(frames: Sequence[bytes]) -> PcmPacket:
     Raises:
         PacketError: it cannot be parsed, is of another version, or holds samples that are not audio.
     """
-    if len(frames) != 2:
-        raise PacketError(f"a message must have 2 frames, got {len(frames)}")
+    if len(frames) != FRAMES:
+        or_more = " or more" if len(frames) > FRAMES else ""
+        raise PacketError(f"a message must have {FRAMES} frames, got {len(frames)}{or_more}")
     header = _decode_header(frames[0])
     _check_size(header, len(frames[1]))
     audio = decode(frames[1], header.format, header.channels)

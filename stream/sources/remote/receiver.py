@@ -12,13 +12,20 @@ from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Block
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.audio.timeline import Timeline
+from whoplays.stream.common.descriptors import connection_share, require_descriptors
 from whoplays.stream.pubsub.endpoint import enable_ipv6
 from whoplays.stream.security.allow_list import ServerKeys, zap_authenticator
+from whoplays.stream.security.connections import HANDSHAKE_MS, ConnectionLimits
 from whoplays.stream.security.handshakes import Handshakes
-from whoplays.stream.sources.remote.protocol import MAX_FRAME_BYTES, PacketHeader, PcmPacket
+from whoplays.stream.sources.remote.protocol import FRAMES, MAX_FRAME_BYTES, PacketHeader, PcmPacket
 
 RECEIVE_QUEUE_MESSAGES: Final = 128
 """Of each sender: 6 s as `whoplays send` cuts audio."""
+RECEIVE_BYTES: Final = 16 << 20
+"""So much is taken at once, or the messages that are there."""
+MAX_SENDERS: Final = 32
+CHECK_S: Final = 0.02
+"""How often connections are looked at, if there are any: a message that never ends shows nowhere else."""
 HEARTBEAT_MS: Final = 1_000
 HEARTBEAT_TIMEOUT_MS: Final = 3_000
 
@@ -32,11 +39,12 @@ class PullSocket:
         handshakes: counts who was admitted and refused.
 
     Raises:
-        SourceError: the address is in use, or cannot be bound.
+        SourceError: the address is in use, or cannot be bound, or there are too few file descriptors.
     """
 
     def __init__(self, endpoint: str, keys: ServerKeys | None, handshakes: Handshakes) -> None:
         self._handshakes: Final = handshakes
+        require_descriptors(f"listen on {endpoint}", SourceError)
         with ExitStack() as stack:
             context = stack.enter_context(zmq.Context())
             stack.enter_context(zap_authenticator(context, keys))
@@ -44,6 +52,7 @@ class PullSocket:
             stack.enter_context(self._handshakes.watching(self._socket))
             self._socket.setsockopt(zmq.RCVHWM, RECEIVE_QUEUE_MESSAGES)
             self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
+            self._socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
             enable_heartbeat(self._socket)
             enable_ipv6(self._socket, endpoint)
             if keys:
@@ -54,19 +63,44 @@ class PullSocket:
         """As it is bound."""
 
     def receive(self, timeout_s: float) -> list[list[bytes]]:
-        """The frames of every message that is there, bounded; none if none came in time."""
+        """The frames of every message that is there, bounded; none if none came in time.
+
+        Of a message with more parts than any has that is taken, only so many are kept that this is seen.
+        """
         messages: list[list[bytes]] = []
-        if self._socket.poll(round(timeout_s * 1000)):
-            messages.append(self._socket.recv_multipart())
-        while messages and len(messages) < RECEIVE_QUEUE_MESSAGES and self._socket.poll(0):
-            messages.append(self._socket.recv_multipart())
+        wait_s = min(timeout_s, CHECK_S) if self._handshakes.connections else timeout_s
+        size = 0
+        while size < RECEIVE_BYTES and len(messages) < RECEIVE_QUEUE_MESSAGES:
+            if not self._socket.poll(0 if messages else round(wait_s * 1000)):
+                break
+            messages.append(self._receive_message())
+            size += sum(map(len, messages[-1]))
         # After them: a sender's handshake is known before its first message is taken.
         self._handshakes.update()
         return messages
 
+    def _receive_message(self) -> list[bytes]:
+        frames: list[bytes] = []
+        while True:
+            frame = self._socket.recv(copy=False)
+            if len(frames) <= FRAMES:
+                frames.append(frame.bytes)
+            if not frame.more:
+                self._handshakes.open.took(frame)
+                return frames
+
     def close(self) -> None:
         """Receive no more; the address is free when this returns."""
         self._owned.close()
+
+
+def sender_limits() -> ConnectionLimits:
+    """What senders may take: ZeroMQ itself bounds neither how many they are, nor the parts of one message."""
+    return ConnectionLimits(
+        connections=connection_share(MAX_SENDERS),
+        unread_bytes=FRAMES * MAX_FRAME_BYTES + (1 << 20),
+        all_unread_bytes=8 << 20,
+    )
 
 
 def enable_heartbeat(socket: zmq.Socket[bytes]) -> None:

@@ -103,7 +103,7 @@ class Packetizer:
 SEND_QUEUE_MESSAGES: Final = 100
 """5 s, as the packetizer cuts audio."""
 POLL_S: Final = 0.05
-LINGER_S: Final = 2.0
+LINGER_S: Final = 1.5
 """What is left at the end gets so long to be sent, and then again to arrive."""
 HIGH_WATER_MESSAGES: Final = 2
 SEND_BUFFER_BYTES: Final = 1 << 16
@@ -183,12 +183,15 @@ class Sender(WorkerThread[PackedMessage]):
     def _run(self, socket: zmq.Socket[bytes], owned: ExitStack) -> None:
         with owned:
             reconnector = Reconnector(socket, self.endpoint, self._handshakes)
-            while not self._finished and time.monotonic() < self._linger_until_s:
+            message: PackedMessage | None = None
+            while (message or not self._finished) and time.monotonic() < self._linger_until_s:
                 reconnector.update()
                 self._report_link()
-                if socket.poll(round(POLL_S * 1000), zmq.POLLOUT) and (message := self._take(POLL_S)):
-                    socket.send_multipart(message.frames)
+                if socket.poll(round(POLL_S * 1000), zmq.POLLOUT):
+                    message = message or self._take(POLL_S)
+                if message and _sent(socket, message):
                     self.sent_samples += message.samples
+                    message = None
 
     def _report_link(self) -> None:
         link = f"connected to {self.endpoint}" if self._handshakes.up else f"waiting for {self.endpoint}"
@@ -197,6 +200,15 @@ class Sender(WorkerThread[PackedMessage]):
         if link != self._link:
             self._link = link
             self._on_link(link)
+
+
+def _sent(socket: zmq.Socket[bytes], message: PackedMessage) -> bool:
+    """Send a message, whole or not at all: a receiver that has just left makes nobody wait."""
+    try:
+        socket.send_multipart(message.frames, zmq.NOBLOCK)
+    except zmq.Again:
+        return False
+    return True
 
 
 REPORT_S: Final = 10.0

@@ -19,7 +19,7 @@ from whoplays.stream.security.allow_list import ServerKeys, server_keys
 from whoplays.stream.security.handshakes import Handshakes
 from whoplays.stream.sources.base import BoundAddress, SessionOverError
 from whoplays.stream.sources.remote.protocol import PacketError, PcmPacket, sort_sessions, unpack
-from whoplays.stream.sources.remote.receiver import PacketTimeline, PullSocket, SenderLock
+from whoplays.stream.sources.remote.receiver import PacketTimeline, PullSocket, SenderLock, sender_limits
 
 
 class RemoteAddress(NamedTuple):
@@ -108,7 +108,7 @@ class RemoteSource:
         self.counters: Final = RemoteCounters()
         self.endpoint = address.endpoint
         """Once bound, the address as it is bound."""
-        self.handshakes: Final = Handshakes()
+        self.handshakes: Final = Handshakes(limits=sender_limits())
         """How many senders were admitted and refused."""
         self._recent: Final = RecentIncreases()
         self._selection: Final = selection
@@ -125,6 +125,8 @@ class RemoteSource:
         risen = self._recent.names()
         if "handshakes" in risen and self.handshakes.reason:
             return f"a sender is refused: {self.handshakes.reason}"
+        if "ended" in risen:
+            return f"a connection was ended: {self.handshakes.open.reason}"
         if "rejected" in risen:
             return f"messages are rejected: {self.counters.reject_reason}"
         return "another sender is ignored" if "foreign" in risen else ""
@@ -181,7 +183,10 @@ class RemoteSource:
             arrived_ns = time.monotonic_ns()
             self._pending.extend(Arrival(packet, arrived_ns) for packet in sort_sessions(self._unpack(messages)))
             self._recent.update(
-                handshakes=self.handshakes.failed, rejected=self.counters.rejected, foreign=self.counters.foreign
+                handshakes=self.handshakes.failed,
+                ended=self.handshakes.open.ended,
+                rejected=self.counters.rejected,
+                foreign=self.counters.foreign,
             )
 
     def _unpack(self, messages: Iterable[Sequence[bytes]]) -> Iterator[PcmPacket]:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from rich.console import Console
 
 from tests.stream.engines import all_messages
 from tests.stream.make_messages import make_gap, make_status
@@ -65,14 +64,14 @@ def test_lines_tell_the_story(messages: list[Message], capsys: pytest.CaptureFix
 
 def test_the_live_view_shows_who_plays_how_sure_since_when(messages: list[Message]) -> None:
     screen = io.StringIO()
-    with LiveView(Console(file=screen, width=100)) as view:
-        for item in [make_status(0), *messages[:5], LOST]:
+    with LiveView(screen) as view:
+        for item in [*messages[:5], LOST]:
             view.show(item)
     last = " ".join(screen.getvalue().split())
     assert "main: concert.wav, recognised by tiny 0.1 on cpu" in last
     assert "99% since 0:00.0" in last
     assert "99% since 0:03.0" in last
-    assert "0:06.0 -13 dBFS" in last
+    assert "main connecting 0:06.0 -13 dBFS piano, violin" in last
     assert "! lost 3 messages of hall" in last
 
 

@@ -1,5 +1,6 @@
 import signal
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -24,24 +25,31 @@ def test_what_stops_may_take_a_lock_that_the_interrupted_code_holds(number: sign
     assert "whoplays-stop" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_second_interruption_interrupts_at_once() -> None:
+def interrupt_twice(stop: Callable[[], None], under_way: threading.Event) -> None:
+    with stop_on_signals(stop):
+        signal.raise_signal(signal.SIGINT)
+        under_way.wait()
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_second_interruption_interrupts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also while what the first one asked for is still under way."""
+    monkeypatch.setattr("whoplays.stream.common.terminal.REPEAT_S", 0.0)
     under_way, done = threading.Event(), threading.Event()
 
     def stop() -> None:
         under_way.set()
         done.wait()
 
-    def interrupt_twice() -> None:
-        with stop_on_signals(stop):
-            signal.raise_signal(signal.SIGINT)
-            under_way.wait()
-            signal.raise_signal(signal.SIGINT)
-
     with pytest.raises(KeyboardInterrupt):
-        interrupt_twice()
+        interrupt_twice(stop, under_way)
     assert not done.is_set()
     done.set()
+
+
+def test_two_interruptions_at_once_are_one() -> None:
+    under_way = threading.Event()
+    interrupt_twice(under_way.set, under_way)
 
 
 def test_a_stop_that_comes_last_is_heeded_still() -> None:

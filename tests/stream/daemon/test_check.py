@@ -7,6 +7,7 @@ import pytest
 from tests.stream.daemon.daemon import stream, write
 from whoplays.models.errors import OptionError
 from whoplays.stream.daemon.check import check
+from whoplays.stream.sources.device.names import Input
 
 HALL = stream("hall", "device:")
 PUBLISH = "tcp://127.0.0.1:9460"
@@ -30,6 +31,25 @@ def test_a_configuration_that_can_be_served_is_ok(
     two, one = capsys.readouterr().out.splitlines()
     assert two.startswith(f"{path}: configuration OK: 2 streams (hall, stage)")
     assert one.startswith(f"{path}: configuration OK: 1 stream (hall)")
+
+
+def test_a_device_that_is_not_there_is_told_and_waited_for(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Input(hostapi="ALSA", name="mic", channels=2, rate_hz=48_000, default=True)
+    monkeypatch.setattr("whoplays.stream.sources.device.probe.list_inputs", lambda: (here,))
+    path = tmp_path / "c.toml"
+    check(
+        write(
+            path, model, stream("a", "device:mic") + stream("b", "device:Nope") + stream("c", "device:mic?channels=3")
+        )
+    )
+    out, err = capsys.readouterr()
+    assert "configuration OK" in out
+    assert [line.partition(f"{path}: ")[2] for line in err.splitlines()] == [
+        "stream b: source: sound input 'Nope' not found; there are: device:ALSA:mic; it is waited for",
+        "stream c: source: channel must be between 1 and 2 of mic, got 3; it is waited for",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ hop_s = 1.0
 gain_db = -6
 channels = [3, 4]
 thresholds = { violin = 0.4, "acoustic guitar" = 0.5 }
+entry = 0.2
+release = 0.5
 
 [[stream]]
 name = "stage"
@@ -66,7 +68,9 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
     hall, stage = config.stream
     assert (hall.options.hop_samples, hall.selection.channels, hall.selection.gain_db) == (44_100, (3, 4), -6.0)
     assert hall.thresholds == {"violin": 0.4, "acoustic guitar": 0.5}
+    assert (hall.options.entry, hall.options.release) == (0.2, 0.5)
     assert stage == StreamConfig(name="stage", source="device:")
+    assert (stage.options.entry, stage.options.release) == (None, None)
     assert config.history is not None
     assert config.metrics is not None
     assert config.security.mode == "required"
@@ -103,6 +107,8 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
         (STREAM + "thresholds = 3", "stream a: thresholds must be a table in { }, got 3"),
         (STREAM + "thresholds = { violin = 'x' }", "stream a: thresholds.violin must be above 0 and at most 1"),
         (STREAM + "thresholds = { violin = 0 }", "stream a: thresholds.violin must be above 0 and at most 1, got 0"),
+        (STREAM + "entry = 1", "stream a: entry must be at least 0 and below 1, got 1"),
+        (STREAM + "release = 0", "stream a: release must be above 0 and at most 1, got 0"),
         (STREAM + "[[history]]", "history must be a section [history], got [{}]"),
         (HISTORY + "max_mb = nan", "history.max_mb must be at least 1.048576 MB, got nan"),
         (HISTORY + "max_mb = -1", "history.max_mb must be at least 1.048576 MB, got -1"),

@@ -1,3 +1,4 @@
+import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -102,3 +103,23 @@ def test_a_window_that_is_too_old_is_skipped_if_there_is_a_newer_one(batcher: Ba
         assert first.window.start == 0
     else:
         assert first == Skipped(0, 2 * WINDOW_SAMPLES)
+
+
+@pytest.mark.parametrize("lag_s", [0.001, 6.0, 3600.0])
+def test_overload_is_shared_by_all_streams(recognizer: Recognizer, lag_s: float) -> None:
+    """Of six streams, for each of which a window a second comes, two windows a second are inferred."""
+    batcher, names = Batcher(recognizer), "abcdef"
+    streams = [connected(recognizer, StreamOptions(stream=n, hop_samples=SECOND, max_lag_s=lag_s)) for n in names]
+    second = np.zeros((2, SECOND), np.float32)
+    windows, steps = Counter[str](), []
+    for number in range(40):
+        for at, stream in enumerate(streams):
+            if number >= at:  # they begin one after another
+                stream.session.write(Block(second, time.monotonic_ns() - 20_000_000_000))
+        for _ in range(2):
+            waiting = [stream for stream in streams if stream.session.ready]
+            windows.update(stream.name for stream, each in batcher.run(waiting) if isinstance(each, Prediction))
+        steps.append([windows[name] for name in names])
+    served = np.array(steps) - np.array(steps[10])
+    assert served[-1].sum() == 2 * 29
+    assert (np.ptp(served[10:], axis=1) <= 1).all()

@@ -2,7 +2,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import pytest
@@ -15,8 +15,10 @@ from whoplays.stream.common.clock import ClockKind, GapCause, wall_ns
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer, Windows
+from whoplays.stream.pipeline.results import Prediction, ResultBuilder
 from whoplays.stream.pipeline.session import Session
-from whoplays.stream.pubsub.messages import KINDS, End, Event, Gap, Message, Status, Window
+from whoplays.stream.pipeline.windower import WindowRef
+from whoplays.stream.pubsub.messages import KINDS, End, Event, Gap, Message, MessageSequencer, Status, Window
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.base import SourceSpec
 from whoplays.stream.sources.file import FileSource
@@ -277,3 +279,32 @@ def test_closing_the_iterator_ends_everything(recognizer: Recognizer) -> None:
     next(run)
     run.close()
     assert not any(thread.name.startswith("whoplays-source") for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize(
+    ("options", "enters_at", "leaves_below"),
+    [
+        ({}, 0.5, 0.4),
+        ({"entry": 0.4}, 0.7, 0.4),
+        ({"release": 0.2}, 0.5, 0.1),
+        ({"thresholds": (0.8, 0.8), "entry": 0.5, "release": 0.5}, 0.9, 0.4),
+    ],
+)
+def test_thresholds_entry_and_release_of_a_stream_work_together(
+    recognizer: Recognizer, options: dict[str, Any], enters_at: float, leaves_below: float
+) -> None:
+    results = ResultBuilder(MessageSequencer("main"), recognizer, StreamOptions(**options))
+    sound, played = np.full((2, 10), 0.1, np.float32), []
+    for piano in (enters_at - 0.01, enters_at + 0.01, leaves_below + 0.01, leaves_below - 0.01):
+        row = np.array([piano, 0.0], np.float32)
+        list(results.build(Prediction(WindowRef(0, 10), sound, row, 0, 0, 0, 1), 0))
+        played.append(bool(results.playing))
+    assert played == [False, True, True, False]
+
+
+def test_status_says_entry_and_release(concert: Path, recognizer: Recognizer) -> None:
+    engine = Engine()
+    spec = SourceSpec.opened(FileSource(concert, "max"))
+    engine.add(spec, recognizer, StreamOptions(entry=0.25, release=0.5))
+    told = {(status.entry, status.release) for status in of_kind(list(engine.run()), Status)}
+    assert told == {(0.25, 0.5)}

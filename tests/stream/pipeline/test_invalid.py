@@ -86,7 +86,7 @@ def test_a_file_with_samples_beyond_all_measure_is_heard_to_its_end(tmp_path: Pa
     soundfile.write(tmp_path / "loud.wav", audio.T, SECOND, subtype="FLOAT")
     messages = list(all_messages(FileSource(tmp_path / "loud.wav", "max"), recognizer))
     assert [window.start for window in of_kind(messages, Window)] == list(range(0, 12 * SECOND, WINDOW_SAMPLES))
-    assert of_kind(messages, Status)[-1].counters.clipped_samples == 8_820
+    assert of_kind(messages, Status)[-1].clipped_samples == 8_820
     assert spans(messages) == []
     check_tiling(messages)
 

@@ -268,7 +268,7 @@ def test_an_unforeseen_failure_in_processing_is_its_streams_own(
 def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[ScriptedSource], Iterator[Block]]]:
     """A source that neither gives a block nor leaves until the test has ended; nobody waits for it long."""
     monkeypatch.setattr("whoplays.stream.pipeline.stream.DRAIN_NS", 500_000_000)
-    monkeypatch.setattr("whoplays.stream.pipeline.ingest.JOIN_S", 0.5)
+    monkeypatch.setattr("whoplays.stream.pipeline.engine.JOIN_S", 0.5)
     freed = threading.Event()
 
     def never(source: ScriptedSource) -> Iterator[Block]:
@@ -302,6 +302,27 @@ def test_a_stop_is_no_outage(recognizer: Recognizer) -> None:
     messages = listen_until(windows(1), scripted_spec([slow_to_leave]), recognizer)
     assert gaps(messages) == []
     assert "lost" not in changes(messages)
+
+
+def slow_to_stop(source: ScriptedSource) -> Iterator[Block]:
+    source.stopped.wait()
+    time.sleep(0.6)
+    yield from ()
+
+
+def test_a_stop_after_a_sender_has_left_is_no_other_outage(recognizer: Recognizer) -> None:
+    """The next session waits for another sender, so that nothing comes and nothing is wrong."""
+    spec = scripted_spec([then(sound(3.2), restarts), slow_to_stop])
+    messages = listen_until(lambda found: "lost" in changes(found), spec, recognizer)
+    assert changes(messages)[-2:] == ["lost", "ended"]
+
+
+def test_the_end_says_only_what_failed(recognizer: Recognizer) -> None:
+    """Not what was wrong on the way there."""
+    spec = scripted_spec([then(sound(3.2), fails)], [slow_to_stop])
+    messages = listen_until(lambda found: "lost" in changes(found), spec, recognizer)
+    told = {status.state: status.detail for status in statuses(messages)}
+    assert (told["lost"], told["ended"]) == ("the cable was pulled", "")
 
 
 def test_a_stream_takes_the_place_of_another_when_that_has_left(recognizer: Recognizer) -> None:

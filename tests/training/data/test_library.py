@@ -165,8 +165,24 @@ def test_a_cache_that_is_a_file_is_refused(tmp_path: Path) -> None:
         Library(tmp_path / "file")
 
 
-def test_a_recording_of_unknown_length_is_skipped(library: Library, tmp_path: Path) -> None:
-    path = write_piped(tmp_path / "piped.flac", np.full(50_000, 0.25))
-    good, skipped = library.readable([Clip(path=path, labels=frozenset(), group="piped", source="piped")])
+def test_a_recording_of_unknown_length_is_read_to_its_end(tmp_path: Path) -> None:
+    audio = decode(write_piped(tmp_path / "piped.flac", np.full(50_000, 0.25)))
+    assert audio.shape == (1, 50_000)
+
+
+def test_recordings_that_were_joined_are_read_to_the_end_of_the_last(tmp_path: Path) -> None:
+    one = write_sound(tmp_path / "one.wav", np.full(SAMPLE_RATE_HZ, 0.25))
+    two = write_sound(tmp_path / "two.wav", np.full((48_000, 2), 0.5), 48_000)
+    (tmp_path / "both.wav").write_bytes(one.read_bytes() + two.read_bytes())
+    audio = decode(tmp_path / "both.wav")
+    assert audio.shape == (2, 2 * SAMPLE_RATE_HZ)
+    assert (audio[:, 1000] / FULL).round(2).tolist() == [0.25, 0.25]
+    assert (audio[:, -1000] / FULL).round(2).tolist() == [0.5, 0.5]
+
+
+def test_a_recording_that_was_cut_off_is_skipped(library: Library, tmp_path: Path) -> None:
+    one = at(write_sound(tmp_path / "a.wav", np.full(2 * SAMPLE_RATE_HZ, 0.25)))
+    one.path.write_bytes(one.path.read_bytes()[:100_000])
+    good, skipped = library.readable([one])
     assert not good
-    assert "does not say how long it is" in skipped[0].reason
+    assert "ends after 1.1 s of 2.0 s; it is cut off or damaged" in skipped[0].reason

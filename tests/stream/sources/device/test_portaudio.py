@@ -1,15 +1,18 @@
 """PortAudio's answers that no sound server gives."""
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.stream.sources.device.pulse import skip_without_sound
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.device import portaudio
 from whoplays.stream.sources.device.names import Input, read_address
+from whoplays.stream.sources.device.probe import list_inputs
 
 HOSTAPIS = [{"name": "Core Audio"}, {"name": "JACK"}]
 DEVICES = [
@@ -98,3 +101,27 @@ def test_an_input_that_stops_was_disconnected(monkeypatch: pytest.MonkeyPatch) -
         stream.native.close()
         with pytest.raises(SourceError, match="Stage box was disconnected; connect it again"):
             stream.take(0.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named", "warned"),
+    [
+        (b"pcm.!default { type nonsense\n broken {{{", set(), True),
+        (
+            b'pcm."caf\xe9" { type null hint { show on } }\npcm.booth { type null hint { show on } }\n',
+            {"caf�", "booth"},
+            False,
+        ),
+    ],
+)
+def test_settings_of_the_user_make_no_device_unusable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: bytes, named: set[str], warned: bool
+) -> None:
+    skip_without_sound()
+    (tmp_path / ".asoundrc").write_bytes(settings)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    warnings: list[str] = []
+    assert named <= {each.name for each in list_inputs(warnings.append)}
+    assert [warning.startswith("the sound settings in ~/.asoundrc cannot be used") for warning in warnings] == [
+        True
+    ] * warned

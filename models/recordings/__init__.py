@@ -1,0 +1,1 @@
+"""Reading recordings: what is trained on and what is listened to are decoded by the same code."""

@@ -1,0 +1,175 @@
+"""The size that a file's header states of its audio, and whether that can be believed.
+
+WAV, RF64, W64, AIFF, CAF and AU hold their samples in one chunk, the size of which is stated before it. Whoever writes
+into a pipe, or is ended while writing, leaves a size that is none; the 32 bits of a WAV overflow at 4 GiB.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final, Literal, NamedTuple
+
+Read = Callable[[int, int], bytes]
+"""Reads from an offset so many bytes, or what there is."""
+
+BEGINNING: Final = re.compile(
+    rb"(?:RIFF|RF64|BW64)....WAVE|FORM....AIF[FC]|riff\x2e\x91\xcf\x11|caff\x00\x01|\.snd\x00\x00..|fLaC\x00\x00\x00\x22"
+    rb"|OggS\x00\x02|\x00\x00..ftyp|\x1aE\xdf\xa3(?:[\x80-\xff]|\x01.{7})B\x86|\x30\x26\xb2\x75\x8e\x66\xcf\x11"
+    rb"|wvpk...\x00.\x04|TTA1\x01\x00",
+    re.DOTALL,
+)
+"""How recordings begin: WAV, AIFF, W64, CAF, AU, FLAC, Ogg, MP4, Matroska, WMA, WavPack, TTA."""
+BEGINNING_BYTES: Final = 16
+
+_UNFINISHED: Final = (range(1), range(0x7FFF_F000, 0x8000_0001), range(0xFFFF_F000, 0x1_0000_0000))
+"""Sizes that writers put down who do not know it yet: GStreamer, sox, arecord, FFmpeg."""
+_UNBOUNDED: Final = 1 << 62
+_WRAP: Final = 1 << 32
+_MOST_CHUNKS: Final = 1000
+
+
+class _Layout(NamedTuple):
+    """How chunks follow one another."""
+
+    beginning: re.Pattern[bytes]
+    first: int
+    """Where the first chunk begins."""
+    kind_bytes: int
+    size_bytes: int
+    order: Literal["little", "big"]
+    counted: int
+    """How many bytes of its own header a chunk's size counts."""
+    aligned: int
+    audio: bytes
+    """The kind of the chunk of samples."""
+    before: int
+    """How many bytes of that chunk come before its samples."""
+    unbounded: int
+    """The size that FFmpeg takes for one that is not known, or that no file reaches."""
+
+
+_WAVE: Final = _Layout(
+    re.compile(rb"(RIFF|RF64|BW64)....WAVE", re.DOTALL), 12, 4, 4, "little", 0, 2, b"data", 0, 2**32 - 1
+)
+_AIFF: Final = _Layout(re.compile(rb"FORM....AIF[FC]", re.DOTALL), 12, 4, 4, "big", 0, 2, b"SSND", 8, 0xFFFF_0000)
+_W64: Final = _Layout(
+    re.compile(rb"riff\x2e\x91\xcf\x11"), 40, 16, 8, "little", 24, 8,
+    bytes.fromhex("64617461f3acd3118cd100c04f8edb8a"), 0, _UNBOUNDED,
+)  # fmt: skip
+_CAF: Final = _Layout(re.compile(rb"caff\x00\x01"), 8, 4, 8, "big", 0, 1, b"data", 4, 2**64 - 1)
+_LAYOUTS: Final = (_WAVE, _AIFF, _W64, _CAF)
+_AU: Final = b".snd"
+
+
+class AudioChunk(NamedTuple):
+    """The chunk that holds a file's samples."""
+
+    begin: int
+    """Where its samples begin."""
+    stated: int | None
+    """How many bytes of them the header states; None if whoever wrote it did not know."""
+    unbounded: dict[int, bytes]
+    """What the header has to hold instead, by its offset, so that it states no end."""
+    layout: _Layout | None
+    """How other chunks would follow; None if none can."""
+
+
+class Extent(NamedTuple):
+    """Where a file's samples really are."""
+
+    end: int | None
+    """Where they end; None if where the header says, or where the file ends."""
+    share: float | None
+    """How many times what is there the header states; None if it does not know."""
+    replaced: dict[int, bytes]
+    """What the header has to hold instead, by its offset, to be read to that end."""
+
+    def stated_s(self, heard_s: float) -> float | None:
+        """The duration that the header states, by that of what is there; None if it states none."""
+        return None if self.share is None else self.share * heard_s
+
+
+def find_extent(read: Read, size: int) -> Extent:
+    """See how far the samples of a file of `size` bytes go, whatever its header states."""
+    chunk = find_audio_chunk(read)
+    if chunk is None:
+        return Extent(None, None, {})
+    stated_end = chunk.begin + (chunk.stated or 0)
+    if stated_end >= size or _ends_at(read, chunk, stated_end, size):
+        there = min(stated_end, size) - chunk.begin
+        stated = chunk.stated / there if chunk.stated and there else None
+        return Extent(None if chunk.stated else stated_end, stated, {})
+    wrapped = range(stated_end + _WRAP, size, _WRAP)
+    end = next((at for at in wrapped if _ends_at(read, chunk, at, size)), None)
+    there = (end or size) - chunk.begin
+    return Extent(end, chunk.stated and chunk.stated / there, chunk.unbounded)
+
+
+def find_audio_chunk(read: Read) -> AudioChunk | None:
+    """The chunk of samples of WAV, RF64, W64, AIFF, CAF and AU; None in other files, and where there is none."""
+    head = read(0, BEGINNING_BYTES)
+    if head.startswith(_AU):
+        return _find_au(read)
+    layout = next((layout for layout in _LAYOUTS if layout.beginning.match(head)), None)
+    if layout is None:
+        return None
+    larger: int | None = None
+    for kind, begin, size in _chunks(read, layout.first, layout):
+        if layout is _WAVE and kind == b"ds64":
+            larger = int.from_bytes(read(begin + 8, 8), "little")
+        if kind == layout.audio:
+            stated = larger if larger is not None and size == layout.unbounded else size
+            return _audio_chunk(layout, begin, stated, is_rf64=larger is not None)
+    return None
+
+
+def _audio_chunk(layout: _Layout, begin: int, size: int, *, is_rf64: bool) -> AudioChunk:
+    unbounded = {begin - layout.size_bytes: layout.unbounded.to_bytes(layout.size_bytes, layout.order)}
+    if layout is _AIFF:
+        unbounded[4] = layout.unbounded.to_bytes(4, "big")
+    if is_rf64:
+        # FFmpeg then believes the chunk's own size.
+        unbounded[0] = b"RIFF"
+    return AudioChunk(begin + layout.before, _known(size, layout.before), unbounded, layout)
+
+
+def _find_au(read: Read) -> AudioChunk | None:
+    header = read(0, 12)
+    begin = int.from_bytes(header[4:8], "big")
+    if len(header) < 12 or begin < 24:
+        return None
+    return AudioChunk(begin, _known(int.from_bytes(header[8:12], "big")), {8: b"\xff\xff\xff\xff"}, None)
+
+
+def _known(size: int, before: int = 0) -> int | None:
+    unfinished = size >= _UNBOUNDED or any(size in sizes or size - before in sizes for sizes in _UNFINISHED)
+    return None if unfinished or size < before else size - before
+
+
+def _chunks(read: Read, at: int, layout: _Layout) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, begin of what is in it, and stated size of each chunk from an offset on."""
+    header_bytes = layout.kind_bytes + layout.size_bytes
+    for _ in range(_MOST_CHUNKS):
+        header = read(at, header_bytes)
+        if len(header) < header_bytes:
+            return
+        size = int.from_bytes(header[layout.kind_bytes :], layout.order) - layout.counted
+        at += header_bytes
+        yield header[: layout.kind_bytes], at, max(0, size)
+        at = -(-(at + max(0, size)) // layout.aligned) * layout.aligned
+
+
+def _ends_at(read: Read, chunk: AudioChunk, at: int, size: int) -> bool:
+    """Whether samples end here: other chunks follow up to the end of the file, or another recording begins."""
+    if BEGINNING.match(read(at, BEGINNING_BYTES)):
+        return True
+    if chunk.layout is None:
+        return False
+    at = -(-at // chunk.layout.aligned) * chunk.layout.aligned
+    if size <= at:
+        return True
+    for kind, begin, length in _chunks(read, at, chunk.layout):
+        if not re.fullmatch(rb"[ -~]{4}", kind[:4]):
+            return bool(BEGINNING.match(read(begin - len(kind) - chunk.layout.size_bytes, BEGINNING_BYTES)))
+        if begin + length >= size - 1:
+            return begin + length <= size
+    return False

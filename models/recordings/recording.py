@@ -1,0 +1,129 @@
+"""A recording, decoded from its first sample to the last one that is there, whatever its header states."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import av
+
+from whoplays.models.errors import SourceError
+from whoplays.models.recordings.decoder import PartDecoder, Samples
+from whoplays.models.recordings.stated import ends_within_a_page, stated_duration_s
+from whoplays.models.recordings.view import ByteSource, FileBytes, View
+
+TOLERANCE_S: Final = 0.1
+"""By how much what is there may differ from what is stated: encoders pad, and containers round."""
+_OPTIONS: Final = {"protocol_whitelist": "file,crypto,data"}
+"""A playlist may name files here, and nothing elsewhere."""
+
+
+class Recording:
+    """Audio in any container that FFmpeg reads, or several of them, one after another as `cat` joins them.
+
+    What a header states of its length is compared with what is there. What is there is read, up to its end; what is
+    missing or damaged is an error when all the rest is read.
+
+    Args:
+        source: its bytes.
+        name: as messages show it.
+    """
+
+    def __init__(self, source: ByteSource, name: str) -> None:
+        self.note = ""
+        """That more is there than the header states, and was heard, once that is known; else empty."""
+        self._source: Final = source
+        self._name: Final = name
+        self._heard_s = 0.0
+        self._problem = ""
+
+    def read(self) -> Iterator[Samples]:
+        """All that is there, in order; once.
+
+        Raises:
+            SourceError: it cannot be read, has no audio, is shorter than it states, or is damaged.
+        """
+        start: int | None = 0
+        try:
+            while start is not None:
+                start = yield from self._read_part(View(self._source, start))
+        except OSError as error:
+            raise SourceError(f"{self._name} cannot be read: {error.strerror}") from error
+        if self._problem:
+            raise SourceError(f"{self._name} {self._problem}")
+
+    def _read_part(self, view: View) -> Generator[Samples, None, int | None]:
+        """One container's audio; returns where the next one begins."""
+        try:
+            container = av.open(view, "r", options=_OPTIONS, metadata_errors="replace")
+        except av.error.FFmpegError as error:
+            self._refuse(view, f"is not readable as audio ({_reason(view, error)})", error)
+            return None
+        with container:
+            if not container.streams.audio:
+                self._refuse(view, "has no audio", None)
+                return None
+            stream = container.streams.audio[0]
+            stated_s = stated_duration_s(view, container, stream)
+            if view.extent.share and view.extent.replaced:
+                self.note = "its header states less than is there; it is read to its end"
+            decoder = PartDecoder(container, stream)
+            for samples in decoder.decode():
+                self._heard_s += len(samples.frames) / samples.rate_hz
+                yield samples
+        following = view.find_next(decoder.end)
+        self._account(decoder, view.extent.stated_s(decoder.heard_s) or stated_s)
+        if following is None:
+            self._account_end(view, decoder)
+        return following
+
+    def _refuse(self, view: View, problem: str, error: Exception | None) -> None:
+        if view.start:
+            self._report(f"goes on after {self._heard_s:.1f} s with what {problem}")
+            return
+        raise SourceError(f"{self._name} {problem}; give a WAV, FLAC, Ogg, MP3 or other recording") from error
+
+    def _account(self, decoder: PartDecoder, stated_s: float | None) -> None:
+        """See whether all was heard of a part that has just been read."""
+        heard_s = decoder.heard_s
+        if stated_s and heard_s < stated_s - TOLERANCE_S:
+            self._report(f"ends after {heard_s:.1f} s of {stated_s:.1f} s; it is cut off or damaged")
+        elif decoder.lost_s > TOLERANCE_S:
+            self._report(f"is damaged after {decoder.lost_at_s:.1f} s: {decoder.lost_s:.1f} s of it are lost")
+        elif stated_s and heard_s > stated_s + TOLERANCE_S:
+            self.note = f"its header states {stated_s:.1f} s; {heard_s:.1f} s are there, and were heard"
+
+    def _account_end(self, view: View, decoder: PartDecoder) -> None:
+        """See whether the last part is whole."""
+        if ends_within_a_page(view):
+            self._report(f"ends after {self._heard_s:.1f} s within a page; it is cut off")
+        elif unread := decoder.unread_bytes(view.size()):
+            self._report(f"is damaged: {unread} bytes of it are no audio")
+        elif decoder.broke_off:
+            self._report(f"is damaged after {self._heard_s:.1f} s: {_reason(view, decoder.broke_off)}")
+
+    def _report(self, problem: str) -> None:
+        self._problem = self._problem or problem
+
+
+@contextmanager
+def open_recording(path: Path, name: str) -> Iterator[Recording]:
+    """Open a file.
+
+    Raises:
+        SourceError: it cannot be opened.
+    """
+    try:
+        file = path.open("rb", buffering=0)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{name} cannot be read: {getattr(error, 'strerror', error)}") from error
+    with file:
+        yield Recording(FileBytes(file.fileno(), path), name)
+
+
+def _reason(view: View, error: av.error.FFmpegError) -> str:
+    if not isinstance(error, av.error.InvalidDataError):
+        return str(error.strerror)
+    if view.read_at(4, 4) == b"ftyp":
+        return "its index is missing: it is cut off, or its recorder did not end it"
+    return "FFmpeg cannot read it"

@@ -1,0 +1,65 @@
+"""A process that ends soon after SIGTERM or Ctrl-C, whatever it is stuck in."""
+
+import contextlib
+import os
+import select
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Final
+
+READ_S: Final = 1.5
+"""How long after the signal those who read standard output and standard error may take."""
+END_S: Final = 4.5
+"""How long after it the process ends at the latest."""
+RECHECK_S: Final = 0.2
+_ENDING: Final = {signal.SIGINT, signal.SIGTERM}
+
+
+def end_in_time() -> None:
+    """From here on, let this process end within five seconds of SIGTERM and SIGINT; for its main thread, once.
+
+    The signals' handlers end it as they do. What is printed and not read is given up after a while; what is not done
+    four and a half seconds after the signal never will be, because SIGALRM ends the process.
+    """
+    signals, wakeup = os.pipe()
+    os.set_blocking(wakeup, False)
+    signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+    # Else a signal of a forked process would come here.
+    os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+    signal.signal(signal.SIGURG, _ignore)
+    threading.Thread(target=_watch, args=(signals,), name="whoplays-deadline", daemon=True).start()
+
+
+def _watch(signals: int) -> None:
+    while not _ENDING & set(os.read(signals, 64)):
+        pass
+    # By the kernel, which does so even if no thread of Python's runs any more.
+    signal.setitimer(signal.ITIMER_REAL, END_S)
+    time.sleep(READ_S)
+    while True:
+        if [_unread(descriptor) for descriptor in (1, 2)] != [False, False]:
+            _interrupt_writes()
+        time.sleep(RECHECK_S)
+
+
+def _unread(descriptor: int) -> bool:
+    """Whether nobody reads what is printed; then nobody waits for it any more."""
+    with contextlib.suppress(OSError, ValueError):
+        if not select.select([], [descriptor], [], 0)[1]:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+            return True
+    return False
+
+
+def _interrupt_writes() -> None:
+    """Let every write that waits begin again."""
+    for thread in threading.enumerate():
+        if thread.ident is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pthread_kill(thread.ident, signal.SIGURG)
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """A handler, because only a signal with one interrupts a write."""
