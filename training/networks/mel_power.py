@@ -41,7 +41,8 @@ class MelPower(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fourier = RealFourier(_FIRST, _SECOND, FRAME, _HIGH_HZ / SAMPLE_RATE_HZ)
-        window = torch.hann_window(FRAME, periodic=False) / 2  # the mean of two channels is half their sum
+        window = torch.zeros(self.fourier.samples)
+        window[:FRAME] = torch.hann_window(FRAME, periodic=False) / 2  # the mean of two channels is half their sum
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("bands", self.fourier.reorder(_bands(self.fourier.size)), persistent=False)
 
@@ -49,7 +50,7 @@ class MelPower(nn.Module):
         """Mel power of a batch of windows."""
         batch = audio.shape[0]
         hops = (audio[:, 0] + audio[:, 1]).reshape(batch, -1, HOP)
-        frames = torch.cat([hops[:, :-2], hops[:, 1:-1], hops[:, 2:, : FRAME - 2 * HOP]], dim=2)
+        frames = torch.cat([hops[:, :-2], hops[:, 1:-1], hops[:, 2:, : self.fourier.samples - 2 * HOP]], dim=2)
         power: Tensor = self.fourier(frames * self.get_buffer("window"))
         return power @ self.get_buffer("bands")
 
@@ -90,7 +91,7 @@ class RealFourier(nn.Module):
     The input is real, so c runs over 0..P/2 only: the other bins mirror these. Bins above `highest` are left out, and
     so are samples beyond the last one that is not zero.
 
-    Shape: `[batch, frames, samples]` -> `[batch, frames, bins]`: bins in the order of `bins`.
+    Shape: `[batch, frames, samples]` -> `[batch, frames, bins]`: bins in the order of `bins`, some of them twice.
 
     Args:
         first: P, even.
@@ -102,8 +103,9 @@ class RealFourier(nn.Module):
     def __init__(self, first: int, second: int, samples: int, highest: float) -> None:
         super().__init__()
         self.size: Final = first * second
-        self._second: Final = second
-        self._rows: Final = -(-samples // second)
+        self._shape: Final = (-(-samples // second), second)
+        self.samples: Final = self._shape[0] * second
+        """How many samples a frame is given with: zeros follow those that are not."""
         low, across = torch.arange(first // 2 + 1), torch.arange(second)
         wanted = int(highest * self.size) + 1
         # For each d, the bins c + P d; a bin beyond half the size mirrors one below.
@@ -111,8 +113,8 @@ class RealFourier(nn.Module):
         used = (torch.minimum(every, self.size - every) <= wanted).any(dim=0)
         upper = across[used]
         self.bins: Final = (low[:, None] + first * upper[None, :]).flatten()
-        outer = _turn(low[:, None] * torch.arange(self._rows)[None, :], first)
-        self.register_buffer("outer", torch.cat([outer.real, outer.imag]).contiguous(), persistent=False)
+        outer = torch.view_as_real(_turn(low[:, None] * torch.arange(self._shape[0])[None, :], first))
+        self.register_buffer("outer", outer.transpose(1, 2).flatten(0, 1).contiguous(), persistent=False)
         twiddle = _turn(low[:, None] * across[None, :], self.size)
         folded = twiddle[:, :, None] * _turn(across[:, None] * upper[None, :], second)[None]
         real = torch.cat([folded.real, folded.imag], dim=2)
@@ -121,14 +123,11 @@ class RealFourier(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Power of each bin."""
-        batch, count, samples = frames.shape
-        padded = nn.functional.pad(frames, (0, self._rows * self._second - samples))
-        grid = padded.reshape(batch * count, self._rows, self._second)
-        columns = self.get_buffer("outer") @ grid
-        half = columns.shape[1] // 2
-        # For each c, a frame's b (real, imaginary) times [b (real, imaginary), d (real, imaginary)].
-        joined = torch.cat([columns[:, :half], columns[:, half:]], dim=2).transpose(0, 1)
-        spectrum = joined @ self.get_buffer("inner")
+        batch, count, _ = frames.shape
+        inner = self.get_buffer("inner")
+        # For each c, a frame's (real, imaginary) b times [(real, imaginary) b, (real, imaginary) d].
+        columns = self.get_buffer("outer") @ frames.reshape(batch * count, *self._shape)
+        spectrum = columns.reshape(batch * count, *inner.shape[:2]).transpose(0, 1) @ inner
         real, imaginary = spectrum.chunk(2, dim=-1)
         power = real * real + imaginary * imaginary
         return power.transpose(0, 1).reshape(batch, count, -1)
