@@ -10,7 +10,7 @@ import numpy.typing as npt
 from whoplays.models import catalogue
 from whoplays.models.card import GraphFacts, ModelCard, check_graph
 from whoplays.models.errors import ModelError, OptionError, SourceError
-from whoplays.models.session import one_line, open_session
+from whoplays.models.session import one_line, open_session, run_options
 
 LARGEST_BATCH: Final = 16
 
@@ -31,6 +31,7 @@ class Recognizer:
         self.warmed: tuple[int, ...] = ()
         """The batch sizes that have run already, ascending."""
         self._session = session
+        self._run_options: Final = run_options()
 
     @classmethod
     def load(
@@ -79,10 +80,19 @@ class Recognizer:
         """
         self._check(windows)
         with one_line(f"model {self.card.name}", self.provider):
-            probabilities: npt.NDArray[np.float32] = self._session.run(["probabilities"], {"audio": windows})[0]
+            probabilities: npt.NDArray[np.float32] = self._session.run(
+                ["probabilities"], {"audio": windows}, self._run_options
+            )[0]
         if not np.isfinite(probabilities).all():
             raise ModelError(f"model {self.card.name} returned NaN or infinity; give it samples in [-1, 1]")
         return probabilities
+
+    def abort(self, *, aborted: bool = True) -> None:
+        """Let `recognize` fail with a ModelError, also where it is under way, until that is taken back.
+
+        From any thread.
+        """
+        self._run_options.terminate = aborted
 
     def _check(self, windows: Windows) -> None:
         wanted = (self.card.channels, self.card.window_samples)
