@@ -157,7 +157,7 @@ def play(send: Send, media: dict[str, Any]) -> None:
 
 
 def _decode(media: MediaSpec, container: InputContainer, player: Player) -> None:
-    stream = first_audio(media, container)
+    stream = first_audio(container)
     decoder = Decoder(media, stream)
     for packet in container.demux(stream):
         arrived_ns = time.monotonic_ns()
