@@ -117,8 +117,8 @@ def test_a_stream_that_stalls_for_ever_can_be_stopped(http: str) -> None:
     [
         ("missing.mp3", r"/missing\.mp3 cannot be opened: Server returned 404 Not Found$"),
         ("text.bin", r"/text\.bin cannot be opened: it is not audio that FFmpeg can read$"),
-        ("drop/clip.wav", r"/drop/clip\.wav broke off: the server closed the connection$"),
-        ("hang_up/clip.mp3", r"/hang_up/clip\.mp3 broke off: the server closed the connection$"),
+        ("drop/clip.wav", r"/…/clip\.wav broke off: the server closed the connection$"),
+        ("hang_up/clip.mp3", r"/…/clip\.mp3 broke off: the server closed the connection$"),
     ],
 )
 def test_errors_of_the_server_are_described_without_secrets(http: str, path: str, message: str) -> None:
