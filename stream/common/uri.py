@@ -100,6 +100,8 @@ def redact(uri: str) -> str:
         # As in `hls:http://radio.example/live`.
         return f"{found['scheme']}:{redact(rest)}"
     place = _PLACE.fullmatch(rest.rpartition("@")[2])
+    if not rest:
+        return f"{found['scheme']}:"
     if place is None:
         return f"{outer}…"
     names = _NAMES if found["scheme"].lower() == "rtp" else frozenset[str]()
