@@ -116,5 +116,12 @@ def _options(runtime: ModuleType, threads: int) -> Any:
     return options
 
 
+def run_options() -> Any:
+    """Options of runs, which its `terminate` ends while they are under way."""
+    options = _import_runtime().RunOptions()
+    options.log_severity_level = SILENT
+    return options
+
+
 def _joined(error: Exception) -> str:
     return " ".join(str(error).split())

@@ -13,6 +13,7 @@ import whoplays
 from whoplays.models.errors import WhoplaysError, install_hint
 from whoplays.stream.common.deadline import end_in_time
 from whoplays.stream.common.terminal import ignore_broken_pipe, open_standard_streams, printable
+from whoplays.stream.common.uri import clean
 
 
 class Verb(NamedTuple):
@@ -190,5 +191,5 @@ def _missing_package(error: ModuleNotFoundError, verb: str) -> str:
 
 
 def _complain(message: str, code: int) -> int:
-    print("whoplays:", "\n".join(map(printable, message.split("\n"))), file=sys.stderr)
+    print("whoplays:", "\n".join(map(printable, clean(message).split("\n"))), file=sys.stderr)
     return code

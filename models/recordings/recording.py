@@ -17,6 +17,9 @@ TOLERANCE_S: Final = 0.1
 _OPTIONS: Final = {"protocol_whitelist": "file,crypto,data"}
 """A playlist may name files here, and nothing elsewhere."""
 
+_PIPE_OPTIONS: Final = {**_OPTIONS, "probesize": "65536"}
+"""FFmpeg would wait for seconds of a live WAV to see that it is one."""
+
 
 class Recording:
     """Audio in any container that FFmpeg reads, or several of them, one after another as `cat` joins them.
@@ -55,7 +58,8 @@ class Recording:
     def _read_part(self, view: View) -> Generator[Samples, None, int | None]:
         """One container's audio; returns where the next one begins."""
         try:
-            container = av.open(view, "r", options=_OPTIONS, metadata_errors="replace")
+            options = _OPTIONS if view.seekable() else _PIPE_OPTIONS
+            container = av.open(view, "r", options=options, metadata_errors="replace")
         except av.error.FFmpegError as error:
             self._refuse(view, f"is not readable as audio ({_reason(view, error)})", error)
             return None
@@ -65,14 +69,14 @@ class Recording:
                 return None
             stream = container.streams.audio[0]
             stated_s = stated_duration_s(view, container, stream)
-            if view.extent.share and view.extent.replaced:
+            if view.extent.there and view.extent.replaced and view.extent.chunk and view.extent.chunk.stated:
                 self.note = "its header states less than is there; it is read to its end"
             decoder = PartDecoder(container, stream)
             for samples in decoder.decode():
                 self._heard_s += len(samples.frames) / samples.rate_hz
                 yield samples
         following = view.find_next(decoder.end)
-        self._account(decoder, view.extent.stated_s(decoder.heard_s) or stated_s)
+        self._account(decoder, view.extent.stated_s(decoder.heard_s, decoder.end) or stated_s)
         if following is None:
             self._account_end(view, decoder)
         return following

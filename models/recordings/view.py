@@ -1,12 +1,23 @@
 """A part of a file, or of what a pipe brings, as FFmpeg reads it."""
 
+import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
-from whoplays.models.recordings.headers import BEGINNING, BEGINNING_BYTES, Extent, find_audio_chunk, find_extent
+from whoplays.models.recordings.headers import (
+    BEGINNING,
+    BEGINNING_BYTES,
+    Extent,
+    find_beginning,
+    find_extent,
+    find_extent_ahead,
+    may_be_chunk,
+)
 
+_KEPT_BYTES: Final = 1 << 23
+"""More than FFmpeg reads ahead to find out what a container holds."""
 _STEP_BYTES: Final = 1 << 16
 _SEARCHED_BYTES: Final = 1 << 24
 """How far behind the last audio another recording is looked for: an MP4's index, and pictures, may lie between."""
@@ -46,6 +57,37 @@ class FileBytes:
         return os.pread(self._descriptor, size, at)
 
 
+class PipeBytes:
+    """The bytes that a pipe brings, of which the last 8 MiB can be read again.
+
+    Args:
+        more: brings the next ones, waiting for them; none at the end.
+    """
+
+    def __init__(self, more: Callable[[], bytes]) -> None:
+        self.name: Final = ""
+        self._more: Final = more
+        self._kept = bytearray()
+        self._begin = 0
+
+    def size(self) -> None:
+        """They are still to come."""
+
+    def read(self, at: int, size: int) -> bytes:
+        """Bytes from an offset on; see `ByteSource`."""
+        if at < self._begin:
+            raise OSError(errno.ESPIPE, "a pipe cannot go back")
+        while at >= self._begin + len(self._kept):
+            data = self._more()
+            if not data:
+                return b""
+            self._kept += data
+            dropped = max(0, len(self._kept) - _KEPT_BYTES)
+            del self._kept[:dropped]
+            self._begin += dropped
+        return bytes(self._kept[at - self._begin : at - self._begin + size])
+
+
 class View:
     """Bytes from an offset on, as a file object, with those of the header replaced that state a wrong length.
 
@@ -59,16 +101,35 @@ class View:
         self.start: Final = start
         self._source: Final = source
         self._at = 0
-        self.extent: Final = self._find_extent()
+        self.extent = self._find_extent()
+        head = self.read_at(0, BEGINNING_BYTES)
+        # What is no container is frame after frame, and FFmpeg takes whatever follows for damaged ones.
+        self._is_frames: Final = head.startswith(b"fLaC") or not BEGINNING.match(head)
+        self._last, self._last_end = b"", 0
 
     def read(self, size: int) -> bytes:
         """The next bytes; none at the end."""
-        end = self.extent.end
+        end = self._end()
         wanted = size if end is None else min(size, end - self._at)
         data = self._source.read(self.start + self._at, wanted) if wanted > 0 else b""
         begin, self._at = self._at, self._at + len(data)
+        if self._is_frames:
+            data = self._up_to_next(begin, data)
         for at, replacement in self.extent.replaced.items():
             data = _overlaid(data, at - begin, replacement)
+        return data
+
+    def _up_to_next(self, begin: int, data: bytes) -> bytes:
+        """The bytes up to the beginning of another recording, where the extent then ends."""
+        before = self._last if self._last_end == begin else b""
+        searched = before + data
+        # The first byte of all is the beginning of this one.
+        found = find_beginning(searched[not begin :])
+        if found is not None:
+            end = begin - len(before) + found + (not begin)
+            self.extent = self.extent._replace(end=end)
+            data = data[: max(0, end - begin)]
+        self._last, self._last_end = searched[1 - BEGINNING_BYTES :], begin + len(data)
         return data
 
     def seekable(self) -> bool:
@@ -101,9 +162,9 @@ class View:
         """Where another recording begins behind an offset, counted as `start` is; None if there is none."""
         overlap, searched = b"", 0
         for data in self._following(at):
-            found = BEGINNING.search(overlap + data)
-            if found:
-                return self.start + at + searched - len(overlap) + found.start()
+            found = find_beginning(overlap + data)
+            if found is not None:
+                return self.start + at + searched - len(overlap) + found
             overlap, searched = (overlap + data)[1 - BEGINNING_BYTES :], searched + len(data)
         return None
 
@@ -115,10 +176,15 @@ class View:
 
     def _find_extent(self) -> Extent:
         size = self.size()
-        if size is not None:
-            return find_extent(self.read_at, size)
-        chunk = find_audio_chunk(self.read_at)
-        return Extent(None, None, chunk.unbounded if chunk and chunk.stated is None else {})
+        return find_extent_ahead(self.read_at) if size is None else find_extent(self.read_at, size)
+
+    def _end(self) -> int | None:
+        """Where samples end; in a pipe that is seen when they have been read to where the header says."""
+        end = self.extent.end
+        is_reached = end is not None and self._at >= end and self.size() is None
+        if is_reached and not may_be_chunk(self.read_at(end or 0, BEGINNING_BYTES)):
+            self.extent = self.extent._replace(end=None)
+        return self.extent.end
 
 
 def _overlaid(data: bytes, at: int, replacement: bytes) -> bytes:

@@ -39,7 +39,7 @@ def demo(clip: Annotated[Path, Parameter(show_default=False)] = CLIP, /, *, mode
             raise EndpointError(f"the subscriber did not connect to {publisher.endpoint} within {JOIN_S:.0f} s")
         engine = Engine(publisher)
         engine.add(SourceSpec.opened(source), recognizer, StreamOptions(stream="demo"))
-        with stop_on_signals(engine.stop):
+        with stop_on_signals(engine.stop_in_time):
             for _ in engine.run():
                 pass
         engine.check()

@@ -101,7 +101,7 @@ def _pcm(encoding: Encoding | None, rate_hz: int | None, channels: int | None) -
 
 
 def _show(engine: Engine, view: View) -> None:
-    with ignore_broken_pipe(), view, stop_on_signals(engine.stop), closing(engine.run()) as messages:
+    with ignore_broken_pipe(), view, stop_on_signals(engine.stop_in_time), closing(engine.run()) as messages:
         for message in messages:
             view.show(message)
     engine.check()

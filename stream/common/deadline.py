@@ -11,7 +11,7 @@ from typing import Final
 
 READ_S: Final = 1.5
 """How long after the signal those who read standard output and standard error may take."""
-END_S: Final = 4.5
+END_S: Final = 4.2
 """How long after it the process ends at the latest."""
 RECHECK_S: Final = 0.2
 _ENDING: Final = {signal.SIGINT, signal.SIGTERM}
@@ -21,7 +21,7 @@ def end_in_time() -> None:
     """From here on, let this process end within five seconds of SIGTERM and SIGINT; for its main thread, once.
 
     The signals' handlers end it as they do. What is printed and not read is given up after a while; what is not done
-    four and a half seconds after the signal never will be, because SIGALRM ends the process.
+    some four seconds after the signal never will be, because SIGALRM ends the process.
     """
     signals, wakeup = os.pipe()
     os.set_blocking(wakeup, False)

@@ -2,21 +2,15 @@
 
 import io
 import logging
-import re
 import sys
 from contextlib import suppress
-from typing import Final, TextIO, cast
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from whoplays.stream.common.terminal import printable
-from whoplays.stream.common.uri import redact
-
-# A quotation mark ends an address if nothing more of it follows.
-_URI: Final = re.compile(r"""[A-Za-z][A-Za-z0-9+.-]*://(?:[^\s'"<>]|['"](?=[^\s'",.:;)\]}]))+""")
-# A slash or a blank in a password makes no valid address, but it is a secret all the same. A port is no password.
-_SPLIT_PASSWORD: Final = re.compile(r"(://)[^\s@/:]*:(?!\d{1,5}(?:[\s/?#.,;)]|$))[^@\n]*@")
+from whoplays.stream.common.uri import clean
 
 
 def configure(json: bool | None = None) -> None:
@@ -66,21 +60,6 @@ def log(**context: object) -> FilteringBoundLogger:
 def remove_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
     """Remove user, password and other secrets from every address in a line, however deep, and from exceptions."""
     return {name: _clean(value) for name, value in line.items()}
-
-
-def clean(text: str) -> str:
-    """A text without the secrets of the addresses in it.
-
-    >>> clean("lost http://me:secret@radio.example/live?token=abc: timed out")
-    'lost http://radio.example/live?token=…: timed out'
-    """
-    return _URI.sub(_shown, _SPLIT_PASSWORD.sub(r"\1…@", text))
-
-
-def _shown(found: re.Match[str]) -> str:
-    # What ends a sentence is not part of the address.
-    uri = found[0].rstrip(".,:;!)]}")
-    return redact(uri) + found[0][len(uri) :]
 
 
 def _clean(value: object) -> object:

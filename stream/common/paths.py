@@ -1,5 +1,6 @@
 """Where things are kept unless something else is said: the folders of the XDG Base Directory Specification."""
 
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -42,3 +43,14 @@ def _folder(kind: str) -> Path:
         return _FOLDERS.user_config_path if kind == "CONFIG" else _FOLDERS.user_state_path
     except RuntimeError as error:
         raise OptionError(f"home folder not found; set HOME, or XDG_{kind}_HOME to a folder to use instead") from error
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is no file, before it is opened: opening a pipe would wait for its writer for ever.
+
+    Raises:
+        OSError: it is not there, or cannot be looked at.
+        ValueError: it is neither a file nor a folder, which says so itself when it is opened.
+    """
+    if not (path.is_dir() or stat.S_ISREG(path.stat().st_mode)):
+        raise ValueError("it is not a regular file")

@@ -13,13 +13,15 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Final
 
+from whoplays.stream.common.uri import clean
+
 REPEAT_S: Final = 1.0
 
 
 def note(text: str) -> None:
     """Write a line beside the results, on standard error; whether it can be written makes no difference."""
     with suppress(OSError):
-        print(f"whoplays: {printable(text)}", file=sys.stderr)
+        print(f"whoplays: {printable(clean(text))}", file=sys.stderr)
 
 
 def printable(text: str) -> str:

@@ -112,7 +112,7 @@ class Daemon:
         self._check_descriptors()
         with ExitStack() as stack:
             # First, so that signals are handled until the last message is written.
-            stack.enter_context(stop_on_signals(self._engine.stop))
+            stack.enter_context(stop_on_signals(self._engine.stop_in_time))
             stack.enter_context(self._reloading())
             notifier = stack.enter_context(Notifier())
             with naming(str(self._path), "publish"):

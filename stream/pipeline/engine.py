@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final, Literal, NamedTuple
 
-from whoplays.models.errors import WhoplaysError
+from whoplays.models.errors import ModelError, WhoplaysError
 from whoplays.models.signal import CHANNELS
 from whoplays.stream.pipeline.batches import Batcher
 from whoplays.stream.pipeline.faults import FaultHandler, print_fault
@@ -21,6 +21,7 @@ from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.base import SourceSpec
 
 WAKE_S: Final = 0.1
+ABORT_S: Final = DRAIN_NS / 1e9
 JOIN_S: Final = 1.0
 """How long all sources together may take to close."""
 
@@ -61,6 +62,8 @@ class Engine:
         self._batchers: Final[list[Batcher]] = []
         self._updates: Final = deque[StreamUpdates]()
         self._stopped = False
+        self._aborted = False
+        self._ended: Final = threading.Event()
         self._stop_by_ns: int | None = None
 
     def add(self, spec: SourceSpec, recognizer: Recognizer, options: StreamOptions) -> None:
@@ -85,6 +88,16 @@ class Engine:
         # A flag alone: the event's lock may be held by the very code that a signal has interrupted.
         self._stopped = True
 
+    def stop_in_time(self) -> None:
+        """As `stop`, and end an inference that is still under way a second later.
+
+        Waits for that, or until `run` has ended; from any thread but that of `run`.
+        """
+        self.stop()
+        if not self._ended.wait(ABORT_S):
+            self._aborted = True
+            self._abort_inference(aborted=not self._ended.is_set())
+
     def run(self) -> Generator[Message]:
         """Every message, as it is published. Closing the generator ends the streams as `stop` does, undrained.
 
@@ -104,6 +117,8 @@ class Engine:
             yield from self._end_all("failed", _in_one_line(error))
             raise
         finally:
+            self._ended.set()
+            self._abort_inference(aborted=False)
             self._join_all()
 
     def check(self) -> None:
@@ -126,10 +141,22 @@ class Engine:
         for batcher in self._batchers:
             ready = [each for each in self._running() if each.recognizer is batcher.recognizer and each.session.ready]
             idle = idle and not ready
-            for stream, result in batcher.run(ready):
-                yield from self._emit(stream, stream.session.messages(result))
+            yield from self._infer(batcher, ready)
         if idle and not self._over:
             self._wakeup.wait(WAKE_S)
+
+    def _infer(self, batcher: Batcher, ready: Sequence[Stream]) -> Iterator[Message]:
+        try:
+            for stream, result in batcher.run(ready):
+                yield from self._emit(stream, stream.session.messages(result))
+        except ModelError:
+            if not self._aborted:
+                raise
+            yield from self._end_all("stopped", "")
+
+    def _abort_inference(self, *, aborted: bool) -> None:
+        for batcher in tuple(self._batchers):
+            batcher.recognizer.abort(aborted=aborted)
 
     def _end_in_time(self) -> list[Message]:
         """The last messages of all, once another inference might end too late."""

@@ -12,7 +12,7 @@ from whoplays.models import catalogue
 from whoplays.models.card import GraphFacts, ModelCard, check_graph
 from whoplays.models.errors import ModelError, OptionError, SourceError
 from whoplays.models.labels import to_names
-from whoplays.models.session import one_line, open_session
+from whoplays.models.session import one_line, open_session, run_options
 
 LARGEST_BATCH: Final = 16
 
@@ -43,6 +43,7 @@ class Recognizer:
         """The batch sizes that have run already, ascending."""
         self._session = session
         self._outputs: Final = frozenset(value.name for value in session.get_outputs())
+        self._run_options: Final = run_options()
 
     @classmethod
     def load(
@@ -108,10 +109,17 @@ class Recognizer:
     def _run(self, windows: Windows, outputs: list[str]) -> list[npt.NDArray[np.float32]]:
         self._check(windows)
         with one_line(f"model {self.card.name}", self.provider):
-            found: list[npt.NDArray[np.float32]] = self._session.run(outputs, {"audio": windows})
+            found: list[npt.NDArray[np.float32]] = self._session.run(outputs, {"audio": windows}, self._run_options)
         if not all(np.isfinite(each).all() for each in found):
             raise ModelError(f"model {self.card.name} returned NaN or infinity; give it samples in [-1, 1]")
         return found
+
+    def abort(self, *, aborted: bool = True) -> None:
+        """Let `recognize` fail with a ModelError, also where it is under way, until that is taken back.
+
+        From any thread.
+        """
+        self._run_options.terminate = aborted
 
     def _check(self, windows: Windows) -> None:
         wanted = (self.card.channels, self.card.window_samples)

@@ -6,6 +6,7 @@ from typing import Final
 
 from whoplays.models.errors import SourceError, WhoplaysError
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.stream.common.uri import clean
 from whoplays.stream.pipeline.faults import FaultHandler, Faults, print_fault
 from whoplays.stream.pipeline.ingest import Ingest
 from whoplays.stream.pipeline.options import StreamOptions
@@ -111,7 +112,7 @@ class Stream:
         yield from self._finish()
         yield self._status(dropped_messages)
         head = self.session.sequencer.head(End)
-        yield End(**head, reason=reason, detail=detail, final=self.session.elapsed_samples)
+        yield End(**head, reason=reason, detail=clean(detail), final=self.session.elapsed_samples)
 
     def recover(self, error: Exception) -> Iterator[Message]:
         """Go on after an exception that nobody has foreseen, raised by this stream's processing.
@@ -128,7 +129,7 @@ class Stream:
             return
         self.over, self.failure = True, SourceError(told)
         self._ingest.stop()
-        yield End(**session.sequencer.head(End), reason="failed", detail=told, final=session.elapsed_samples)
+        yield End(**session.sequencer.head(End), reason="failed", detail=clean(told), final=session.elapsed_samples)
 
     @property
     def _following(self) -> Session | None:
@@ -227,9 +228,9 @@ class Stream:
         drift_ppm = session.clock.drift_ppm
         return Status(
             **session.sequencer.head(Status),
-            source=SourceInfo(name=session.name, uri=session.uri),
+            source=SourceInfo(name=clean(session.name), uri=clean(session.uri)),
             state=self._state(),
-            detail=self._detail(),
+            detail=clean(self._detail()),
             sample_rate_hz=SAMPLE_RATE_HZ,
             window_samples=WINDOW_SAMPLES,
             hop_samples=session.windower.hop_samples,

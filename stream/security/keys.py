@@ -14,6 +14,7 @@ from zmq.auth import create_certificates, load_certificate
 from zmq.utils import z85
 
 from whoplays.models.errors import OptionError
+from whoplays.stream.common.paths import check_regular
 
 PUBLIC_SUFFIX: Final = ".key"
 SECRET_SUFFIX: Final = ".key_secret"  # noqa: S105  it is no password
@@ -71,6 +72,7 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
 
 def _read(path: Path) -> Certificate:
     try:
+        check_regular(path)
         # load_certificate would read a file of any size to its end.
         if path.stat().st_size > LONGEST_FILE_BYTES:
             raise ValueError("it is too long")

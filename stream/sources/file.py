@@ -55,6 +55,8 @@ def _cut(piece: Audio, played: int) -> Iterator[Audio]:
 
 
 PIECE_S: Final = 0.1
+RAW_SUFFIXES: Final = frozenset({".raw", ".pcm"})
+"""Of files that hold samples and nothing else: FFmpeg would take some for an MP3."""
 
 
 class FileSource:
@@ -212,6 +214,11 @@ def _refuse_other(path: Path) -> None:
         raise SourceError(f"{_shown(path)} is a folder; give one audio file")
     if not stat.S_ISREG(status.st_mode):
         raise SourceError(f"{_shown(path)} is not a file; pipe it into whoplays listen -")
+    if path.suffix.lower() in RAW_SUFFIXES:
+        raise SourceError(
+            f"{_shown(path)} is raw PCM by its name, which does not tell its rate; say it: "
+            "whoplays listen - --format s16le --rate 44100 --channels 2 < FILE"
+        )
     if not status.st_size:
         raise SourceError(f"{_shown(path)} is empty; give a WAV, FLAC, Ogg, MP3 or other recording")
 

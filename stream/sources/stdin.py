@@ -1,14 +1,17 @@
-"""Raw PCM on standard input as a source."""
+"""Standard input as a source: raw PCM, or a recording that is piped into it."""
 
+import importlib
 import os
+import re
 import select
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from whoplays.models.errors import SourceError
+from whoplays.models.recordings.headers import BEGINNING, BEGINNING_BYTES
 from whoplays.stream.audio.block import Block
 from whoplays.stream.audio.pcm import PcmFormat, decode
 from whoplays.stream.audio.resample import WHOLE, ChannelSelection, Converter
@@ -18,8 +21,12 @@ POLL_S: Final = 0.1
 PIPE: Final = "pipe PCM into it: ffmpeg … -f s16le - | whoplays listen -"
 
 
+CONTAINER: Final = re.compile(rb"ID3[\x02-\x04]|RIFF....|RIFX....|FORM....|....ftyp", re.DOTALL)
+"""How recordings begin, besides those in `BEGINNING`, that nobody's PCM begins with."""
+
+
 class PcmSource:
-    """Raw PCM from a file descriptor, standard input by default.
+    """Raw PCM from a file descriptor, standard input by default; or a recording, if it begins as one.
 
     A pipe makes its writer wait while we are busy, so nothing is lost here.
 
@@ -32,7 +39,6 @@ class PcmSource:
         self.uri = "-"
         self.clock: ClockKind = "arrival"
         self.disconnect_cause: GapCause = "device_lost"
-        self.warning = ""
         self.live = False
         self._descriptor = _standard_input() if descriptor is None else descriptor
         if os.isatty(self._descriptor):
@@ -40,11 +46,41 @@ class PcmSource:
         self._pcm = pcm
         self._selection = selection
         self._stopped = threading.Event()
+        self._recording: Any = None
+
+    @property
+    def warning(self) -> str:
+        """That a recording is longer than it states; see `Source`."""
+        return self._recording.note if self._recording else ""
 
     def blocks(self) -> Iterator[Block]:
         """The audio up to the end of the input; see `Source`."""
+        head = self._head()
+        if not (BEGINNING.match(head) or CONTAINER.match(head)):
+            yield from self._pcm_blocks(head)
+            return
+        # FFmpeg is loaded where it is needed.
+        piped: Any = importlib.import_module("whoplays.stream.sources.piped")
+        unread = [head]
+        self._recording = piped.PipedRecording(
+            lambda: unread.pop() if unread else self._next(), self.name, self._selection
+        )
+        try:
+            yield from self._recording.blocks()
+        except SourceError:
+            if not self._stopped.is_set():
+                raise
+
+    def _head(self) -> bytes:
+        """Enough to know what it is."""
+        head = b""
+        while len(head) < BEGINNING_BYTES and (data := self._next()):
+            head += data
+        return head
+
+    def _pcm_blocks(self, head: bytes) -> Iterator[Block]:
         converter = Converter(self._pcm.rate_hz, self._pcm.channels, self._selection)
-        for data in self._frames():
+        for data in self._frames(head):
             frames = decode(data, self._pcm.encoding, self._pcm.channels)
             captured_at_ns = time.monotonic_ns()
             audio = converter.convert(frames, last=len(frames) == 0)
@@ -54,22 +90,26 @@ class PcmSource:
         """Make `blocks` end soon; see `Source`."""
         self._stopped.set()
 
-    def _frames(self) -> Iterator[bytes]:
+    def _frames(self, head: bytes) -> Iterator[bytes]:
         """Whole frames as they arrive, and none at all at the end of the input."""
-        rest = b""
+        rest = head
         while not self._stopped.is_set():
-            if not select.select([self._descriptor], [], [], POLL_S)[0]:
-                continue
-            data = self._read()
-            if not data:
-                self._refuse_rest(len(rest))
+            whole = len(rest) // self._pcm.frame_bytes * self._pcm.frame_bytes
+            if whole:
+                yield rest[:whole]
+            data = self._next()
+            if not data and not self._stopped.is_set():
+                self._refuse_rest(len(rest) - whole)
                 yield b""
                 return
-            whole = (len(rest) + len(data)) // self._pcm.frame_bytes * self._pcm.frame_bytes
-            data = rest + data
-            rest = data[whole:]
-            if whole:
-                yield data[:whole]
+            rest = rest[whole:] + data
+
+    def _next(self) -> bytes:
+        """The next bytes as they arrive; none at the end, or when stopped."""
+        while not self._stopped.is_set():
+            if select.select([self._descriptor], [], [], POLL_S)[0]:
+                return self._read()
+        return b""
 
     def _read(self) -> bytes:
         try:

@@ -11,7 +11,6 @@ import fcntl
 import importlib
 import multiprocessing
 import os
-import re
 import select
 import signal
 import subprocess
@@ -30,7 +29,7 @@ import numpy as np
 from whoplays.models.errors import SourceError, WhoplaysError
 from whoplays.stream.audio.block import Block
 from whoplays.stream.common.clock import ClockKind, GapCause
-from whoplays.stream.common.uri import redact
+from whoplays.stream.common.uri import clean
 from whoplays.stream.sources.base import SessionOverError
 
 PIPE_BYTES: Final = 1 << 20
@@ -183,7 +182,7 @@ def last_line(errors: bytes) -> str:
     """The last line of standard error that is not blank, without the secrets of addresses."""
     lines = errors.decode(errors="replace").split("\n")
     line = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return re.sub(r"\w+://[^\s'\"]+", lambda found: redact(found[0]), line)
+    return clean(line)
 
 
 def _start(pipe: int) -> subprocess.Popen[bytes]:

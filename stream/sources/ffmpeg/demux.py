@@ -14,6 +14,7 @@ from av.stream import Discard
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
+from whoplays.stream.sources.ffmpeg.playlist import BODY_BYTES, MOST_PLAYLISTS, describe, first_address
 
 
 class MediaSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +34,7 @@ CLOSED: Final = "the server closed the connection"
 _TLS_PORTS: Final = {"https": 443, "rtsps": 322}
 
 
-def _reason(media: MediaSpec, error: av.error.FFmpegError) -> str:
+def _reason(url: str, error: av.error.FFmpegError) -> str:
     """What went wrong; never `str(error)`, which holds the address with its password."""
     match error:
         case av.error.ExitError() | av.error.TimeoutError():
@@ -43,7 +44,7 @@ def _reason(media: MediaSpec, error: av.error.FFmpegError) -> str:
         case av.error.InvalidDataError():
             return "it is not audio that FFmpeg can read"
         case av.error.OSError():
-            return _unreachable(media.url) or (CLOSED if error.errno == errno.EIO else str(error.strerror))
+            return _unreachable(url) or (CLOSED if error.errno == errno.EIO else str(error.strerror))
         case _:
             return str(error.strerror)
 
@@ -76,31 +77,61 @@ _NETWORK: Final = {
     "protocol_whitelist": "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,crypto,data",
     # RTP within the RTSP connection if the server can: then no packet is lost.
     "rtsp_flags": "prefer_tcp",
+    # Pictures are not even asked for.
+    "allowed_media_types": "audio",
     # Or a password could be given to anybody; FFmpeg does not check unless this is set.
     "tls_verify": "1",
 }
 
 
 def open_container(media: MediaSpec) -> InputContainer:
-    """Connect to it and find out what it holds.
+    """Connect to it and find out what it holds; a playlist leads to the first address in it.
 
     Raises:
-        SourceError: it cannot be reached, or cannot be read.
+        SourceError: it cannot be reached, cannot be read, or has no audio.
     """
+    url = media.url
+    for _ in range(MOST_PLAYLISTS):
+        try:
+            container = _open(url, media.form if url == media.url else None)
+        except av.error.InvalidDataError as error:
+            following, problem = _look_into(url)
+            if following is None:
+                raise SourceError(f"{media.name} cannot be opened: {problem}") from error
+            url = following
+            continue
+        except av.error.FFmpegError as error:
+            raise SourceError(f"{media.name} cannot be opened: {_reason(url, error)}") from error
+        if container.streams.audio:
+            return container
+        container.close()
+        following, _ = _look_into(url)
+        if following is None:
+            raise SourceError(f"{media.name} has no audio; give a stream that has")
+        url = following
+    raise SourceError(f"{media.name} is a playlist of playlists; give the address of the stream itself")
+
+
+def _open(url: str, form: str | None) -> InputContainer:
+    return av.open(url, format=form, options=_network(), timeout=(OPEN_S, READ_S))
+
+
+def _look_into(url: str) -> tuple[str | None, str]:
+    """The address that a playlist names first, or what came instead of audio."""
+    body = b""
     try:
-        return av.open(media.url, format=media.form, options=_network(), timeout=(OPEN_S, READ_S))
+        with _open(url, "data") as container:
+            for packet in container.demux():
+                body += bytes(packet)
+                if len(body) >= BODY_BYTES:
+                    break
     except av.error.FFmpegError as error:
-        raise SourceError(f"{media.name} cannot be opened: {_reason(media, error)}") from error
+        return None, _reason(url, error)
+    return first_address(body, url), describe(body)
 
 
-def first_audio(media: MediaSpec, container: InputContainer) -> AudioStream:
-    """Its first audio stream; of the others nothing is read, nor fetched where that can be avoided.
-
-    Raises:
-        SourceError: it has none.
-    """
-    if not container.streams.audio:
-        raise SourceError(f"{media.name} has no audio; give a stream that has")
+def first_audio(container: InputContainer) -> AudioStream:
+    """Its first audio stream; of the others nothing is read, nor fetched where that can be avoided."""
     chosen = container.streams.audio[0]
     for stream in container.streams:
         stream.discard = Discard.default if stream is chosen else Discard.all
@@ -109,7 +140,7 @@ def first_audio(media: MediaSpec, container: InputContainer) -> AudioStream:
 
 def read_error(media: MediaSpec, error: av.error.FFmpegError) -> SourceError:
     """The error of reading media that were open."""
-    return SourceError(f"{media.name} broke off: {_reason(media, error)}")
+    return SourceError(f"{media.name} broke off: {_reason(media.url, error)}")
 
 
 def refuse_early_end(media: MediaSpec, container: InputContainer) -> None:

@@ -21,6 +21,10 @@ MAX_LATE_NS: Final = 250_000_000
 CUSHION_NS: Final = 1_000_000_000
 CATCH_UP_NS: Final = 2_000_000
 """In each survey of 10 s: 200 ppm, more than the clocks of sound cards differ."""
+GROWTH_NS: Final = 1_000_000
+"""By how much chunks have to come earlier than ever before, for the sender's clock to be faster."""
+SETTLED_SURVEYS: Final = 6
+"""In how many surveys the burst at the beginning, and what is read ahead of a recording, has come."""
 
 
 class Schedule:
@@ -34,8 +38,8 @@ class Schedule:
 
     - All were late, by much: the samples that should have come in between never will. They are missing.
     - All were late, by little: the sender's clock is slower than ours. The schedule follows it.
-    - All waited for more than 1 s: the sender's clock may be faster than ours. The schedule goes a little faster, or
-      the lag would grow for days.
+    - All waited for more than 1 s, and longer than after the burst at the beginning: the sender's clock is faster than
+      ours. The schedule goes a little faster, or the lag would grow for days.
 
     So the sample index stays true to the time, and the lag is bounded by the burst.
     """
@@ -45,6 +49,8 @@ class Schedule:
         self._samples = 0
         self._least_late_ns: int | None = None
         self._survey_at = SURVEY_SAMPLES
+        self._surveys = 0
+        self._cushion_ns = CUSHION_NS
 
     def due_ns(self, samples: int, arrived_ns: int | None) -> int:
         """When the last one of the next samples is due.
@@ -72,8 +78,11 @@ class Schedule:
             return late_ns * SAMPLE_RATE_HZ // 1_000_000_000
         if late_ns > 0:
             self._start_ns += late_ns
-        elif late_ns < -CUSHION_NS:
+        elif self._surveys < SETTLED_SURVEYS:
+            self._cushion_ns = max(self._cushion_ns, -late_ns)
+        elif -late_ns > self._cushion_ns + GROWTH_NS:
             self._start_ns -= CATCH_UP_NS
+        self._surveys += 1
         return 0
 
 
@@ -148,7 +157,7 @@ def play(send: Send, media: dict[str, Any]) -> None:
 
 
 def _decode(media: MediaSpec, container: InputContainer, player: Player) -> None:
-    stream = first_audio(media, container)
+    stream = first_audio(container)
     decoder = Decoder(media, stream)
     for packet in container.demux(stream):
         arrived_ns = time.monotonic_ns()

@@ -43,16 +43,16 @@ def _playlist_url(uri: str) -> str:
 
 
 def _name(url: str) -> str:
-    """Host, port and path."""
+    """Host, port and path, as far as they may be shown."""
     try:
         parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
+        host, _ = parts.hostname, parts.port
     except ValueError:
-        parts, port = urlsplit(""), ""
-    if not parts.hostname:
+        host = None
+    if not host:
         # Without the address: whatever is wrong with it, it may be a password.
         raise SourceError(
             "host not found in the address; give one, as in http://host:8000/live; "
             "in a user or a password write %40 for @, %2F for /, %3A for :"
         )
-    return f"{parts.hostname}{port}{parts.path}"
+    return redact(url.partition("?")[0]).partition("://")[2]

@@ -51,7 +51,7 @@ REJECT_REASONS: Final[tuple[RejectReason, ...]] = (
 class RtpCounters(msgspec.Struct):
     """Packets since the source was opened; one thread counts, any may read.
 
-    Each one that arrived was received, late, a duplicate or rejected.
+    Each one that arrived was received, late, a duplicate, RTCP or rejected.
     """
 
     received: int = 0
@@ -61,6 +61,8 @@ class RtpCounters(msgspec.Struct):
     late: int = 0
     """Of the lost ones, those that came after all."""
     duplicate: int = 0
+    rtcp: int = 0
+    """Reports about the stream, which are not needed."""
     # Every reason from the start: a dictionary that does not grow can be read from any thread.
     rejected: dict[RejectReason, int] = msgspec.field(default_factory=lambda: dict.fromkeys(REJECT_REASONS, 0))
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import SourceError, require_between
+from whoplays.stream.common.paths import check_regular
 from whoplays.stream.sources.rtp.packet import STATIC_FORMATS, RtpFormat, require_supported
 
 MAX_FILE_BYTES: Final = 65_536
@@ -27,10 +28,11 @@ def read_sdp(path: Path) -> SessionDescription:
         SourceError: it cannot be read, or describes no audio that can be received.
     """
     try:
+        check_regular(path)
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise ValueError(f"size must be at most {MAX_FILE_BYTES} bytes, got {size}")
-        return parse_sdp(path.read_text(encoding="utf-8"))
+        return parse_sdp(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SourceError(f"the session description {path} cannot be read: {error.strerror}") from error
     except (ValueError, SourceError) as error:

@@ -31,6 +31,8 @@ class Datagram(NamedTuple):
     data: bytes
     arrived_ns: int
     """On the monotonic clock."""
+    source: str
+    """The address that sent it; its port may change whenever a sender starts."""
 
 
 class UdpReceiver:
@@ -66,11 +68,9 @@ class UdpReceiver:
         """
         try:
             self._set_timeout(timeout_s)
-            data = self._socket.recv(MAX_DATAGRAM_BYTES, 0 if timeout_s else socket.MSG_DONTWAIT)
-            yield Datagram(data, time.monotonic_ns())
+            yield self._receive(0 if timeout_s else socket.MSG_DONTWAIT)
             for _ in range(limit - 1):
-                data = self._socket.recv(MAX_DATAGRAM_BYTES, socket.MSG_DONTWAIT)
-                yield Datagram(data, time.monotonic_ns())
+                yield self._receive(socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError as error:
@@ -79,6 +79,10 @@ class UdpReceiver:
     def close(self) -> None:
         """Free the port; may be called twice."""
         self._socket.close()
+
+    def _receive(self, flags: int) -> Datagram:
+        data, address = self._socket.recvfrom(MAX_DATAGRAM_BYTES, flags)
+        return Datagram(data, time.monotonic_ns(), str(address[0]))
 
     def _set_timeout(self, timeout_s: float) -> None:
         """Let the system end the waiting: Python's own timeouts cost three more calls a packet.

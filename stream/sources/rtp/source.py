@@ -20,7 +20,9 @@ from whoplays.stream.sources.rtp.socket import UdpReceiver, bound_name
 
 POLL_S: Final = 0.1
 BATCH_S: Final = 0.03
-MAX_BATCH_DATAGRAMS: Final = 256
+BATCH_DATAGRAMS: Final = 100
+"""No more may gather while it waits for those to come: the system buffers some hundreds."""
+MAX_BATCH_DATAGRAMS: Final = 2048
 
 
 def open_rtp(uri: str, selection: ChannelSelection) -> "RtpSource":
@@ -102,12 +104,15 @@ class RtpSource:
                 self._socket.close()
 
     def _receive(self) -> None:
-        for data, arrived_ns in self._socket.receive(self._timeout_s(), MAX_BATCH_DATAGRAMS):
-            self._receiver.push(data, arrived_ns)
+        count = 0
+        for data, arrived_ns, source in self._socket.receive(self._timeout_s(), MAX_BATCH_DATAGRAMS):
+            self._receiver.push(data, arrived_ns, source)
+            count += 1
         self._recent.update(late=self.counters.late, **self.counters.rejected)
         # Packets that come together make one block: each step on a block lets go of the interpreter, and the threads
         # of many streams would wait for each other.
-        time.sleep(BATCH_S)
+        if count < MAX_BATCH_DATAGRAMS:
+            time.sleep(BATCH_S * min(1.0, BATCH_DATAGRAMS / max(count, 1)))
 
     def _timeout_s(self) -> float:
         deadline_ns = self._receiver.deadline_ns

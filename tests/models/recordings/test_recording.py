@@ -207,7 +207,7 @@ def test_a_wav_over_4_gib_is_heard_up_to_what_follows_its_samples(tmp_path: Path
     with (tmp_path / "a.wav").open("rb") as file:
         extent = find_extent(lambda at, count: os.pread(file.fileno(), count, at), size)
     assert extent.end == begin + samples
-    assert extent.share == RATE_HZ / samples
+    assert extent.stated_s(10.0, 0) == 10.0 * RATE_HZ / samples
 
 
 FMT = ((16, 4), (1, 2), (1, 2), (RATE_HZ, 4), (RATE_HZ, 4), (1, 2), (8, 2))

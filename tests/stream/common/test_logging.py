@@ -12,7 +12,8 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whoplays.stream.common.logging import clean, configure, log
+from whoplays.stream.common.logging import configure, log
+from whoplays.stream.common.uri import clean
 
 SECRET = "S3cret"
 
@@ -118,7 +119,7 @@ def test_no_secret_comes_out_wherever_it_is(monkeypatch: pytest.MonkeyPatch, for
         ("{'a': 'http://me:S3cret@h', 'b': 1}", "{'a': 'http://h', 'b': 1}"),
         ("http://S3cret@h1 and http://me:S3cret@h2", "http://h1 and http://h2"),
         ("tcp://127.0.0.1:9460 is in use; ask me@example.org", "tcp://127.0.0.1:9460 is in use; ask me@example.org"),
-        ("http://h:8000/live@2x", "http://h:8000/live@2x"),
+        ("http://h:8000/live@2x", "http://2x"),
         ("device:Scarlett 2i2: no such thing", "device:Scarlett 2i2: no such thing"),
     ],
 )

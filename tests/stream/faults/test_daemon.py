@@ -117,7 +117,7 @@ def test_daemon_killed(house: House, record_property: Record) -> None:
     assert set(kept) >= {end for end in told if end <= told[-1] - SECOND}
     assert playing == 0
     entered = {event.label for event in act.seen.of(Event, 0) if event.phase == "start"}
-    found = appearances(house.history, Query(session=first))
+    found = list(appearances(house.history, Query(session=first)))
     assert entered >= {each.label for each in found} >= {"piano"}
     assert max(each.last_sample for each in found) <= known
 

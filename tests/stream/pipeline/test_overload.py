@@ -1,20 +1,41 @@
 """Inference that cannot keep up: lag is bounded, nobody is favoured, and no_audio is lost without a word."""
 
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.stream.sources.scripted_source import live, scripted_spec
+from tests.stream.faults.slow_model import write_slow_model
+from tests.stream.sources.scripted_source import ScriptedSource, live, scripted_spec
+from tests.stream.tiny_model import LOUD
+from whoplays.models.signal import WINDOW_SAMPLES
+from whoplays.stream.audio.block import Block
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer, Windows
-from whoplays.stream.pubsub.messages import Gap, Message, Status, Window
+from whoplays.stream.pubsub.messages import End, Gap, Message, Status, Window
+from whoplays.stream.sources.base import SourceSpec
 
 pytestmark = pytest.mark.slow
 
 SECOND = 44_100
 LAG_S = 1.0
 INFERENCE_S = 0.6
+
+
+class PianoSource(ScriptedSource):
+    """Such that the slow model is slow, and already there."""
+
+    def blocks(self) -> Iterator[Block]:
+        time_s = np.arange(2 * WINDOW_SAMPLES) / SECOND
+        left = LOUD * np.sin(2 * np.pi * 440 * time_s)
+        yield Block(np.stack([left, 0 * left]).astype(np.float32), time.monotonic_ns())
+        self.stopped.wait()
 
 
 @pytest.fixture
@@ -68,3 +89,33 @@ def check_tiling(messages: list[Message]) -> None:
             assert message.cause == "overload"
             assert covered == message.start < message.end
             covered = message.end
+
+
+def test_an_inference_that_takes_for_ever_keeps_nobody_from_ending(tmp_path: Path) -> None:
+    recognizer = Recognizer.load(write_slow_model(tmp_path, 60.0), "cpu")
+    engine = Engine()
+    for name in ("hall", "stage"):
+        engine.add(SourceSpec.opened(PianoSource([])), recognizer, StreamOptions(stream=name))
+    under_way = threading.Event()
+    messages: list[Message] = []
+    session = recognizer._session
+
+    class Watched:
+        def run(self, *arguments: Any) -> Any:
+            under_way.set()
+            return session.run(*arguments)
+
+    recognizer._session = Watched()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(lambda: messages.extend(engine.run()))
+        assert under_way.wait(30.0)
+        began_s = time.monotonic()
+        engine.stop_in_time()
+        running.result()
+    assert time.monotonic() - began_s < 4.0
+    assert {end.stream: end.reason for end in messages if isinstance(end, End)} == {
+        "hall": "stopped",
+        "stage": "stopped",
+    }
+    # And later it is of use again.
+    assert recognizer.recognize(np.zeros((1, 2, WINDOW_SAMPLES), np.float32)).shape == (1, 2)

@@ -1,5 +1,6 @@
 """Key files and the allow-list, without any socket."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -136,6 +137,14 @@ def test_a_damaged_file_neither_admits_nor_keeps_out(keyring: Keyring) -> None:
     (keyring.allowed.folder / "bbb.key").mkdir()
     assert keyring.allowed.admits(read_public(keyring.public("stage")))
     with pytest.raises(OptionError, match=r"aaa\.key is not a key file"):
+        keyring.server()
+
+
+def test_a_pipe_among_the_allowed_keys_neither_admits_nor_keeps_out(keyring: Keyring) -> None:
+    keyring.allow("stage")
+    os.mkfifo(keyring.allowed.folder / "aaa.key")
+    assert keyring.allowed.admits(read_public(keyring.public("stage")))
+    with pytest.raises(OptionError, match=r"aaa\.key is not a key file: it is not a regular file"):
         keyring.server()
 
 

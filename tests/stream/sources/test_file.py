@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import subprocess
@@ -96,6 +97,22 @@ def test_the_rate_may_change_on_the_way(concert: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "b.wav", make_concert(48_000)[:, 0], 48_000)
     (tmp_path / "both.wav").write_bytes(concert.read_bytes() + (tmp_path / "b.wav").read_bytes())
     assert hear(tmp_path / "both.wav").shape == (2, 24 * 44_100)
+
+
+@pytest.mark.parametrize("name", ["tape.raw", "TAPE.RAW", "tape.pcm"])
+def test_raw_pcm_by_its_name_is_refused_with_the_command_that_plays_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(bytes(100_000))
+    with pytest.raises(SourceError, match=r"is raw PCM by its name, .*: whoplays listen - --format s16le --rate"):
+        open_uri(str(tmp_path / name))
+
+
+def test_what_may_not_be_read_is_said_as_it_is(concert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SourceError, match=r"concert\.wav cannot be read: Permission denied"):
+        FileSource(concert)
 
 
 def test_stopping_ends_the_blocks(concert: Path) -> None:

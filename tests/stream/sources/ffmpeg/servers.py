@@ -83,27 +83,39 @@ def serve_http(folder: Path) -> Iterator[int]:
 
 
 class RtspHandler(socketserver.StreamRequestHandler):
-    """Enough of RTSP (RFC 2326) for one listener: 1 s of L16 within the connection, 0.4 s of them lost."""
+    """Enough of RTSP (RFC 2326) for one listener: 1 s of L16 within the connection, 0.4 s of them lost.
+
+    Where `set_up` is given there is video as well, and the names of what is set up are put there.
+    """
+
+    def __init__(self, *arguments: Any, set_up: list[str] | None) -> None:
+        self._set_up = set_up
+        super().__init__(*arguments)
 
     def handle(self) -> None:
         while request := self._request():
-            method, number = request
+            method, number, url = request
+            if method == "SETUP" and self._set_up is not None:
+                self._set_up.append(url.rpartition("/")[2])
             self._answer(method, number)
             if method == "PLAY":
                 self._play()
                 return
 
-    def _request(self) -> tuple[str, str] | None:
+    def _request(self) -> tuple[str, str, str] | None:
         lines: list[str] = []
         while (line := self.rfile.readline().strip().decode()) or not lines:
             if not line:
                 return None
             lines.append(line)
         number = next(line.partition(":")[2].strip() for line in lines if line.lower().startswith("cseq"))
-        return lines[0].split()[0], number
+        method, url, _ = lines[0].split()
+        return method, number, url
 
     def _answer(self, method: str, number: str) -> None:
         sdp = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=hall\r\nt=0 0\r\nm=audio 0 RTP/AVP 10\r\na=control:a\r\n"
+        if self._set_up is not None:
+            sdp += "m=video 0 RTP/AVP 26\r\na=control:v\r\n"
         headers = [f"CSeq: {number}", "Session: 1"]
         if method == "SETUP":
             headers.append("Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
@@ -123,9 +135,9 @@ class RtspHandler(socketserver.StreamRequestHandler):
 
 
 @contextlib.contextmanager
-def serve_rtsp() -> Iterator[int]:
+def serve_rtsp(set_up: list[str] | None = None) -> Iterator[int]:
     """Serve on a free port of the loopback."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), RtspHandler) as server:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), partial(RtspHandler, set_up=set_up)) as server:
         thread = threading.Thread(target=partial(server.serve_forever, 0.05))
         thread.start()
         try:

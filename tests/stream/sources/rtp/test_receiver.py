@@ -85,10 +85,10 @@ class Player:
         self.sessions: list[list[Audio]] = [[]]
         self.pushed = 0
 
-    def push(self, packets: Iterable[bytes], *, every_ns: int = PACKET_NS) -> None:
+    def push(self, packets: Iterable[bytes], *, every_ns: int = PACKET_NS, source: str = "") -> None:
         for packet in packets:
             self.now_ns += every_ns
-            self.receiver.push(packet, self.now_ns)
+            self.receiver.push(packet, self.now_ns, source)
             self.pushed += 1
             self._play()
 
@@ -254,9 +254,74 @@ def test_every_datagram_is_counted_whatever_it_holds(formats: RtpFormats, arriva
         player.push([data], every_ns=pause_ns)
     player.audio()
     counters = player.receiver.counters
-    counted = counters.received + counters.duplicate + counters.late + sum(counters.rejected.values())
+    counted = counters.received + counters.duplicate + counters.late + counters.rtcp + sum(counters.rejected.values())
     held = sum(len(candidate._held) for candidate in player.receiver._probation._candidates)
     assert counted + held == player.pushed
+
+
+def test_stray_packets_do_not_keep_a_restarted_sender_out() -> None:
+    """Of a new SSRC each, from one address, three between two packets of the sender."""
+    before, after, player = make_audio(20 * FRAMES, 1), make_audio(80 * FRAMES, 2), Player()
+    player.push(packetize(before))
+    for at, packet in enumerate(packetize(after, ssrc=2)):
+        player.push([packet])
+        for stray in range(3):
+            player.push([make_packet(3, 3, bytes(4), ssrc=1000 + 3 * at + stray)], every_ns=0, source="stranger")
+    np.testing.assert_array_equal(player.audio(0), before)
+    np.testing.assert_array_equal(player.audio(1), after)
+
+
+def test_many_addresses_do_not_keep_a_restarted_sender_out() -> None:
+    before, after, player = make_audio(20 * FRAMES, 1), make_audio(80 * FRAMES, 2), Player()
+    player.push(packetize(before))
+    for at, packet in enumerate(packetize(after, ssrc=2)):
+        player.push([packet])
+        for stray in range(6):
+            player.push([make_packet(3, 3, bytes(4), ssrc=9)], every_ns=0, source=f"stranger {6 * at + stray}")
+    np.testing.assert_array_equal(player.audio(1), after)
+
+
+def test_one_of_five_senders_at_once_is_played() -> None:
+    audio, player = [make_audio(200 * FRAMES, seed) for seed in range(1, 6)], Player()
+    packets = [packetize(each, ssrc=9) for each in audio]
+    for at in range(200):
+        for number in range(5):
+            player.push([packets[number][at]], every_ns=PACKET_NS // 5, source=f"sender {number}")
+    np.testing.assert_array_equal(player.audio(), audio[0])
+    assert len(player.sessions) == 1
+
+
+def test_of_five_senders_another_takes_over_when_the_first_ends() -> None:
+    audio, player = [make_audio(200 * FRAMES, seed) for seed in range(1, 6)], Player()
+    packets = [packetize(each, ssrc=number) for number, each in enumerate(audio)]
+    for at in range(200):
+        for number in range(5):
+            if number or at < 50:
+                player.push([packets[number][at]], every_ns=PACKET_NS // 5)
+    assert len(player.sessions) == 2
+    assert len(player.audio(1)) > 100 * FRAMES
+
+
+def test_a_sender_that_keeps_its_pace_replaces_one_that_does_not() -> None:
+    """A stranger's packets of one frame, in order, were there first."""
+    audio, player = make_audio(400 * FRAMES), Player()
+    strays = (make_packet(at, at, bytes(4), ssrc=7) for at in range(10_000))
+    player.push([next(strays) for _ in range(10)], source="stranger")
+    for packet in packetize(audio):
+        player.push([packet])
+        player.push([next(strays), next(strays), next(strays)], every_ns=0, source="stranger")
+    assert len(player.sessions) == 2
+    assert len(player.audio()) > 200 * FRAMES
+    np.testing.assert_array_equal(player.audio()[-100 * FRAMES :], audio[-100 * FRAMES :])
+
+
+def test_rtcp_on_the_same_port_is_not_rejected() -> None:
+    audio, player = make_audio(20 * FRAMES), Player()
+    report = bytes([0x80, 200, 0, 6]) + bytes(24)
+    player.push([packet for each in packetize(audio) for packet in (each, report)])
+    np.testing.assert_array_equal(player.audio(), audio)
+    assert player.receiver.counters.rtcp == 20
+    assert not any(player.receiver.counters.rejected.values())
 
 
 def test_a_flood_takes_bounded_memory() -> None:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -89,9 +90,13 @@ def test_a_file_that_cannot_be_used_is_refused_with_its_reason(tmp_path: Path) -
     binary.write_bytes(b"\xff\xfe")
     large.write_bytes(bytes(100_000))
     assert read_sdp(good).port == 5004
+    good.write_text(AES67, encoding="utf-8-sig")
+    assert read_sdp(good).port == 5004
+    os.mkfifo(tmp_path / "fifo.sdp")
     for path, why in (
         (binary, "utf-8"),
         (large, "must be at most 65536 bytes, got 100000"),
+        (tmp_path / "fifo.sdp", "not a regular file"),
         (tmp_path / "none.sdp", "No such file"),
         (tmp_path, "directory"),
     ):

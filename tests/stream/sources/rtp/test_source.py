@@ -219,3 +219,12 @@ def test_what_ffmpeg_describes_is_received_as_described(tmp_path: Path) -> None:
     expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(audio.shape[1]) / 44_100)
     # The resampler rings where the sine sets in.
     np.testing.assert_allclose(audio[0, 1000:20_000], expected[1000:20_000], atol=1e-4)
+
+
+def test_all_that_has_come_is_read_at_once() -> None:
+    """As AES67 with packets of 0.125 ms needs: 8,000 a second."""
+    source = open_rtp("rtp://127.0.0.1:0?rate=48000", WHOLE)
+    send((make_packet(at, 6 * at, bytes(24)) for at in range(400)), source.port)
+    source._receive()
+    assert sum(len(candidate._held) for candidate in source._receiver._probation._candidates) == 400
+    source.stop()
