@@ -243,11 +243,11 @@ class Kept(Publisher):
 def test_whatever_ends_it_an_end_is_published_first(
     model: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, reason: str, detail: str
 ) -> None:
-    def recognize(windows: Windows) -> NoReturn:
+    def infer(windows: Windows) -> NoReturn:
         raise error
 
     recognizer, publisher = Recognizer.load(model, "cpu"), Kept()
-    monkeypatch.setattr(recognizer, "recognize", recognize)
+    monkeypatch.setattr(recognizer, "infer", infer)
     engine = Engine(publisher)
     engine.add(SourceSpec.opened(FakeSource([noise(4.0)], endless=True)), recognizer, StreamOptions())
     with pytest.raises(type(error)):

@@ -7,7 +7,7 @@ import pytest
 from tests.stream.sources.scripted_source import live, scripted_spec
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
-from whoplays.stream.pipeline.recognizer import Recognizer, Windows
+from whoplays.stream.pipeline.recognizer import Recognition, Recognizer, Windows
 from whoplays.stream.pubsub.messages import Gap, Message, Status, Window
 
 pytestmark = pytest.mark.slow
@@ -20,13 +20,13 @@ INFERENCE_S = 0.6
 @pytest.fixture
 def slow(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> Recognizer:
     """Takes longer for a window than windows take to come."""
-    quick = recognizer.recognize
+    quick = recognizer.infer
 
-    def recognize(windows: Windows) -> Windows:
+    def infer(windows: Windows) -> Recognition:
         time.sleep(INFERENCE_S)
         return quick(windows)
 
-    monkeypatch.setattr(recognizer, "recognize", recognize)
+    monkeypatch.setattr(recognizer, "infer", infer)
     return recognizer
 
 
