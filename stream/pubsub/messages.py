@@ -174,8 +174,8 @@ class Window(Envelope, frozen=True, kw_only=True, tag="window", omit_defaults=Tr
     quality: Quality
     timing: Timing
     frames: list[list[float]] | None = None
-    """On request: for each step within the window, a probability of each label, in the order of `labels` in `status`;
-    all 0 in silence. What is not asked for is left out, and so are the two below."""
+    """On request: for each step within the window, the probability of each label, in the order of `labels` in `status`;
+    all 0 in silence. Where it is not asked for, it and the two below are left out."""
     step_samples: int | None = None
     """From the start of one step to the start of the next."""
     first_sample: int | None = None
