@@ -14,7 +14,7 @@ import soundfile
 from whoplays.bench.conditions import current_conditions, load_average, model_info
 from whoplays.bench.results import EventsResult
 from whoplays.models.card import Frames, Hysteresis
-from whoplays.models.errors import DataError, OptionError
+from whoplays.models.errors import DataError, OptionError, naming
 from whoplays.models.event_scores import (
     COLLARS_S,
     DetectedEvent,
@@ -251,7 +251,8 @@ def _recognize(recognizer: Recognizer, concert: Concert) -> ConcertPredictions:
 def _reference(row: dict[str, str], path: Path) -> ReferenceEvent:
     try:
         name, label, start_s, end_s = (row[column] for column in _COLUMNS)
-        event = ReferenceEvent(to_name(label), float(start_s), float(end_s))
+        with naming(str(path)):
+            event = ReferenceEvent(to_name(label), float(start_s), float(end_s))
     except (KeyError, TypeError, ValueError):
         raise DataError(f"{path} needs the columns {', '.join(_COLUMNS)}, one label and two times in a row") from None
     if not event.start_s < event.end_s:

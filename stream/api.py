@@ -8,7 +8,7 @@ from typing import Any
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.pipeline.engine import Engine
-from whoplays.stream.pipeline.options import WINDOW_S, StreamOptions, hop_samples
+from whoplays.stream.pipeline.options import WINDOW_S, Sensitivity, StreamOptions, hop_samples, options_for
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Message
 from whoplays.stream.pubsub.publisher import Publisher
@@ -26,6 +26,8 @@ def listen(
     publish: str | None = None,
     silence_dbfs: float = SILENCE_DBFS,
     provider: str | None = None,
+    sensitivity: Sensitivity = "normal",
+    frames: bool = False,
 ) -> Generator[Message]:
     """Listen to a source and iterate over the messages about it.
 
@@ -39,6 +41,8 @@ def listen(
         publish: a ZeroMQ address on which the messages are published as well.
         silence_dbfs: below this level a window is silence.
         provider: the onnxruntime provider, such as `cpu` or `cuda`.
+        sensitivity: how many errors are accepted; `low`: fewer false ones, more missed; `high`: the other way round.
+        frames: whether windows carry the probabilities within them as well, of a model that gives them.
 
     Returns:
         The messages, as they would go over the wire; closing the iterator ends the listening.
@@ -54,6 +58,8 @@ def listen(
         "hop_s": hop_s,
         "silence_dbfs": silence_dbfs,
         "provider": provider,
+        "sensitivity": sensitivity,
+        "frames": frames,
     }
     messages = _run(spec, publisher, options)
     # What is wrong is raised here, and the source closed; from here on closing the iterator closes it.
@@ -77,13 +83,15 @@ def open_engine(
     hop_s: float,
     silence_dbfs: float,
     provider: str | None,
+    sensitivity: Sensitivity,
+    frames: bool,
     publisher: Publisher | None,
 ) -> Engine:
     """An engine for a source, its options checked and its model loaded; see `listen`."""
-    options = StreamOptions(stream=stream, hop_samples=hop_samples(hop_s), silence_dbfs=silence_dbfs)
+    options = StreamOptions(stream=stream, hop_samples=hop_samples(hop_s), silence_dbfs=silence_dbfs, frames=frames)
     recognizer = model if isinstance(model, Recognizer) else Recognizer.load(model, provider)
     engine = Engine(publisher)
-    engine.add(spec, recognizer, options)
+    engine.add(spec, recognizer, options_for(recognizer.card, options, sensitivity))
     return engine
 
 

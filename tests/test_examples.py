@@ -18,6 +18,7 @@ import pytest
 import whoplays
 from tests.stream.history.make_history import make_event, make_window
 from tests.stream.make_messages import make_end, make_gap, make_status
+from tests.stream.tiny_model import STEPS, write_tiny_model
 from whoplays.stream.pubsub.messages import End, Event, Message, Playing, State, Status, encode
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.security.allow_list import ServerKeys
@@ -78,6 +79,7 @@ def publish_concerts(publisher: Publisher, finished: threading.Event) -> None:
                 "violin start",
                 "session='concert",
                 "'violin'",
+                "(1, 2)",
                 "file missing.wav not found",
             ],
             strict=True,
@@ -89,6 +91,7 @@ def test_python_page_shows_what_works(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stream").symlink_to(ROOT / "stream")
+    write_tiny_model(tmp_path / "my-model", frames=STEPS)
     own, _ = make_keys("hall", tmp_path / "keys"), make_keys("lamp", tmp_path / "keys")
     keys = ServerKeys.load(own.secret, tmp_path / "keys") if "ClientKeys" in snippet else None
     finished = threading.Event()

@@ -13,7 +13,7 @@ from whoplays.stream.audio.pcm import Encoding, PcmFormat
 from whoplays.stream.cli.views import Display, View, choose_view
 from whoplays.stream.common.terminal import ignore_broken_pipe, note, stop_on_signals
 from whoplays.stream.pipeline.engine import Engine
-from whoplays.stream.pipeline.options import WINDOW_S
+from whoplays.stream.pipeline.options import WINDOW_S, Sensitivity
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.security.allow_list import server_keys
@@ -40,6 +40,8 @@ def listen(
     json: Annotated[bool, Parameter(negative=())] = False,
     silence_dbfs: Annotated[float, Parameter(allow_leading_hyphen=True)] = SILENCE_DBFS,
     provider: str | None = None,
+    sensitivity: Sensitivity = "normal",
+    frames: Annotated[bool, Parameter(negative=())] = False,
     encoding: Annotated[Encoding | None, Parameter(name="--format")] = None,
     rate: int | None = None,
     channels: int | None = None,
@@ -61,6 +63,8 @@ def listen(
         json: Print the messages as they go over the wire, one a line.
         silence_dbfs: Below this level a window is silence.
         provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
+        sensitivity: How many errors are accepted; low: fewer false ones, more missed; high: the other way round.
+        frames: Tell the probabilities within each window as well, of a model that gives them.
         encoding: How raw PCM is encoded; s16le unless given.
         rate: Sample rate of raw PCM, in Hz; 44100 unless given.
         channels: Channels of raw PCM; 2 unless given.
@@ -82,6 +86,8 @@ def listen(
         hop_s=hop,
         silence_dbfs=silence_dbfs,
         provider=provider,
+        sensitivity=sensitivity,
+        frames=frames,
         publisher=publisher,
     )
     with ExitStack() as stack:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from whoplays.models import catalogue
 from whoplays.models.card import Corpus, Measurement, ModelCard
+from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.models.tables import Table
 
 
@@ -65,6 +66,11 @@ def _thresholds(card: ModelCard) -> Table:
     )
     headings = ("threshold", "enters at", "leaves below", *(("scale", "bias") if card.calibration else ()))
     title = f"Thresholds; entry {card.hysteresis.entry:g}, release {card.hysteresis.release:g}"
+    if frames := card.frames:
+        step_s, enter_s, leave_s = (
+            samples / SAMPLE_RATE_HZ for samples in (frames.step_samples, frames.enter_samples, frames.leave_samples)
+        )
+        title += f"; in steps of {step_s:.2g} s, for {enter_s:.2g} s to enter and {leave_s:.2g} s to leave"
     return Table(title, ("label",), headings, rows)
 
 

@@ -23,6 +23,7 @@ from whoplays.stream.pipeline.options import (
     Hop,
     Lag,
     Release,
+    Sensitivity,
     Silence,
     StreamName,
     StreamOptions,
@@ -52,11 +53,15 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     channels: Channels = ()
     """One or two of the source's channels, counted from 1, as in `[3, 4]`; the first two unless given."""
     thresholds: dict[str, Threshold] = {}
-    """By English name: at or above it a label is active; the model's unless given."""
+    """By English name: at or above it a label is active; the model's, shifted by the sensitivity, unless given."""
+    sensitivity: Sensitivity = "normal"
+    """How many errors are accepted; `low`: fewer false ones, more missed; `high`: the other way round."""
     entry: Entry | None = None
     """How far from its threshold towards 1 a probability must come to enter; the model's unless given."""
     release: Release | None = None
     """A playing instrument leaves below this share of its threshold; the model's unless given."""
+    frames: bool = False
+    """Publish the probabilities within each window as well, of a model that gives them."""
     silence_dbfs: Silence = SILENCE_DBFS
     """Below this level a window is silence."""
     max_lag_s: Lag = LAG_S
@@ -77,6 +82,7 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             entry=self.entry,
             release=self.release,
             max_lag_s=self.max_lag_s,
+            frames=self.frames,
         )
 
 

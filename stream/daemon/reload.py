@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-import msgspec
-
 from whoplays.models.errors import OptionError, ProviderError, WhoplaysError
 from whoplays.stream.daemon.config import StreamConfig
 from whoplays.stream.daemon.config_errors import ConfigErrors
 from whoplays.stream.pipeline.engine import Engine, StreamRequest
-from whoplays.stream.pipeline.options import StreamOptions
+from whoplays.stream.pipeline.options import StreamOptions, options_for
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.sources.base import SourceSpec
 from whoplays.stream.sources.registry import open_later
@@ -57,7 +55,7 @@ class StreamReloader:
 def load(
     streams: Iterable[StreamConfig], errors: ConfigErrors, loaded: Mapping[ModelKey, Recognizer]
 ) -> dict[ModelKey, Recognizer]:
-    """The models of streams, each loaded once; what is wrong with a stream's model or labels is collected.
+    """The models of streams, each loaded once; what is wrong with a stream's model or options is collected.
 
     Args:
         streams: those to run.
@@ -70,7 +68,7 @@ def load(
         with errors.collect(f"stream {stream.name}"):
             if key not in recognizers:
                 recognizers[key] = loaded.get(key) or _load(key)
-            _check_labels(stream, recognizers[key])
+            _options(stream, recognizers[key])
     return recognizers
 
 
@@ -85,14 +83,5 @@ def _load(key: ModelKey) -> Recognizer:
         raise OptionError(f"{'provider' if isinstance(error, ProviderError) else 'model'}: {error}") from error
 
 
-def _check_labels(stream: StreamConfig, recognizer: Recognizer) -> None:
-    for label in stream.thresholds:
-        if label not in recognizer.labels:
-            known = ", ".join(recognizer.labels)
-            raise OptionError(f"thresholds.{label} not found in the labels of {recognizer.card.name}; it has: {known}")
-
-
 def _options(stream: StreamConfig, recognizer: Recognizer) -> StreamOptions:
-    given = zip(recognizer.labels, recognizer.thresholds, strict=True)
-    thresholds = tuple(stream.thresholds.get(label, value) for label, value in given)
-    return msgspec.structs.replace(stream.options, thresholds=thresholds)
+    return options_for(recognizer.card, stream.options, stream.sensitivity, stream.thresholds)

@@ -1,11 +1,15 @@
 """How a stream is processed. The range of each number is declared here once, for configurations and Python alike."""
 
-from typing import Annotated, Final
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from whoplays.models.card import Hysteresis
+from whoplays.models.card import Hysteresis, ModelCard
+from whoplays.models.errors import OptionError
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.common.constraints import require, require_fields
@@ -22,6 +26,9 @@ Lag = Annotated[float, Meta(gt=0, le=3600, extra={"unit": "s"})]
 Threshold = Annotated[float, Meta(gt=0, le=1)]
 Entry = Annotated[float, Meta(ge=0, lt=1)]
 Release = Annotated[float, Meta(gt=0, le=1)]
+Sensitivity = Literal["low", "normal", "high"]
+_LOGIT_STEPS: Final[Mapping[Sensitivity, float]] = MappingProxyType({"low": 1.0, "normal": 0.0, "high": -1.0})
+"""By how much the logit of every threshold rises: at 0.5, a step is to 0.73 or to 0.27."""
 
 
 class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +52,8 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Who plays is taken to play on down to this share of the threshold; the card's if None."""
     max_lag_s: Lag = LAG_S
     """How old a live window may be when it is taken; older ones are skipped if there is a newer one."""
+    frames: bool = False
+    """Whether `window` messages carry the probabilities within the window as well."""
 
     def __post_init__(self) -> None:
         require_fields(self)
@@ -63,3 +72,38 @@ def hop_samples(hop_s: float) -> int:
     """
     require("hop", hop_s, Hop)
     return round(hop_s * SAMPLE_RATE_HZ)
+
+
+def options_for(
+    card: ModelCard,
+    options: StreamOptions,
+    sensitivity: Sensitivity = "normal",
+    thresholds: Mapping[str, float] = MappingProxyType({}),
+) -> StreamOptions:
+    """How a stream is processed by a model: the same, with the thresholds that hold.
+
+    Args:
+        card: the model's.
+        options: what was asked for.
+        sensitivity: how many errors are accepted: `low` raises the thresholds of the card, `high` lowers them.
+        thresholds: by label, those that hold as they are given, whatever the sensitivity.
+
+    Raises:
+        OptionError: the sensitivity or a label is not known, or the model does not give the frames asked for.
+    """
+    require("sensitivity", sensitivity, Sensitivity)
+    for label in thresholds:
+        if label not in card.labels:
+            known = ", ".join(card.labels)
+            raise OptionError(f"thresholds.{label} not found in the labels of {card.name}; it has: {known}")
+    if options.frames and card.frames is None:
+        raise OptionError(f"model {card.name} gives no frames; leave frames out, or give a model that has them")
+    step = _LOGIT_STEPS[sensitivity]
+    shifted = {label: _shifted(threshold, step) for label, threshold in zip(card.labels, card.thresholds, strict=True)}
+    return msgspec.structs.replace(options, thresholds=tuple((shifted | {**thresholds}).values()))
+
+
+def _shifted(threshold: float, step: float) -> float:
+    """A threshold whose logit is larger by a step; 1 stays 1."""
+    odds = threshold * math.exp(step)
+    return odds / (odds + 1 - threshold) if step else threshold

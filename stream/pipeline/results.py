@@ -1,7 +1,7 @@
 """From predictions to the messages about them."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class ResultBuilder:
     Args:
         sequencer: numbers the messages.
         recognizer: whose labels count, and whose thresholds and hysteresis, where the options have none.
-        options: how the stream is processed.
+        options: how the stream is processed; frames only of a model that gives them.
     """
 
     def __init__(self, sequencer: MessageSequencer, recognizer: Recognizer, options: StreamOptions) -> None:
@@ -64,6 +64,7 @@ class ResultBuilder:
         self._labels: Final = recognizer.labels
         frames = recognizer.card.frames
         self._detector: Final = detector(recognizer.labels, self.thresholds, self.hysteresis, frames)
+        self._published_frames: Final = frames if options.frames else None
         self._silence_dbfs: Final = options.silence_dbfs
         self._clock: Final = SampleClock()
         self._playing: Final[dict[str, Playing]] = {}
@@ -81,24 +82,22 @@ class ResultBuilder:
             queue: how many windows of the stream still wait.
         """
         window, level = prediction.window, measure(prediction.audio)
+        row, frames = prediction.probabilities, prediction.frames
         self.silent = level.dbfs < self._silence_dbfs
-        row = prediction.probabilities
-        probabilities = self._by_label(np.zeros_like(row) if self.silent else row)
-        frames = prediction.frames
-        if self.silent and frames is not None:
-            frames = np.zeros_like(frames)
-        yield self._window(prediction, queue, level, probabilities)
+        if self.silent:
+            row, frames = np.zeros_like(row), None if frames is None else np.zeros_like(frames)
+        probabilities = dict(zip(self._labels, _rounded(row), strict=True))
+        yield self._window(prediction, queue, level, probabilities, frames)
         yield from self._events(self._detector.update(window.start, window.end, probabilities, frames))
 
     def finish(self) -> Iterator[Event]:
         """An `event` for each label that still plays: the session is over."""
         yield from self._events(self._detector.finish())
 
-    def _by_label(self, row: Audio) -> dict[str, float]:
-        return dict(zip(self._labels, row.astype(np.float64).round(6).tolist(), strict=True))
-
-    def _window(self, prediction: Prediction, queue: int, level: Level, probabilities: dict[str, float]) -> Window:
-        window = prediction.window
+    def _window(
+        self, prediction: Prediction, queue: int, level: Level, probabilities: dict[str, float], frames: Audio | None
+    ) -> Window:
+        window, steps = prediction.window, self._published_frames
         closed_ns = wall_ns(window.closed_ns)
         self._clock.observe(window.end, closed_ns)
         self.windows += 1
@@ -121,13 +120,15 @@ class ResultBuilder:
                 batch=prediction.batch,
                 queue=queue,
             ),
+            frames=_rounded(frames) if steps and frames is not None else None,
+            step_samples=steps.step_samples if steps else None,
+            first_sample=steps.first_sample if steps else None,
         )
 
     def _events(self, transitions: Iterable[EventTransition]) -> Iterator[Event]:
         for transition in transitions:
-            event = Event(
-                **self._sequencer.head(Event), **transition._asdict(), at_ns=self._clock.unix_ns(transition.at, 0)
-            )
+            told = transition._replace(peak=round(transition.peak, 6))
+            event = Event(**self._sequencer.head(Event), **told._asdict(), at_ns=self._clock.unix_ns(told.at, 0))
             self._note(event)
             yield event
 
@@ -136,3 +137,8 @@ class ResultBuilder:
             self._playing[event.label] = Playing(id=event.id, label=event.label, since=event.at, since_ns=event.at_ns)
         else:
             del self._playing[event.label]
+
+
+def _rounded(probabilities: Audio) -> Any:
+    """As messages carry them: lists of the same shape, to six places."""
+    return probabilities.astype(np.float64).round(6).tolist()

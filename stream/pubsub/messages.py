@@ -156,7 +156,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """Windows that still waited then."""
 
 
-class Window(Envelope, frozen=True, kw_only=True, tag="window"):
+class Window(Envelope, frozen=True, kw_only=True, tag="window", omit_defaults=True):
     """The probabilities of one window."""
 
     start: int
@@ -173,6 +173,13 @@ class Window(Envelope, frozen=True, kw_only=True, tag="window"):
     """By English name: whether it is at or above its threshold."""
     quality: Quality
     timing: Timing
+    frames: list[list[float]] | None = None
+    """On request: for each step within the window, the probability of each label, in the order of `labels` in `status`;
+    all 0 in silence. Where it is not asked for, it and the two below are left out."""
+    step_samples: int | None = None
+    """From the start of one step to the start of the next."""
+    first_sample: int | None = None
+    """Where the first step starts, counted from `start`; it may be before it."""
 
 
 class Event(Envelope, frozen=True, kw_only=True, tag="event"):
@@ -183,7 +190,9 @@ class Event(Envelope, frozen=True, kw_only=True, tag="event"):
     label: str
     phase: Literal["start", "end"]
     at: int
-    """At the start: first sample of the window that showed it; at the end: index after the last one's last sample."""
+    """Where the appearance begins, or ends. Of a model that gives probabilities within its windows, that is true to a
+    step; else at the start: first sample of the window that showed it; at the end: index after the last one's last
+    sample."""
     at_ns: int = 0
     """Wall time at which that sample was captured; 0 from a publisher that does not say."""
     peak: float

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 import whoplays
-from tests.stream.tiny_model import write_tiny_model
+from tests.stream.tiny_model import STEPS, write_tiny_model
 from whoplays.models import catalogue
 from whoplays.models.card import Corpus, Hysteresis, Measurement, read_card, write_card
 from whoplays.models.errors import ModelError
@@ -118,6 +118,23 @@ def test_of_a_model_everything_on_its_card_is_shown(
     assert "pairs of real, 2 labels exact match 0.250 9" in rows
     assert "MIT a, c" in rows
     assert "CC0 b" in rows
+
+
+def test_of_a_model_that_looks_within_its_windows_the_steps_are_shown(
+    shelf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiny_model(shelf / "tiny", frames=STEPS)
+    printed = " ".join(listed(capsys, monkeypatch, "tiny", columns=80).split())
+    assert "in steps of 0.3 s, for 1 s to enter and 1.2 s to leave" in printed
+
+
+def test_default_stands_for_a_model_wherever_one_is_named(
+    shelf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "DEFAULT", "tiny")
+    assert catalogue.find("default") == catalogue.find() == catalogue.find("tiny")
+    assert Recognizer.load("default", "cpu").card.name == "tiny"
+    assert listed(capsys, monkeypatch, "default", columns=80).startswith("tiny 0.1")
 
 
 @if_any_ships

@@ -69,7 +69,7 @@ def test_active_is_at_or_above_the_threshold() -> None:
 @given(st.lists(st.none() | st.floats(0, 1)))
 def test_starts_and_ends_alternate(values: list[float | None]) -> None:
     found = make()
-    changes = [*follow(detector, values), *found.finish()]
+    changes = [*follow(found, values), *found.finish()]
     assert [change.phase for change in changes] == ["start", "end"] * (len(changes) // 2)
     assert [change.id for change in changes] == [number // 2 for number in range(len(changes))]
     assert [change.at for change in changes] == sorted(change.at for change in changes)
@@ -88,7 +88,7 @@ def heard(
     found: EventDetector, plays: list[tuple[float, float]], until_s: int, hop_s: int = 1
 ) -> list[tuple[str, float]]:
     """What is found of a piano that plays in these spans, by windows at that hop, then at the end: phases and times."""
-    transitions = []
+    transitions: list[EventTransition] = []
     for start in range(0, (until_s - 3) * RATE + 1, hop_s * RATE):
         middles_s = start / RATE + 0.3 * (np.arange(10) + 0.5)
         piano = [any(begin <= middle < end for begin, end in plays) for middle in middles_s]
@@ -125,14 +125,16 @@ def test_it_is_known_within_the_hop_and_the_delay() -> None:
 
 def test_what_does_not_last_is_no_event_and_no_end() -> None:
     held = msgspec.structs.replace(STEPS, enter_samples=RATE, leave_samples=RATE)
-    assert heard(framed(held), [(4.0, 4.6), (6.0, 8.0), (8.6, 11.0)], 18) == [
-        ("start", pytest.approx(6.0, abs=0.31)),
-        ("end", pytest.approx(11.0, abs=0.31)),
-    ]
+    (enters, entered_s), (leaves, left_s) = heard(framed(held), [(4.0, 4.6), (6.0, 8.0), (8.6, 11.0)], 18)
+    assert (enters, leaves) == ("start", "end")
+    assert entered_s == pytest.approx(6.0, abs=0.31)
+    assert left_s == pytest.approx(11.0, abs=0.31)
 
 
 def test_what_still_plays_leaves_at_the_end() -> None:
-    assert heard(framed(), [(4.0, 99.0)], 12)[-1] == ("end", pytest.approx(12.0, abs=0.11))
+    leaves, left_s = heard(framed(), [(4.0, 99.0)], 12)[-1]
+    assert leaves == "end"
+    assert left_s == pytest.approx(12.0, abs=0.11)
 
 
 def test_where_no_window_was_what_held_still_holds() -> None:

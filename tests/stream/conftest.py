@@ -10,7 +10,7 @@ import soundfile
 
 from tests.stream.security.make_keys import Keyring, make_keyring
 from tests.stream.sources.device.pulse import Pulse, running, skip_without_card, skip_without_sound
-from tests.stream.tiny_model import LOUD, write_tiny_model
+from tests.stream.tiny_model import LOUD, STEPS, write_tiny_model
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.pipeline.recognizer import Recognizer
 
@@ -24,6 +24,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def recognizer(model: Path) -> Recognizer:
     return Recognizer.load(model, "cpu")
+
+
+@pytest.fixture(scope="session")
+def framed_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny model that looks within its windows, and gives features."""
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "framed", frames=STEPS)
+
+
+@pytest.fixture(scope="session")
+def framed(framed_model: Path) -> Recognizer:
+    return Recognizer.load(framed_model, "cpu")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import whoplays
 from whoplays.models.errors import EndpointError, ModelError, OptionError, SourceError
 from whoplays.stream.api import listen
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pubsub.messages import End, Window
+from whoplays.stream.pubsub.messages import End, Status, Window
 from whoplays.stream.sources.file import FileSource
 
 HEAVY = {"av", "onnxruntime", "prometheus_client", "sounddevice", "sqlite3", "structlog", "torch"}
@@ -45,6 +45,13 @@ def test_a_path_a_model_and_a_hop_are_enough(concert: Path, model: Path, as_path
     assert isinstance(messages[-1], End)
 
 
+def test_frames_and_a_sensitivity_can_be_asked_for(concert: Path, framed_model: Path) -> None:
+    messages = list(listen(concert, model=framed_model, speed="max", frames=True, sensitivity="high"))
+    assert all(message.frames for message in messages if isinstance(message, Window))
+    (thresholds,) = {message.thresholds for message in messages if isinstance(message, Status)}
+    assert thresholds == pytest.approx((0.2689, 0.2689), abs=1e-4)
+
+
 def test_an_own_source_can_be_given(concert: Path, recognizer: Recognizer) -> None:
     messages = list(listen(FileSource(concert, "max"), model=recognizer, stream="hall"))
     assert {message.stream for message in messages} == {"hall"}
@@ -66,6 +73,8 @@ def test_it_publishes_as_well(concert: Path, recognizer: Recognizer) -> None:
         ({"stream": ""}, OptionError, "stream must be letters"),
         ({"silence_dbfs": 1.0}, OptionError, "must be at most 0 dBFS"),
         ({"silence_dbfs": float("nan")}, OptionError, "must be at most 0 dBFS"),
+        ({"sensitivity": "medium"}, OptionError, "sensitivity must be high, low or normal, got 'medium'"),
+        ({"frames": True}, OptionError, "model tiny gives no frames"),
         ({"publish": "tcp://0.0.0.0:9460"}, EndpointError, "open to the network"),
     ],
 )

@@ -52,6 +52,20 @@ def test_json_lines_are_messages_by_the_schema(concert: Path, model: Path) -> No
     assert messages[-1]["kind"] == "end"
 
 
+def test_frames_are_told_on_request_by_the_schema(concert: Path, framed_model: Path) -> None:
+    options = ("--model", framed_model, "--speed", "max", "--frames", "--sensitivity", "low")
+    done = run("listen", concert, *options, "--json", "--no-publish")
+    assert (done.returncode, done.stderr) == (0, b"")
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    validator = jsonschema.Draft202012Validator(schema())
+    for message in messages:
+        validator.validate(message)
+    windows = [message for message in messages if message["kind"] == "window"]
+    assert [len(window["frames"]) for window in windows] == 4 * [10]
+    assert {(window["step_samples"], window["first_sample"]) for window in windows} == {(13_230, 0)}
+    assert messages[0]["thresholds"] == pytest.approx([0.7311, 0.7311], abs=1e-4)
+
+
 def test_without_a_terminal_people_read_lines(concert: Path, model: Path) -> None:
     done = run("listen", concert, "--model", model, "--speed", "max", "--no-publish")
     text = done.stdout.decode()
@@ -162,6 +176,8 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
         ("concert.wav --wait -1", "wait must be between 0 and 86400 s, got -1"),
         ("--jsno", "Unknown option: --jsno"),
         ("concert.wav --jsno", "Unknown option: --jsno"),
+        ("concert.wav --frames", "model tiny gives no frames; leave frames out, or give a model that has them"),
+        ("concert.wav --sensitivity medium", "Choose from"),
         ("concert.wav --provider abacus", "provider must be cpu or cuda, got 'abacus'"),
         ("concert.wav --publish tcp://*:9460", "open to the network"),
     ],

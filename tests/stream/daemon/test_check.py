@@ -63,6 +63,7 @@ def test_a_device_that_is_not_there_is_told_and_waited_for(
             stream("hall", "device:").replace('"cpu"', '"abacus"'),
             "provider: provider must be cpu or cuda, got 'abacus'",
         ),
+        (stream("hall", "device:", "frames = true"), "model tiny gives no frames; leave frames out"),
         (stream("hall", "zmq://*:9461"), "source: zmq://*:9461 is open to the network"),
         (stream("hall", "rtp://"), "source: rtp: has no port"),
     ],

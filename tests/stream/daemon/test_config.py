@@ -41,6 +41,8 @@ channels = [3, 4]
 thresholds = { violin = 0.4, "acoustic guitar" = 0.5 }
 entry = 0.2
 release = 0.5
+sensitivity = "low"
+frames = true
 
 [[stream]]
 name = "stage"
@@ -69,6 +71,7 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
     assert (hall.options.hop_samples, hall.selection.channels, hall.selection.gain_db) == (44_100, (3, 4), -6.0)
     assert hall.thresholds == {"violin": 0.4, "acoustic guitar": 0.5}
     assert (hall.options.entry, hall.options.release) == (0.2, 0.5)
+    assert (hall.sensitivity, hall.options.frames, stage.options.frames) == ("low", True, False)
     assert stage == StreamConfig(name="stage", source="device:")
     assert (stage.options.entry, stage.options.release) == (None, None)
     assert config.history is not None

@@ -34,7 +34,7 @@ def _slow_down(graph: onnx.GraphProto, rounds: int) -> None:
     graph.node.pop()
     graph.node.extend(
         [
-            helper.make_node("Sigmoid", ["logits"], ["likely"]),
+            helper.make_node("Sigmoid", ["probabilities_logits"], ["likely"]),
             helper.make_node("Gather", ["likely", "left"], ["piano"], axis=1),
             helper.make_node("Round", ["piano"], ["loud"]),
             helper.make_node("ReduceSum", ["loud"], ["many"], keepdims=0),

@@ -243,11 +243,11 @@ class Kept(Publisher):
 def test_whatever_ends_it_an_end_is_published_first(
     model: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, reason: str, detail: str
 ) -> None:
-    def recognize(windows: Windows) -> NoReturn:
+    def infer(windows: Windows) -> NoReturn:
         raise error
 
     recognizer, publisher = Recognizer.load(model, "cpu"), Kept()
-    monkeypatch.setattr(recognizer, "recognize", recognize)
+    monkeypatch.setattr(recognizer, "infer", infer)
     engine = Engine(publisher)
     engine.add(SourceSpec.opened(FakeSource([noise(4.0)], endless=True)), recognizer, StreamOptions())
     with pytest.raises(type(error)):
@@ -297,7 +297,7 @@ def test_thresholds_entry_and_release_of_a_stream_work_together(
     sound, played = np.full((2, 10), 0.1, np.float32), []
     for piano in (enters_at - 0.01, enters_at + 0.01, leaves_below + 0.01, leaves_below - 0.01):
         row = np.array([piano, 0.0], np.float32)
-        list(results.build(Prediction(WindowRef(0, 10), sound, row, 0, 0, 0, 1), 0))
+        list(results.build(Prediction(WindowRef(0, 10), sound, row, None, 0, 0, 0, 1), 0))
         played.append(bool(results.playing))
     assert played == [False, True, True, False]
 

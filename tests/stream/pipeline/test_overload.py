@@ -17,7 +17,7 @@ from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.stream.audio.block import Block
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
-from whoplays.stream.pipeline.recognizer import Recognizer, Windows
+from whoplays.stream.pipeline.recognizer import Recognition, Recognizer, Windows
 from whoplays.stream.pubsub.messages import End, Gap, Message, Status, Window
 from whoplays.stream.sources.base import SourceSpec
 
@@ -41,13 +41,13 @@ class PianoSource(ScriptedSource):
 @pytest.fixture
 def slow(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> Recognizer:
     """Takes longer for a window than windows take to come."""
-    quick = recognizer.recognize
+    quick = recognizer.infer
 
-    def recognize(windows: Windows) -> Windows:
+    def infer(windows: Windows) -> Recognition:
         time.sleep(INFERENCE_S)
         return quick(windows)
 
-    monkeypatch.setattr(recognizer, "recognize", recognize)
+    monkeypatch.setattr(recognizer, "infer", infer)
     return recognizer
 
 

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from tests.stream.conftest import make_concert
-from tests.stream.tiny_model import write_tiny_model
+from tests.stream.tiny_model import FEATURES, LOUD, write_tiny_model
 from whoplays.models.card import ModelCard, graph_digest, write_card
 from whoplays.models.errors import ModelError, OptionError, ProviderError, SourceError
 from whoplays.models.session import open_session
@@ -32,6 +32,32 @@ def test_it_hears_who_plays(recognizer: Recognizer) -> None:
     probabilities = recognizer.recognize(np.ascontiguousarray(windows))
     assert probabilities.dtype == np.float32
     assert (probabilities > 0.5).tolist() == [[True, False], [True, True], [False, True], [False, False]]
+
+
+def test_features_are_those_that_the_model_gives(framed: Recognizer) -> None:
+    windows = np.ascontiguousarray(make_concert(44_100).T.reshape(2, 4, WINDOW_SAMPLES).swapaxes(0, 1))
+    features = framed.embed(windows)
+    assert features.dtype == np.float32
+    assert features.shape == (4, FEATURES)
+    np.testing.assert_allclose(features, np.square(windows).mean(axis=2), atol=1e-6)
+
+
+def test_features_are_refused_of_a_model_that_gives_none_and_of_anything_but_windows(
+    framed: Recognizer, recognizer: Recognizer
+) -> None:
+    with pytest.raises(ModelError, match="model tiny gives no embedding"):
+        recognizer.embed(np.zeros((1, 2, WINDOW_SAMPLES), np.float32))
+    with pytest.raises(SourceError, match=r"windows must be float32 \[n, 2, 132300\]"):
+        framed.embed(np.zeros((1, 2, 100), np.float32))
+
+
+def test_it_tells_what_is_within_the_windows(framed: Recognizer, recognizer: Recognizer) -> None:
+    windows = np.zeros((2, 2, WINDOW_SAMPLES), np.float32)
+    windows[1, 0, WINDOW_SAMPLES // 2 :] = LOUD / np.sqrt(2)
+    found = framed.infer(windows)
+    assert found.frames is not None
+    assert (found.frames > 0.5)[:, :, 0].tolist() == [10 * [False], 5 * [False] + 5 * [True]]
+    assert recognizer.infer(windows).frames is None
 
 
 @pytest.mark.parametrize(

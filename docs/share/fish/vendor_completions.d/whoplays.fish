@@ -5,7 +5,7 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allowed --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --hop --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --trees --until --version --wait --windows --workers'
+    set -l options_with_values '--accelerator --against --allowed --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --hop --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --trees --until --version --wait --windows --workers'
     set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models prepare render report revoke send serve show simulate soak throughput train watch'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
@@ -90,7 +90,7 @@ complete -c whoplays -n '__fish_whoplays_using_command baselines' -l cache -r -F
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'latency' -d 'Measure how long after a window'\''s last sample was due another process receives …'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'throughput' -d 'Measure how many windows are recognised in a second, by batch size and threads.'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'soak' -d 'Check that a daemon with many streams accounts for every sample, and does not g…'
-complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'events' -d 'Measure how well and how soon onsets and offsets are detected, and fit the hyst…'
+complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'events' -d 'Measure how well and how soon onsets and offsets are detected, and fit the sett…'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'report' -d 'Print a page in Markdown that shows results.'
 # Options for: bench
 complete -c whoplays -n '__fish_whoplays_using_command bench' -l help -d 'Display this message and exit.'
@@ -105,7 +105,7 @@ complete -c whoplays -n '__fish_whoplays_using_command bench events' -l version 
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -s V -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -l concerts -r -F -d 'A folder of concerts, as whoplays simulate makes them; two or more.'
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -l model -r -d 'The model for each folder in turn: a name from whoplays models, or a folder wit…'
-complete -c whoplays -n '__fish_whoplays_using_command bench events' -l json -r -d 'A file to write the result to as JSON; hysteresis.json in a run folder is what …'
+complete -c whoplays -n '__fish_whoplays_using_command bench events' -l json -r -d 'A file to write the result to as JSON; events.json in a run folder is what expo…'
 
 # Options for: bench latency
 complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l help -d 'Display this message and exit.'
@@ -283,6 +283,8 @@ complete -c whoplays -n '__fish_whoplays_using_command listen' -l speed -x -a 'r
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l json -d 'Print the messages as they go over the wire, one a line.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l silence-dbfs -r -d 'Below this level a window is silence.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l provider -r -d 'The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, e…'
+complete -c whoplays -n '__fish_whoplays_using_command listen' -l sensitivity -x -a 'low normal high' -d 'How many errors are accepted; low: fewer false ones, more missed; high: the oth…'
+complete -c whoplays -n '__fish_whoplays_using_command listen' -l frames -d 'Tell the probabilities within each window as well, of a model that gives them.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l format -x -a 's16le s24le s32le f32le' -d 'How raw PCM is encoded; s16le unless given.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l rate -r -d 'Sample rate of raw PCM, in Hz; 44100 unless given.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l channels -r -d 'Channels of raw PCM; 2 unless given.'
