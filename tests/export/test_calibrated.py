@@ -29,7 +29,7 @@ BIASES = tuple(np.linspace(-1, 1, 11).round(3).tolist())
 @pytest.fixture(scope="module")
 def made(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """A run that was judged on two kinds of recordings, and calibrated on one of them."""
-    run = write_run(tmp_path_factory.mktemp("runs") / "band", "band-melcnn", corpus)
+    run = write_run(tmp_path_factory.mktemp("runs") / "band", "band-mobilenet", corpus)
     keep_report(judged("real", 0.8, sources=3), run.folder / "metrics.json")
     keep_report(judged("test split", 0.5, sources=2), run.folder / "metrics.json")
     keep_calibration(run, fitted(0.9))
@@ -42,7 +42,7 @@ def fitted(share: float) -> CalibrationRecord:
     results = [CalibratedSetResult(set=each.set, scope=each.scope, scores=each.scores) for each in earlier.results]
     report = CalibratedReport(data="real", runs=("band",), sources=3, labels=tuple(NAMES), results=tuple(results))
     return CalibrationRecord(
-        recipe="band-melcnn",
+        recipe="band-mobilenet",
         labels=tuple(NAMES),
         method="platt",
         rule="f-measure",

@@ -32,7 +32,7 @@ def forest(folder: Path, recipe_name: str, corpus: Path, cache: Path) -> RunFold
 
 
 @pytest.fixture(
-    params=["forest-raw", "forest-mel", "duo-crnn", "transfer-melcnn", "transfer-rawcnn", "transfer-efficientat"]
+    params=["forest-raw", "forest-mel", "duo-crnn", "transfer-rawcnn", "transfer-efficientat"]
 )
 def row(request: pytest.FixtureRequest, corpus: Path, cache: Path, tmp_path: Path) -> Exported:
     name, folder = str(request.param), tmp_path / str(request.param)

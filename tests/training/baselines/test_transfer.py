@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.training.evaluate.made_models import untrained
+from tests.training.made_tagger import write_tagger
 from whoplays.models.errors import DataError, WhoplaysError
 from whoplays.training import recipes
 from whoplays.training.baselines import features
@@ -18,10 +19,10 @@ from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits, by_group
 from whoplays.training.fit.checkpoints import load
-from whoplays.training.networks.efficientat import EfficientATFeatures, EfficientATNetwork, KaldiLogMel
+from whoplays.training.networks.efficientat import EfficientATFeatures, EfficientATNetwork, KaldiLogMel, read_weights
 from whoplays.training.recipes import Recipe
 from whoplays.training.run import RunFolder, configure
-from whoplays.training.taggers.efficientat import load_tagger, logits
+from whoplays.training.taggers.efficientat import logits
 
 
 @pytest.fixture(scope="module")
@@ -31,24 +32,16 @@ def splits(clips: list[Clip]) -> Splits:
 
 @pytest.fixture(scope="module")
 def base(splits: Splits, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return untrained(tmp_path_factory.mktemp("bases") / "band", splits.train)
+    return untrained(tmp_path_factory.mktemp("bases") / "solo", splits.train, recipes.find("solo-rawcnn"))
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file as the tagger's, of a network that has learnt nothing; its batch norms have seen something."""
-    path = tmp_path_factory.mktemp("weights") / "tagger.pt"
-    torch.manual_seed(1)
-    network = EfficientATNetwork().train()
-    with torch.no_grad():
-        for _ in range(20):
-            network(torch.randn(4, 1, 128, 61))
-    torch.save(network.state_dict(), path)
-    return path
+    return write_tagger(tmp_path_factory.mktemp("weights") / "tagger.pt")
 
 
-def short(name: str = "transfer-melcnn") -> Recipe:
-    return msgspec.structs.replace(recipes.find(name), epochs=3, epoch_windows=16, batch_windows=8)
+def short(name: str = "transfer-rawcnn") -> Recipe:
+    return msgspec.structs.replace(recipes.find(name), epochs=3, epoch_windows=8, batch_windows=8)
 
 
 def test_the_original_projects_head_is_kept() -> None:
@@ -63,7 +56,7 @@ def test_only_the_head_learns(base: RunFolder, splits: Splits, library: Library,
     frozen = load(base.config().recipe, base.best_checkpoint()).network.state_dict()
     assert all(torch.equal(value, frozen[name]) for name, value in network.base.state_dict().items())
     shapes = [(m.in_features, m.out_features) for m in network.head if isinstance(m, torch.nn.Linear)]
-    assert shapes == [(640, 100), (100, 50), (50, 4)]
+    assert shapes == [(254, 100), (100, 50), (50, 4)]
     assert (tmp_path / "log" / "metrics.csv").read_text().splitlines()[0] == "epoch,train_loss"
 
 
@@ -80,14 +73,15 @@ def test_features_are_computed_once_and_the_same_head_comes_of_them(
 def test_a_base_that_was_trained_on_what_is_held_out_is_refused(
     splits: Splits, clips: list[Clip], library: Library, tmp_path: Path
 ) -> None:
-    everything = untrained(tmp_path / "band", clips)
+    everything = untrained(tmp_path / "solo", clips, recipes.find("solo-rawcnn"))
     with pytest.raises(DataError, match="other groups that this run holds out"):
         fit_head(short(), splits, library, RunFolder(tmp_path / "run"), everything.folder, threads=1)
 
 
-def test_a_base_of_another_recipe_is_refused(base: RunFolder, splits: Splits, library: Library, tmp_path: Path) -> None:
+def test_a_base_of_another_recipe_is_refused(splits: Splits, library: Library, tmp_path: Path) -> None:
+    other = untrained(tmp_path / "duo", splits.train, recipes.find("duo-crnn"))
     with pytest.raises(DataError, match="uses the features of a run of solo-rawcnn"):
-        fit_head(recipes.find("transfer-rawcnn"), splits, library, RunFolder(tmp_path), base.folder, threads=1)
+        fit_head(recipes.find("transfer-rawcnn"), splits, library, RunFolder(tmp_path / "run"), other.folder, threads=1)
 
 
 def test_a_taggers_features_are_used_too(splits: Splits, library: Library, weights: Path, tmp_path: Path) -> None:
@@ -114,7 +108,7 @@ def test_its_features_are_what_its_own_logits_are_made_of(weights: Path) -> None
     audio = np.stack([0.01 * noise, noise.cumsum(axis=1) * 1e-3]).astype(np.float32)
     with torch.inference_mode():
         found = tagger.classifier[2:](pooled(torch.from_numpy(audio))).numpy()
-    wanted = logits(load_tagger(weights), KaldiLogMel(), audio.mean(axis=1))
+    wanted = logits(read_weights(weights), KaldiLogMel(), audio.mean(axis=1))
     apart = np.abs(wanted[0] - wanted[1]).max()
     np.testing.assert_allclose(found, wanted, atol=0.05 * apart)
 
@@ -135,7 +129,7 @@ def test_a_run_knows_its_tagger_by_name(splits: Splits, weights: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "base", "message"),
     [
-        ("transfer-melcnn", None, "name one with --base RUN"),
+        ("transfer-rawcnn", None, "name one with --base RUN"),
         ("transfer-efficientat", None, r"name its weights with --base FILE\.pt"),
         (
             "transfer-efficientat",

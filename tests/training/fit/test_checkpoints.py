@@ -19,7 +19,7 @@ def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None
     path = tmp_path / "last.ckpt"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"last\.ckpt cannot be used"):
-        load(recipes.find("band-melcnn"), path)
+        load(recipes.find("band-mobilenet"), path)
 
 
 def test_of_a_checkpoint_cut_short_one_sentence_is_told(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_of_a_checkpoint_cut_short_one_sentence_is_told(tmp_path: Path) -> None:
     torch.save({"state_dict": {"stray": torch.zeros(1000)}}, path)
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError) as refusal:
-        load(recipes.find("band-melcnn"), path)
+        load(recipes.find("band-mobilenet"), path)
     told = "PytorchStreamReader failed reading zip archive: failed finding central directory"
     assert str(refusal.value) == f"{path} cannot be used ({told}); train the run again"
 
@@ -36,11 +36,11 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
     torch.save({"state_dict": {"stray": torch.zeros(1)}}, path)
     with pytest.raises(DataError, match=r"last\.ckpt cannot be used"):
-        load(recipes.find("band-melcnn"), path)
+        load(recipes.find("band-mobilenet"), path)
 
 
 def test_weights_of_earlier_versions_that_networks_have_no_more_are_left_out(tmp_path: Path) -> None:
-    tagger, path = Tagger(recipes.find("band-melcnn")), tmp_path / "last.ckpt"
+    tagger, path = Tagger(recipes.find("band-mobilenet")), tmp_path / "last.ckpt"
     torch.save({"state_dict": tagger.state_dict() | {"pupil.weight": torch.zeros(521, 640)}}, path)
     again = load(tagger.recipe, path).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in tagger.state_dict().items())
@@ -53,9 +53,9 @@ def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
 
 
 def written(folder: Path, learnt: int | None, *, base: Path | None = None, **changes: int | str) -> RunFolder:
-    """A run as if it had learnt for so many epochs of 24."""
+    """A run as if it had learnt for so many epochs of 13."""
     run = RunFolder(folder)
-    recipe = msgspec.structs.replace(recipes.find("band-melcnn"), **changes)
+    recipe = msgspec.structs.replace(recipes.find("band-mobilenet"), **changes)
     config = configure(recipe, (), Splits([], [], []))
     run.write_config(msgspec.structs.replace(config, base=str(base) if base else None))
     run.checkpoints.mkdir(exist_ok=True)
@@ -65,7 +65,7 @@ def written(folder: Path, learnt: int | None, *, base: Path | None = None, **cha
 
 @pytest.mark.parametrize(
     ("learnt", "told"),
-    [(3, "3 epochs of 8,192 windows"), (1, "1 epoch of 8,192 windows"), (None, "24 epochs of 8,192 windows")],
+    [(3, "3 epochs of 6,400 windows"), (1, "1 epoch of 6,400 windows"), (None, "13 epochs of 6,400 windows")],
 )
 def test_epochs_that_were_trained_count_not_those_planned(tmp_path: Path, learnt: int | None, told: str) -> None:
     assert training_length(written(tmp_path, learnt)) == told
@@ -74,9 +74,9 @@ def test_epochs_that_were_trained_count_not_those_planned(tmp_path: Path, learnt
 def test_what_a_run_continued_from_counts_too(tmp_path: Path) -> None:
     written(tmp_path / "a", 5)
     written(tmp_path / "b", 7, base=tmp_path / "a")
-    assert training_length(written(tmp_path / "c", 2, base=tmp_path / "b")) == "14 epochs of 8,192 windows"
+    assert training_length(written(tmp_path / "c", 2, base=tmp_path / "b")) == "14 epochs of 6,400 windows"
     written(tmp_path / "a", 5, epoch_windows=256)
-    assert training_length(RunFolder(tmp_path / "c")) == "9 epochs of 8,192 windows and 5 epochs of 256 windows"
+    assert training_length(RunFolder(tmp_path / "c")) == "9 epochs of 6,400 windows and 5 epochs of 256 windows"
 
 
 @pytest.mark.parametrize(
@@ -86,15 +86,15 @@ def test_of_a_base_that_cannot_be_counted_it_is_told_that_there_was_one(tmp_path
     """Its folder may be gone, or since have been given to the very run that continued from it, or to another."""
     written(tmp_path / "other", 5, name="another")
     run = written(tmp_path / "c", 2, base=tmp_path / gone)
-    assert training_length(run) == f"2 epochs of 8,192 windows, after a run of {recipe}"
+    assert training_length(run) == f"2 epochs of 6,400 windows, after a run of {recipe}"
 
 
 def test_an_unfinished_run_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    note_unfinished(written(tmp_path / "run", 24))
+    note_unfinished(written(tmp_path / "run", 13))
     assert capfd.readouterr().err == ""
     note_unfinished(written(tmp_path / "run", 3))
     assert capfd.readouterr().err == (
-        f"{tmp_path / 'run'} is unfinished, after 3 of 24 epochs; the command that trained it continues\n"
+        f"{tmp_path / 'run'} is unfinished, after 3 of 13 epochs; the command that trained it continues\n"
     )
     (tmp_path / "run" / "checkpoints" / "last.ckpt").write_bytes(b"damaged")
     note_unfinished(RunFolder(tmp_path / "run"))

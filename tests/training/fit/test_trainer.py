@@ -81,7 +81,7 @@ def test_a_label_that_is_not_validated_ends_validation(clips: list[Clip], librar
     """With some labels missing it would mislead; such a run keeps its last epoch."""
     splits = Splits([clip for clip in clips if clip.labels <= {"acoustic guitar", "piano"}], [clips[0]], [])
     recipe = msgspec.structs.replace(
-        recipes.find("band-melcnn"), epochs=1, epoch_windows=8, batch_windows=8, prepared_windows=8
+        recipes.find("band-mobilenet"), epochs=1, epoch_windows=8, batch_windows=8, prepared_windows=8
     )
     train(recipe, splits, library, RunFolder(tmp_path))
     assert RunFolder(tmp_path).best_checkpoint().name == "last.ckpt"
@@ -96,7 +96,7 @@ def train(recipe: Recipe, splits: Splits, library: Library, run: RunFolder) -> T
 
 def steady() -> Recipe:
     """A recipe of constant rate, which may be given more epochs; two windows a step."""
-    band = recipes.find("band-melcnn")
+    band = recipes.find("band-mobilenet")
     return msgspec.structs.replace(
         band, one_cycle=False, epochs=2, epoch_windows=4, batch_windows=2, prepared_windows=8, learning_rate=1e-3
     )
@@ -274,7 +274,7 @@ def test_a_run_that_dies_has_kept_its_last_whole_epoch(
     clips: list[Clip], library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = msgspec.structs.replace(
-        recipes.find("band-melcnn"), epochs=2, epoch_windows=8, batch_windows=8, prepared_windows=8, one_cycle=False
+        recipes.find("band-mobilenet"), epochs=2, epoch_windows=8, batch_windows=8, prepared_windows=8, one_cycle=False
     )
     run, splits = RunFolder(tmp_path / "run"), by_group(clips, recipe.seed)
     step = Tagger.training_step
