@@ -127,7 +127,7 @@ def judged(data: str, share: float, *, sources: int, recipe: str = "band-mobilen
         clips=5,
         sources=sources,
         labels=tuple(NAMES),
-        thresholds=(0.25,) * 11,
+        thresholds=(0.25,) * len(NAMES),
         fitted=False,
         results=tuple(results),
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.event_scores import EventReport
+from whoplays.training.base import Base
 from whoplays.training.data.clip import Clip
 from whoplays.training.evaluate.results import CalibrationRecord, Report
 from whoplays.training.evaluate.scores import Thresholds
@@ -94,6 +95,34 @@ def read_calibrations(runs: list[RunFolder]) -> list[CalibrationRecord]:
     if 0 < len(without) < len(runs):
         raise DataError(f"{without[0]} was not calibrated, others beside it were; calibrate all of them together")
     return [one for _, one in found if one is not None]
+
+
+def inherit_calibration(run: RunFolder, base: Base) -> None:
+    """Decide what a run gives as what it began from, where that says how: its outputs of the same labels are alike.
+
+    What was fitted to the run itself stays. A label that the base did not know has no calibration, and 0.5.
+
+    Raises:
+        DataError: the folder cannot be written to.
+    """
+    if base.decisions is None or read_calibration(run):
+        return
+    recipe = run.config().recipe
+    own = dict(zip(base.labels, zip(*base.decisions, strict=True), strict=True))
+    thresholds, scales, biases = zip(*(own.get(label, (0.5, 1.0, 0.0)) for label in recipe.labels), strict=True)
+    record = CalibrationRecord(
+        recipe=recipe.name,
+        labels=recipe.labels,
+        method="platt",
+        rule=f"that of {base.name}",
+        data="",
+        runs=(),
+        scales=scales,
+        biases=biases,
+        thresholds=thresholds,
+        reports=(),
+    )
+    keep_calibration(run, record)
 
 
 def keep_calibration(run: RunFolder, record: CalibrationRecord) -> None:

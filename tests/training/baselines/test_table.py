@@ -172,7 +172,7 @@ def test_the_row_of_a_tagger_wants_its_weights(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """It is trained on them, or is taken where its run is there already; else it alone is left out."""
-    trained: list[list[tuple[str, Path | None]]] = []
+    trained: list[list[tuple[str, str | None]]] = []
 
     def make(rows: list[Row], runs: Path, train: table.Train, *_: object) -> list[table.Made]:
         trained.append([])
@@ -194,8 +194,13 @@ def test_the_row_of_a_tagger_wants_its_weights(
     run.checkpoints.mkdir()
     torch.save({}, run.last_checkpoint)
     whoplays.main(given)
-    raw = ("transfer-rawcnn", runs / "solo-rawcnn")
-    assert trained == [[raw], [raw, ("transfer-efficientat", weights)], [raw], [raw, ("transfer-efficientat", None)]]
+    raw = ("transfer-rawcnn", str(runs / "solo-rawcnn"))
+    assert trained == [
+        [raw],
+        [raw, ("transfer-efficientat", str(weights))],
+        [raw],
+        [raw, ("transfer-efficientat", None)],
+    ]
 
 
 @pytest.mark.parametrize(

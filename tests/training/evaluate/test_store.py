@@ -8,6 +8,7 @@ import pytest
 
 from tests.training.evaluate.made_models import untrained
 from whoplays.models.errors import DataError
+from whoplays.models.labels import NAMES
 from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.splits import Splits

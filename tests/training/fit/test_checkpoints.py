@@ -7,11 +7,22 @@ import pytest
 import torch
 
 from whoplays.models.errors import DataError
+from whoplays.models.labels import CORE
 from whoplays.training import recipes
+from whoplays.training.base import Base
 from whoplays.training.data.splits import Splits
-from whoplays.training.fit.checkpoints import load, note_unfinished, training_length, write_checkpoint
+from whoplays.training.fit.checkpoints import (
+    begin_from,
+    load,
+    note_unfinished,
+    training_length,
+    write_checkpoint,
+    write_weights,
+)
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.run import RunFolder, configure
+
+EPOCHS = recipes.find("band-mobilenet").epochs
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint"])
@@ -39,13 +50,6 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         load(recipes.find("band-mobilenet"), path)
 
 
-def test_weights_of_earlier_versions_that_networks_have_no_more_are_left_out(tmp_path: Path) -> None:
-    tagger, path = Tagger(recipes.find("band-mobilenet")), tmp_path / "last.ckpt"
-    torch.save({"state_dict": tagger.state_dict() | {"pupil.weight": torch.zeros(521, 640)}}, path)
-    again = load(tagger.recipe, path).state_dict()
-    assert all(torch.equal(value, again[name]) for name, value in tagger.state_dict().items())
-
-
 def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file")
     with pytest.raises(DataError, match=r"last\.ckpt cannot be written: .*directory"):
@@ -53,7 +57,7 @@ def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
 
 
 def written(folder: Path, learnt: int | None, *, base: Path | None = None, **changes: int | str) -> RunFolder:
-    """A run as if it had learnt for so many epochs of 13."""
+    """A run as if it had learnt for so many epochs of all."""
     run = RunFolder(folder)
     recipe = msgspec.structs.replace(recipes.find("band-mobilenet"), **changes)
     config = configure(recipe, (), Splits([], [], []))
@@ -65,7 +69,7 @@ def written(folder: Path, learnt: int | None, *, base: Path | None = None, **cha
 
 @pytest.mark.parametrize(
     ("learnt", "told"),
-    [(3, "3 epochs of 6,400 windows"), (1, "1 epoch of 6,400 windows"), (None, "13 epochs of 6,400 windows")],
+    [(3, "3 epochs of 6,400 windows"), (1, "1 epoch of 6,400 windows"), (None, f"{EPOCHS} epochs of 6,400 windows")],
 )
 def test_epochs_that_were_trained_count_not_those_planned(tmp_path: Path, learnt: int | None, told: str) -> None:
     assert training_length(written(tmp_path, learnt)) == told
@@ -90,12 +94,38 @@ def test_of_a_base_that_cannot_be_counted_it_is_told_that_there_was_one(tmp_path
 
 
 def test_an_unfinished_run_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    note_unfinished(written(tmp_path / "run", 13))
+    note_unfinished(written(tmp_path / "run", EPOCHS))
     assert capfd.readouterr().err == ""
     note_unfinished(written(tmp_path / "run", 3))
     assert capfd.readouterr().err == (
-        f"{tmp_path / 'run'} is unfinished, after 3 of 13 epochs; the command that trained it continues\n"
+        f"{tmp_path / 'run'} is unfinished, after 3 of {EPOCHS} epochs; the command that trained it continues\n"
     )
     (tmp_path / "run" / "checkpoints" / "last.ckpt").write_bytes(b"damaged")
     note_unfinished(RunFolder(tmp_path / "run"))
     assert capfd.readouterr().err == ""
+
+
+def test_what_a_base_knows_of_a_label_is_taken_over_wherever_it_stands(tmp_path: Path) -> None:
+    """A label that it does not know begins as the mean of those that it does."""
+    before = Tagger(msgspec.structs.replace(recipes.find("duo-crnn"), labels=("violin", "piano", "flute")))
+    write_weights(before, tmp_path / "weights.safetensors")
+    after = Tagger(msgspec.structs.replace(recipes.find("duo-crnn"), labels=("piano", "theremin")))
+    begin_from(after, Base("made", tmp_path / "weights.safetensors", before.recipe.labels))
+    old, new = before.state_dict(), after.state_dict()
+    assert old.keys() == new.keys()
+    for name, value in new.items():
+        if name.startswith("network.head."):
+            assert torch.equal(value[0], old[name][1])
+            torch.testing.assert_close(value[1], old[name].mean(dim=0))
+        else:
+            assert torch.equal(value, old[name])
+    with pytest.raises(DataError, match="made is of another network than duo-rawcnn"):
+        begin_from(Tagger(recipes.find("duo-rawcnn")), Base("made", tmp_path / "weights.safetensors", CORE))
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights"])
+def test_damaged_weights_are_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"weights\.safetensors cannot be used"):
+        begin_from(Tagger(recipes.find("duo-crnn")), Base("made", path, CORE))

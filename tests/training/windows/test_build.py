@@ -12,7 +12,6 @@ from whoplays.models.labels import CORE, NAMES
 from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
-from whoplays.training.networks.mel_power import MelPower
 from whoplays.training.run import RunFolder
 from whoplays.training.windows import build, shards, soundscapes
 from whoplays.training.windows.shards import KINDS
