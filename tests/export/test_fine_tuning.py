@@ -1,4 +1,4 @@
-"""A model that ships is trained on with recordings of one's own: old labels stay, new ones come, and it says how well."""
+"""A model that ships is trained on with recordings of one's own: old labels stay, new ones come, and it is compared."""
 
 from pathlib import Path
 

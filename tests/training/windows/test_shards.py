@@ -45,17 +45,16 @@ def test_there_may_be_more_groups_than_int16_counts(tmp_path: Path) -> None:
     assert shards.load([tmp_path], {"40000"}, CORE).windows.groups.tolist() == [[40_000, -1, -1, -1]]
 
 
-def test_shards_of_earlier_versions_are_read(tmp_path: Path) -> None:
-    """They count groups in int16, hold the outputs of taggers, and unlabelled windows, which are left out."""
+def test_shards_of_earlier_versions_are_refused(tmp_path: Path) -> None:
+    """They hold another front end's mel power; their manifests say of it what is known no more."""
     manifest = msgspec.to_builtins(describe()) | {"teachers": ["yamnet"], "music": "songs"}
     del manifest["generation"]
     (tmp_path / "manifest.json").write_bytes(msgspec.json.encode(manifest))
-    old = shard_of([[0], [1], []])
-    old.kinds[2] = len(shards.KINDS)
-    arrays = old._asdict() | {"groups": old.groups.astype(np.int16), "lessons": np.zeros((3, 521), np.float16)}
+    old = shard_of([[0], [1]])
+    arrays = old._asdict() | {"log_power": old.log_power[:, ::2, ::2], "lessons": np.zeros((2, 521), np.float16)}
     np.savez(shards.shard_path(tmp_path, 0), **arrays)
-    shards.write_shard(tmp_path, 1, shard_of([[0], [1]]))
-    assert shards.load([tmp_path], {describe().groups[1]}, CORE).windows.groups.tolist() == [[1, -1, -1, -1]] * 2
+    with pytest.raises(DataError, match="of an older version; prepare the windows again"):
+        shards.load([tmp_path], {describe().groups[1]}, CORE)
     with pytest.raises(DataError, match="or of an older version; choose another folder"):
         shards.begin(tmp_path, describe())
 
