@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from whoplays.models import catalogue
-from whoplays.models.card import Corpus, read_card
+from whoplays.models.card import Corpus, ModelCard, read_card
 from whoplays.models.errors import DataError, ModelError, OptionError
 from whoplays.models.labels import NAMES
 from whoplays.training.data.corpora import open_share
@@ -13,15 +13,6 @@ from whoplays.training.run import RunFolder
 
 WEIGHTS: Final = "weights.safetensors"
 """A network's weights, beside the graph in a model's folder."""
-
-
-class Decisions(NamedTuple):
-    """Of each label, in the order of a network's outputs."""
-
-    thresholds: tuple[float, ...]
-    """Of calibrated probabilities."""
-    scales: tuple[float, ...]
-    biases: tuple[float, ...]
 
 
 class Base(NamedTuple):
@@ -37,8 +28,8 @@ class Base(NamedTuple):
     """What it was trained on, where its name does not say it."""
     seen: frozenset[str] = frozenset()
     """Groups that it was trained on, where that is known."""
-    decisions: Decisions | None = None
-    """How its outputs are decided by, where it ships or was calibrated."""
+    card: ModelCard | None = None
+    """Of a model."""
 
     @property
     def is_tagger(self) -> bool:
@@ -81,16 +72,13 @@ def find_base(recipe: Recipe, text: str | None) -> Base | None:
 
 
 def _run(run: RunFolder) -> Base:
-    from whoplays.training.evaluate.store import read_calibration  # noqa: PLC0415  it imports this
-
-    config, fitted = run.config(), read_calibration(run)
+    config = run.config()
     return Base(
         str(run.folder),
         run.best_checkpoint(),
         config.recipe.labels,
         (*config.base_corpora, *(corpus for text in config.data for corpus in _corpora(text))),
         config.seen,
-        Decisions(fitted.thresholds, fitted.scales, fitted.biases) if fitted else None,
     )
 
 
@@ -110,6 +98,4 @@ def _model(text: str) -> Base:
     card = read_card(folder)
     if not (folder / WEIGHTS).is_file():
         raise DataError(f"{folder} holds no {WEIGHTS}, of the network only its graph; export its run again")
-    scales, biases = zip(*(card.calibration or [(1.0, 0.0)] * len(card.labels)), strict=True)
-    decisions = Decisions(card.thresholds, scales, biases)
-    return Base(card.name, folder / WEIGHTS, card.labels, card.corpora, decisions=decisions)
+    return Base(card.name, folder / WEIGHTS, card.labels, card.corpora, card=card)

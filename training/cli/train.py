@@ -1,5 +1,6 @@
 """`whoplays train`."""
 
+import sys
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Final, Literal
@@ -20,6 +21,7 @@ from whoplays.training.recipes import Recipe
 from whoplays.training.run import Config, RunFolder, configure
 
 _LARGEST_SEED: Final = 2**32 - 1
+_WIDTH: Final = 120
 
 
 def train(
@@ -109,7 +111,7 @@ def _train(
     NOTES.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     _fit(recipe, splits, library, run, base, accelerator, threads, prepared)
     draw_curves(run)
-    if recipe.keeps_labels and base:
+    if recipe.keeps_labels and base and not base.is_tagger:
         _conclude(run, base, [*splits.validation, *splits.test], library, threads)
 
 
@@ -131,7 +133,7 @@ def _conclude(run: RunFolder, base: Base, held_out: list[Clip], library: Library
     from whoplays.training.evaluate.store import inherit_calibration, latest_thresholds  # noqa: PLC0415
 
     inherit_calibration(run, base)
-    before = str(base.weights.parent) if (base.weights.parent / "card.json").is_file() else base.name
+    before = str(base.weights.parent) if base.card else base.name
     entries = Entries((str(run.folder),), (before,))
     thresholds = latest_thresholds([], run.config().recipe)
     after, earlier = find_models(entries, thresholds, "held out", held_out, threads)
@@ -139,9 +141,9 @@ def _conclude(run: RunFolder, base: Base, held_out: list[Clip], library: Library
     if found is None:
         NOTES.print("nothing was held out: whether it is better is not known; leave out @all to find out")
         return
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
     console.print(*found.table().drawn(console.width))
-    console.print(found.verdict)
+    console.print(found.verdict, soft_wrap=True)
 
 
 def _fit(

@@ -105,11 +105,12 @@ def inherit_calibration(run: RunFolder, base: Base) -> None:
     Raises:
         DataError: the folder cannot be written to.
     """
-    if base.decisions is None or read_calibration(run):
+    known = _decisions(base)
+    if not known or read_calibration(run):
         return
     recipe = run.config().recipe
-    own = dict(zip(base.labels, zip(*base.decisions, strict=True), strict=True))
-    thresholds, scales, biases = zip(*(own.get(label, (0.5, 1.0, 0.0)) for label in recipe.labels), strict=True)
+    own = (known.get(label, (0.5, 1.0, 0.0)) for label in recipe.labels)
+    thresholds, scales, biases = zip(*own, strict=True)
     record = CalibrationRecord(
         recipe=recipe.name,
         labels=recipe.labels,
@@ -123,6 +124,19 @@ def inherit_calibration(run: RunFolder, base: Base) -> None:
         reports=(),
     )
     keep_calibration(run, record)
+
+
+def _decisions(base: Base) -> dict[str, tuple[float, float, float]]:
+    """Threshold, scale and bias of each label of a model or of a calibrated run; empty of anything else."""
+    if base.card:
+        calibration = base.card.calibration or [(1.0, 0.0)] * len(base.labels)
+        each = ((threshold, *own) for threshold, own in zip(base.card.thresholds, calibration, strict=True))
+        return dict(zip(base.labels, each, strict=True))
+    fitted = None if base.is_tagger else read_calibration(RunFolder(Path(base.name)))
+    if fitted is None:
+        return {}
+    each = zip(fitted.thresholds, fitted.scales, fitted.biases, strict=True)
+    return dict(zip(base.labels, each, strict=True))
 
 
 def keep_calibration(run: RunFolder, record: CalibrationRecord) -> None:

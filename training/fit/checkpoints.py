@@ -1,7 +1,6 @@
 """Checkpoints: what a run has learnt, kept in a file and read again, and for how long it was trained."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from whoplays.training.console import NOTES, counted
 from whoplays.training.files import DAMAGED, atomic_write, reason
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.networks.frame_tagger import FrameTagger
-from whoplays.training.recipes import EFFICIENTAT, Recipe
+from whoplays.training.recipes import Recipe
 from whoplays.training.run import Config, RunFolder
 
 
@@ -130,58 +129,12 @@ def note_unfinished(run: RunFolder) -> None:
 
 
 def training_length(run: RunFolder) -> str:
-    """For how long a network was trained, in words: `10 epochs of 8,192 windows`.
-
-    Epochs of runs of the same recipe that it continued from are counted, as far back as their folders are there; of
-    one that is not, or is of another recipe, only that there was one is said.
-    """
-    epochs: dict[int | None, int] = {}
-    last = run.config()
-    for each in _lineage(run):
-        last = each.config()
-        windows = last.recipe.epoch_windows
-        epochs[windows] = epochs.get(windows, 0) + _epochs(each.best_checkpoint(), last.recipe.epochs)
-    length = " and ".join(
-        counted(count, "epoch") + (f" of {windows:,} windows" if windows else "") for windows, count in epochs.items()
-    )
-    before = _base(last)
-    return f"{length}, after a run of {_recipe_of(before, last.recipe.name)}" if before else length
-
-
-def _lineage(run: RunFolder) -> Iterator[RunFolder]:
-    """A run, that of the same recipe which it continued from, and so on; none twice, as where a base took its name."""
-    name, seen = run.config().recipe.name, set[Path]()
-    following: RunFolder | None = run
-    while following and following.folder.resolve() not in seen:
-        yield following
-        seen.add(following.folder.resolve())
-        following = _trained(_base(following.config()), name)
-
-
-def _base(config: Config) -> Path | None:
-    """The run that one continued from; not one of which it only used the features, nor a tagger or a model."""
-    path = Path(config.base or "")
-    return path if config.base != EFFICIENTAT and not config.recipe.uses_cached_features and path.name else None
-
-
-def _trained(base: Path | None, recipe: str) -> RunFolder | None:
-    """A base that can be read and is of this recipe."""
-    run = RunFolder(base) if base else None
-    try:
-        if run and run.config().recipe.name == recipe:
-            run.best_checkpoint()
-            return run
-    except DataError:
-        pass
-    return None
-
-
-def _recipe_of(run: Path, own: str) -> str:
-    try:
-        name = RunFolder(run).config().recipe.name
-    except DataError:
-        name = own
-    return "the same recipe" if name == own else name
+    """For how long a network was trained, and from what, in words: `10 epochs of 8,192 windows, from fold1`."""
+    config = run.config()
+    recipe = config.recipe
+    length = counted(_epochs(run.best_checkpoint(), recipe.epochs), "epoch")
+    windows = f" of {recipe.epoch_windows:,} windows" if recipe.epoch_windows else ""
+    return f"{length}{windows}{f', from {Path(config.base).name}' if config.base else ''}"
 
 
 def _epochs(checkpoint: Path, planned: int) -> int:
