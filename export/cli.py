@@ -21,7 +21,7 @@ def export(
     replace: Annotated[bool, Parameter(negative=())] = False,
     cache: Path | None = None,
 ) -> None:
-    """Write models/NAME/{model.onnx,card.json} from a run, and prove that graph and network agree.
+    """Write models/NAME/{model.onnx,card.json,weights.safetensors} from a run, and prove that graph and network agree.
 
     Args:
         run: The run folder.

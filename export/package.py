@@ -12,6 +12,7 @@ from whoplays.export.graph import OPSET, Parity, calibrate, count_macs, prove, w
 from whoplays.models.card import Corpus, Frames, Hysteresis, Measurement, ModelCard, graph_digest, write_card
 from whoplays.models.errors import DataError
 from whoplays.models.event_scores import EventSettings
+from whoplays.training.base import WEIGHTS
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.corpora import open_share
 from whoplays.training.data.library import Library
@@ -31,7 +32,7 @@ from whoplays.training.evaluate.store import (
     read_reports,
 )
 from whoplays.training.evaluate.testset import windows_of
-from whoplays.training.fit.checkpoints import load, note_unfinished, training_length
+from whoplays.training.fit.checkpoints import load, note_unfinished, training_length, write_weights
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.networks.frame_tagger import FIRST_SAMPLE, STEP_SAMPLES, FrameTagger
 from whoplays.training.recipes import EFFICIENTAT
@@ -60,7 +61,7 @@ _UNCHANGED: Final = {"mAP"}
 
 
 def package(run: RunFolder, name: str, version: str, folder: Path, library: Library) -> tuple[ModelCard, Parity]:
-    """Write `model.onnx` and `card.json` into `folder`, once both are made and proven.
+    """Write `model.onnx`, `card.json` and the weights into `folder`, once all are made and proven.
 
     Raises:
         DataError: the run or its recordings cannot be read, or the folder cannot be written.
@@ -78,6 +79,8 @@ def package(run: RunFolder, name: str, version: str, folder: Path, library: Libr
         parity = prove(tagger, graph, _real_windows(config, library))
         card = _card(run, config, tagger, fitted, name=name, version=version, graph=graph, parity=parity)
         write_card(card, Path(scratch))
+        if not config.recipe.uses_cached_features:
+            write_weights(tagger, Path(scratch) / WEIGHTS)
         _move(Path(scratch), folder)
     return card, parity
 
@@ -85,8 +88,8 @@ def package(run: RunFolder, name: str, version: str, folder: Path, library: Libr
 def _move(made: Path, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("model.onnx", "card.json"):
-            shutil.move(made / name, folder / name)
+        for file in sorted(made.iterdir(), reverse=True):  # the card, which speaks of the graph, last
+            shutil.move(file, folder / file.name)
     except OSError as error:
         raise DataError(f"{folder} cannot be written: {error.strerror}") from error
 
@@ -115,7 +118,7 @@ def _card(
         hysteresis=settings.hysteresis,
         frames=settings.frames,
         calibration=tuple(zip(fitted.scales, fitted.biases, strict=True)) if fitted else (),
-        description=f"{recipe.description} Trained for {training_length(run)}{_taught(config)}.",
+        description=f"{recipe.description} Trained for {training_length(run)}.",
         parameters=sum(parameter.numel() for parameter in tagger.network.parameters()),
         macs=count_macs(tagger),
         opset=OPSET,
@@ -135,19 +138,15 @@ def _event_settings(run: RunFolder, tagger: Tagger) -> EventSettings:
     return EventSettings(hysteresis=Hysteresis(), frames=frames)
 
 
-def _taught(config: Config) -> str:
-    return f", taught by {' and '.join(config.teachers)}" if config.teachers else ""
-
-
 def _corpora(config: Config) -> tuple[Corpus, ...]:
     """What the run was trained on, or its checkpoint chosen by, with licences."""
     clips = [clip for clip in _clips(config) if clip.group in config.seen]
     all_of_them = config.recipe.examples == "band" or (config.base and config.base != EFFICIENTAT)
     used = clips if all_of_them else solos(clips, config.recipe.labels)
-    pairs = sorted({(clip.source, clip.licence) for clip in used})
-    labelled = [Corpus(name=source, licence=licence) for source, licence in pairs]
-    unlabelled = [Corpus(name=f"{name} (unlabelled)", licence=licence) for name, licence in config.music]
-    return (*labelled, *unlabelled, *((_AUDIOSET,) if config.base == EFFICIENTAT else ()))
+    own = sorted({(clip.source, clip.licence) for clip in used})
+    found = [Corpus(name=source, licence=licence) for source, licence in own]
+    before = (_AUDIOSET,) if config.base == EFFICIENTAT else config.base_corpora
+    return (*found, *(corpus for corpus in before if corpus not in found))
 
 
 def _clips(config: Config) -> list[Clip]:

@@ -52,6 +52,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     base: str | None = None
     """What training begins with: `raw-transfer`: the recipe of the run whose frozen features are used;
     `efficientat-transfer`: the tagger whose are; `frame-tagger`: the tagger that is trained further."""
+    keeps_labels: bool = False
+    """Whether the labels are those that the base knows and those of the data, instead of these; what the data hold no
+    recording of, the base itself teaches."""
     seed: int = 20
 
     @property
@@ -81,6 +84,18 @@ _DEFAULT: Final = Recipe(
     prepared_windows=20_000,
     prepared_share=0.2,
     base=EFFICIENTAT,
+)
+
+_FINE_TUNE: Final = msgspec.structs.replace(
+    _DEFAULT,
+    name="fine-tune",
+    description="A model that ships, trained on with further recordings.",
+    keeps_labels=True,
+    epochs=6,
+    epoch_windows=1600,
+    batch_windows=32,
+    learning_rate=2e-4,
+    prepared_windows=1536,
 )
 
 # The rows of the original project's table (training/baselines/) and what they are compared with.
@@ -136,6 +151,7 @@ _TRANSFER: Final = Recipe(
 
 RECIPES: Final = (
     _DEFAULT,
+    _FINE_TUNE,
     _SOLO,
     _DUO,
     msgspec.structs.replace(
@@ -167,6 +183,15 @@ RECIPES: Final = (
 def names() -> list[str]:
     """All recipes' names, as the command line takes them."""
     return sorted(recipe.name for recipe in RECIPES)
+
+
+def suited(base: str | None) -> Recipe:
+    """The recipe that is meant where none is named: a model or a run is fine-tuned, a tagger is made a model of.
+
+    Args:
+        base: as typed; a tagger is a file.
+    """
+    return _DEFAULT if base is None or base.endswith(".pt") else _FINE_TUNE
 
 
 def find(name: str) -> Recipe:

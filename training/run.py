@@ -13,11 +13,12 @@ from pathlib import Path
 
 import msgspec
 
+from whoplays.models.card import Corpus
 from whoplays.models.errors import DataError
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.splits import Splits
 from whoplays.training.files import write_json
-from whoplays.training.recipes import EFFICIENTAT, Recipe
+from whoplays.training.recipes import Recipe
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,11 +28,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     data: tuple[str, ...]
     """As given on the command line."""
     base: str | None = None
-    """The run, or the tagger, whose frozen features were used, or the run that training continued from, if any."""
-    teachers: tuple[str, ...] = ()
-    """Taggers that earlier versions distilled from; theirs, and those of runs that continue from such."""
-    music: tuple[tuple[str, str], ...] = ()
-    """Unlabelled recordings that earlier versions trained on, by name and licence."""
+    """The tagger, model or run that training began from, or whose frozen features were used, if any."""
+    base_corpora: tuple[Corpus, ...] = ()
+    """What the base was trained on, where its name does not say it."""
     prepared: tuple[str, ...] = msgspec.field(default=(), name="banks")
     """Fingerprints of the prepared windows that were given; none where the run made its own."""
     train: tuple[str, ...]
@@ -151,25 +150,25 @@ def groups(clips: list[Clip]) -> tuple[str, ...]:
     return tuple(sorted({clip.group for clip in clips}))
 
 
-def configure(recipe: Recipe, data: tuple[str, ...], splits: Splits, base: Path | None = None) -> Config:
+def configure(
+    recipe: Recipe,
+    data: tuple[str, ...],
+    splits: Splits,
+    base: str | None = None,
+    base_corpora: tuple[Corpus, ...] = (),
+) -> Config:
     """The configuration of a run over these splits.
 
     Args:
-        base: the run whose features it uses or that it continues from; the taggers and unlabelled music that it
-            learnt from are kept. Or the weights of a tagger, of which its name is kept, wherever they are.
-
-    Raises:
-        DataError: `base` is not a run.
+        base: the name of what it begins with, or whose features it uses.
+        base_corpora: what that was trained on.
     """
     train, validation, test = (groups(part) for part in splits)
-    of_tagger = base is not None and base.is_file()
-    before = RunFolder(base).config() if base and not of_tagger else None
     return Config(
         recipe=recipe,
         data=data,
-        base=EFFICIENTAT if base and of_tagger else str(base) if base else None,
-        teachers=before.teachers if before else (),
-        music=before.music if before else (),
+        base=base,
+        base_corpora=base_corpora,
         train=train,
         validation=validation,
         test=test,

@@ -62,7 +62,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def band(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """The default network, of a run that was judged twice."""
-    run = write_run(tmp_path_factory.mktemp("runs") / "band", "band-melcnn", corpus)
+    run = write_run(tmp_path_factory.mktemp("runs") / "band", "band-mobilenet", corpus)
     keep_report(judged("real", 0.8, sources=3), run.folder / "metrics.json")
     keep_report(judged("test split", 0.5, sources=2), run.folder / "metrics.json")
     # Somebody judged a model here, too: nothing of that is this run's.
@@ -103,7 +103,7 @@ def export(run: RunFolder, cache: Path, out: Path) -> Exported:
     return Exported(run, out / name, said.getvalue())
 
 
-def judged(data: str, share: float, *, sources: int, recipe: str = "band-melcnn") -> Report:
+def judged(data: str, share: float, *, sources: int, recipe: str = "band-mobilenet") -> Report:
     """A report with the same share everywhere."""
     scores = Scores(
         windows=10,
@@ -127,7 +127,7 @@ def judged(data: str, share: float, *, sources: int, recipe: str = "band-melcnn"
         clips=5,
         sources=sources,
         labels=tuple(NAMES),
-        thresholds=(0.25,) * 11,
+        thresholds=(0.25,) * len(NAMES),
         fitted=False,
         results=tuple(results),
     )

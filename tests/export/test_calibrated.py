@@ -22,14 +22,14 @@ from whoplays.training.run import RunFolder
 
 pytestmark = pytest.mark.slow
 
-SCALES = tuple(np.linspace(0.5, 2, 11).round(3).tolist())
-BIASES = tuple(np.linspace(-1, 1, 11).round(3).tolist())
+SCALES = tuple(np.linspace(0.5, 2, len(NAMES)).round(3).tolist())
+BIASES = tuple(np.linspace(-1, 1, len(NAMES)).round(3).tolist())
 
 
 @pytest.fixture(scope="module")
 def made(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """A run that was judged on two kinds of recordings, and calibrated on one of them."""
-    run = write_run(tmp_path_factory.mktemp("runs") / "band", "band-melcnn", corpus)
+    run = write_run(tmp_path_factory.mktemp("runs") / "band", "band-mobilenet", corpus)
     keep_report(judged("real", 0.8, sources=3), run.folder / "metrics.json")
     keep_report(judged("test split", 0.5, sources=2), run.folder / "metrics.json")
     keep_calibration(run, fitted(0.9))
@@ -42,7 +42,7 @@ def fitted(share: float) -> CalibrationRecord:
     results = [CalibratedSetResult(set=each.set, scope=each.scope, scores=each.scores) for each in earlier.results]
     report = CalibratedReport(data="real", runs=("band",), sources=3, labels=tuple(NAMES), results=tuple(results))
     return CalibrationRecord(
-        recipe="band-melcnn",
+        recipe="band-mobilenet",
         labels=tuple(NAMES),
         method="platt",
         rule="f-measure",
@@ -50,7 +50,7 @@ def fitted(share: float) -> CalibrationRecord:
         runs=("band",),
         scales=SCALES,
         biases=BIASES,
-        thresholds=(0.4,) * 11,
+        thresholds=(0.4,) * len(NAMES),
         reports=(report,),
     )
 
@@ -66,7 +66,7 @@ def test_the_graph_says_calibrated_probabilities(made: Exported) -> None:
 
 def test_the_card_carries_calibration_and_thresholds(made: Exported, band: Exported) -> None:
     assert made.card.calibration == tuple(zip(SCALES, BIASES, strict=True))
-    assert made.card.thresholds == (0.4,) * 11
+    assert made.card.thresholds == (0.4,) * len(NAMES)
     assert band.card.calibration == ()
     assert made.card.parameters == band.card.parameters
 
@@ -98,7 +98,7 @@ def test_a_calibration_that_is_damaged_is_one_line(
 ) -> None:
     path = made.run.folder / "calibration.json"
     before = path.read_bytes()
-    broken = json.loads(before) | {"scales": [0.0] * 11}
+    broken = json.loads(before) | {"scales": [0.0] * len(NAMES)}
     path.write_bytes(msgspec.json.encode(broken))
     with pytest.raises(SystemExit) as leaving:
         whoplays.main(["export", str(made.run.folder), "--name=m", f"--out={tmp_path}", f"--cache={cache}"])

@@ -1,5 +1,6 @@
 """From a run to a model: what is written is one graph that computes the same, and a card that tells the truth."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from whoplays.training import recipes
 from whoplays.training.data.corpora import open_corpus
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
+from whoplays.training.recipes import EFFICIENTAT
 from whoplays.training.run import configure
 
 pytestmark = pytest.mark.slow
@@ -34,11 +36,11 @@ def exported(request: pytest.FixtureRequest) -> Exported:
 
 
 def test_a_model_is_one_graph_and_one_card(exported: Exported) -> None:
-    assert sorted(path.name for path in exported.folder.iterdir()) == ["card.json", "model.onnx"]
+    assert sorted(path.name for path in exported.folder.iterdir()) == ["card.json", "model.onnx", "weights.safetensors"]
     graph = onnx.load(exported.folder / "model.onnx", load_external_data=False)
     assert all(tensor.data_location == onnx.TensorProto.DEFAULT for tensor in graph.graph.initializer)
     assert [(entry.domain, entry.version) for entry in graph.opset_import if not entry.domain] == [("", OPSET)]
-    assert {entry.key: entry.value for entry in graph.metadata_props} == {"labels": " ".join(exported.card.labels)}
+    assert {entry.key: entry.value for entry in graph.metadata_props} == {"labels": json.dumps(exported.card.labels)}
 
 
 def test_the_card_is_of_the_run(exported: Exported) -> None:
@@ -62,7 +64,7 @@ def test_the_card_of_what_learnt_from_a_tagger_names_what_it_heard_and_the_tagge
     recipe = recipes.find("transfer-efficientat")
     write_index(tmp_path / "two", [("a.wav", "piano", "a", "anna", "CC0"), ("b.wav", "", "b", "rain", "CC0")])
     clips = open_corpus(tmp_path / "two").clips()
-    config = configure(recipe, (str(tmp_path / "two"),), Splits(clips, [], []), Path("weights.pt"))
+    config = configure(recipe, (str(tmp_path / "two"),), Splits(clips, [], []), EFFICIENTAT)
     anna, tagger = module._corpora(config)
     assert anna == Corpus(name="anna", licence="CC0")
     assert tagger.name == "AudioSet (by efficientat-mn04)"
@@ -118,7 +120,7 @@ def test_nothing_is_written_that_is_not_proven(
 ) -> None:
     """The graph of another run, in place of its own, does not compute the same."""
     monkeypatch.setattr(module, "write_graph", lambda _, path: shutil.copy(band.folder / "model.onnx", path))
-    other = write_run(tmp_path / "other", "band-melcnn", corpus, seed=2)
+    other = write_run(tmp_path / "other", "band-mobilenet", corpus, seed=2)
     with pytest.raises(ModelError, match="the graph must differ from the network by less"):
         module.package(other, "model", "1.2.3", tmp_path / "model", Library(cache))
     assert not (tmp_path / "model").exists()
@@ -127,7 +129,7 @@ def test_nothing_is_written_that_is_not_proven(
 def test_parity_needs_recordings(band: Exported, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "write_graph", lambda _, path: shutil.copy(band.folder / "model.onnx", path))
     gone = write_index(tmp_path / "gone", [("missing.wav", "piano", "g", "s", "CC0")])
-    run = write_run(tmp_path / "run", "band-melcnn", gone)
+    run = write_run(tmp_path / "run", "band-mobilenet", gone)
     with pytest.raises(DataError, match=r"no recording in .* can be read; parity is proven on real windows"):
         module.package(run, "model", "1.2.3", tmp_path / "model", Library(cache))
 
@@ -137,6 +139,6 @@ def test_figures_and_thresholds_are_taken_over(band: Exported, solo: Exported) -
     headline = band.card.measurements[0]
     assert (headline.metric, headline.value, headline.windows) == ("exact match", 0.8, 10)
     assert headline.data.startswith("pairs of real, four core labels, 3 sources, ")
-    assert band.card.thresholds == (0.25,) * 11
+    assert band.card.thresholds == (0.25,) * len(NAMES)
     assert {figure.value for figure in band.card.measurements} == {0.8, 0.5}
     assert (solo.card.measurements, solo.card.thresholds) == ((), (0.5,) * 4)

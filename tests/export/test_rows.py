@@ -31,9 +31,7 @@ def forest(folder: Path, recipe_name: str, corpus: Path, cache: Path) -> RunFold
     return run
 
 
-@pytest.fixture(
-    params=["forest-raw", "forest-mel", "duo-crnn", "transfer-melcnn", "transfer-rawcnn", "transfer-efficientat"]
-)
+@pytest.fixture(params=["forest-raw", "forest-mel", "duo-crnn", "transfer-rawcnn", "transfer-efficientat"])
 def row(request: pytest.FixtureRequest, corpus: Path, cache: Path, tmp_path: Path) -> Exported:
     name, folder = str(request.param), tmp_path / str(request.param)
     lightning.seed_everything(1, verbose=False)

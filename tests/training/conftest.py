@@ -10,7 +10,9 @@ import torch
 import whoplays
 from tests.training.data.tiny_corpus import write_corpus
 from tests.training.evaluate.made_models import constant
+from tests.training.made_tagger import write_tagger
 from whoplays.models.labels import CORE
+from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.labelled_folder import LabelledFolder
 from whoplays.training.data.library import Library
@@ -55,21 +57,30 @@ def few() -> Iterator[None]:
         patch.setattr(training_data, "VALIDATION_WINDOWS", 16)
         patch.setattr(testset, "MIXES", 16)
         patch.setattr(soundscapes, "SHARD_WINDOWS", 8)
+        small = [msgspec.structs.replace(one, batch_windows=16) for one in recipes.RECIPES if one.examples == "band"]
+        patch.setattr(recipes, "RECIPES", (*small, *(one for one in recipes.RECIPES if one.examples != "band")))
         yield
 
 
 @pytest.fixture(scope="session")
-def trained(corpus: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory, few: None) -> RunFolder:
+def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the default recipe begins from."""
+    return write_tagger(tmp_path_factory.mktemp("taggers") / "tagger.pt")
+
+
+@pytest.fixture(scope="session")
+def trained(corpus: Path, cache: Path, tagger: Path, tmp_path_factory: pytest.TempPathFactory, few: None) -> RunFolder:
     """The default recipe, trained on very little for a few epochs."""
     folder = tmp_path_factory.mktemp("runs") / "band"
-    whoplays.main(["train", "band-melcnn", *little(corpus, cache), "--out", str(folder)])
+    whoplays.main(["train", *little(corpus, cache, tagger), "--out", str(folder)])
     return RunFolder(folder)
 
 
-def little(corpus: Path, cache: Path, **changes: int) -> list[str]:
+def little(corpus: Path, cache: Path, base: Path, **changes: int) -> list[str]:
     """Options for a short training."""
-    amounts = {"epochs": 10, "epoch-windows": 256, "prepared-windows": 128} | changes
-    return ["--data", str(corpus), "--cache", str(cache), *(f"--{key}={value}" for key, value in amounts.items())]
+    amounts = {"epochs": 10, "epoch-windows": 64, "prepared-windows": 64} | changes
+    folders = ["--data", str(corpus), "--cache", str(cache), "--base", str(base)]
+    return [*folders, *(f"--{key}={value}" for key, value in amounts.items())]
 
 
 @pytest.fixture(scope="session")

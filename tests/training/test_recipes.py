@@ -16,7 +16,7 @@ def test_the_original_projects_best_settings_are_kept() -> None:
 
 
 def test_every_recipe_is_found_by_its_name() -> None:
-    assert "band-melcnn" in recipes.names()
+    assert "band-mobilenet" in recipes.names()
     assert len(set(recipes.names())) == len(recipes.RECIPES)
     for name in recipes.names():
         recipe = recipes.find(name)
@@ -28,18 +28,18 @@ def test_forests_and_transfer_use_cached_features() -> None:
     found = [recipes.find(name) for name in recipes.names()]
     assert {recipe.name for recipe in found if recipe.is_forest} == {"forest-raw", "forest-mel"}
     assert {recipe.name for recipe in found if recipe.trees} == {"forest-raw", "forest-mel"}
-    frozen = {"transfer-rawcnn", "transfer-melcnn", "transfer-efficientat"}
+    frozen = {"transfer-rawcnn", "transfer-efficientat"}
     assert {recipe.name for recipe in found if recipe.uses_cached_features} == {"forest-raw", "forest-mel", *frozen}
 
 
 def test_an_unknown_recipe_is_refused() -> None:
-    with pytest.raises(DataError, match="recipe 'lasagne' not found; there are: band-melcnn"):
+    with pytest.raises(DataError, match="recipe 'lasagne' not found; there are: band-mobilenet"):
         recipes.find("lasagne")
 
 
 def test_a_recipe_of_an_earlier_version_is_read() -> None:
     """As a run's configuration keeps it, with settings that recipes have no more."""
-    kept = msgspec.json.decode(msgspec.json.encode(recipes.find("band-melcnn")))
+    kept = msgspec.json.decode(msgspec.json.encode(recipes.find("band-mobilenet")))
     assert {"material", "bank_windows", "taught_share"} <= set(kept)
     older = msgspec.json.encode(kept | {"lesson_weight": 0.5, "pseudo_labels": True})
-    assert msgspec.json.decode(older, type=Recipe) == recipes.find("band-melcnn")
+    assert msgspec.json.decode(older, type=Recipe) == recipes.find("band-mobilenet")

@@ -1,7 +1,6 @@
 """Transfer learning: a new head on frozen features, which are computed once and kept."""
 
 import csv
-from pathlib import Path
 from time import perf_counter
 from typing import Final
 
@@ -10,6 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from whoplays.models.errors import DataError
+from whoplays.training.base import Base
 from whoplays.training.baselines.features import CachedFeatures, cache_key, cached, compute_features
 from whoplays.training.baselines.transfer import Transfer, load_frozen_features
 from whoplays.training.console import keep_freed_memory
@@ -24,13 +24,13 @@ from whoplays.training.run import RunFolder, Timing
 _FEATURES: Final = "features.pt"
 
 
-def fit_head(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, base: Path, *, threads: int) -> Tagger:
+def fit_head(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, base: Base, *, threads: int) -> Tagger:
     """Fit a new head to the recipe's windows, through the features of `base`; keep the last epoch.
 
     Features are kept in the run folder: a run that was cut off computes none twice.
 
     Raises:
-        DataError: `base` is of another recipe or no such file, or was trained on what this run holds out.
+        DataError: `base` is of another recipe, or was trained on what this run holds out.
     """
     keep_freed_memory()
     torch.set_num_threads(threads)
@@ -40,10 +40,10 @@ def fit_head(recipe: Recipe, splits: Splits, library: Library, run: RunFolder, b
     network = tagger.network
     if not isinstance(network, Transfer):
         raise DataError(f"recipe {recipe.name} has no frozen features")
-    weights = load_frozen_features(network, recipe, splits, base)
+    load_frozen_features(network, recipe, splits, base)
     features = cached(
         run.folder / _FEATURES,
-        cache_key(recipe, splits, weights),
+        cache_key(recipe, splits, base.weights),
         lambda: compute_features(network.base, recipe, splits, library),
     )
     computed = perf_counter()

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from whoplays.training.baselines.log_mel import LogMel, MelPower
+from whoplays.training.baselines.log_mel import DecimatedMelPower, LogMel
 from whoplays.training.baselines.networks import peak_normalised
 
 _DECIMATION: Final = 20
@@ -103,7 +103,7 @@ class MelStatistics(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.log_mel = nn.Sequential(MelPower(), LogMel())
+        self.log_mel = nn.Sequential(DecimatedMelPower(), LogMel())
 
     def forward(self, audio: Tensor) -> Tensor:
         """Statistics of a batch of windows."""

@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from whoplays.training.baselines.log_mel import LogMel, MelPower
+from whoplays.training.baselines.log_mel import DecimatedMelPower, LogMel
 
 # (channels, kernel, pool) of each layer.
 _RAW_LAYERS: Final = ((64, 11, 2), (64, 9, 2), (64, 7, 4), (32, 5, 4), (16, 5, 4), (2, 5, 4))
@@ -72,7 +72,7 @@ class MelCRNN(nn.Module):
 
     def __init__(self, labels: int) -> None:
         super().__init__()
-        self.power = MelPower()
+        self.power = DecimatedMelPower()
         layers: list[nn.Module] = [LogMel(), nn.BatchNorm2d(1)]
         channels = 1
         for width in _CRNN_WIDTHS:

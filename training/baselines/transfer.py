@@ -6,6 +6,7 @@ from typing import Final
 from torch import Tensor, nn
 
 from whoplays.models.errors import DataError
+from whoplays.training.base import Base
 from whoplays.training.baselines.networks import RawCNN
 from whoplays.training.data.splits import Splits, refuse_leak
 from whoplays.training.fit.checkpoints import load
@@ -55,29 +56,23 @@ def efficientat_transfer(labels: int) -> Transfer:
     return Transfer(EfficientATFeatures(), labels)
 
 
-def load_frozen_features(network: Transfer, recipe: Recipe, splits: Splits, base: Path) -> Path:
-    """Give a network the features of `base`: a run, or the file of a tagger's weights.
-
-    Returns:
-        The file that they are from.
+def load_frozen_features(network: Transfer, recipe: Recipe, splits: Splits, base: Base) -> None:
+    """Give a network the features of `base`: a run, or a tagger.
 
     Raises:
         DataError: `base` is of another recipe or no such file, or was trained on what this run holds out.
     """
     if isinstance(network.base, EfficientATFeatures):
-        network.base.features.load_state_dict(read_weights(base).features.state_dict())
-        return base
-    run = RunFolder(base)
-    config = run.config()
+        network.base.features.load_state_dict(read_weights(base.weights).features.state_dict())
+        return
+    config = RunFolder(Path(base.name)).config()
     if config.recipe.name != recipe.base:
         raise DataError(
-            f"{recipe.name} uses the features of a run of {recipe.base}; {base} is one of {config.recipe.name}"
+            f"{recipe.name} uses the features of a run of {recipe.base}; {base.name} is one of {config.recipe.name}"
         )
-    refuse_leak(config.seen, splits, base)
-    weights = run.best_checkpoint()
-    trained = load(config.recipe, weights).network.state_dict()
+    refuse_leak(base.seen, splits, base.name)
+    trained = load(config.recipe, base.weights).network.state_dict()
     try:
         network.base.load_state_dict({name: trained[name] for name in network.base.state_dict()})
     except (KeyError, RuntimeError) as error:
-        raise DataError(f"{base} is of another network than {recipe.name} uses; train it again") from error
-    return weights
+        raise DataError(f"{base.name} is of another network than {recipe.name} uses; train it again") from error

@@ -7,9 +7,10 @@ from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
 from whoplays.training import recipes
+from whoplays.training.base import find_base
 from whoplays.training.baselines.rows import ROWS, Row
 from whoplays.training.cli.command_line import shown_share, typed
-from whoplays.training.cli.train import check_base, train
+from whoplays.training.cli.train import train
 from whoplays.training.console import NOTES, check_at_least
 from whoplays.training.data.corpora import gather, open_corpus, open_shares, require_readable
 from whoplays.training.data.library import Library
@@ -47,7 +48,7 @@ def baselines(
     """
     check_at_least("threads", threads, 1)
     if efficientat:
-        check_base(recipes.find("transfer-efficientat"), efficientat)
+        find_base(recipes.find("transfer-efficientat"), str(efficientat))
     if report:
         refuse_another(report, BASELINES, BASELINES_BEFORE)
     rows = _rows(only or [], runs, efficientat)
@@ -100,10 +101,10 @@ class _Training(NamedTuple):
         base = self._base(row)
         train(row.recipe, data=self.data, out=run.folder, base=base, threads=self.threads, cache=self.cache, **changes)
 
-    def _base(self, row: Row) -> Path | None:
+    def _base(self, row: Row) -> str | None:
         if row.base == EFFICIENTAT:
-            return self.efficientat
-        return self.runs / row.base if row.base else None
+            return str(self.efficientat) if self.efficientat else None
+        return str(self.runs / row.base) if row.base else None
 
 
 def _rows(only: list[str], runs: Path, efficientat: Path | None) -> list[Row]:

@@ -1,26 +1,31 @@
 """`whoplays train`."""
 
+import sys
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Final, Literal
 
 import msgspec
 from cyclopts import Parameter
+from rich.console import Console
 
-from whoplays.models.errors import DataError, OptionError
+from whoplays.models.errors import OptionError
 from whoplays.training import recipes
+from whoplays.training.base import Base, find_base
 from whoplays.training.console import NOTES, check_at_least
+from whoplays.training.data.clip import Clip
 from whoplays.training.data.corpora import CorpusShare, gather, open_shares, readable, require_readable
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits
-from whoplays.training.recipes import EFFICIENTAT, Recipe
+from whoplays.training.recipes import Recipe
 from whoplays.training.run import Config, RunFolder, configure
 
 _LARGEST_SEED: Final = 2**32 - 1
+_WIDTH: Final = 120
 
 
 def train(
-    recipe: str,
+    recipe: str | None = None,
     *,
     data: Annotated[list[str], Parameter(negative=())],
     out: Path,
@@ -28,7 +33,7 @@ def train(
     epoch_windows: int | None = None,
     seed: int | None = None,
     trees: int | None = None,
-    base: Path | None = None,
+    base: str | None = None,
     prepared: Annotated[list[Path] | None, Parameter(alias="--bank", negative=())] = None,
     prepared_windows: Annotated[int | None, Parameter(alias="--bank-windows")] = None,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
@@ -38,15 +43,17 @@ def train(
     """Train a recipe; a run that is there already is resumed.
 
     Args:
-        recipe: Which recipe, such as band-melcnn.
+        recipe: Which recipe. Unless named, fine-tune where --base is a model or a run, else band-mobilenet, the
+            default's.
         data: A corpus folder, split 60/20/20 by group; DIR@k/n holds out a fold of its sources, DIR@all nothing.
         out: The run folder.
         epochs: Instead of the recipe's.
         epoch_windows: Windows in one epoch, instead of the recipe's.
         seed: Instead of the recipe's.
         trees: Trees of a forest, instead of the recipe's.
-        base: The run, or the tagger's weights, whose frozen features a transfer recipe uses; for another recipe, a run
-            to continue from. A run may not have been trained on what this one holds out.
+        base: What to begin from: a model (default, another name, or a folder), a run folder, or the file of a tagger's
+            weights; for a transfer recipe, whose frozen features it uses. A run may not have been trained on what this
+            one holds out.
         prepared: Windows from whoplays prepare, for a recipe that draws mixtures; of several folders, all. Those made
             of recordings that this run may not use are left out. Without it, they are prepared in the run folder.
         prepared_windows: How many windows to prepare in the run folder, instead of the recipe's.
@@ -57,40 +64,16 @@ def train(
     check_at_least("threads", threads, 1)
     changes = {"epochs": epochs, "epoch_windows": epoch_windows, "seed": seed, "trees": trees}
     changes["prepared_windows"] = prepared_windows
-    chosen = _changed(recipes.find(recipe), {key: value for key, value in changes.items() if value is not None})
+    chosen = _changed(
+        recipes.find(recipe) if recipe else recipes.suited(base),
+        {key: value for key, value in changes.items() if value is not None},
+    )
     _refuse_unused(chosen, {"--prepared": prepared, "--prepared-windows": prepared_windows}, trees, accelerator)
-    check_base(chosen, base)
+    begun = find_base(chosen, base)
     shares = open_shares(data)
-    _train(chosen, shares, Library(cache), RunFolder(out), base, accelerator, threads, prepared or [])
+    _train(chosen, shares, Library(cache), RunFolder(out), begun, accelerator, threads, prepared or [])
     on = "" if RunFolder(out).config().test else " --data DIR"
     NOTES.print(f"trained; evaluate it with: whoplays evaluate {out}{on}")
-
-
-def check_base(recipe: Recipe, base: Path | None) -> None:
-    """Check that there is a base if and only if the recipe uses one, before anything is read or computed.
-
-    Raises:
-        DataError: the base is no run, or one without a checkpoint, or not the file of weights that the recipe asks for.
-        OptionError: it is missing, or not used.
-    """
-    if base is None:
-        if recipe.base == EFFICIENTAT:
-            raise OptionError(f"{recipe.name} begins from {recipe.base}: name its weights with --base FILE.pt")
-        if recipe.base is not None:
-            raise OptionError(f"{recipe.name} uses the features of a run of {recipe.base}: name one with --base RUN")
-        return
-    if recipe.is_forest:
-        raise OptionError(f"{recipe.name} is fitted to recordings alone, not to a run; leave out --base")
-    if (base / "card.json").is_file():
-        raise DataError(f"{base} is an exported model, of which only the graph is kept; --base takes a run folder")
-    if recipe.base == EFFICIENTAT and not base.is_dir():
-        from whoplays.training.networks.efficientat import read_weights  # noqa: PLC0415  torch takes seconds to load
-
-        read_weights(base)
-    else:
-        run = RunFolder(base)
-        run.config()
-        run.best_checkpoint()
 
 
 def _train(
@@ -98,7 +81,7 @@ def _train(
     shares: list[CorpusShare],
     library: Library,
     run: RunFolder,
-    base: Path | None,
+    base: Base | None,
     accelerator: str,
     threads: int,
     prepared: list[Path],
@@ -118,7 +101,8 @@ def _train(
     splits = Splits(
         require_readable(train, library, "to train on", data), *(readable(each, library) for each in others)
     )
-    config = configure(recipe, data, splits, base)
+    recipe = _with_labels(recipe, splits, base)
+    config = configure(recipe, data, splits, base.name if base else None, base.corpora if base else ())
     config = msgspec.structs.replace(config, prepared=tuple(fingerprint(folder) for folder in prepared))
     _refuse_changed(run, config)
     if not has_ended(run, config):
@@ -127,6 +111,39 @@ def _train(
     NOTES.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
     _fit(recipe, splits, library, run, base, accelerator, threads, prepared)
     draw_curves(run)
+    if recipe.keeps_labels and base and not base.is_tagger:
+        _conclude(run, base, [*splits.validation, *splits.test], library, threads)
+
+
+def _with_labels(recipe: Recipe, splits: Splits, base: Base | None) -> Recipe:
+    """A recipe of mixtures with the labels of the data besides: any that plays alone in a recording to train on."""
+    if recipe.examples != "band":
+        return recipe
+    known = base.labels if base and recipe.keeps_labels else recipe.labels
+    alone = {label for clip in splits.train if len(clip.labels) == 1 for label in clip.labels}
+    if alone and recipe.keeps_labels and not any(clip.labels != {min(alone)} for clip in splits.train):
+        NOTES.print(f"every recording is of {min(alone)}: add others, or all that sounds like it will be named so")
+    return msgspec.structs.replace(recipe, labels=(*known, *sorted(alone - set(known))))
+
+
+def _conclude(run: RunFolder, base: Base, held_out: list[Clip], library: Library, threads: int) -> None:
+    """Keep what the base's outputs are decided by, and say whether the run is better than the base."""
+    from whoplays.training.evaluate.comparison import compare  # noqa: PLC0415
+    from whoplays.training.evaluate.registry import Entries, find_models  # noqa: PLC0415
+    from whoplays.training.evaluate.store import inherit_calibration, latest_thresholds  # noqa: PLC0415
+
+    inherit_calibration(run, base)
+    before = str(base.weights.parent) if base.card else base.name
+    entries = Entries((str(run.folder),), (before,))
+    thresholds = latest_thresholds([], run.config().recipe)
+    after, earlier = find_models(entries, thresholds, "held out", held_out, threads)
+    found = compare(after, earlier, held_out, library)
+    if found is None:
+        NOTES.print("nothing was held out: whether it is better is not known; leave out @all to find out")
+        return
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
+    console.print(*found.table().drawn(console.width))
+    console.print(found.verdict, soft_wrap=True)
 
 
 def _fit(
@@ -134,7 +151,7 @@ def _fit(
     splits: Splits,
     library: Library,
     run: RunFolder,
-    base: Path | None,
+    base: Base | None,
     accelerator: str,
     threads: int,
     prepared: list[Path],

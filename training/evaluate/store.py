@@ -10,6 +10,7 @@ import numpy as np
 
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.event_scores import EventReport
+from whoplays.training.base import Base
 from whoplays.training.data.clip import Clip
 from whoplays.training.evaluate.results import CalibrationRecord, Report
 from whoplays.training.evaluate.scores import Thresholds
@@ -94,6 +95,48 @@ def read_calibrations(runs: list[RunFolder]) -> list[CalibrationRecord]:
     if 0 < len(without) < len(runs):
         raise DataError(f"{without[0]} was not calibrated, others beside it were; calibrate all of them together")
     return [one for _, one in found if one is not None]
+
+
+def inherit_calibration(run: RunFolder, base: Base) -> None:
+    """Decide what a run gives as what it began from, where that says how: its outputs of the same labels are alike.
+
+    What was fitted to the run itself stays. A label that the base did not know has no calibration, and 0.5.
+
+    Raises:
+        DataError: the folder cannot be written to.
+    """
+    known = _decisions(base)
+    if not known or read_calibration(run):
+        return
+    recipe = run.config().recipe
+    own = (known.get(label, (0.5, 1.0, 0.0)) for label in recipe.labels)
+    thresholds, scales, biases = zip(*own, strict=True)
+    record = CalibrationRecord(
+        recipe=recipe.name,
+        labels=recipe.labels,
+        method="platt",
+        rule=f"that of {base.name}",
+        data="",
+        runs=(),
+        scales=scales,
+        biases=biases,
+        thresholds=thresholds,
+        reports=(),
+    )
+    keep_calibration(run, record)
+
+
+def _decisions(base: Base) -> dict[str, tuple[float, float, float]]:
+    """Threshold, scale and bias of each label of a model or of a calibrated run; empty of anything else."""
+    if base.card:
+        calibration = base.card.calibration or [(1.0, 0.0)] * len(base.labels)
+        each = ((threshold, *own) for threshold, own in zip(base.card.thresholds, calibration, strict=True))
+        return dict(zip(base.labels, each, strict=True))
+    fitted = None if base.is_tagger else read_calibration(RunFolder(Path(base.name)))
+    if fitted is None:
+        return {}
+    each = zip(fitted.thresholds, fitted.scales, fitted.biases, strict=True)
+    return dict(zip(base.labels, each, strict=True))
 
 
 def keep_calibration(run: RunFolder, record: CalibrationRecord) -> None:

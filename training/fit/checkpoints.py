@@ -1,23 +1,22 @@
 """Checkpoints: what a run has learnt, kept in a file and read again, and for how long it was trained."""
 
-from collections.abc import Iterator
+import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from whoplays.models.errors import DataError
+from whoplays.training.base import Base
 from whoplays.training.console import NOTES, counted
-from whoplays.training.data.splits import Splits, refuse_leak
 from whoplays.training.files import DAMAGED, atomic_write, reason
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.networks.frame_tagger import FrameTagger
 from whoplays.training.recipes import Recipe
 from whoplays.training.run import Config, RunFolder
-
-_OBSOLETE: Final = "pupil."
-"""Weights that checkpoints of earlier versions hold, and networks no more."""
 
 
 def load(recipe: Recipe, checkpoint: Path) -> Tagger:
@@ -34,38 +33,37 @@ def load(recipe: Recipe, checkpoint: Path) -> Tagger:
     return tagger.eval()
 
 
-def begin_from(tagger: Tagger, base: Path, splits: Splits) -> None:
-    """Let training begin with what a published tagger, or another run, has learnt.
+def begin_from(tagger: Tagger, base: Base) -> None:
+    """Let training begin with what a published tagger, a model or another run has learnt.
 
-    Args:
-        base: the file of the tagger's weights, or the folder of a run of the same network, whose labels may be others:
-            what it knows of those that are the same is kept.
+    What the base knows of a label is taken over; one that it does not know begins as the mean of those that it does.
 
     Raises:
-        DataError: it is damaged, of another network, or was trained on what this run holds out.
+        DataError: the base's weights are damaged, or of another network.
     """
-    if base.is_file() and isinstance(tagger.network, FrameTagger):
-        tagger.network.begin_from(base, tagger.recipe.labels)
+    if base.is_tagger and isinstance(tagger.network, FrameTagger):
+        tagger.network.begin_from(base.weights, tagger.recipe.labels)
         return
-    run = RunFolder(base)
-    config = run.config()
-    refuse_leak(config.seen, splits, base)
-    try:
-        _take_over(tagger, _weights(run.best_checkpoint()), config.recipe.labels)
-    except RuntimeError as error:
-        raise DataError(f"{base} is of another network than {tagger.recipe.name}") from error
-
-
-def _take_over(tagger: Tagger, weights: dict[str, Tensor], labels: tuple[str, ...]) -> None:
-    """Weights of a network of these labels; a label that it does not have begins as the mean of those it has."""
-    own = tagger.state_dict()
-    rows = [labels.index(label) if label in labels else -1 for label in tagger.recipe.labels]
+    weights = _weights(base.weights)
+    count = len(base.labels)
+    rows = [base.labels.index(label) if label in base.labels else count for label in tagger.recipe.labels]
     for name, value in weights.items():
-        if (name in own and value.shape != own[name].shape and value.shape[:1] == (len(labels),)) or (
-            labels != tagger.recipe.labels and value.shape[:1] == (len(labels),) and "head" in name
-        ):
+        if "head" in name and len(value) == count:
             weights[name] = torch.cat([value, value.mean(dim=0, keepdim=True)])[rows]
-    tagger.load_state_dict(weights)
+    try:
+        tagger.load_state_dict(weights)
+    except RuntimeError as error:
+        raise DataError(f"{base.name} is of another network than {tagger.recipe.name}") from error
+
+
+def write_weights(tagger: Tagger, path: Path) -> None:
+    """Write a network's weights as safetensors, for training that begins with them.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    own = {name: value.contiguous() for name, value in tagger.network.state_dict().items()}
+    save_file(own, path, metadata={"network": tagger.recipe.network, "labels": json.dumps(tagger.recipe.labels)})
 
 
 def save(what: dict[str, object], path: Path) -> None:
@@ -131,57 +129,12 @@ def note_unfinished(run: RunFolder) -> None:
 
 
 def training_length(run: RunFolder) -> str:
-    """For how long a network was trained, in words: `10 epochs of 8,192 windows`.
-
-    Epochs of runs of the same recipe that it continued from are counted, as far back as their folders are there; of
-    one that is not, or is of another recipe, only that there was one is said.
-    """
-    epochs: dict[int | None, int] = {}
-    last = run.config()
-    for each in _lineage(run):
-        last = each.config()
-        windows = last.recipe.epoch_windows
-        epochs[windows] = epochs.get(windows, 0) + _epochs(each.best_checkpoint(), last.recipe.epochs)
-    length = " and ".join(
-        counted(count, "epoch") + (f" of {windows:,} windows" if windows else "") for windows, count in epochs.items()
-    )
-    before = _base(last)
-    return f"{length}, after a run of {_recipe_of(before, last.recipe.name)}" if before else length
-
-
-def _lineage(run: RunFolder) -> Iterator[RunFolder]:
-    """A run, that of the same recipe which it continued from, and so on; none twice, as where a base took its name."""
-    name, seen = run.config().recipe.name, set[Path]()
-    following: RunFolder | None = run
-    while following and following.folder.resolve() not in seen:
-        yield following
-        seen.add(following.folder.resolve())
-        following = _trained(_base(following.config()), name)
-
-
-def _base(config: Config) -> Path | None:
-    """The run that one continued from; not one of which it only used the features."""
-    return Path(config.base) if config.base and config.recipe.base is None else None
-
-
-def _trained(base: Path | None, recipe: str) -> RunFolder | None:
-    """A base that can be read and is of this recipe."""
-    run = RunFolder(base) if base else None
-    try:
-        if run and run.config().recipe.name == recipe:
-            run.best_checkpoint()
-            return run
-    except DataError:
-        pass
-    return None
-
-
-def _recipe_of(run: Path, own: str) -> str:
-    try:
-        name = RunFolder(run).config().recipe.name
-    except DataError:
-        name = own
-    return "the same recipe" if name == own else name
+    """For how long a network was trained, and from what, in words: `10 epochs of 8,192 windows, from fold1`."""
+    config = run.config()
+    recipe = config.recipe
+    length = counted(_epochs(run.best_checkpoint(), recipe.epochs), "epoch")
+    windows = f" of {recipe.epoch_windows:,} windows" if recipe.epoch_windows else ""
+    return f"{length}{windows}{f', from {Path(config.base).name}' if config.base else ''}"
 
 
 def _epochs(checkpoint: Path, planned: int) -> int:
@@ -203,9 +156,10 @@ def _weights(checkpoint: Path) -> dict[str, Tensor]:
         DataError: it is damaged.
     """
     try:
-        weights = dict(_read(checkpoint)["state_dict"])
-        return {name: value for name, value in weights.items() if not name.startswith(_OBSOLETE)}
-    except (OSError, *DAMAGED) as error:
+        if checkpoint.suffix == ".safetensors":
+            return {f"network.{name}": value for name, value in load_file(checkpoint).items()}
+        return dict(_read(checkpoint)["state_dict"])
+    except (OSError, SafetensorError, *DAMAGED) as error:
         raise _unusable(checkpoint, error) from error
 
 

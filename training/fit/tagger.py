@@ -1,6 +1,8 @@
 """The network under training: its loss by task, its optimiser by recipe."""
 
-from typing import Final
+from collections.abc import Collection
+from copy import deepcopy
+from typing import Final, NamedTuple
 
 import lightning
 import torch
@@ -29,6 +31,16 @@ class Tagger(lightning.LightningModule):
         self.network = registry.build(recipe.network, len(recipe.labels))
         self.to_probabilities = _to_probabilities(recipe)
         self.precision = MultilabelAveragePrecision(num_labels=len(recipe.labels), average="weighted")
+        self._teacher: _Teacher | None = None
+
+    def keep(self, labels: Collection[str]) -> None:
+        """Let the network, as it is now, teach these labels from now on: of them the targets say nothing.
+
+        It is distilled into itself, so that it does not forget (Li and Hoiem, "Learning without Forgetting", 2016).
+        """
+        if isinstance(self.network, FrameTagger):
+            known = torch.tensor([label in labels for label in self.recipe.labels])
+            self._teacher = _Teacher(deepcopy(self.network).eval().requires_grad_(requires_grad=False), known)
 
     def forward(self, audio: Tensor) -> Tensor:
         """Probabilities `[batch, labels]` of windows `[batch, 2, 132300]`."""
@@ -43,6 +55,7 @@ class Tagger(lightning.LightningModule):
     def training_step(self, batch: MixtureBatch | tuple[Tensor, Tensor], _index: int) -> Tensor:
         """Loss of one batch. Of mel power the front end, which has nothing to learn, is left out."""
         if isinstance(batch, MixtureBatch) and isinstance(self.network, FrameTagger):
+            batch = self._teacher.taught(batch) if self._teacher else batch
             logits = self.network.classify(batch.power)
             loss = _known_loss(logits.window, batch.target) + _known_loss(logits.frames, batch.frame_target)
         else:
@@ -82,6 +95,25 @@ class Tagger(lightning.LightningModule):
         if self.recipe.task == "single-label":
             return nn.functional.cross_entropy(logits, target.argmax(dim=1))
         return nn.functional.multilabel_soft_margin_loss(logits, target)
+
+
+class _Teacher(NamedTuple):
+    """A network and the labels that it teaches; no part of the module, so that checkpoints hold what learns alone."""
+
+    network: FrameTagger
+    known: Tensor
+    """`bool [labels]`"""
+
+    def taught(self, batch: MixtureBatch) -> MixtureBatch:
+        """A batch with its probabilities as targets."""
+        known = self.known.to(batch.power.device)
+        with torch.no_grad():
+            logits = self.network.to(batch.power.device).classify(batch.power)
+        return MixtureBatch(
+            batch.power,
+            torch.where(known, torch.sigmoid(logits.window), batch.target),
+            torch.where(known, torch.sigmoid(logits.frames), batch.frame_target),
+        )
 
 
 def _known_loss(logits: Tensor, target: Tensor) -> Tensor:

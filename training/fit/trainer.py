@@ -23,9 +23,10 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import CSVLogger
 
 from whoplays.models.errors import OptionError
+from whoplays.training.base import Base
 from whoplays.training.console import NOTES, keep_freed_memory
 from whoplays.training.data.library import Library
-from whoplays.training.data.splits import Splits
+from whoplays.training.data.splits import Splits, refuse_leak
 from whoplays.training.fit.checkpoints import begin_from, is_finished, load
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.fit.training_data import TrainingData
@@ -34,7 +35,8 @@ from whoplays.training.run import RunFolder, Timing
 from whoplays.training.windows.shards import PreparedWindows
 
 _AVERAGED: Final = 0.998
-"""Of each step's weights, how much of the mean of those before is kept."""
+_AVERAGED_SHARE: Final = 0.5
+"""At each step, how much of the mean of the weights before is kept; less where that were more than half of a run."""
 # Warnings of Lightning and torchmetrics about what is meant to be as it is.
 _IGNORED: Final = (
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
@@ -54,14 +56,14 @@ def fit(
     accelerator: str,
     threads: int,
     prepared: PreparedWindows | None = None,
-    base: Path | None = None,
+    base: Base | None = None,
     prepared_s: float = 0.0,
 ) -> Tagger:
     """Train until the recipe's last epoch or until validation no longer improves; return the best network.
 
     Args:
         prepared: what mixtures are drawn from, for a recipe of these.
-        base: a run of the same network, or a tagger's weights, to begin from, instead of an untrained network.
+        base: a network to begin from, instead of an untrained one.
         accelerator: `auto`, `cpu` or `gpu`.
         threads: for computation on the CPU; part of what makes a run repeatable.
         prepared_s: how long it took to open the prepared windows, for the run's timing.
@@ -80,7 +82,10 @@ def fit(
     # Two thirds faster on a CPU.
     tagger.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if base is not None:
-        begin_from(tagger, base, splits)
+        refuse_leak(base.seen, splits, base.name)
+        begin_from(tagger, base)
+        if recipe.keeps_labels:
+            tagger.keep(set(base.labels) - data.labels)
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
     if resume and is_finished(run, recipe):
         return load(recipe, run.best_checkpoint())
@@ -150,7 +155,7 @@ def callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callba
         _Bar(refresh_rate=10) if sys.stdout.isatty() else _Lines(),
     ]
     if recipe.one_cycle:
-        callbacks.append(EMAWeightAveraging(decay=_AVERAGED))
+        callbacks.append(EMAWeightAveraging(decay=min(_AVERAGED, 1 - 1 / (_AVERAGED_SHARE * _steps(recipe)))))
     if validated and not recipe.one_cycle:
         callbacks.append(
             ModelCheckpoint(run.checkpoints, filename="best", monitor="validation_loss", enable_version_counter=False)
@@ -158,6 +163,11 @@ def callbacks(recipe: Recipe, run: RunFolder, *, validated: bool) -> list[Callba
     if validated and recipe.patience_epochs is not None:
         callbacks.append(EarlyStopping("validation_loss", patience=recipe.patience_epochs))
     return callbacks
+
+
+def _steps(recipe: Recipe) -> int:
+    """In the whole of a run with epochs of so many windows."""
+    return max(2, recipe.epochs * (recipe.epoch_windows or 0) // recipe.batch_windows)
 
 
 class _Bar(TQDMProgressBar):

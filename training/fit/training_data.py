@@ -137,13 +137,18 @@ class TrainingData(lightning.LightningDataModule):
         self._validation = [Take(clip, 1) for clip in solos(splits.validation, recipe.labels)]
 
     @property
+    def labels(self) -> set[str]:
+        """What plays alone in some recording to train on."""
+        return _labels(self._takes)
+
+    @property
     def has_validation(self) -> bool:
         """Whether validation holds every label that training does; with some missing it would mislead.
 
         Of a single label there are no pairs to validate with.
         """
         held = _labels(self._validation)
-        return held == _labels(self._takes) and (self._recipe.examples == "solos" or len(held) > 1)
+        return held == self.labels and (self._recipe.examples == "solos" or len(held) > 1)
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]] | DataLoader[MixtureBatch]:
         """This epoch's windows, drawn in random order."""

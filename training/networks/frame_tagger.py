@@ -59,6 +59,8 @@ class FrameTagger(nn.Module):
     def begin_from(self, tagger: Path, labels: tuple[str, ...]) -> None:
         """Begin from a published tagger: its trunk, and its classifier's rows of the classes that stand for each label.
 
+        A label for which none stands begins as the mean of the others.
+
         Raises:
             DataError: the file does not hold its weights.
         """
@@ -70,10 +72,9 @@ class FrameTagger(nn.Module):
         for head, kind in product(("window_head", "frame_head"), ("weight", "bias")):
             own[f"{head}.0.{kind}"] = published[f"classifier.2.{kind}"]
             rows = published[f"classifier.5.{kind}"]
-            mine = own[f"{head}.3.{kind}"]
-            own[f"{head}.3.{kind}"] = torch.stack(
-                [rows[classes].mean(dim=0) if classes else mine[k] for k, classes in enumerate(chosen)]
-            )
+            others = rows[[row for classes in chosen for row in classes]].mean(dim=0)
+            begun = [rows[classes].mean(dim=0) if classes else others for classes in chosen]
+            own[f"{head}.3.{kind}"] = torch.stack(begun)
         self.load_state_dict(own)
 
 

@@ -61,12 +61,18 @@ def presets(soundfont: Path) -> frozenset[tuple[int, int]]:
     """The presets of a soundfont as (bank, program), from its preset headers.
 
     Source: "SoundFont Technical Specification 2.04", section 7.2.
+
+    Raises:
+        DataError: they cannot be read.
     """
-    content = soundfont.read_bytes()
-    start = content.rfind(b"phdr")
-    (size,) = struct.unpack_from("<I", content, start + 4)
-    headers = range(start + 8, start + 8 + size, _HEADER_BYTES)
-    pairs = (struct.unpack_from("<HH", content, header + _NAME_BYTES) for header in headers)
+    try:
+        content = soundfont.read_bytes()
+        start = content.rindex(b"phdr")
+        (size,) = struct.unpack_from("<I", content, start + 4)
+        headers = range(start + 8, start + 8 + size, _HEADER_BYTES)
+        pairs = [struct.unpack_from("<HH", content, header + _NAME_BYTES) for header in headers]
+    except (OSError, ValueError, struct.error) as error:
+        raise DataError(f"{soundfont} has no list of presets; is it a whole soundfont? ({error})") from error
     return frozenset((bank, program) for program, bank in pairs)
 
 

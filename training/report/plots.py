@@ -105,7 +105,8 @@ def _draw_confusion(result: SetResult, path: Path) -> Path:
     columns = columns[: max(_MOST_COLUMNS, len(rows))]
     shares = np.array([[result.confusion[row].get(column, 0) for column in columns] for row in rows], float)
     shares /= np.array([[sum(result.confusion[row].values())] for row in rows])
-    figure, axes = _axes(2 + 0.45 * len(columns), 1.5 + 0.35 * len(rows))
+    names = 0.07 * max(map(len, columns))  # inches
+    figure, axes = _axes(2 + names + 0.45 * len(columns), 1.5 + names + 0.35 * len(rows))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), share in np.ndenumerate(shares):
         if share >= 0.005:

@@ -181,6 +181,9 @@ def empty_shard(windows: int, labels: int) -> Shard:
 def _read_shard(path: Path) -> Shard:
     try:
         with path.open("rb") as file, np.load(file) as kept:
-            return Shard(*(kept[name] for name in Shard._fields))
+            shard = Shard(*(kept[name] for name in Shard._fields))
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise DataError(f"{path} is damaged ({error}); delete it and prepare the windows again") from error
+    if shard.log_power.shape[1:] != (FRAMES, BANDS):
+        raise DataError(f"{path} is of an older version; prepare the windows again, in another folder")
+    return shard

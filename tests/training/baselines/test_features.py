@@ -50,7 +50,7 @@ def test_the_key_is_of_the_recordings_as_they_are(tmp_path: Path) -> None:
     base.write_bytes(b"a network")
     write_sound(path, torch.zeros(1000).numpy())
     splits = Splits([clip(str(path.with_suffix("")), ["piano"])], [], [])
-    recipe = recipes.find("transfer-melcnn")
+    recipe = recipes.find("transfer-rawcnn")
     keys = [cache_key(recipe, splits, base), cache_key(recipe, splits, base)]
     os.utime(path, ns=(1, 1))
     keys.append(cache_key(recipe, splits, base))

@@ -172,7 +172,7 @@ def test_the_row_of_a_tagger_wants_its_weights(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """It is trained on them, or is taken where its run is there already; else it alone is left out."""
-    trained: list[list[tuple[str, Path | None]]] = []
+    trained: list[list[tuple[str, str | None]]] = []
 
     def make(rows: list[Row], runs: Path, train: table.Train, *_: object) -> list[table.Made]:
         trained.append([])
@@ -184,7 +184,7 @@ def test_the_row_of_a_tagger_wants_its_weights(
     monkeypatch.setattr(table_commands, "train", lambda name, base, **_: trained[-1].append((name, base)))
     runs = tmp_path / "runs"
     given = ["baselines", "--data", str(corpus), "--runs", str(runs), "--out", str(tmp_path / "table")]
-    given += ["--cache", str(cache), "--only", "transfer-melcnn", "--only", "transfer-efficientat"]
+    given += ["--cache", str(cache), "--only", "transfer-rawcnn", "--only", "transfer-efficientat"]
     whoplays.main(given)
     assert "left out; name the weights it learns from with --efficientat FILE.pt" in capfd.readouterr().err
     whoplays.main([*given, "--efficientat", str(weights)])
@@ -194,8 +194,13 @@ def test_the_row_of_a_tagger_wants_its_weights(
     run.checkpoints.mkdir()
     torch.save({}, run.last_checkpoint)
     whoplays.main(given)
-    mel = ("transfer-melcnn", runs / "seed-band-melcnn")
-    assert trained == [[mel], [mel, ("transfer-efficientat", weights)], [mel], [mel, ("transfer-efficientat", None)]]
+    raw = ("transfer-rawcnn", str(runs / "solo-rawcnn"))
+    assert trained == [
+        [raw],
+        [raw, ("transfer-efficientat", str(weights))],
+        [raw],
+        [raw, ("transfer-efficientat", None)],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,22 @@ import pytest
 import torch
 
 from tests.training.evaluate.made_models import untrained
+from tests.training.made_tagger import write_tagger
 from whoplays.models.errors import DataError, WhoplaysError
+from whoplays.models.labels import NAMES
 from whoplays.training import recipes
+from whoplays.training.base import Base, find_base
 from whoplays.training.baselines import features
 from whoplays.training.baselines.fit_head import fit_head
 from whoplays.training.baselines.transfer import Transfer
-from whoplays.training.cli.train import check_base
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits, by_group
 from whoplays.training.fit.checkpoints import load
-from whoplays.training.networks.efficientat import EfficientATFeatures, EfficientATNetwork, KaldiLogMel
+from whoplays.training.networks.efficientat import EfficientATFeatures, EfficientATNetwork, KaldiLogMel, read_weights
 from whoplays.training.recipes import Recipe
-from whoplays.training.run import RunFolder, configure
-from whoplays.training.taggers.efficientat import load_tagger, logits
+from whoplays.training.run import RunFolder
+from whoplays.training.taggers.efficientat import logits
 
 
 @pytest.fixture(scope="module")
@@ -31,24 +33,21 @@ def splits(clips: list[Clip]) -> Splits:
 
 @pytest.fixture(scope="module")
 def base(splits: Splits, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return untrained(tmp_path_factory.mktemp("bases") / "band", splits.train)
+    return untrained(tmp_path_factory.mktemp("bases") / "solo", splits.train, recipes.find("solo-rawcnn"))
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file as the tagger's, of a network that has learnt nothing; its batch norms have seen something."""
-    path = tmp_path_factory.mktemp("weights") / "tagger.pt"
-    torch.manual_seed(1)
-    network = EfficientATNetwork().train()
-    with torch.no_grad():
-        for _ in range(20):
-            network(torch.randn(4, 1, 128, 61))
-    torch.save(network.state_dict(), path)
-    return path
+    return write_tagger(tmp_path_factory.mktemp("weights") / "tagger.pt")
 
 
-def short(name: str = "transfer-melcnn") -> Recipe:
-    return msgspec.structs.replace(recipes.find(name), epochs=3, epoch_windows=16, batch_windows=8)
+def begun(run: RunFolder) -> Base:
+    """A run as what is begun from."""
+    return Base(str(run.folder), run.best_checkpoint(), run.config().recipe.labels, seen=run.config().seen)
+
+
+def short(name: str = "transfer-rawcnn") -> Recipe:
+    return msgspec.structs.replace(recipes.find(name), epochs=3, epoch_windows=8, batch_windows=8)
 
 
 def test_the_original_projects_head_is_kept() -> None:
@@ -57,13 +56,13 @@ def test_the_original_projects_head_is_kept() -> None:
 
 
 def test_only_the_head_learns(base: RunFolder, splits: Splits, library: Library, tmp_path: Path) -> None:
-    fit_head(short(), splits, library, RunFolder(tmp_path), base.folder, threads=1)
+    fit_head(short(), splits, library, RunFolder(tmp_path), begun(base), threads=1)
     network = load(short(), RunFolder(tmp_path).best_checkpoint()).network
     assert isinstance(network, Transfer)
     frozen = load(base.config().recipe, base.best_checkpoint()).network.state_dict()
     assert all(torch.equal(value, frozen[name]) for name, value in network.base.state_dict().items())
     shapes = [(m.in_features, m.out_features) for m in network.head if isinstance(m, torch.nn.Linear)]
-    assert shapes == [(640, 100), (100, 50), (50, 4)]
+    assert shapes == [(254, 100), (100, 50), (50, 4)]
     assert (tmp_path / "log" / "metrics.csv").read_text().splitlines()[0] == "epoch,train_loss"
 
 
@@ -71,28 +70,31 @@ def test_features_are_computed_once_and_the_same_head_comes_of_them(
     base: RunFolder, splits: Splits, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = RunFolder(tmp_path)
-    first = fit_head(short(), splits, library, run, base.folder, threads=1).network.state_dict()
+    first = fit_head(short(), splits, library, run, begun(base), threads=1).network.state_dict()
     monkeypatch.setattr(features, "draw_windows", lambda *_: pytest.fail("computed twice"))
-    again = fit_head(short(), splits, library, run, base.folder, threads=1).network.state_dict()
+    again = fit_head(short(), splits, library, run, begun(base), threads=1).network.state_dict()
     assert all(torch.equal(value, again[name]) for name, value in first.items())
 
 
 def test_a_base_that_was_trained_on_what_is_held_out_is_refused(
     splits: Splits, clips: list[Clip], library: Library, tmp_path: Path
 ) -> None:
-    everything = untrained(tmp_path / "band", clips)
+    everything = untrained(tmp_path / "solo", clips, recipes.find("solo-rawcnn"))
     with pytest.raises(DataError, match="other groups that this run holds out"):
-        fit_head(short(), splits, library, RunFolder(tmp_path / "run"), everything.folder, threads=1)
+        fit_head(short(), splits, library, RunFolder(tmp_path / "run"), begun(everything), threads=1)
 
 
-def test_a_base_of_another_recipe_is_refused(base: RunFolder, splits: Splits, library: Library, tmp_path: Path) -> None:
+def test_a_base_of_another_recipe_is_refused(splits: Splits, library: Library, tmp_path: Path) -> None:
+    other = untrained(tmp_path / "duo", splits.train, recipes.find("duo-crnn"))
     with pytest.raises(DataError, match="uses the features of a run of solo-rawcnn"):
-        fit_head(recipes.find("transfer-rawcnn"), splits, library, RunFolder(tmp_path), base.folder, threads=1)
+        fit_head(recipes.find("transfer-rawcnn"), splits, library, RunFolder(tmp_path / "run"), begun(other), threads=1)
 
 
 def test_a_taggers_features_are_used_too(splits: Splits, library: Library, weights: Path, tmp_path: Path) -> None:
     recipe = short("transfer-efficientat")
-    fit_head(recipe, splits, library, RunFolder(tmp_path), weights, threads=1)
+    tagger = find_base(recipe, str(weights))
+    assert tagger is not None
+    fit_head(recipe, splits, library, RunFolder(tmp_path), tagger, threads=1)
     network = load(recipe, RunFolder(tmp_path).best_checkpoint()).network
     assert isinstance(network, Transfer)
     assert isinstance(network.base, EfficientATFeatures)
@@ -114,37 +116,38 @@ def test_its_features_are_what_its_own_logits_are_made_of(weights: Path) -> None
     audio = np.stack([0.01 * noise, noise.cumsum(axis=1) * 1e-3]).astype(np.float32)
     with torch.inference_mode():
         found = tagger.classifier[2:](pooled(torch.from_numpy(audio))).numpy()
-    wanted = logits(load_tagger(weights), KaldiLogMel(), audio.mean(axis=1))
+    wanted = logits(read_weights(weights), KaldiLogMel(), audio.mean(axis=1))
     apart = np.abs(wanted[0] - wanted[1]).max()
     np.testing.assert_allclose(found, wanted, atol=0.05 * apart)
 
 
-def test_what_is_no_tagger_is_refused(splits: Splits, library: Library, tmp_path: Path) -> None:
+def test_what_is_no_tagger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tagger.pt").write_bytes(b"no weights")
     with pytest.raises(DataError, match="does not hold the weights of EfficientAT") as refused:
-        fit_head(short("transfer-efficientat"), splits, library, RunFolder(tmp_path), tmp_path / "tagger.pt", threads=1)
+        find_base(short("transfer-efficientat"), str(tmp_path / "tagger.pt"))
     assert "weights_only" not in str(refused.value)
 
 
-def test_a_run_knows_its_tagger_by_name(splits: Splits, weights: Path) -> None:
+def test_a_run_knows_its_tagger_by_name(weights: Path) -> None:
     """The same weights in another folder are the same base."""
-    config = configure(short("transfer-efficientat"), (), splits, weights)
-    assert (config.base, config.teachers, config.music) == ("efficientat-mn04", (), ())
+    tagger = find_base(short("transfer-efficientat"), str(weights))
+    assert tagger is not None
+    assert (tagger.name, tagger.labels, tagger.corpora) == ("efficientat-mn04", NAMES, ())
 
 
 @pytest.mark.parametrize(
     ("name", "base", "message"),
     [
-        ("transfer-melcnn", None, "name one with --base RUN"),
+        ("transfer-rawcnn", None, "name one with --base RUN"),
         ("transfer-efficientat", None, r"name its weights with --base FILE\.pt"),
         (
             "transfer-efficientat",
-            Path("nothing.pt"),
+            "nothing.pt",
             r"nothing\.pt does not hold the weights of EfficientAT",
         ),
-        ("forest-mel", Path("run"), "leave out --base"),
+        ("forest-mel", "run", "leave out --base"),
     ],
 )
-def test_a_base_of_no_use_is_refused_before_anything_is_read(name: str, base: Path | None, message: str) -> None:
+def test_a_base_of_no_use_is_refused_before_anything_is_read(name: str, base: str | None, message: str) -> None:
     with pytest.raises(WhoplaysError, match=message):
-        check_base(recipes.find(name), base)
+        find_base(recipes.find(name), base)

@@ -8,7 +8,7 @@ import torch
 
 import whoplays
 from tests.training.data.tiny_corpus import write_index, write_sound
-from whoplays.models.catalogue import CATALOGUE
+from whoplays.models.catalogue import CATALOGUE, DEFAULT
 from whoplays.training import recipes
 from whoplays.training.baselines import fit_forest
 from whoplays.training.data.clip import Clip
@@ -29,13 +29,15 @@ def folder(tmp_path: Path) -> Path:
     return write_index(tmp_path, [(f"{name}.wav", "piano", name, "made", "CC0") for name in names])
 
 
-def failure(folder: Path, capfd: pytest.CaptureFixture[str], recipe: str = "solo-rawcnn", **changes: str) -> list[str]:
+def failure(
+    folder: Path, capfd: pytest.CaptureFixture[str], recipe: str | None = "solo-rawcnn", **changes: str
+) -> list[str]:
     """The lines on standard error of a training that fails."""
     chosen = {"out": str(folder / "run"), "cache": str(folder / "cache")} | changes
     options = {f"--{option}": value for option, value in chosen.items()}
     given = [part for option in options.items() for part in option]
     with pytest.raises(SystemExit) as leaving:
-        whoplays.main(["train", recipe, "--data", f"{folder}@all", *given])
+        whoplays.main(["train", *([recipe] if recipe else []), "--data", f"{folder}@all", *given])
     assert leaving.value.code
     return capfd.readouterr().err.splitlines()
 
@@ -80,15 +82,15 @@ def test_a_gpu_that_would_not_be_used_is_refused(folder: Path, capfd: pytest.Cap
     (folder / "checkpoints" / "last.ckpt").touch()
     told = "is computed on the CPU alone; leave out --accelerator gpu"
     assert failure(folder, capfd, "forest-raw", accelerator="gpu") == [f"whoplays: forest-raw {told}"]
-    taught = failure(folder, capfd, "transfer-melcnn", accelerator="gpu", base=str(folder))
-    assert taught == [f"whoplays: transfer-melcnn {told}"]
+    taught = failure(folder, capfd, "transfer-rawcnn", accelerator="gpu", base=str(folder))
+    assert taught == [f"whoplays: transfer-rawcnn {told}"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_missed_before_anything_is_made(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (line,) = failure(folder, capfd, "band-melcnn", accelerator="gpu")
+    (line,) = failure(folder, capfd, "duo-crnn", accelerator="gpu")
     assert line.startswith("whoplays: cannot compute on gpu here: ")
     assert not (folder / "run").exists()
 
@@ -112,9 +114,9 @@ def test_a_run_is_judged_on_its_own_test_split_where_it_has_one(
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("train band-melcnn --data x@all --out run", "there is nothing to train on: no recording in x@all can be read"),
+        ("train duo-crnn --data x@all --out run", "there is nothing to train on: no recording in x@all can be read"),
         ("prepare windows --data x", "there is nothing to prepare: no recording in x can be read"),
-        ("evaluate band-melcnn --data x --out y", "there is nothing to evaluate on: no recording in x can be read"),
+        ("evaluate default --data x --out y", "there is nothing to evaluate on: no recording in x can be read"),
     ],
 )
 def test_where_nothing_can_be_read_it_is_said(
@@ -132,12 +134,20 @@ def test_where_nothing_can_be_read_it_is_said(
     assert capfd.readouterr().err.splitlines()[-1] == f"whoplays: {told}"
 
 
-def test_a_model_is_nothing_to_continue_from(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    model = CATALOGUE / "band-melcnn"
-    told = f"{model} is an exported model, of which only the graph is kept; --base takes a run folder"
-    assert failure(folder, capfd, "band-melcnn", base=str(model)) == [f"whoplays: {told}"]
-    (line,) = failure(folder, capfd, "band-melcnn", base=str(folder))
-    assert line.startswith(f"whoplays: {folder} is not a run")
+def test_what_to_begin_from_is_looked_for_before_anything_is_read(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without a recipe, by what it is: a file is a tagger, all else is fine-tuned."""
+    (line,) = failure(folder, capfd, None, base=str(folder))
+    assert line.startswith(f"whoplays: {folder} is not a run: it holds no config.json; nor is it a model")
+    (line,) = failure(folder, capfd, None, base=str(tmp_path / "nothing.pt"))
+    assert "nothing.pt does not hold the weights of EfficientAT" in line
+    (line,) = failure(folder, capfd, None)
+    assert line.endswith("begins from efficientat-mn04: name its weights with --base FILE.pt")
+    (line,) = failure(folder, capfd, "fine-tune")
+    assert line.endswith("begins from a model or a run: name one with --base, such as --base default")
+    (line,) = failure(folder, capfd, "duo-rawcnn", base="solo-rawcnn")
+    assert line.endswith("holds no weights.safetensors, of the network only its graph; export its run again")
 
 
 @pytest.mark.parametrize(
@@ -167,32 +177,30 @@ def test_a_model_is_judged_against_another_and_a_page_is_made(
 ) -> None:
     page, out = tmp_path / "docs" / "accuracy.md", tmp_path / "judged"
     given = ["--data", str(corpus), "--cache", str(cache), "--out", str(out), "--report", str(page)]
-    whoplays.main(["evaluate", "band-melcnn", "--against", str(CATALOGUE / "band-melcnn"), *given])
+    whoplays.main(["evaluate", "default", "--against", str(CATALOGUE / DEFAULT), *given])
     said = capfd.readouterr().out
     assert "silence" in said
     assert "tuned" in said
     (kept,) = read_reports(out / "metrics.json")
-    assert (kept.data, kept.name, kept.folds) == ("tiny", "band-melcnn", 2)
+    assert (kept.data, kept.name, kept.folds) == ("tiny", DEFAULT, 2)
     assert [one.results for one in kept.against] == [kept.results]
     written = page.read_text(encoding="utf-8")
-    assert (
-        "whoplays evaluate band-melcnn --data tiny --against band-melcnn --out judged --report accuracy.md" in written
-    )
+    assert f"whoplays evaluate default --data tiny --against {DEFAULT} --out judged --report accuracy.md" in written
     assert str(tmp_path) not in written
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("band-melcnn", "a model needs --data"),
-        ("band-melcnn --data x --out y --peer tagger=z", "--peer must be NAME=PATH with a NAME of yamnet"),
-        ("band-melcnn --data x --out y --peer yamnet=z", "--peer yamnet=z: file z not found"),
-        ("band-melcnn duo-rawcnn --data x --out y", "band-melcnn is not a run: of several, each must be one"),
-        ("band-melcnn --data x --out y --robustness --impulse z", "z is not an impulse response"),
-        ("band-melcnn --data x --out y --impulse z", "--impulse is the room of --robustness; add that, or leave"),
-        ("band-melcnn --data x --out y --report x/index.csv", "x/index.csv is no page of an earlier --report"),
-        ("band-melcnn --data x --out y --report x", "--report x: give the page a name that ends with .md"),
-        ("band-melcnn --data x@1/2 --out y", "x@1/2: a share of a corpus is for training; give x"),
+        ("default", "a model needs --data"),
+        ("default --data x --out y --peer tagger=z", "--peer must be NAME=PATH with a NAME of yamnet"),
+        ("default --data x --out y --peer yamnet=z", "--peer yamnet=z: file z not found"),
+        ("default duo-rawcnn --data x --out y", "default is not a run: of several, each must be one"),
+        ("default --data x --out y --robustness --impulse z", "z is not an impulse response"),
+        ("default --data x --out y --impulse z", "--impulse is the room of --robustness; add that, or leave"),
+        ("default --data x --out y --report x/index.csv", "x/index.csv is no page of an earlier --report"),
+        ("default --data x --out y --report x", "--report x: give the page a name that ends with .md"),
+        ("default --data x@1/2 --out y", "x@1/2: a share of a corpus is for training; give x"),
         ("run", "run kept no test split; say with --data on what to evaluate it"),
         ("run run", "several runs are evaluated together with --data"),
     ],

@@ -71,13 +71,13 @@ def untrained(
         spread: what its logits are multiplied by: it predicts nearly the same of all windows, and ties of thresholds
             are then broken by the last bits.
     """
-    recipe = recipe or recipes.find("band-melcnn")
+    recipe = recipe or recipes.find("band-mobilenet")
     run = RunFolder(folder)
     run.write_config(configure(recipe, (), Splits(seen, [], [])))
     run.checkpoints.mkdir(parents=True)
     lightning.seed_everything(seed, verbose=False)
     weights = Tagger(recipe).state_dict()
     if spread != 1:
-        weights["network.classifier.head.weight"] *= spread
+        weights["network.window_head.3.weight"] *= spread
     torch.save({"state_dict": weights}, run.last_checkpoint)
     return run

@@ -26,7 +26,7 @@ from whoplays.training.report.calibration import tables
 from whoplays.training.run import RunFolder, configure
 
 OPTIONS = FitOptions("platt", "exact", 1.0)
-LABELS = recipes.find("band-melcnn").labels
+LABELS = recipes.find("band-mobilenet").labels
 HALF = np.full(len(LABELS), 0.5)
 SPREAD = 1e4
 """Without it an untrained network predicts nearly the same of all windows."""
@@ -166,7 +166,7 @@ def test_kept_predictions_are_of_this_network_and_whole(
         kept.write_bytes(kept.read_bytes()[:100])
     np.testing.assert_array_equal(kept_predictions(run, clips[:4], library), before)
     lightning.seed_everything(5, verbose=False)
-    torch.save({"state_dict": Tagger(recipes.find("band-melcnn")).state_dict()}, run.last_checkpoint)
+    torch.save({"state_dict": Tagger(recipes.find("band-mobilenet")).state_dict()}, run.last_checkpoint)
     assert not np.allclose(before, kept_predictions(run, clips[:4], library))
 
 

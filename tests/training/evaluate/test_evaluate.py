@@ -11,7 +11,7 @@ import whoplays
 from tests.training.data.tiny_corpus import write_index, write_sound
 from tests.training.evaluate.made_models import Constant, constant, spectral, untrained
 from whoplays.models.errors import DataError
-from whoplays.models.labels import CORE
+from whoplays.models.labels import CORE, NAMES
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.training import recipes
 from whoplays.training.cli.evaluate import _thresholds
@@ -77,14 +77,14 @@ def test_nothing_is_evaluated_on_what_all_were_trained_on(
 
 def test_what_was_validated_with_counts_as_trained_on(clips: list[Clip], library: Library, tmp_path: Path) -> None:
     run = untrained(tmp_path / "run", [])
-    run.write_config(configure(recipes.find("band-melcnn"), (), Splits([], clips, [])))
+    run.write_config(configure(recipes.find("band-mobilenet"), (), Splits([], clips, [])))
     with pytest.raises(DataError, match="was trained or calibrated on every one"):
         evaluate([model(run)], clips, library, "tiny")
 
 
 def test_runs_of_other_labels_are_not_one_model(runs: list[RunFolder], tmp_path: Path) -> None:
     other = untrained(
-        tmp_path / "run", [], msgspec.structs.replace(recipes.find("band-melcnn"), labels=("piano", "violin"))
+        tmp_path / "run", [], msgspec.structs.replace(recipes.find("band-mobilenet"), labels=("piano", "violin"))
     )
     with pytest.raises(DataError, match="must be of the same recipe"):
         model(runs[0], other)
@@ -94,7 +94,7 @@ def test_thresholds_are_fitted_on_the_predictions_of_others(
     runs: list[RunFolder], found: Report, clips: list[Clip], library: Library, few: None
 ) -> None:
     fitted = evaluate([model(*runs)], clips, library, "tiny", fit=True)
-    assert len(fitted.thresholds) == 11
+    assert len(fitted.thresholds) == len(NAMES)
     assert set(fitted.thresholds) != {0.5}
     assert fitted.fitted
     assert [each.tuned for each in fitted.results] == [each.tuned for each in found.results]

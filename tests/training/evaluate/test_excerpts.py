@@ -45,7 +45,7 @@ class Rising(Constant):
 def test_an_excerpt_is_predicted_by_the_mean_of_its_windows_logits(clips: list[Clip], library: Library) -> None:
     predictor = Rising("rising", [])
     (found,) = predict_excerpts(
-        [(Model(LABELS, "multi-label", (predictor,), np.full(11, 0.5)), predictor)], clips, library
+        [(Model(LABELS, "multi-label", (predictor,), np.full(len(LABELS), 0.5)), predictor)], clips, library
     )
     windows = {clip.path.stem: len(given) for clip, given in zip(clips, predictor.given, strict=True)}
     # Every 1.5 s: of 7 s from 0, 1.5, 3 and, to its end, 4 s; of 4.5 s from 0 and 1.5 s.
@@ -59,7 +59,7 @@ def test_the_figures_are_those_worked_out_by_hand(clips: list[Clip], library: Li
     """Guitar and voice named everywhere: 4 + 2 hits, 2 false alarms. F1: guitar 1, voice 2/3; micro 12/14."""
     shares = [0.9 if label in {"acoustic guitar", "voice"} else 0.1 for label in LABELS]
     predictor = Constant("made", shares)
-    report = evaluate([Model(LABELS, "multi-label", (predictor,), np.full(11, 0.5))], clips, library, "part 1")
+    report = evaluate([Model(LABELS, "multi-label", (predictor,), np.full(len(LABELS), 0.5))], clips, library, "part 1")
     found = report.excerpts
     assert found is not None
     assert (found.excerpts, found.tuned_micro_f1) == (4, None)

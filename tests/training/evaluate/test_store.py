@@ -8,6 +8,7 @@ import pytest
 
 from tests.training.evaluate.made_models import untrained
 from whoplays.models.errors import DataError
+from whoplays.models.labels import NAMES
 from whoplays.training import recipes
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.splits import Splits
@@ -24,7 +25,7 @@ from whoplays.training.evaluate.store import (
 )
 from whoplays.training.run import RunFolder, configure
 
-BAND = recipes.find("band-melcnn")
+BAND = recipes.find("band-mobilenet")
 RECORD = CalibrationRecord(
     recipe=BAND.name,
     labels=BAND.labels,
@@ -32,9 +33,9 @@ RECORD = CalibrationRecord(
     rule="even",
     data="tiny",
     runs=("a", "b"),
-    scales=(1.0,) * 11,
-    biases=(0.0,) * 11,
-    thresholds=(0.5,) * 11,
+    scales=(1.0,) * len(NAMES),
+    biases=(0.0,) * len(NAMES),
+    thresholds=(0.5,) * len(NAMES),
     reports=(),
 )
 
@@ -47,7 +48,7 @@ def report(data: str = "tiny", **changes: object) -> Report:
         clips=1,
         sources=1,
         labels=BAND.labels,
-        thresholds=(0.5,) * 11,
+        thresholds=(0.5,) * len(NAMES),
         fitted=False,
         results=(),
     )
@@ -75,11 +76,11 @@ def test_json_keys_are_those_of_the_first_version(tmp_path: Path) -> None:
 
 
 def test_the_latest_thresholds_count() -> None:
-    first, last = (report(thresholds=(share,) * 11) for share in (0.3, 0.4))
-    other = report(thresholds=(0.1,) * 11, recipe="")
-    assert latest_thresholds([first, last, other], BAND).tolist() == [0.4] * 11
+    first, last = (report(thresholds=(share,) * len(NAMES)) for share in (0.3, 0.4))
+    other = report(thresholds=(0.1,) * len(NAMES), recipe="")
+    assert latest_thresholds([first, last, other], BAND).tolist() == [0.4] * len(NAMES)
     assert latest_thresholds([first], recipes.find("duo-rawcnn")).tolist() == [0.5] * 4
-    assert latest_thresholds([], BAND).tolist() == [0.5] * 11
+    assert latest_thresholds([], BAND).tolist() == [0.5] * len(NAMES)
 
 
 def test_thresholds_count_for_no_recording_that_they_were_fitted_on(clips: list[Clip]) -> None:

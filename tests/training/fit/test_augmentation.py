@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from whoplays.training.networks.log_mel import FRAMES, MELS
 
 from whoplays.training.fit.augmentation import augment_mixtures, augment_solos, to_power
+from whoplays.training.networks.mel_power import BANDS, FRAMES
 
 
 def tone(mel: int, solos: int = 64) -> NDArray[np.float32]:
     """A single mel band that sounds all the time."""
-    power = np.zeros((solos, FRAMES, MELS), np.float32)
+    power = np.zeros((solos, FRAMES, BANDS), np.float32)
     power[:, :, mel] = 1.0
     return power
 
@@ -21,39 +21,32 @@ def test_the_same_draw_changes_a_solo_in_the_same_way(change: type) -> None:
 
 
 @pytest.mark.parametrize("change", [augment_solos, augment_mixtures])
-@pytest.mark.parametrize("mel", [1, MELS - 2])
+@pytest.mark.parametrize("mel", [2, BANDS - 3])
 def test_power_stays_power(change: type, mel: int) -> None:
     changed = change(tone(mel), np.random.default_rng(1))
-    assert (changed.shape, changed.dtype) == ((64, FRAMES, MELS), np.float32)
+    assert (changed.shape, changed.dtype) == ((64, FRAMES, BANDS), np.float32)
     assert np.isfinite(changed).all()
     assert (changed >= 0).all()
     assert changed.any(axis=(1, 2)).all()
 
 
-def test_a_tone_stays_a_tone_no_more_than_a_band_away() -> None:
+def test_a_tone_stays_a_tone_no_more_than_two_bands_away() -> None:
     """Blurred over two bands it would sound like none that is recorded."""
     changed = augment_solos(tone(20), np.random.default_rng(1))
     sounding = changed.any(axis=1)
     assert (sounding.sum(axis=1) == 1).all()
-    assert set(sounding.argmax(axis=1).tolist()) == {19, 20, 21}
+    assert set(sounding.argmax(axis=1).tolist()) == {18, 19, 20, 21, 22}
 
 
 def test_no_moment_is_invented() -> None:
     """Slower or faster, a solo is made of its own frames: the steps from one to the next stay small."""
-    ramp = np.broadcast_to(np.arange(1.0, FRAMES + 1, dtype=np.float32)[None, :, None], (64, FRAMES, MELS)).copy()
+    ramp = np.broadcast_to(np.arange(1.0, FRAMES + 1, dtype=np.float32)[None, :, None], (64, FRAMES, BANDS)).copy()
     changed = augment_solos(ramp, np.random.default_rng(1))
     scale = changed.max(axis=1, keepdims=True)
     whole = (changed > 0).all(axis=(1, 2))
     frames = changed[whole] / scale[whole]
     assert whole.mean() > 0.5
     assert np.abs(np.diff(frames[:, :, 30], axis=1)).max() < 0.05
-
-
-def test_a_solo_that_is_late_or_leaves_plays_for_a_second_nearly() -> None:
-    changed = augment_solos(tone(20, 512), np.random.default_rng(1))
-    played_frames = changed.any(axis=2).sum(axis=1)
-    assert 0.05 < (played_frames < FRAMES).mean() < 0.3
-    assert played_frames.min() >= 45
 
 
 def test_decibels_are_of_power() -> None:

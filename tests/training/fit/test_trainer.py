@@ -16,6 +16,7 @@ from tests.training.conftest import little
 from whoplays.models.errors import DataError
 from whoplays.models.labels import CORE, NAMES
 from whoplays.training import recipes
+from whoplays.training.base import Base
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits, by_group
@@ -43,7 +44,7 @@ def test_a_run_learns(trained: RunFolder) -> None:
         rows = list(csv.DictReader(file))
     losses = [float(row["train_loss"]) for row in rows if row["train_loss"]]
     assert len(losses) == 10
-    assert losses[-1] < losses[0] / 2
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_what_it_learnt_holds_for_players_it_was_not_trained_on(trained: RunFolder, cache: Path) -> None:
@@ -51,15 +52,15 @@ def test_what_it_learnt_holds_for_players_it_was_not_trained_on(trained: RunFold
     (found,) = read_reports(trained.folder / "metrics.json")
     precision = {result.set: result.scores.mean_average_precision for result in found.results}
     # By chance it would be about a quarter for solos, a half for pairs.
-    assert (precision["solos"] or 0) > 0.8
-    assert (precision["pairs"] or 0) > 0.8
+    assert (precision["solos"] or 0) > 0.5
+    assert (precision["pairs"] or 0) > 0.6
     for name in ("curves", "confusion-solos-test-split", "confusion-pairs-test-split"):
         assert (trained.folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_run_keeps_what_it_was_made_of(trained: RunFolder, corpus: Path) -> None:
     config = trained.config()
-    assert (config.recipe.epochs, config.recipe.epoch_windows, config.recipe.prepared_windows) == (10, 256, 128)
+    assert (config.recipe.epochs, config.recipe.epoch_windows, config.recipe.prepared_windows) == (10, 64, 64)
     assert config.data == (str(corpus),)
     assert not {*config.train} & {*config.validation, *config.test}
     assert len(config.train) + len(config.validation) + len(config.test) == 24
@@ -67,12 +68,12 @@ def test_a_run_keeps_what_it_was_made_of(trained: RunFolder, corpus: Path) -> No
 
 
 def test_a_run_is_resumed_only_as_it_was_begun(
-    trained: RunFolder, corpus: Path, cache: Path, capfd: pytest.CaptureFixture[str]
+    trained: RunFolder, corpus: Path, cache: Path, tagger: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = trained.last_checkpoint.read_bytes()
     for change in ({"seed": 3}, {"epochs": 5}):
         with pytest.raises(SystemExit):
-            whoplays.main(["train", "band-melcnn", *little(corpus, cache, **change), "--out", str(trained.folder)])
+            whoplays.main(["train", *little(corpus, cache, tagger, **change), "--out", str(trained.folder)])
         assert "was begun with other settings" in capfd.readouterr().err
     assert trained.last_checkpoint.read_bytes() == before
 
@@ -81,7 +82,7 @@ def test_a_label_that_is_not_validated_ends_validation(clips: list[Clip], librar
     """With some labels missing it would mislead; such a run keeps its last epoch."""
     splits = Splits([clip for clip in clips if clip.labels <= {"acoustic guitar", "piano"}], [clips[0]], [])
     recipe = msgspec.structs.replace(
-        recipes.find("band-melcnn"), epochs=1, epoch_windows=8, batch_windows=8, prepared_windows=8
+        recipes.find("band-mobilenet"), epochs=1, epoch_windows=8, batch_windows=8, prepared_windows=8
     )
     train(recipe, splits, library, RunFolder(tmp_path))
     assert RunFolder(tmp_path).best_checkpoint().name == "last.ckpt"
@@ -96,7 +97,7 @@ def train(recipe: Recipe, splits: Splits, library: Library, run: RunFolder) -> T
 
 def steady() -> Recipe:
     """A recipe of constant rate, which may be given more epochs; two windows a step."""
-    band = recipes.find("band-melcnn")
+    band = recipes.find("band-mobilenet")
     return msgspec.structs.replace(
         band, one_cycle=False, epochs=2, epoch_windows=4, batch_windows=2, prepared_windows=8, learning_rate=1e-3
     )
@@ -158,9 +159,15 @@ def test_a_run_continues_from_another(unbroken: Tagger, splits: Splits, library:
     still = msgspec.structs.replace(steady(), learning_rate=0.0, seed=5)
     windows = open_windows(still, splits.train, library, base, [base.folder / "windows"])
     run = RunFolder(tmp_path / "run")
-    after = fit(still, splits, library, run, accelerator="cpu", threads=1, prepared=windows, base=base)
+    after = fit(still, splits, library, run, accelerator="cpu", threads=1, prepared=windows, base=begun(base))
     learnt = dict(after.network.named_parameters())
     assert all(torch.equal(value, learnt[name]) for name, value in unbroken.network.named_parameters())
+
+
+def begun(run: RunFolder) -> Base:
+    """A run as what is begun from."""
+    config = run.config()
+    return Base(str(run.folder), run.last_checkpoint, config.recipe.labels, seen=config.seen)
 
 
 def test_a_run_does_not_continue_from_one_that_was_trained_on_what_it_holds_out(
@@ -170,7 +177,16 @@ def test_a_run_does_not_continue_from_one_that_was_trained_on_what_it_holds_out(
     base.write_config(configure(steady(), (), Splits(clips, [], [])))
     windows = open_windows(steady(), splits.train, library, base, [])
     with pytest.raises(DataError, match="other groups that this run holds out"):
-        fit(steady(), splits, library, RunFolder(tmp_path), accelerator="cpu", threads=1, prepared=windows, base=base)
+        fit(
+            steady(),
+            splits,
+            library,
+            RunFolder(tmp_path),
+            accelerator="cpu",
+            threads=1,
+            prepared=windows,
+            base=begun(base),
+        )
 
 
 def test_a_run_that_ended_is_left_as_it_is(unbroken: Tagger, splits: Splits, library: Library, tmp_path: Path) -> None:
@@ -217,7 +233,7 @@ def test_the_raw_network_runs_through(clips: list[Clip], library: Library, tmp_p
 
 
 def test_what_was_judged_is_not_trained_on(
-    trained: RunFolder, corpus: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    trained: RunFolder, corpus: Path, cache: Path, tagger: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Its figures would be of another network; those of its siblings, which its folder may keep as well, would not."""
     run = RunFolder(tmp_path / "run")
@@ -225,7 +241,7 @@ def test_what_was_judged_is_not_trained_on(
     told = Report(
         data="real",
         runs=("run",),
-        recipe="band-melcnn",
+        recipe="band-mobilenet",
         clips=1,
         sources=1,
         labels=(),
@@ -234,7 +250,7 @@ def test_what_was_judged_is_not_trained_on(
         results=(),
     )
     keep_report(told, run.folder / "metrics.json")
-    again = ["train", "band-melcnn", *little(corpus, cache), "--out", str(run.folder)]
+    again = ["train", *little(corpus, cache, tagger), "--out", str(run.folder)]
     whoplays.main(again)  # changes nothing
     run.last_checkpoint.unlink()
     before = run.config_path.read_bytes()
@@ -274,7 +290,7 @@ def test_a_run_that_dies_has_kept_its_last_whole_epoch(
     clips: list[Clip], library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = msgspec.structs.replace(
-        recipes.find("band-melcnn"), epochs=2, epoch_windows=8, batch_windows=8, prepared_windows=8, one_cycle=False
+        recipes.find("band-mobilenet"), epochs=2, epoch_windows=8, batch_windows=8, prepared_windows=8, one_cycle=False
     )
     run, splits = RunFolder(tmp_path / "run"), by_group(clips, recipe.seed)
     step = Tagger.training_step

@@ -74,7 +74,7 @@ def test_mixtures_of_one_instrument_are_not_validated_with_pairs(
 ) -> None:
     """There are none: training would end after an epoch."""
     own = [clip for clip in clips if clip.labels & labels]
-    recipe = recipes.find("band-melcnn")
+    recipe = recipes.find("band-mobilenet")
     data = TrainingData(recipe, Splits(own, own, []), library, made_windows(["violin"]))
     assert data.has_validation is validated
     if validated:

@@ -1,5 +1,6 @@
 """Made scores and made samples to render with."""
 
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -58,6 +59,15 @@ def write_libraries(folder: Path) -> Path:
         "made-piano,piano,piano,CC0,*.wav\n"
         "made-violin,violin,violin,CC0,violin-*\n"
     )
+    return path
+
+
+def write_soundfont(path: Path, *presets: tuple[int, int]) -> Path:
+    """A soundfont that holds nothing but the headers of its presets, given as (bank, program)."""
+    named = [*(struct.pack("<20sHHHIII", b"made", program, bank, 0, 0, 0, 0) for bank, program in presets)]
+    headers = b"".join([*named, struct.pack("<20sHHHIII", b"EOP", 255, 255, 0, 0, 0, 0)])
+    content = b"sfbk" + b"phdr" + struct.pack("<I", len(headers)) + headers
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(content)) + content)
     return path
 
 

@@ -9,6 +9,8 @@ import pytest
 from tests.training.evaluate.made_models import constant
 from whoplays.command import command_line
 from whoplays.models.errors import DataError
+from whoplays.models.event_scores import EventScores, EventsRow
+from whoplays.models.labels import NAMES
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.evaluate.evaluate import evaluate
@@ -58,15 +60,22 @@ def test_the_page_holds_all_models(two_models: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", [{"models": ["a"]}, {"bench": "events", "command": "", "conditions": {}}])
 def test_the_page_holds_events_where_they_were_measured(head: dict[str, object], tmp_path: Path) -> None:
     """Whether or not the file says what measured it."""
-    scores = {"played": 4, "told": 5, "onset_f1": 0.667, "onset_offset_f1": 0.5, "delays_s": [1.0, 2.5, 4.0]}
-    rows = [{"hysteresis": {"release": 0.8}, "hop_s": 1, "scores": scores | {"onset_f1": 0.123}}]
-    rows += [{"hysteresis": None, "hop_s": 3, "scores": scores}]
-    kept = tmp_path / "hysteresis.json"
-    kept.write_bytes(msgspec.json.encode(head | {"concerts": 7, "hysteresis": {}, "rows": rows}))
+    scores = EventScores(
+        references=4,
+        detections=5,
+        onset_f1=(0.5, 0.667, 0.7),
+        offset_f1=(0.25, 0.5, 0.6),
+        onset_delays_s=(1.0, 2.5, 4.0),
+        offset_delays_s=(),
+    )
+    own = msgspec.to_builtins(EventsRow(fitted_to_others=True, hop_s=3, scores=scores))
+    rows = [own | {"fitted_to_others": False, "hop_s": 1}, own]
+    kept = tmp_path / "events.json"
+    kept.write_bytes(msgspec.json.encode(head | {"concerts": 7, "settings": {"hysteresis": {}}, "rows": rows}))
     accuracy.write([], tmp_path / "accuracy.md", read_events(kept))
     text = (tmp_path / "accuracy.md").read_text(encoding="utf-8")
-    assert "| 3 s | 4 | 5 | 3 | 0.667 | 0.500 | 2.5 s |" in text
-    assert "0.123" not in text
+    assert "| 3 s | 4 | 5 | 0.500 | 0.667 | 0.700 | 0.250 | 0.500 | 0.600 | 2.5 s |" in text
+    assert "| 1 s |" not in text
 
 
 def test_of_other_sounds_alone_nothing_is_shown_of_solos(clips: list[Clip], library: Library, tmp_path: Path) -> None:
@@ -88,7 +97,7 @@ def test_tables_have_a_row_for_each_model_and_rows_of_one_set_together(two_model
     assert [one.name for one, _ in tables.by_model(two_models)][:4] == ["first", "second"] * 2
     rows = sum(len(one.results) for one in two_models.models)
     assert len(tables.by_set(two_models).rows) == len(tables.by_label(two_models).rows) == rows
-    assert len(tables.by_label(two_models).figures) == 11
+    assert len(tables.by_label(two_models).figures) == len(NAMES)
     assert len(tables.under_conditions(two_models).rows) == 3 * 2
     assert len(tables.compared(two_models).rows) == 6
     alarms = tables.compared(two_models).rows[-1]

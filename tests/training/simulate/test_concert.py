@@ -87,7 +87,7 @@ def test_concerts_are_written_with_an_index(corpus: Path, cache: Path, clips: li
     """And of what a run has not heard alone."""
     run = RunFolder(tmp_path / "run")
     heard = [clip for clip in clips if clip.labels & {"acoustic guitar", "piano", "trumpet"}]
-    run.write_config(configure(recipes.find("band-melcnn"), (), Splits(heard, [], [])))
+    run.write_config(configure(recipes.find("band-mobilenet"), (), Splits(heard, [], [])))
     given = ["--data", str(corpus), "--run", str(run.folder), "--cache", str(cache), "--count=2", "--minutes=0.5"]
     whoplays.main(["simulate", str(tmp_path / "made"), *given])
     rows = list(csv.DictReader((tmp_path / "made" / "index.csv").read_text(encoding="utf-8").splitlines()))

@@ -8,11 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
-from whoplays.models.labels import NAMES
+from whoplays.models.labels import KNOWN, NAMES
 from whoplays.training.evaluate.registry import Entries, Peer, find_models, find_peer
-from whoplays.training.networks.efficientat import EfficientATNetwork
+from whoplays.training.networks.efficientat import CLASS_INDICES, EfficientATNetwork
 from whoplays.training.taggers import efficientat as module
-from whoplays.training.taggers.audioset import CLASSES
 
 
 class Tape:
@@ -45,13 +44,13 @@ def test_a_label_scores_as_the_most_probable_of_its_classes(monkeypatch: pytest.
     places |= dict.fromkeys((155, 156, 157), "organ") | dict.fromkeys((27, 28, 30, 34, 254, 255), "voice")
     places |= {0: "", 140: ""}
     tape = Tape(list(places))
-    monkeypatch.setattr(module, "load_tagger", lambda _: EfficientATNetwork())
+    monkeypatch.setattr(module, "read_weights", lambda _: EfficientATNetwork())
     monkeypatch.setattr(module, "logits", tape.logits)
     tagger = module.efficientat(tmp_path)
     windows = np.zeros((len(places), 2, 132_300), np.float32)
     windows[:, 1] = 0.5
     found = tagger.probabilities(windows)
-    assert found.shape == (len(places), 11)
+    assert found.shape == (len(places), len(NAMES))
     assert found.dtype == np.float32
     np.testing.assert_allclose(tape.given, 0.25)
     loud = 1 / (1 + np.exp(-4))
@@ -61,9 +60,9 @@ def test_a_label_scores_as_the_most_probable_of_its_classes(monkeypatch: pytest.
 
 
 def test_every_class_has_a_place_of_its_own() -> None:
-    named = [name for names in CLASSES.values() for name in names]
-    assert set(module._INDICES) == set(named)
-    assert len(set(module._INDICES.values())) == len(named)
+    named = [name for known in KNOWN for name in known.audioset]
+    assert set(CLASS_INDICES) == set(named)
+    assert len(set(CLASS_INDICES.values())) == len(CLASS_INDICES)
 
 
 def test_it_is_found_by_name_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +71,7 @@ def test_it_is_found_by_name_and_file(tmp_path: Path, monkeypatch: pytest.Monkey
     peer = find_peer(f"efficientat-mn04={path}")
     assert peer == Peer("efficientat-mn04", path)
     entries = Entries(("default",), (), (peer,))
-    monkeypatch.setattr(module, "load_tagger", lambda _: EfficientATNetwork())
+    monkeypatch.setattr(module, "read_weights", lambda _: EfficientATNetwork())
     assert [one.predictors[0].name for one in find_models(entries, None, "real", [], 1)][1:] == ["efficientat-mn04"]
 
 

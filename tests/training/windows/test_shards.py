@@ -32,7 +32,7 @@ def test_a_window_made_of_anything_that_is_held_out_is_left_out(tmp_path: Path) 
     far, near, off = (manifest.groups.index(group) for group in ("far", "near", "off"))
     shards.begin(tmp_path, manifest)
     shards.write_shard(tmp_path, 0, shard_of([[near], [far], [near, far], [off, near], []]))
-    usable = shards.load([tmp_path], {"near", "off", "elsewhere"})
+    usable = shards.load([tmp_path], {"near", "off", "elsewhere"}, CORE)
     assert usable.windows.log_power[:, 0, 0].tolist() == [0, 3, 4]
     assert usable.labels == CORE
 
@@ -42,20 +42,19 @@ def test_there_may_be_more_groups_than_int16_counts(tmp_path: Path) -> None:
     manifest = shards.describe([clip(f"{k}", ["piano"], group=f"{k:05d}") for k in range(40_001)], CORE, None, 1)
     shards.begin(tmp_path, manifest)
     shards.write_shard(tmp_path, 0, shard_of([[40_000], [1]]))
-    assert shards.load([tmp_path], {"40000"}).windows.groups.tolist() == [[40_000, -1, -1, -1]]
+    assert shards.load([tmp_path], {"40000"}, CORE).windows.groups.tolist() == [[40_000, -1, -1, -1]]
 
 
-def test_shards_of_earlier_versions_are_read(tmp_path: Path) -> None:
-    """They count groups in int16, hold the outputs of taggers, and unlabelled windows, which are left out."""
+def test_shards_of_earlier_versions_are_refused(tmp_path: Path) -> None:
+    """They hold another front end's mel power; their manifests say of it what is known no more."""
     manifest = msgspec.to_builtins(describe()) | {"teachers": ["yamnet"], "music": "songs"}
     del manifest["generation"]
     (tmp_path / "manifest.json").write_bytes(msgspec.json.encode(manifest))
-    old = shard_of([[0], [1], []])
-    old.kinds[2] = len(shards.KINDS)
-    arrays = old._asdict() | {"groups": old.groups.astype(np.int16), "lessons": np.zeros((3, 521), np.float16)}
+    old = shard_of([[0], [1]])
+    arrays = old._asdict() | {"log_power": old.log_power[:, ::2, ::2], "lessons": np.zeros((2, 521), np.float16)}
     np.savez(shards.shard_path(tmp_path, 0), **arrays)
-    shards.write_shard(tmp_path, 1, shard_of([[0], [1]]))
-    assert shards.load([tmp_path], {describe().groups[1]}).windows.groups.tolist() == [[1, -1, -1, -1]] * 2
+    with pytest.raises(DataError, match="of an older version; prepare the windows again"):
+        shards.load([tmp_path], {describe().groups[1]}, CORE)
     with pytest.raises(DataError, match="or of an older version; choose another folder"):
         shards.begin(tmp_path, describe())
 
@@ -64,22 +63,27 @@ def test_several_folders_are_one(tmp_path: Path) -> None:
     for name in ("one", "two"):
         shards.begin(tmp_path / name, describe())
         shards.write_shard(tmp_path / name, 0, shard_of([[0], [1]]))
-    both = shards.load([tmp_path / "one", tmp_path / "two"], set(describe().groups))
+    both = shards.load([tmp_path / "one", tmp_path / "two"], set(describe().groups), CORE)
     assert len(both.windows.kinds) == 4
 
 
-def test_windows_of_other_labels_are_refused(tmp_path: Path) -> None:
-    for name, labels in (("one", CORE), ("two", CORE[:2])):
+def test_labels_that_are_not_asked_for_are_other_sounds(tmp_path: Path) -> None:
+    """And those that a folder does not have do not play in its windows."""
+    for name, labels in (("one", CORE), ("two", ("violin", "lute"))):
         shards.begin(tmp_path / name, shards.describe(CLIPS, labels, None, 1))
-    with pytest.raises(DataError, match="of the same labels"):
-        shards.load([tmp_path / "one", tmp_path / "two"], {"near"})
+        shard = shards.empty_shard(1, len(labels))
+        shard.targets[0, labels.index("violin")] = True
+        shards.write_shard(tmp_path / name, 0, shard)
+    found = shards.load([tmp_path / "one", tmp_path / "two"], set(), ("piano", "violin"))
+    assert found.windows.targets.tolist() == [[False, True]] * 2
+    assert not shards.load([tmp_path / "two"], set(), ("lute", "piano")).windows.targets.any()
 
 
 def test_nothing_usable_is_refused(tmp_path: Path) -> None:
     shards.begin(tmp_path, describe())
     shards.write_shard(tmp_path, 0, shard_of([[0]]))
     with pytest.raises(DataError, match="made only of what this run may train on"):
-        shards.load([tmp_path], set())
+        shards.load([tmp_path], set(), CORE)
 
 
 def test_only_missing_shards_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,14 +119,14 @@ def test_windows_are_known_by_what_they_are_made_of_and_how_many_they_are(tmp_pa
 
 def test_a_folder_without_windows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not found in .*whoplays prepare"):
-        shards.load([tmp_path], {"near"})
+        shards.load([tmp_path], {"near"}, CORE)
 
 
 def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
     shards.begin(tmp_path, describe())
     shards.shard_path(tmp_path, 0).write_bytes(b"PK\x03\x04 not a shard")
     with pytest.raises(DataError, match=r"shard-00000.npz is damaged"):
-        shards.load([tmp_path], {"near"})
+        shards.load([tmp_path], {"near"}, CORE)
 
 
 def test_a_folder_that_cannot_be_made_says_why(tmp_path: Path) -> None:
@@ -136,7 +140,7 @@ def test_a_shard_survives_being_written(tmp_path: Path) -> None:
     shard.log_power[:] = np.linspace(-18, 5, 3, dtype=np.float16)[:, None, None]
     shards.begin(tmp_path, describe())
     shards.write_shard(tmp_path, 0, shard)
-    again = shards.load([tmp_path], set()).windows
+    again = shards.load([tmp_path], set(), CORE).windows
     for name in Shard._fields:
         kept, made = np.asarray(getattr(again, name)), np.asarray(getattr(shard, name))
         assert kept.dtype == made.dtype

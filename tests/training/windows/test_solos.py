@@ -3,16 +3,16 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from whoplays.training.networks.log_mel import MelPower
 
 from tests.training.data.make_clips import clip
 from whoplays.models.errors import DataError
 from whoplays.models.labels import CORE, NAMES
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
+from whoplays.training.networks.mel_power import MelPower
 from whoplays.training.windows.solos import OTHER, Solo, SoloGenerator, shares
 
-LABELS = tuple(NAMES)
+LABELS = NAMES
 
 
 @pytest.fixture(scope="module")
