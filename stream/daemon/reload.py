@@ -1,6 +1,6 @@
 """Which streams the engine recognises, made to be those of the configuration."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -23,12 +23,13 @@ class StreamReloader:
 
     Args:
         engine: what runs them.
+        loaded: models that need not be loaded again.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, loaded: Mapping[ModelKey, Recognizer]) -> None:
         self._engine: Final = engine
         self._streams: dict[str, StreamConfig] = {}
-        self._recognizers: dict[ModelKey, Recognizer] = {}
+        self._recognizers: Mapping[ModelKey, Recognizer] = loaded
 
     def apply(self, streams: Iterable[StreamConfig], errors: ConfigErrors) -> None:
         """Run these streams and no others; nothing changes if there is a mistake in one of them.
@@ -36,14 +37,12 @@ class StreamReloader:
         Raises:
             OptionError: a model, a provider, a source or a label is unknown or cannot be used; see `ConfigErrors`.
         """
-        wanted = {stream.name: stream for stream in streams}
-        changed = [stream for name, stream in wanted.items() if self._streams.get(name) != stream]
-        recognizers = load(wanted.values(), errors, self._recognizers)
-        sources: list[SourceSpec] = []
-        for stream in changed:
-            with errors.collect(f"stream {stream.name}", "source"):
-                sources.append(open_later(stream.source, stream.selection))
+        streams = tuple(streams)
+        changed = [stream for stream in streams if self._streams.get(stream.name) != stream]
+        recognizers = load(streams, errors, self._recognizers)
+        sources = list(_sources(changed, errors))
         errors.check()
+        wanted = {stream.name: stream for stream in streams}
         self._engine.change(
             [
                 StreamRequest(source, recognizers[_key(stream)], _options(stream, recognizers[_key(stream)]))
@@ -52,6 +51,27 @@ class StreamReloader:
             self._streams.keys() - wanted.keys(),
         )
         self._streams, self._recognizers = wanted, recognizers
+
+
+def check_streams(streams: Iterable[StreamConfig], errors: ConfigErrors) -> dict[ModelKey, Recognizer]:
+    """The models of streams, once no stream has a mistake.
+
+    Raises:
+        OptionError: a model, a provider, a source or a label is unknown or cannot be used, or `errors` has mistakes.
+    """
+    streams = tuple(streams)
+    recognizers = load(streams, errors, {})
+    for _ in _sources(streams, errors):
+        pass
+    errors.check()
+    return recognizers
+
+
+def _sources(streams: Iterable[StreamConfig], errors: ConfigErrors) -> Iterator[SourceSpec]:
+    for stream in streams:
+        with errors.collect(f"stream {stream.name}", "source"):
+            if stream.source:
+                yield open_later(stream.source, stream.selection)
 
 
 def load(
@@ -70,7 +90,9 @@ def load(
         with errors.collect(f"stream {stream.name}"):
             if key not in recognizers:
                 recognizers[key] = loaded.get(key) or _load(key)
-            _check_labels(stream, recognizers[key])
+        for label in stream.thresholds:
+            with errors.collect(f"stream {stream.name}"):
+                _check_label(label, recognizers.get(key))
     return recognizers
 
 
@@ -85,11 +107,10 @@ def _load(key: ModelKey) -> Recognizer:
         raise OptionError(f"{'provider' if isinstance(error, ProviderError) else 'model'}: {error}") from error
 
 
-def _check_labels(stream: StreamConfig, recognizer: Recognizer) -> None:
-    for label in stream.thresholds:
-        if label not in recognizer.labels:
-            known = ", ".join(recognizer.labels)
-            raise OptionError(f"thresholds.{label} not found in the labels of {recognizer.card.name}; it has: {known}")
+def _check_label(label: str, recognizer: Recognizer | None) -> None:
+    if recognizer and label not in recognizer.labels:
+        known = ", ".join(recognizer.labels)
+        raise OptionError(f"thresholds.{label} not found in the labels of {recognizer.card.name}; it has: {known}")
 
 
 def _options(stream: StreamConfig, recognizer: Recognizer) -> StreamOptions:
