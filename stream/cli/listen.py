@@ -16,7 +16,7 @@ from whoplays.stream.common.terminal import ignore_broken_pipe, note, stop_on_si
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import WINDOW_S
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
-from whoplays.stream.pubsub.messages import End
+from whoplays.stream.pubsub.messages import End, Message, Status
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.security.allow_list import server_keys
 from whoplays.stream.sources.base import Speed
@@ -105,7 +105,13 @@ def _pcm(encoding: Encoding | None, rate_hz: int | None, channels: int | None) -
 def _show(engine: Engine, view: View, *, json: bool) -> None:
     with ignore_broken_pipe(), view, stop_on_signals(engine.stop_in_time), closing(engine.run()) as messages:
         for message in messages:
-            # People are told the reason once, by the last line of the command.
-            told = not json and isinstance(message, End) and message.reason == "failed"
-            view.show(msgspec.structs.replace(message, detail="") if told else message)
+            view.show(message if json else _without_reason(message))
     engine.check()
+
+
+def _without_reason(message: Message) -> Message:
+    """The message without why the stream failed: people are told that once, by the last line of the command."""
+    failed = (isinstance(message, End) and message.reason == "failed") or (
+        isinstance(message, Status) and message.state == "ended"
+    )
+    return msgspec.structs.replace(message, detail="") if failed else message
