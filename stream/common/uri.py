@@ -6,7 +6,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from whoplays.models.errors import SourceError
 
-
 _UNITS: Final = {"rate": " Hz", "jitter_ms": " ms"}
 LAST_PORT: Final = 65_535
 
