@@ -75,7 +75,11 @@ def test_one_error_catches_all(name: str) -> None:
     [
         ("sing", "sing"),
         ("listen --nonsense", "--nonsense"),
-        ("train", "requires an argument"),
+        ("train", "is missing; see: whoplays train --help"),
+        ("serve", "CONFIG is missing; see: whoplays serve --help"),
+        ("serve a b", "whoplays serve takes no such argument: 'b'; see: whoplays serve --help"),
+        ("listen --hop", "--hop lacks its value; see: whoplays listen --help"),
+        ("keys make", "NAME is missing; see: whoplays keys make --help"),
         ("train lasagne --data . --out run", "recipe 'lasagne' not found"),
         ("train band-mobilenet --data missing --out run", "corpus not found in missing"),
         ("train band-mobilenet --data missing --out run --epochs 0", "--epochs must be at least 1, got 0"),

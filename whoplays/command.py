@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError, UnusedCliTokensError
 
 import whoplays
 from whoplays.models.errors import WhoplaysError, install_hint
@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
         with _reader_may_leave():
             app(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        sys.exit(_complain(" ".join(str(error).split()), 2))
+        sys.exit(_complain(_usage(error), 2))
     except WhoplaysError as error:
         sys.exit(_complain(str(error), 1))
     except ModuleNotFoundError as error:
@@ -188,6 +188,19 @@ def _missing_package(error: ModuleNotFoundError, verb: str) -> str:
         raise error
     trains = package in _TRAINING or VERBS[verb].target.startswith(("export.", "training."))
     return f"{package} is not installed; whoplays {verb} needs: {install_hint('cpu,train' if trains else 'cpu')}"
+
+
+def _usage(error: CycloptsError) -> str:
+    """What is wrong with the command line, in plain words."""
+    command = " ".join(("whoplays", *(error.command_chain or ())))
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        surplus = ", ".join(map(repr, error.unused_tokens))
+        return f"{command} takes no such argument: {surplus}; see: {command} --help"
+    if isinstance(error, MissingArgumentError) and error.argument and not error.tokens_so_far:
+        given = error.keyword or next((token.keyword for token in error.argument.tokens if token.keyword), None)
+        lacking = f"{given} lacks its value" if given else f"{error.argument.name} is missing"
+        return f"{lacking}; see: {command} --help"
+    return " ".join(str(error).split())
 
 
 def _complain(message: str, code: int) -> int:

@@ -4,9 +4,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import msgspec
 from cyclopts import CycloptsError, Parameter
 
-from whoplays.models.errors import SourceError, require_between
+from whoplays.models.errors import require_between
 from whoplays.stream.api import open_engine
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.audio.pcm import Encoding, PcmFormat
@@ -15,6 +16,7 @@ from whoplays.stream.common.terminal import ignore_broken_pipe, note, stop_on_si
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import WINDOW_S, Sensitivity
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
+from whoplays.stream.pubsub.messages import End, Message, Status
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.security.allow_list import server_keys
 from whoplays.stream.sources.base import Speed
@@ -70,7 +72,7 @@ def listen(
         channels: Channels of raw PCM; 2 unless given.
     """
     if source is None:
-        raise SourceError(f"source not given; give {CHOICES}")
+        raise CycloptsError(msg=f"source not given; give {CHOICES}")
     if source.startswith("-") and source != "-":
         # As - is a source, a mistyped option is taken for one at first.
         raise CycloptsError(msg=f"Unknown option: {source}. A file of that name is ./{source}")
@@ -96,7 +98,7 @@ def listen(
             note(f"publishing on {publisher.endpoint}")
             publisher.wait_for_subscriber(wait)
         view = choose_view(json=json)
-        _show(engine, Display(view) if spec.live else view)
+        _show(engine, Display(view) if spec.live else view, json=json)
 
 
 def _pcm(encoding: Encoding | None, rate_hz: int | None, channels: int | None) -> PcmFormat | None:
@@ -106,8 +108,16 @@ def _pcm(encoding: Encoding | None, rate_hz: int | None, channels: int | None) -
     return PcmFormat(**given) if given else None
 
 
-def _show(engine: Engine, view: View) -> None:
+def _show(engine: Engine, view: View, *, json: bool) -> None:
     with ignore_broken_pipe(), view, stop_on_signals(engine.stop_in_time), closing(engine.run()) as messages:
         for message in messages:
-            view.show(message)
+            view.show(message if json else _without_reason(message))
     engine.check()
+
+
+def _without_reason(message: Message) -> Message:
+    """The message without why the stream failed: people are told that once, by the last line of the command."""
+    failed = (isinstance(message, End) and message.reason == "failed") or (
+        isinstance(message, Status) and message.state == "ended"
+    )
+    return msgspec.structs.replace(message, detail="") if failed else message

@@ -6,6 +6,7 @@ import select
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final
 
@@ -14,7 +15,7 @@ READ_S: Final = 1.5
 END_S: Final = 4.2
 """How long after it the process ends at the latest."""
 RECHECK_S: Final = 0.2
-_ENDING: Final = {signal.SIGINT, signal.SIGTERM}
+ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def end_in_time() -> None:
@@ -23,18 +24,53 @@ def end_in_time() -> None:
     The signals' handlers end it as they do. What is printed and not read is given up after a while; what is not done
     some four seconds after the signal never will be, because SIGALRM ends the process.
     """
-    signals, wakeup = os.pipe()
-    os.set_blocking(wakeup, False)
-    signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
     # Else a signal of a forked process would come here.
     os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
     signal.signal(signal.SIGURG, _ignore)
-    threading.Thread(target=_watch, args=(signals,), name="whoplays-deadline", daemon=True).start()
+    _start(_end_soon, "whoplays-deadline")
 
 
-def _watch(signals: int) -> None:
-    while not _ENDING & set(os.read(signals, 64)):
-        pass
+@contextlib.contextmanager
+def signal_thread(act: Callable[[int], None], name: str) -> Iterator[None]:
+    """Call `act` with the number of each signal that has a handler, in a thread of that name.
+
+    It does so even while the main thread is in native code, where no handler runs. For the main thread.
+    """
+    thread, wakeup, before = _start(act, name)
+    left = False
+    try:
+        yield
+        left = True
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(wakeup)
+        # Leaving by an exception, such as a second Ctrl-C, does not wait for what the first one began.
+        if left:
+            thread.join()
+
+
+def _start(act: Callable[[int], None], name: str) -> tuple[threading.Thread, int, int]:
+    """The thread, what ends it when it is closed, and where signals are told that were told to another before."""
+    signals, wakeup = os.pipe()
+    os.set_blocking(wakeup, False)
+    before = signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+
+    def work() -> None:
+        with os.fdopen(signals, "rb", buffering=0) as pipe:
+            while numbers := pipe.read(64):
+                if before >= 0:
+                    os.write(before, numbers)
+                for number in numbers:
+                    act(number)
+
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread, wakeup, before
+
+
+def _end_soon(number: int) -> None:
+    if number not in ENDING:
+        return
     # By the kernel, which does so even if no thread of Python's runs any more.
     signal.setitimer(signal.ITIMER_REAL, END_S)
     time.sleep(READ_S)

@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Final
 
+from whoplays.stream.common.deadline import ENDING, signal_thread
 from whoplays.stream.common.uri import clean
 
 REPEAT_S: Final = 1.0
@@ -50,24 +51,27 @@ def open_standard_streams() -> None:
 @contextmanager
 def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM call `stop`, in a thread of its own; a Ctrl-C a second later interrupts at once."""
-    with signal_safe(stop, "whoplays-stop") as request_stop:
-        interrupts_from_s = float("inf")
+    interrupts_from_s = float("inf")
 
-        def on_signal(number: int, _frame: FrameType | None) -> None:
-            nonlocal interrupts_from_s
-            now_s = time.monotonic()
-            if number == signal.SIGINT and now_s >= interrupts_from_s:
-                raise KeyboardInterrupt
-            # What comes at once is the same wish, by a terminal and by a parent, and leaves time for the last messages.
-            interrupts_from_s = min(interrupts_from_s, now_s + REPEAT_S)
-            request_stop()
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        nonlocal interrupts_from_s
+        now_s = time.monotonic()
+        if number == signal.SIGINT and now_s >= interrupts_from_s:
+            raise KeyboardInterrupt
+        # What comes at once is the same wish, by a terminal and by a parent, and leaves time for the last messages.
+        interrupts_from_s = min(interrupts_from_s, now_s + REPEAT_S)
 
-        before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
+    def act(number: int) -> None:
+        if number in ENDING:
+            stop()
+
+    before = {number: signal.signal(number, on_signal) for number in ENDING}
+    try:
+        with signal_thread(act, "whoplays-stop"):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -6,6 +6,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from whoplays.models.errors import SourceError
 
+_UNITS: Final = {"rate": " Hz", "jitter_ms": " ms"}
+LAST_PORT: Final = 65_535
+
 
 class Address(NamedTuple):
     """The parts of an address."""
@@ -15,44 +18,77 @@ class Address(NamedTuple):
     port: int | None
     options: dict[str, str]
 
-    def number(self, option: str, allowed: range, otherwise: int) -> int:
+    def number(self, option: str, allowed: range, otherwise: int, mistakes: list[str] | None = None) -> int:
         """An option that is a number; `otherwise` if it is not given.
 
         Raises:
-            SourceError: it is not a whole number, or out of range.
+            SourceError: it is not a whole number, or out of range, and mistakes are not collected; see `refuse`.
         """
         text = self.options.get(option)
         if text is None:
             return otherwise
         if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) in allowed):
-            raise SourceError(f"{option} must be between {allowed[0]} and {allowed[-1]}, got {text}")
+            unit = _UNITS.get(option, "")
+            refuse(f"{option} must be between {allowed[0]} and {allowed[-1]}{unit}, got {text}", mistakes)
+            return otherwise
         return int(text)
 
 
-def parse_uri(uri: str, options: frozenset[str]) -> Address:
+def refuse(mistake: str, mistakes: list[str] | None) -> None:
+    """Collect a mistake, where mistakes are collected.
+
+    Raises:
+        SourceError: they are not.
+    """
+    if mistakes is None:
+        raise SourceError(mistake)
+    mistakes.append(mistake)
+
+
+def parse_uri(uri: str, options: frozenset[str], mistakes: list[str] | None = None) -> Address:
     """Host, port and options of an address such as `rtp://239.0.0.1:5004?rate=48000`.
 
     Args:
         uri: the address.
         options: those that it may have.
+        mistakes: where they are collected; unless given, they are raised.
 
     Raises:
         SourceError: it is malformed, or has an option that it cannot have.
     """
     try:
         parts = urlsplit(uri)
-        port = parts.port
+        port = _port(parts.netloc)
         given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError as error:
         # Without what Python says, which may quote a password.
         raise SourceError(
-            f"address {redact(uri)} is malformed; give one as in rtp://HOST:PORT?NAME=VALUE, its port up to 65535"
+            f"address {redact(uri)} is malformed; give one as in rtp://HOST:PORT?NAME=VALUE, its port up to {LAST_PORT}"
         ) from error
+    if port is not None and port > LAST_PORT:
+        number = "…" if "@" in uri else port  # part of a password, perhaps
+        text = f"address {redact(uri)} is malformed: port must be between 0 and {LAST_PORT}, got {number}"
+        refuse(text, mistakes)
     unknown = sorted(set(given) - options)
     if unknown:
         known = ", ".join(sorted(options)) or "none"
-        raise SourceError(f"{redact(uri)}: option {_shown_name(unknown[0])!r} not found; it has: {known}")
+        names = ", ".join(repr(_shown_name(name)) for name in unknown)
+        refuse(f"{redact(uri)}: option {names} not found; it has: {known}", mistakes)
     return Address(parts.hostname or "", port, given)
+
+
+def _port(netloc: str) -> int | None:
+    """The port after host and colon, in range or not.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    _, colon, text = netloc.rpartition("@")[2].rpartition("]")[2].rpartition(":")
+    if not (colon and text):
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError("its port is no number")
+    return int(text)
 
 
 def host_and_port(host: str, port: int | str) -> str:

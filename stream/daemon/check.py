@@ -1,11 +1,12 @@
 """Whether a configuration can be served, without serving it."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import Final
 
-from whoplays.models.errors import OptionError, SourceError
+from whoplays.models.errors import EndpointError, OptionError, SourceError
 from whoplays.stream.common.terminal import note
 from whoplays.stream.daemon.config import Config, read_config
 from whoplays.stream.daemon.config_errors import ConfigErrors
@@ -26,7 +27,8 @@ def check(path: Path) -> None:
         OptionError: it has mistakes, a model does not load, keys cannot be used, a file cannot be read as audio, the
             history cannot be written, or two addresses are one; a line for each.
     """
-    config, errors = read_config(path), ConfigErrors(path)
+    errors = ConfigErrors(path)
+    config = read_config(path, errors)
     with errors.collect():
         config.security.keys_for(config.publish)
     if config.history:
@@ -70,11 +72,13 @@ def _bound(config: Config, errors: ConfigErrors) -> dict[str, BoundAddress]:
     """By key, the addresses to bind; what is known to be wrong with a source is collected."""
     bound: dict[str, BoundAddress | None] = {"publish": _published(config.publish)}
     if config.metrics:
-        address = parse_address(config.metrics.address, insecure=config.metrics.insecure)
-        bound["metrics.address"] = BoundAddress("tcp", *address)
+        with suppress(EndpointError):  # read_config has told it
+            address = parse_address(config.metrics.address, insecure=config.metrics.insecure)
+            bound["metrics.address"] = BoundAddress("tcp", *address)
     for stream in config.stream:
         with errors.collect(f"stream {stream.name}", "source"):
-            bound[f"stream {stream.name}: source"] = check_uri(stream.source, stream.selection)
+            if stream.source:
+                bound[f"stream {stream.name}: source"] = check_uri(stream.source, stream.selection)
     return {key: address for key, address in bound.items() if address}
 
 

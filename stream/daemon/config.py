@@ -184,18 +184,27 @@ SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
 }
 
 
-def read_config(path: Path) -> Config:
+def read_config(path: Path, errors: ConfigErrors | None = None) -> Config:
     """A daemon's configuration.
+
+    Args:
+        path: its file.
+        errors: where mistakes are collected, so that others can be told with them; a key that is missing or wrong has
+            its default then, a stream's name its number, and its source is empty. Unless given, mistakes are raised.
 
     Raises:
         OptionError: it cannot be read, or has mistakes; a line for each names the file, the key and what was expected.
     """
-    document = _load_toml(path)
-    errors = ConfigErrors(path)
-    config = _read(document, SectionReader(SECTIONS, errors))
-    _check(config, errors)
-    errors.check()
-    return config
+    document, found = _load_toml(path), errors or ConfigErrors(path)
+    config = _read(document, SectionReader(SECTIONS, found))
+    _check(config, found)
+    if errors is None:
+        found.check()
+    streams = tuple(
+        msgspec.structs.replace(stream, name=stream.name or str(number), source=stream.source or "")
+        for number, stream in enumerate(config.stream or (), 1)
+    )
+    return msgspec.structs.replace(config, stream=streams)
 
 
 def _load_toml(path: Path) -> dict[str, Any]:

@@ -23,6 +23,11 @@ class ConfigErrors:
         self._path: Final = path
         self._mistakes: Final[list[str]] = []
 
+    @property
+    def any(self) -> bool:
+        """Whether there is a mistake."""
+        return bool(self._mistakes)
+
     def check(self) -> None:
         """Refuse the file if there is a mistake.
 

@@ -21,7 +21,7 @@ from whoplays.stream.daemon.config import Config, HistoryConfig, read_config
 from whoplays.stream.daemon.config_errors import ConfigErrors
 from whoplays.stream.daemon.event_log import EventLog
 from whoplays.stream.daemon.health import HealthMonitor
-from whoplays.stream.daemon.reload import StreamReloader
+from whoplays.stream.daemon.reload import StreamReloader, check_streams
 from whoplays.stream.history.worker import HistoryWorker
 from whoplays.stream.metrics.collectors import Metrics, Probes
 from whoplays.stream.metrics.server import MetricsServer
@@ -85,12 +85,15 @@ class Daemon:
     def __init__(self, path: Path, log: FilteringBoundLogger) -> None:
         self._path: Final = path
         self._log: Final = log
-        self._config = read_config(path)
+        errors = ConfigErrors(path)
+        self._config = read_config(path, errors)
         self._health: Final = HealthMonitor()
         self._watch: Final = ThreadWatch(log)
         security = self._config.security
-        with naming(str(path)):
+        keys = None
+        with errors.collect():
             keys = security.keys_for(self._config.publish)
+        loaded = check_streams(self._config.stream, errors)
         self._publisher: Final = Publisher(
             self._config.publish,
             insecure=security.insecure,
@@ -100,7 +103,7 @@ class Daemon:
         self._engine: Final = Engine(
             self._publisher, lambda stream, error: log.error("failed unexpectedly", stream=stream, exc_info=error)
         )
-        self._reloader: Final = StreamReloader(self._engine)
+        self._reloader: Final = StreamReloader(self._engine, loaded)
         self._reloader.apply(self._config.stream, ConfigErrors(path))
 
     def run(self) -> None:
@@ -196,11 +199,13 @@ class Daemon:
 
     def _reload(self) -> None:
         try:
-            config = read_config(self._path)
             errors = ConfigErrors(self._path)
-            for field in msgspec.structs.fields(Config):
+            config = read_config(self._path, errors)
+            # A section with a mistake has its defaults, which differ.
+            fixed = () if errors.any else [field for field in msgspec.structs.fields(Config) if field.name != "stream"]
+            for field in fixed:
                 with errors.collect():
-                    if field.name != "stream" and getattr(config, field.name) != getattr(self._config, field.name):
+                    if getattr(config, field.name) != getattr(self._config, field.name):
                         raise OptionError(f"{field.name} cannot be changed while serving; restart for it")
             self._reloader.apply(config.stream, errors)
         except WhoplaysError as error:

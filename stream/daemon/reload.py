@@ -1,6 +1,6 @@
 """Which streams the engine recognises, made to be those of the configuration."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from whoplays.models.errors import OptionError, ProviderError, WhoplaysError
@@ -21,12 +21,13 @@ class StreamReloader:
 
     Args:
         engine: what runs them.
+        loaded: models that need not be loaded again.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, loaded: Mapping[ModelKey, Recognizer]) -> None:
         self._engine: Final = engine
         self._streams: dict[str, StreamConfig] = {}
-        self._recognizers: dict[ModelKey, Recognizer] = {}
+        self._recognizers: Mapping[ModelKey, Recognizer] = loaded
 
     def apply(self, streams: Iterable[StreamConfig], errors: ConfigErrors) -> None:
         """Run these streams and no others; nothing changes if there is a mistake in one of them.
@@ -34,14 +35,12 @@ class StreamReloader:
         Raises:
             OptionError: a model, a provider, a source or a label is unknown or cannot be used; see `ConfigErrors`.
         """
-        wanted = {stream.name: stream for stream in streams}
-        changed = [stream for name, stream in wanted.items() if self._streams.get(name) != stream]
-        recognizers = load(wanted.values(), errors, self._recognizers)
-        sources: list[SourceSpec] = []
-        for stream in changed:
-            with errors.collect(f"stream {stream.name}", "source"):
-                sources.append(open_later(stream.source, stream.selection))
+        streams = tuple(streams)
+        changed = [stream for stream in streams if self._streams.get(stream.name) != stream]
+        recognizers = load(streams, errors, self._recognizers)
+        sources = list(_sources(changed, errors))
         errors.check()
+        wanted = {stream.name: stream for stream in streams}
         self._engine.change(
             [
                 StreamRequest(source, recognizers[_key(stream)], _options(stream, recognizers[_key(stream)]))
@@ -50,6 +49,27 @@ class StreamReloader:
             self._streams.keys() - wanted.keys(),
         )
         self._streams, self._recognizers = wanted, recognizers
+
+
+def check_streams(streams: Iterable[StreamConfig], errors: ConfigErrors) -> dict[ModelKey, Recognizer]:
+    """The models of streams, once no stream has a mistake.
+
+    Raises:
+        OptionError: a model, a provider, a source or a label is unknown or cannot be used, or `errors` has mistakes.
+    """
+    streams = tuple(streams)
+    recognizers = load(streams, errors, {})
+    for _ in _sources(streams, errors):
+        pass
+    errors.check()
+    return recognizers
+
+
+def _sources(streams: Iterable[StreamConfig], errors: ConfigErrors) -> Iterator[SourceSpec]:
+    for stream in streams:
+        with errors.collect(f"stream {stream.name}", "source"):
+            if stream.source:
+                yield open_later(stream.source, stream.selection)
 
 
 def load(

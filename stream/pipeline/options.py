@@ -92,10 +92,9 @@ def options_for(
         OptionError: the sensitivity or a label is not known, or the model does not give the frames asked for.
     """
     require("sensitivity", sensitivity, Sensitivity)
-    for label in thresholds:
-        if label not in card.labels:
-            known = ", ".join(card.labels)
-            raise OptionError(f"thresholds.{label} not found in the labels of {card.name}; it has: {known}")
+    if unknown := [f"thresholds.{label}" for label in thresholds if label not in card.labels]:
+        known = ", ".join(card.labels)
+        raise OptionError(f"{' and '.join(unknown)} not found in the labels of {card.name}; it has: {known}")
     if options.frames and card.frames is None:
         raise OptionError(f"model {card.name} gives no frames; leave frames out, or give a model that has them")
     step = _LOGIT_STEPS[sensitivity]

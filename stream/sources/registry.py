@@ -21,8 +21,8 @@ class SourceKind(NamedTuple):
     opener: str
     """`package.module:function`, imported when it is used, called with the address and a `ChannelSelection`, and for
     recordings with a `Speed`; it returns a `Source`."""
-    examples: tuple[str, ...] = ()
-    """How its addresses begin, as messages show them."""
+    examples: tuple[str, ...]
+    """How its addresses begin, as messages show them: one for each scheme."""
     reconnects: bool = True
     """Whether it is opened again when it is lost."""
     check: str = ""
@@ -34,10 +34,9 @@ class SourceKind(NamedTuple):
     may come. Empty if only opening the source tells."""
 
 
-FILE: Final = SourceKind(("file",), "whoplays.stream.sources.file:open_file", reconnects=False)
-MEDIA: Final = SourceKind(("media",), "whoplays.stream.sources.file:open_media", reconnects=False)
+FILE: Final = SourceKind(("file",), "whoplays.stream.sources.file:open_file", ("file://",), reconnects=False)
+MEDIA: Final = SourceKind(("media",), "whoplays.stream.sources.file:open_media", ("media:",), reconnects=False)
 KINDS: Final = (
-    FILE,
     SourceKind(
         ("device",),
         "whoplays.stream.sources.device.source:open_device",
@@ -60,9 +59,10 @@ KINDS: Final = (
     SourceKind(
         ("http", "https", "rtsp", "rtsps", "hls"),
         "whoplays.stream.sources.ffmpeg.source:open_network_media",
-        ("http://", "rtsp://"),
+        ("http://", "https://", "rtsp://", "rtsps://", "hls://"),
     ),
     MEDIA,
+    FILE,
 )
 _BY_SCHEME: Final = {scheme: kind for kind in KINDS for scheme in kind.schemes}
 _EXAMPLES: Final = ", ".join(example for kind in KINDS for example in kind.examples)

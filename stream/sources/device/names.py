@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from whoplays.models.errors import SourceError
+from whoplays.models.errors import OptionError, SourceError
 from whoplays.stream.audio.resample import RATES_HZ, ChannelSelection, read_channels
 from whoplays.stream.common.uri import parse_uri
 
@@ -132,10 +132,17 @@ def read_address(uri: str, selection: ChannelSelection) -> DeviceRequest:
         OptionError: a channel is out of range.
     """
     selector, _, query = uri.partition(":")[2].partition("?")
-    address = parse_uri(f"{SCHEME}:?{query}", frozenset({"rate", "channels"}))
+    mistakes: list[str] = []
+    address = parse_uri(f"{SCHEME}:?{query}", frozenset({"rate", "channels"}), mistakes)
+    rate_hz = address.number("rate", RATES_HZ, 0, mistakes) or None
     if "channels" in address.options:
-        selection = msgspec.structs.replace(selection, channels=read_channels(address.options["channels"]))
-    return DeviceRequest(selector, selection, address.number("rate", RATES_HZ, 0) or None)
+        try:
+            selection = msgspec.structs.replace(selection, channels=read_channels(address.options["channels"]))
+        except OptionError as error:
+            raise OptionError("; ".join((str(error), *mistakes))) from error
+    if mistakes:
+        raise SourceError("; ".join(mistakes))
+    return DeviceRequest(selector, selection, rate_hz)
 
 
 def check_address(uri: str, selection: ChannelSelection) -> None:

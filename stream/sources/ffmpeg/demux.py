@@ -120,7 +120,7 @@ def _look_into(url: str) -> tuple[str | None, str]:
     """The address that a playlist names first, or what came instead of audio."""
     body = b""
     try:
-        with _open(url, "data") as container:
+        with open_data(url) as container:
             for packet in container.demux():
                 body += bytes(packet)
                 if len(body) >= BODY_BYTES:
@@ -143,16 +143,17 @@ def read_error(media: MediaSpec, error: av.error.FFmpegError) -> SourceError:
     return SourceError(f"{media.name} broke off: {_reason(media.url, error)}")
 
 
-def refuse_early_end(media: MediaSpec, container: InputContainer) -> None:
-    """Tell the end of a recording from a broadcast that was cut off.
+def has_end(container: InputContainer) -> bool:
+    """Whether it is a recording, and no broadcast: that has neither length nor duration.
 
-    A broadcast has neither length nor duration, so nothing but a lost connection ends it. A playlist says when it ends.
-
-    Raises:
-        SourceError: it should have gone on.
+    Nothing but a lost connection ends a broadcast. A playlist says when it ends.
     """
-    if container.duration is None and container.size <= 0:
-        raise SourceError(f"{media.name} broke off: {CLOSED}")
+    return container.duration is not None or container.size > 0
+
+
+def open_data(url: str) -> InputContainer:
+    """Connect for the bytes as they are."""
+    return _open(url, "data")
 
 
 def _network() -> dict[str, str]:

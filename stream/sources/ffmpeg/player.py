@@ -2,18 +2,33 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from queue import Queue
 from types import TracebackType
 from typing import Any, Final, Self
 
 import av
 import msgspec
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 
+from whoplays.models.errors import SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Block
 from whoplays.stream.sources.ffmpeg.decoder import Chunk, Decoder, silence
-from whoplays.stream.sources.ffmpeg.demux import MediaSpec, first_audio, open_container, read_error, refuse_early_end
+from whoplays.stream.sources.ffmpeg.demux import (
+    CLOSED,
+    MediaSpec,
+    first_audio,
+    has_end,
+    open_container,
+    open_data,
+    read_error,
+)
+from whoplays.stream.sources.ffmpeg.ogg import ogg_packets
 from whoplays.stream.sources.worker import Send
 
 SURVEY_SAMPLES: Final = 10 * SAMPLE_RATE_HZ
@@ -148,20 +163,35 @@ def play(send: Send, media: dict[str, Any]) -> None:
         SessionOverError: the sender began anew.
     """
     spec = msgspec.convert(media, MediaSpec)
-    with open_container(spec) as container, Player(send) as player:
+    with Player(send) as player, open_container(spec) as container:
+        ends = has_end(container)
         try:
-            _decode(spec, container, player)
+            _decode(spec, _packets(container), player)
         except av.error.FFmpegError as error:
             raise read_error(spec, error) from error
-        refuse_early_end(spec, container)
+        if not ends:
+            raise SourceError(f"{spec.name} broke off: {CLOSED}")
 
 
-def _decode(media: MediaSpec, container: InputContainer, player: Player) -> None:
+def _packets(container: InputContainer) -> Iterator[tuple[AudioStream, "Packet[AudioStream]"]]:
+    if container.format.name == "ogg":
+        url = container.name
+        # Not twice at a time: a server may count its listeners.
+        container.close()
+        with open_data(url) as data:
+            yield from ogg_packets(data)
+        return
     stream = first_audio(container)
-    decoder = Decoder(media, stream)
     for packet in container.demux(stream):
-        arrived_ns = time.monotonic_ns()
-        for chunk in decoder.decode(packet):
-            player.put(chunk, arrived_ns)
-    for chunk in decoder.finish():
-        player.put(chunk, time.monotonic_ns())
+        yield stream, packet
+
+
+def _decode(media: MediaSpec, packets: Iterator[tuple[AudioStream, "Packet[AudioStream]"]], player: Player) -> None:
+    for stream, of_one_stream in groupby(packets, itemgetter(0)):
+        decoder = Decoder(media, stream)
+        for _, packet in of_one_stream:
+            arrived_ns = time.monotonic_ns()
+            for chunk in decoder.decode(packet):
+                player.put(chunk, arrived_ns)
+        for chunk in decoder.finish():
+            player.put(chunk, time.monotonic_ns())

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ, ChannelSelection
-from whoplays.stream.common.uri import Address, parse_uri, redact
+from whoplays.stream.common.uri import Address, parse_uri, redact, refuse
 from whoplays.stream.sources.base import BoundAddress
 from whoplays.stream.sources.rtp.jitter import DEFAULT_DEPTH_MS, MAX_DEPTH_MS
 from whoplays.stream.sources.rtp.packet import (
@@ -42,15 +42,18 @@ def parse_rtp_address(uri: str) -> RtpAddress:
     Raises:
         SourceError: it cannot be parsed, has no port, or has an option that is unknown or out of range.
     """
-    address = parse_uri(uri, OPTIONS)
+    mistakes: list[str] = []
+    address = parse_uri(uri, OPTIONS, mistakes)
     described = _description(address)
     host = address.host or (described.host if described and is_multicast(described.host) else "")
     port = described.port if described and address.port is None else address.port
     if port is None:
-        raise SourceError(f"{redact(uri)} has no port; give one, as in rtp://:5004")
-    depth_ns = address.number("jitter_ms", range(MAX_DEPTH_MS + 1), DEFAULT_DEPTH_MS) * 1_000_000
-    formats = described.formats if described else _formats(address)
-    return RtpAddress(host, port, address.options.get("interface", ""), formats, depth_ns)
+        refuse(f"{redact(uri)} has no port; give one, as in rtp://:5004", mistakes)
+    depth_ns = address.number("jitter_ms", range(MAX_DEPTH_MS + 1), DEFAULT_DEPTH_MS, mistakes) * 1_000_000
+    formats = described.formats if described else _formats(address, mistakes)
+    if mistakes:
+        raise SourceError("; ".join(mistakes))
+    return RtpAddress(host, port or 0, address.options.get("interface", ""), formats, depth_ns)
 
 
 def check_address(uri: str, _selection: ChannelSelection) -> BoundAddress | None:
@@ -85,17 +88,19 @@ def _description(address: Address) -> SessionDescription | None:
     return read_sdp(Path(address.options["sdp"]))
 
 
-def _formats(address: Address) -> RtpFormats:
+def _formats(address: Address, mistakes: list[str]) -> RtpFormats:
     if not FORMAT_OPTIONS & address.options.keys():
         return STATIC_FORMATS
     default = RtpFormat()
-    form = require_supported(
-        RtpFormat(
-            address.number("rate", RATES_HZ, default.rate_hz),
-            address.number("channels", range(1, MOST_CHANNELS + 1), default.channels),
-            address.number("bits", range(100), default.bits),
-        )
+    form = RtpFormat(
+        address.number("rate", RATES_HZ, default.rate_hz, mistakes),
+        address.number("channels", range(1, MOST_CHANNELS + 1), default.channels, mistakes),
+        address.number("bits", range(100), default.bits, mistakes),
     )
+    try:
+        require_supported(form)
+    except SourceError as error:
+        refuse(str(error), mistakes)
     if "pt" in address.options:
-        return {address.number("pt", PAYLOAD_TYPES, 0): form}
+        return {address.number("pt", PAYLOAD_TYPES, 0, mistakes): form}
     return formats_for_all_types(form)

@@ -216,3 +216,8 @@ def folder(tmp_path: Path, concert: Path, monkeypatch: pytest.MonkeyPatch) -> It
     with (tmp_path / "empty.wav").open() as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
         yield tmp_path
+
+
+def test_why_it_failed_is_told_once() -> None:
+    done = run("listen", "-", "--no-publish")
+    assert (done.stdout + done.stderr).count(b"standard input ended") == 1

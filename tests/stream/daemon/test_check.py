@@ -6,7 +6,9 @@ import pytest
 
 from tests.stream.daemon.daemon import stream, write
 from whoplays.models.errors import OptionError
+from whoplays.stream.common.logging import log
 from whoplays.stream.daemon.check import check
+from whoplays.stream.daemon.daemon import Daemon
 from whoplays.stream.sources.device.names import Input
 
 HALL = stream("hall", "device:")
@@ -140,3 +142,30 @@ def test_conflicting_ports_are_refused(tmp_path: Path, model: Path, extra: str, 
 )
 def test_ports_without_conflict_are_accepted(tmp_path: Path, model: Path, extra: str, streams: str) -> None:
     check(write(tmp_path / "c.toml", model, streams, extra=extra, endpoint=PUBLISH))
+
+
+def test_mistakes_of_every_kind_are_told_together(tmp_path: Path, model: Path) -> None:
+    """A wrong key hides no wrong address, model or label, and neither does a name that is there twice."""
+    streams = (
+        stream("hall", "rtp://:5004?rate=5", "hop_s = 9", "thresholds = { kazoo = 0.5, tuba = 0.5 }")
+        + stream("hall", "gopher://x").replace("MODEL", "nobody")
+        + stream("stage", "missing.wav", "colour = 1")
+    )
+    found = mistakes(write(tmp_path / "c.toml", model, streams, extra="colour = 1"))
+    for mistake in (
+        "colour not found",
+        "stream hall: hop_s must be",
+        "stream stage: colour not found",
+        "stream hall: name must be unique, got it 2 times",
+        "stream hall: thresholds.kazoo not found",
+        "stream hall: thresholds.tuba not found",
+        "stream hall: model: model 'nobody' not found",
+        "stream hall: source: rate must be between 1000 and 1000000 Hz, got 5",
+        "stream hall: source: source must be a file or an address",
+        "stream stage: source: file missing.wav not found",
+    ):
+        assert [line for line in found if line.startswith(mistake)], (mistake, found)
+    with pytest.raises(OptionError) as refusal:
+        Daemon(tmp_path / "c.toml", log())
+    assert "hop_s must be" in str(refusal.value)
+    assert "thresholds.tuba not found" in str(refusal.value)

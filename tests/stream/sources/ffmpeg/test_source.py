@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from tests.stream.conftest import make_concert
 from tests.stream.sources.ffmpeg.conftest import CLIP_SAMPLES
@@ -160,6 +161,25 @@ def test_what_came_instead_of_audio_is_said(http: str, bodies: Path, name: str, 
 @pytest.mark.parametrize("name", ["list.m3u", "list.pls"])
 def test_a_playlist_of_a_radio_leads_to_its_first_address(http: str, bodies: Path, name: str) -> None:
     assert_is_the_clip(join(read(f"{http}/{name}")), 0.01)
+
+
+@pytest.fixture
+def chain(clips: Path) -> Path:
+    """Titles of an Ogg broadcast, of 0.5 s each, that differ in codec, rate and channels."""
+    clip = make_concert(44_100)[:22_050]
+    soundfile.write(clips / "1.ogg", clip, 44_100, format="OGG", subtype="VORBIS")
+    soundfile.write(clips / "2.ogg", make_concert(48_000)[:24_000, 0], 48_000, format="OGG", subtype="VORBIS")
+    soundfile.write(clips / "3.ogg", make_concert(48_000)[:24_000], 48_000, format="OGG", subtype="OPUS")
+    (clips / "chain.ogg").write_bytes(b"".join((clips / f"{number}.ogg").read_bytes() for number in (1, 2, 3, 1)))
+    return clips / "chain.ogg"
+
+
+def test_titles_of_an_ogg_broadcast_may_differ_in_codec_rate_and_channels(http: str, chain: Path) -> None:
+    heard = join(read(f"{http}/{chain.name}"))
+    assert heard.shape[1] == pytest.approx(4 * 22_050, abs=1500)
+    received = read_until_lost(open_child(f"{http}/hang_up/{chain.name}"))
+    assert join(received).shape[1] == pytest.approx(4 * 22_050, abs=1500)
+    assert not any(block.lost for block in received)
 
 
 def test_of_rtsp_audio_alone_is_fetched() -> None:
