@@ -81,7 +81,7 @@ def test_one_error_catches_all(name: str) -> None:
         ("listen --hop", "--hop lacks its value; see: whoplays listen --help"),
         ("keys make", "NAME is missing; see: whoplays keys make --help"),
         ("train lasagne --data . --out run", "recipe 'lasagne' not found"),
-        ("train band-mobilenet --data missing --out run", "corpus not found in missing"),
+        ("train duo-rawcnn --data missing --out run", "corpus not found in missing"),
         ("train band-mobilenet --data missing --out run --epochs 0", "--epochs must be at least 1, got 0"),
         (
             "train band-mobilenet --data missing --out run --bank-windows -1",
@@ -133,7 +133,7 @@ def run_without(packages: set[str], code: str, folder: Path) -> "subprocess.Comp
 @pytest.mark.parametrize(
     ("arguments", "package", "extras"),
     [
-        ("train band-mobilenet --data . --out run", "lightning", "cpu,train"),
+        ("train duo-rawcnn --data . --out run", "lightning", "cpu,train"),
         ("evaluate run", "torch", "cpu,train"),
         ("export run --name n", "onnx", "cpu,train"),
         ("render", "mido", "cpu,train"),
