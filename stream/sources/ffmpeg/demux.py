@@ -102,12 +102,12 @@ def open_container(media: MediaSpec) -> InputContainer:
             continue
         except av.error.FFmpegError as error:
             raise SourceError(f"{media.name} cannot be opened: {_reason(url, error)}") from error
-        if container.streams.audio:
+        if container.streams.audio and container.streams.audio[0].codec_context is not None:
             return container
         container.close()
         following, _ = _look_into(url)
         if following is None:
-            raise SourceError(f"{media.name} has no audio; give a stream that has")
+            raise SourceError(f"{media.name} has no audio that FFmpeg can decode; give a stream that has")
         url = following
     raise SourceError(f"{media.name} is a playlist of playlists; give the address of the stream itself")
 
