@@ -54,6 +54,8 @@ class PartDecoder:
         """How much of that is silence in place of what is damaged."""
         self.lost_at_s = 0.0
         """Where the first of it is."""
+        self.undecodable = 0
+        """How many packets could not be decoded."""
         self.end = BEGINNING_BYTES
         """Where the last packet ends, in bytes, or the beginning of the header if there was none."""
         self.broke_off: av.error.FFmpegError | None = None
@@ -122,6 +124,7 @@ class PartDecoder:
 
     def _lose_packet(self, packet: "Packet[AudioStream] | None") -> None:
         """Count a packet that cannot be decoded; silence takes its place if anything follows."""
+        self.undecodable += 1
         if packet is None or self._expected_s is None or bytes(packet).startswith(_TAGS):
             return
         # Between whole frames of an MP3 or an AAC all that is damaged is one packet, whatever duration it states.

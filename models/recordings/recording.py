@@ -68,6 +68,9 @@ class Recording:
                 self._refuse(view, "has no audio", None)
                 return None
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                self._refuse(view, "is of a codec that FFmpeg cannot decode", None)
+                return None
             stated_s = stated_duration_s(view, container, stream)
             if view.extent.there and view.extent.replaced and view.extent.chunk and view.extent.chunk.stated:
                 self.note = "its header states less than is there; it is read to its end"
@@ -90,7 +93,9 @@ class Recording:
     def _account(self, decoder: PartDecoder, stated_s: float | None) -> None:
         """See whether all was heard of a part that has just been read."""
         heard_s = decoder.heard_s
-        if stated_s and heard_s < stated_s - TOLERANCE_S:
+        if decoder.undecodable and not heard_s:
+            self._report("holds nothing that can be decoded; it is damaged, or of another codec than it states")
+        elif stated_s and heard_s < stated_s - TOLERANCE_S:
             self._report(f"ends after {heard_s:.1f} s of {stated_s:.1f} s; it is cut off or damaged")
         elif decoder.lost_s > TOLERANCE_S:
             self._report(f"is damaged after {decoder.lost_at_s:.1f} s: {decoder.lost_s:.1f} s of it are lost")

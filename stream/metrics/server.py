@@ -48,6 +48,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a path."""
+        if not self.server.answers(self.headers.get("Host", "")):
+            # A page in a browser here, whose name leads to this machine, would read what is meant for monitoring.
+            self.send_error(421, "Host must be an address of this machine, or localhost")
+            return
         route = self.server.routes.get(self.path.partition("?")[0])
         if route is None:
             self.send_error(404, f"path not found; there are: {', '.join(self.server.routes)}")
@@ -223,9 +227,23 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, bind: HostPort, routes: dict[str, Route]) -> None:
         self.address_family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
         self.routes: Final = routes
+        self._host: Final = bind.host
         self._clients: Final[set[socket.socket]] = set()
         self._lock: Final = threading.Lock()
         super().__init__(bind, Handler)
+
+    def answers(self, host: str) -> bool:
+        """Whether a request for a host is meant for this server; where the network may ask, any name is."""
+        if not ipaddress.ip_address(self._host).is_loopback:
+            return True
+        name = re.fullmatch(r"(?P<name>[^:\[\]]*|\[[^\]]*\])(?::\d*)?", host)
+        return name is not None and name["name"].strip("[]").lower() in {
+            "",
+            "localhost",
+            "127.0.0.1",
+            "::1",
+            self._host,
+        }
 
     def server_bind(self) -> None:
         # Not the one of HTTPServer, which asks the network for the host's name.

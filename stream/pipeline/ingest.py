@@ -1,12 +1,13 @@
 """The thread that reads a source into sessions, and reopens the source when it is lost."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from whoplays.models.errors import SourceError, WhoplaysError
-from whoplays.stream.common.backoff import Backoff
+from whoplays.stream.common.backoff import STEADY_S, Backoff
 from whoplays.stream.pipeline.faults import Faults
 from whoplays.stream.pipeline.session import Session
 from whoplays.stream.sources.base import SessionOverError, Source, SourceSpec
@@ -112,8 +113,14 @@ class Ingest:
         return True
 
     def _read(self, source: Source) -> None:
-        while not self._stopped.is_set():
+        began_s = float("-inf")
+        # A sender may begin anew at once, but not again and again.
+        backoff = Backoff(self._stopped)
+        for _ in backoff.attempts():
             try:
+                if time.monotonic() - began_s > STEADY_S:
+                    backoff.skip_pause()
+                began_s = time.monotonic()
                 self._read_session(source)
             except SessionOverError:
                 self._close_written()

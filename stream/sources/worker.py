@@ -11,6 +11,7 @@ import fcntl
 import importlib
 import multiprocessing
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -40,6 +41,8 @@ STDERR_BYTES: Final = 4096
 PARENT_GONE: Final = 3
 """The exit status of a child whose parent is gone."""
 POLL_S: Final = 0.1
+MEMORY_BYTES: Final = 1 << 30
+"""What a child may have of its own; it takes about a tenth, most of it for numpy and FFmpeg."""
 
 Send = Callable[[Block], None]
 """Sends a block to the parent; waits while the pipe is full. For one thread."""
@@ -198,7 +201,8 @@ def _start(pipe: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.PIPE,
         bufsize=0,
         pass_fds=(pipe,),
-        env={**os.environ, "PYTHONPATH": path},
+        # Threads that numpy never uses here would take memory for each core.
+        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
     )
 
 
@@ -309,6 +313,7 @@ def main(pipe: int) -> None:
     # Ctrl-C in a terminal is meant for the parent, which then ends us as it sees fit.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(pipe, False)
+    _bound_memory()
     task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
     threading.Thread(target=_exit_with_parent, name="whoplays-parent", daemon=True).start()
     with Connection(pipe, readable=False) as connection:
@@ -316,6 +321,13 @@ def main(pipe: int) -> None:
             connection.send_bytes(pack(_run(task, lambda block: connection.send_bytes(pack(block)))))
         except BrokenPipeError:
             os._exit(PARENT_GONE)
+
+
+def _bound_memory() -> None:
+    """Let a library that a stranger's data lead astray run out of memory, rather than the machine."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def _run(task: Task, send: Send) -> ExitMessage:

@@ -131,6 +131,8 @@ def read_address(uri: str, selection: ChannelSelection) -> DeviceRequest:
         SourceError: an option is unknown, or the rate is out of range.
         OptionError: a channel is out of range.
     """
+    # A name that is not UTF-8 is known by the replacement characters that PortAudio's has too.
+    uri = uri.encode(errors="surrogateescape").decode(errors="replace")
     selector, _, query = uri.partition(":")[2].partition("?")
     mistakes: list[str] = []
     address = parse_uri(f"{SCHEME}:?{query}", frozenset({"rate", "channels"}), mistakes)

@@ -15,6 +15,7 @@ from av.stream import Discard
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.ffmpeg.playlist import BODY_BYTES, MOST_PLAYLISTS, describe, first_address
+from whoplays.stream.sources.ffmpeg.proxy import EgressProxy
 
 
 class MediaSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,8 +35,10 @@ CLOSED: Final = "the server closed the connection"
 _TLS_PORTS: Final = {"https": 443, "rtsps": 322}
 
 
-def _reason(url: str, error: av.error.FFmpegError) -> str:
+def _reason(url: str, proxy: EgressProxy, error: av.error.FFmpegError) -> str:
     """What went wrong; never `str(error)`, which holds the address with its password."""
+    if proxy.problem:
+        return proxy.problem
     match error:
         case av.error.ExitError() | av.error.TimeoutError():
             return "it sends nothing"
@@ -79,13 +82,15 @@ _NETWORK: Final = {
     "rtsp_flags": "prefer_tcp",
     # Pictures are not even asked for.
     "allowed_media_types": "audio",
+    # Each request is a connection, which the proxy sees.
+    "http_persistent": "0",
     # Or a password could be given to anybody; FFmpeg does not check unless this is set.
     "tls_verify": "1",
 }
 
 
-def open_container(media: MediaSpec) -> InputContainer:
-    """Connect to it and find out what it holds; a playlist leads to the first address in it.
+def open_container(media: MediaSpec, proxy: EgressProxy) -> InputContainer:
+    """Connect to it, through a proxy, and find out what it holds; a playlist leads to the first address in it.
 
     Raises:
         SourceError: it cannot be reached, cannot be read, or has no audio.
@@ -93,40 +98,40 @@ def open_container(media: MediaSpec) -> InputContainer:
     url = media.url
     for _ in range(MOST_PLAYLISTS):
         try:
-            container = _open(url, media.form if url == media.url else None)
+            container = _open(url, media.form if url == media.url else None, proxy)
         except av.error.InvalidDataError as error:
-            following, problem = _look_into(url)
+            following, problem = _look_into(url, proxy)
             if following is None:
                 raise SourceError(f"{media.name} cannot be opened: {problem}") from error
             url = following
             continue
         except av.error.FFmpegError as error:
-            raise SourceError(f"{media.name} cannot be opened: {_reason(url, error)}") from error
-        if container.streams.audio:
+            raise SourceError(f"{media.name} cannot be opened: {_reason(url, proxy, error)}") from error
+        if container.streams.audio and container.streams.audio[0].codec_context is not None:
             return container
         container.close()
-        following, _ = _look_into(url)
+        following, _ = _look_into(url, proxy)
         if following is None:
-            raise SourceError(f"{media.name} has no audio; give a stream that has")
+            raise SourceError(f"{media.name} has no audio that FFmpeg can decode; give a stream that has")
         url = following
     raise SourceError(f"{media.name} is a playlist of playlists; give the address of the stream itself")
 
 
-def _open(url: str, form: str | None) -> InputContainer:
-    return av.open(url, format=form, options=_network(), timeout=(OPEN_S, READ_S))
+def _open(url: str, form: str | None, proxy: EgressProxy) -> InputContainer:
+    return av.open(url, format=form, options={**_network(), **proxy.options}, timeout=(OPEN_S, READ_S))
 
 
-def _look_into(url: str) -> tuple[str | None, str]:
+def _look_into(url: str, proxy: EgressProxy) -> tuple[str | None, str]:
     """The address that a playlist names first, or what came instead of audio."""
     body = b""
     try:
-        with open_data(url) as container:
+        with open_data(url, proxy) as container:
             for packet in container.demux():
                 body += bytes(packet)
                 if len(body) >= BODY_BYTES:
                     break
     except av.error.FFmpegError as error:
-        return None, _reason(url, error)
+        return None, _reason(url, proxy, error)
     return first_address(body, url), describe(body)
 
 
@@ -138,9 +143,9 @@ def first_audio(container: InputContainer) -> AudioStream:
     return chosen
 
 
-def read_error(media: MediaSpec, error: av.error.FFmpegError) -> SourceError:
+def read_error(media: MediaSpec, proxy: EgressProxy, error: av.error.FFmpegError) -> SourceError:
     """The error of reading media that were open."""
-    return SourceError(f"{media.name} broke off: {_reason(media.url, error)}")
+    return SourceError(f"{media.name} broke off: {_reason(media.url, proxy, error)}")
 
 
 def has_end(container: InputContainer) -> bool:
@@ -151,9 +156,9 @@ def has_end(container: InputContainer) -> bool:
     return container.duration is not None or container.size > 0
 
 
-def open_data(url: str) -> InputContainer:
+def open_data(url: str, proxy: EgressProxy) -> InputContainer:
     """Connect for the bytes as they are."""
-    return _open(url, "data")
+    return _open(url, "data", proxy)
 
 
 def _network() -> dict[str, str]:

@@ -12,6 +12,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
+from whoplays.models.errors import SourceError
 from whoplays.models.recordings.headers import BEGINNING_BYTES
 from whoplays.models.recordings.view import PipeBytes, View
 
@@ -23,6 +24,7 @@ def ogg_packets(data: InputContainer) -> Iterator[tuple[AudioStream, "Packet[Aud
         data: the bytes, opened with the format `data`.
 
     Raises:
+        SourceError: a link has no audio.
         av.error.FFmpegError: they cannot be read.
     """
     pieces = data.demux()
@@ -32,6 +34,8 @@ def ogg_packets(data: InputContainer) -> Iterator[tuple[AudioStream, "Packet[Aud
         view = View(source, start)
         end, failure = BEGINNING_BYTES, None
         with closing(av.open(view, "r", format="ogg")) as link:
+            if not link.streams.audio:
+                raise SourceError("a title of the broadcast has no audio")
             stream = link.streams.audio[0]
             try:
                 for packet in link.demux(stream):

@@ -29,6 +29,7 @@ from whoplays.stream.sources.ffmpeg.demux import (
     read_error,
 )
 from whoplays.stream.sources.ffmpeg.ogg import ogg_packets
+from whoplays.stream.sources.ffmpeg.proxy import EgressProxy
 from whoplays.stream.sources.worker import Send
 
 SURVEY_SAMPLES: Final = 10 * SAMPLE_RATE_HZ
@@ -163,22 +164,22 @@ def play(send: Send, media: dict[str, Any]) -> None:
         SessionOverError: the sender began anew.
     """
     spec = msgspec.convert(media, MediaSpec)
-    with Player(send) as player, open_container(spec) as container:
+    with EgressProxy(spec.url) as proxy, Player(send) as player, open_container(spec, proxy) as container:
         ends = has_end(container)
         try:
-            _decode(spec, _packets(container), player)
+            _decode(spec, _packets(container, proxy), player)
         except av.error.FFmpegError as error:
-            raise read_error(spec, error) from error
+            raise read_error(spec, proxy, error) from error
         if not ends:
             raise SourceError(f"{spec.name} broke off: {CLOSED}")
 
 
-def _packets(container: InputContainer) -> Iterator[tuple[AudioStream, "Packet[AudioStream]"]]:
+def _packets(container: InputContainer, proxy: EgressProxy) -> Iterator[tuple[AudioStream, "Packet[AudioStream]"]]:
     if container.format.name == "ogg":
         url = container.name
         # Not twice at a time: a server may count its listeners.
         container.close()
-        with open_data(url) as data:
+        with open_data(url, proxy) as data:
             yield from ogg_packets(data)
         return
     stream = first_audio(container)

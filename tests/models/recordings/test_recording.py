@@ -243,6 +243,25 @@ def test_what_is_no_audio_is_refused(tmp_path: Path, data: bytes) -> None:
     assert hear(tmp_path / "a.wav")[2].startswith("a.wav is not readable as audio")
 
 
+@pytest.mark.parametrize(
+    ("at", "value", "message"),
+    [
+        (20, b"\xff\x01", "is of a codec that FFmpeg cannot decode"),
+        (20, b"\x55\x00", "holds nothing that can be decoded"),
+        (22, b"\xff\xff", "holds nothing that can be decoded"),
+        (24, bytes(4), "is not readable as audio"),
+        (34, bytes(2), "is of a codec that FFmpeg cannot decode"),
+    ],
+)
+def test_a_header_that_is_nonsense_is_refused(tmp_path: Path, at: int, value: bytes, message: str) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, (RATE_HZ, 2))
+    soundfile.write(tmp_path / "a.wav", noise, RATE_HZ)
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    data[at : at + len(value)] = value
+    (tmp_path / "a.wav").write_bytes(data)
+    assert message in hear(tmp_path / "a.wav")[2]
+
+
 def test_what_is_missing_is_refused(tmp_path: Path) -> None:
     with (
         pytest.raises(SourceError, match=r"a\.wav cannot be read: No such file"),

@@ -198,3 +198,32 @@ def test_ipv6_and_localhost() -> None:
                 assert ask(server.address, "/readyz")[0] == 200
         except EndpointError as error:
             pytest.skip(f"no such address here: {error}")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("LOCALHOST:9464", 200),
+        ("[::1]:1", 200),
+        ("rebound.example", 421),
+        ("rebound.example:9464", 421),
+        ("127.0.0.1.rebound.example", 421),
+        ("[::1]rebound.example", 421),
+    ],
+)
+def test_a_name_that_leads_here_is_not_answered(host: str, status: int) -> None:
+    with serving() as address:
+        request = urllib.request.Request(f"http://{address}/readyz", headers={"Host": host})
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+                found = answer.status
+        except urllib.error.HTTPError as error:
+            found = error.code
+    assert found == status
+
+
+def test_where_the_network_may_ask_any_name_is_answered() -> None:
+    with MetricsServer("0.0.0.0:0", make_metrics(), lambda: None, lambda: None, insecure=True) as server:
+        port = server.address.rpartition(":")[2]
+        assert ask(f"127.0.0.1:{port}", "/readyz")[0] == 200

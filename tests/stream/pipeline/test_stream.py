@@ -156,6 +156,14 @@ def test_a_sender_that_begins_anew_opens_a_session(recognizer: Recognizer) -> No
     assert sum(gap.end - gap.start for gap in gaps(first)) < SECOND
 
 
+def test_a_sender_that_begins_anew_again_and_again_is_read_after_pauses(recognizer: Recognizer) -> None:
+    spec = scripted_spec([*(5 * [then(sound(0.2), restarts)]), sound(4.0)])
+    began_s = time.monotonic()
+    listen_until(windows(1, session=6), spec, recognizer)
+    # None, a quarter, half, one and two seconds, each a fifth less at most.
+    assert time.monotonic() - began_s > 3.0
+
+
 def test_a_source_that_says_nothing_any_more_is_stalled_then_lost_then_opened_again(recognizer: Recognizer) -> None:
     spec = scripted_spec([then(sound(3.2), no_audio)], [sound(4.0)])
     messages = listen_until(windows(1, session=2), spec, recognizer)

@@ -93,6 +93,11 @@ def test_a_crash_is_described_by_the_last_line_without_secrets(noise: int, capfd
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_child_that_takes_too_much_memory_is_lost_and_nothing_else() -> None:
+    with pytest.raises(SourceError, match="MemoryError"):
+        list(child("take_memory").blocks())
+
+
 @pytest.mark.parametrize(("function", "line"), [("kill", ""), ("close_stderr", ": last words")])
 def test_a_killed_child_is_described_by_the_signal_and_its_last_line(function: str, line: str) -> None:
     with (

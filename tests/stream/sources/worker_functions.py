@@ -66,3 +66,8 @@ def flood(send: Send) -> NoReturn:
 
 def add(send: Send, one: float, other: float) -> dict[str, float]:
     return {"sum": one + other}
+
+
+def take_memory(send: Send) -> None:
+    """More than any recording needs."""
+    len(bytearray(2 << 30))

@@ -111,3 +111,7 @@ def test_unknown_options_and_impossible_rates_are_refused(query: str) -> None:
 def test_impossible_channels_are_refused(channels: str) -> None:
     with pytest.raises(OptionError, match=r"1 .* 64|up to 2"):
         read_address(f"device:x?channels={channels}", ALL)
+
+
+def test_an_address_that_is_not_utf_8_names_an_input_that_is_not() -> None:
+    assert read_address("device:caf\udce9", ChannelSelection()).selector == "caf\ufffd"
