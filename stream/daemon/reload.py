@@ -7,7 +7,7 @@ from whoplays.models.errors import OptionError, ProviderError, WhoplaysError
 from whoplays.stream.daemon.config import StreamConfig
 from whoplays.stream.daemon.config_errors import ConfigErrors
 from whoplays.stream.pipeline.engine import Engine, StreamRequest
-from whoplays.stream.pipeline.options import StreamOptions, options_for
+from whoplays.stream.pipeline.options import StreamOptions, check_label, options_for
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.sources.base import SourceSpec
 from whoplays.stream.sources.registry import open_later
@@ -88,7 +88,11 @@ def load(
         with errors.collect(f"stream {stream.name}"):
             if key not in recognizers:
                 recognizers[key] = loaded.get(key) or _load(key)
-            _options(stream, recognizers[key])
+            options_for(recognizers[key].card, stream.options, stream.sensitivity)
+        for label in stream.thresholds:
+            with errors.collect(f"stream {stream.name}"):
+                if key in recognizers:
+                    check_label(recognizers[key].card, label)
     return recognizers
 
 

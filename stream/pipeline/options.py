@@ -92,14 +92,24 @@ def options_for(
         OptionError: the sensitivity or a label is not known, or the model does not give the frames asked for.
     """
     require("sensitivity", sensitivity, Sensitivity)
-    if unknown := [f"thresholds.{label}" for label in thresholds if label not in card.labels]:
-        known = ", ".join(card.labels)
-        raise OptionError(f"{' and '.join(unknown)} not found in the labels of {card.name}; it has: {known}")
+    for label in thresholds:
+        check_label(card, label)
     if options.frames and card.frames is None:
         raise OptionError(f"model {card.name} gives no frames; leave frames out, or give a model that has them")
     step = _LOGIT_STEPS[sensitivity]
     shifted = {label: _shifted(threshold, step) for label, threshold in zip(card.labels, card.thresholds, strict=True)}
     return msgspec.structs.replace(options, thresholds=tuple((shifted | {**thresholds}).values()))
+
+
+def check_label(card: ModelCard, label: str) -> None:
+    """Refuse a threshold of a label that a model does not have.
+
+    Raises:
+        OptionError: see above.
+    """
+    if label not in card.labels:
+        known = ", ".join(card.labels)
+        raise OptionError(f"thresholds.{label} not found in the labels of {card.name}; it has: {known}")
 
 
 def _shifted(threshold: float, step: float) -> float:
