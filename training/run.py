@@ -31,6 +31,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The tagger, model or run that training began from, or whose frozen features were used, if any."""
     base_corpora: tuple[Corpus, ...] = ()
     """What the base was trained on, where its name does not say it."""
+    base_groups: tuple[str, ...] = ()
+    """Groups that the base was trained on, where this run need not know them."""
     prepared: tuple[str, ...] = msgspec.field(default=(), name="banks")
     """Fingerprints of the prepared windows that were given; none where the run made its own."""
     train: tuple[str, ...]
@@ -43,7 +45,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def seen(self) -> frozenset[str]:
         """Groups that the run may not be tested on."""
-        return frozenset((*self.train, *self.validation))
+        return frozenset((*self.train, *self.validation, *self.base_groups))
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):

@@ -103,6 +103,8 @@ def _train(
     )
     recipe = _with_labels(recipe, splits, base)
     config = configure(recipe, data, splits, base.name if base else None, base.corpora if base else ())
+    if base and recipe.keeps_labels:
+        config = msgspec.structs.replace(config, base_groups=tuple(sorted(base.seen)))
     config = msgspec.structs.replace(config, prepared=tuple(fingerprint(folder) for folder in prepared))
     _refuse_changed(run, config)
     if not has_ended(run, config):

@@ -82,7 +82,8 @@ def fit(
     # Two thirds faster on a CPU.
     tagger.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if base is not None:
-        refuse_leak(base.seen, splits, base.name)
+        held_out = {clip.group for clip in splits.test}
+        refuse_leak(base.seen & held_out if recipe.keeps_labels else base.seen, splits, base.name)
         begin_from(tagger, base)
         if recipe.keeps_labels:
             tagger.keep(set(base.labels) - data.labels)
