@@ -53,7 +53,7 @@ class Comparison(NamedTuple):
     def table(self) -> Table:
         """How often each label is found where it plays, and named where it does not."""
         plays = self.truths.any(axis=0)
-        rows = [self._row(self._name(k), self.truths[:, [k]], [k]) for k in np.flatnonzero(plays)]
+        rows = [self._row(self._name(k), self.truths[:, [k]], [k]) for k in np.flatnonzero(plays).tolist()]
         for title, others in (
             ("other labels that it knew", ~plays & self.known),
             ("other new labels", ~plays & ~self.known),
@@ -68,7 +68,7 @@ class Comparison(NamedTuple):
         plays = truths.any(axis=1)
         new = not self.known[columns].any()
         shares = [
-            "" if new and said is self.before else _share(said[where][:, columns].any(axis=1))
+            "" if new and said is self.before else _share(np.asarray(said[where][:, columns].any(axis=1)))
             for where in (plays, ~plays)
             for said in (self.before, self.after)
         ]

@@ -135,8 +135,8 @@ def _decisions(base: Base) -> dict[str, tuple[float, float, float]]:
     fitted = None if base.is_tagger else read_calibration(RunFolder(Path(base.name)))
     if fitted is None:
         return {}
-    each = zip(fitted.thresholds, fitted.scales, fitted.biases, strict=True)
-    return dict(zip(base.labels, each, strict=True))
+    fits = zip(fitted.thresholds, fitted.scales, fitted.biases, strict=True)
+    return dict(zip(base.labels, fits, strict=True))
 
 
 def keep_calibration(run: RunFolder, record: CalibrationRecord) -> None:
