@@ -27,7 +27,7 @@ def row(lines: str) -> dict[str, object]:
 def meter_only_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the test the other names of the same input, and most of the second."""
     monkeypatch.setattr(commands, "METER_S", 0.3)
-    monkeypatch.setattr(commands, "list_inputs", lambda: [each for each in list_inputs() if each.name == CARD])
+    monkeypatch.setattr(commands, "list_inputs", lambda _: [each for each in list_inputs() if each.name == CARD])
 
 
 def test_inputs_are_listed_with_their_addresses(card: Pulse, capfd: pytest.CaptureFixture[str]) -> None:
@@ -75,12 +75,12 @@ def test_the_meter_shows_what_cannot_be_opened(
 
 def test_names_are_shown_as_they_are(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     odd = Input(hostapi="ALSA", name="[red]?", channels=1, rate_hz=8000, default=False)
-    monkeypatch.setattr(commands, "list_inputs", lambda: (odd,))
+    monkeypatch.setattr(commands, "list_inputs", lambda _: (odd,))
     assert "ALSA      [red]?  1         8000 Hz  device:ALSA:[red]%3F" in shown(capfd)
 
 
 def test_no_input_is_one_line(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "list_inputs", lambda: ())
+    monkeypatch.setattr(commands, "list_inputs", lambda _: ())
     assert refused(capfd) == "whoplays: sound input not found; connect one\n"
 
 

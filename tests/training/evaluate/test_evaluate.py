@@ -58,7 +58,7 @@ def test_several_runs_predict_everything_between_them(found: Report, clips: list
     assert windows["solos", "core"] == windows["solos", "all"] == 20
     assert windows["other sounds", "core"] == 4
     assert windows["silence", "core"] == 2 * 6
-    assert {scope for _, scope in windows} == {"core", "all"}
+    assert {scope for _, scope in windows} == {"core", "irmas", "all"}
 
 
 def test_confusions_count_every_window(found: Report) -> None:
@@ -153,7 +153,7 @@ def test_all_are_given_the_same_windows(clips: list[Clip], library: Library, few
 
 def test_each_is_evaluated_on_the_labels_it_knows(two_models: Report) -> None:
     (second,) = two_models.against
-    assert {result.scope for result in two_models.results} == {"core", "all"}
+    assert {result.scope for result in two_models.results} == {"core", "irmas", "all"}
     assert {result.scope for result in second.results} == {"core"}
     windows = [
         {each.set: each.scores.windows for each in one.results if each.scope == "core"} for one in two_models.models

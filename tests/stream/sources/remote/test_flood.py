@@ -7,6 +7,7 @@ from subprocess import Popen
 from typing import Final
 
 import pytest
+import zmq
 
 from tests.stream.raw_peer import connected, frame, half_open, peak_memory_mb, script, send_all
 from tests.stream.sources.remote.packets import make_header, make_message
@@ -96,5 +97,9 @@ def test_connections_that_say_nothing_leave_descriptors_for_others() -> None:
     with script(INLET, descriptors=64) as process:
         assert process.stdout is not None
         endpoint = process.stdout.readline().strip()
-        with half_open(endpoint, 200):
-            assert send_honestly(endpoint, process)[-1].split()[0] == str(20 * 2205)
+        with half_open(endpoint, 200), zmq.Context() as context, context.socket(zmq.PUSH) as honest:
+            honest.connect(endpoint)  # and again where it is ended among the others
+            for seq in range(20):
+                honest.send_multipart(make_message(make_header(2205 * seq, seq=seq)))
+            told = [process.stdout.readline() for _ in range(20)]
+        assert told[-1].split()[0] == str(20 * 2205)
