@@ -100,7 +100,9 @@ def calls_of_window(calls: Sequence[Call], received_ns: int) -> list[Call]:
     before = [call for call in passed if call.at_ns < received_ns]
     recognized_ns = max((call.at_ns for call in before if _RECOGNIZER.search(call.callee)), default=0)
     sent_ns = max((call.at_ns for call in before if call.callee == call_trace.SEND), default=0)
-    receiving = next((call.thread for call in before if _SOCKET.search(call.callee)), 0)
+    # Another thread may look at the address before.
+    receivers = Counter(call.thread for call in before if _SOCKET.search(call.callee))
+    receiving = max(receivers, key=receivers.__getitem__, default=0)
     received = [
         call
         for call in before

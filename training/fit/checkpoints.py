@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from whoplays.models.errors import DataError
@@ -63,7 +64,8 @@ def write_weights(tagger: Tagger, path: Path) -> None:
         OSError: it cannot be written.
     """
     own = {name: value.contiguous() for name, value in tagger.network.state_dict().items()}
-    save_file(own, path, metadata={"network": tagger.recipe.network, "labels": json.dumps(tagger.recipe.labels)})
+    metadata = {"network": tagger.recipe.network, "labels": json.dumps(tagger.recipe.labels)}
+    path.write_bytes(to_safetensors(own, metadata))  # the package itself writes files that nobody else may read
 
 
 def save(what: dict[str, object], path: Path) -> None:
