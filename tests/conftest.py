@@ -1,7 +1,8 @@
 """Marks tests by the kind of thing they need; and where CI=true, what is not installed fails a test."""
 
 import os
-from collections.abc import Generator
+import signal
+from collections.abc import Generator, Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -49,3 +50,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"{reason}; with CI=true nothing may be missing"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores SIGINT, and so would all that the tests start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

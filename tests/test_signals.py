@@ -43,14 +43,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _interruptible() -> Iterator[None]:
-    """What a shell starts in the background ignores SIGINT, and so would all that the tests start."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @contextlib.contextmanager
 def running(folder: Path, arguments: str) -> Iterator[Process]:
     """`whoplays` with these arguments, in the folder; nobody reads what it prints unless the test does."""
