@@ -153,24 +153,36 @@ def read_concerts(folder: Path) -> list[Concert]:
 
 
 def fit_settings(predictions: Sequence[ModelPredictions]) -> EventSettings:
-    """Of all settings those with the largest mean F1 of onsets within 1 s and offsets within 1.5 s, at all hops.
+    """Those with the largest mean F1 of onsets within 1 s and offsets within 1.5 s, at all hops.
 
-    Of several that are as good, the one nearest to the default.
+    Of several that are as good, the one nearest to the default. Of models with frames the hysteresis is fitted first,
+    with the times of their card, and then the times: all of both would take hours.
     """
-    grid = list(_grid(predictions[0].frames))
-    return max(grid, key=lambda one: (round(_mean_f1(predictions, one), 6), -_distance_from_default(one.hysteresis)))
+    frames = predictions[0].frames
+    best = _best(predictions, [EventSettings(hysteresis=each, frames=frames) for each in _hystereses(frames)])
+    return _best(predictions, [msgspec.structs.replace(best, frames=each) for each in _times(frames)])
 
 
-def _grid(frames: Frames | None) -> Iterator[EventSettings]:
+def _best(predictions: Sequence[ModelPredictions], candidates: Iterable[EventSettings]) -> EventSettings:
+    def worth(one: EventSettings) -> tuple[float, float]:
+        return round(_mean_f1(predictions, one), 6), -_distance_from_default(one.hysteresis)
+
+    return max(candidates, key=worth)
+
+
+def _hystereses(frames: Frames | None) -> Iterator[Hysteresis]:
+    entries, releases = (_FRAME_ENTRIES, _FRAME_RELEASES) if frames else (_ENTRIES, _RELEASES)
+    for entry, release in product(entries, releases):
+        yield Hysteresis(entry=entry, release=release)
+
+
+def _times(frames: Frames | None) -> Iterator[Frames | None]:
     if frames is None:
-        for entry, release in product(_ENTRIES, _RELEASES):
-            yield EventSettings(hysteresis=Hysteresis(entry=entry, release=release))
+        yield None
         return
-    for entry, release, enter_s, leave_s in product(_FRAME_ENTRIES, _FRAME_RELEASES, _ENTER_S, _LEAVE_S):
+    for enter_s, leave_s in product(_ENTER_S, _LEAVE_S):
         held = {"enter_samples": round(enter_s * SAMPLE_RATE_HZ), "leave_samples": round(leave_s * SAMPLE_RATE_HZ)}
-        yield EventSettings(
-            hysteresis=Hysteresis(entry=entry, release=release), frames=msgspec.structs.replace(frames, **held)
-        )
+        yield msgspec.structs.replace(frames, **held)
 
 
 def detect_events(

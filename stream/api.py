@@ -32,7 +32,7 @@ def listen(
     """Listen to a source and iterate over the messages about it.
 
     Args:
-        source: an audio file, an address such as `device:` or `rtp://:5004`, `-` for raw PCM on standard input, or a
+        source: an audio file, an address such as `device:` or `rtp://:5004`, `-` for standard input, or a
             source of your own.
         stream: the stable id of the stream.
         model: a name from the catalogue, a folder with an exported model, or a loaded recogniser.

@@ -51,7 +51,7 @@ def listen(
     """Recognise instruments live and publish the results.
 
     Args:
-        source: An audio file, an address such as device: or rtp://:5004, or - for raw PCM on standard input.
+        source: An audio file, an address such as device: or rtp://:5004, or - for standard input.
         stream: The stable id of the stream.
         model: A name from `whoplays models`, or a folder with an exported model.
         hop: Seconds from the start of one window to the next, up to 3.

@@ -30,7 +30,7 @@ def send(
     opened again whenever it is lost; a file plays in real time. Ctrl-C ends it, for the receiver too.
 
     Args:
-        source: What to send: an audio file, an address, or - for raw PCM (s16le, stereo, 44.1 kHz) on standard input.
+        source: What to send: an audio file, an address, or - for standard input.
         endpoint: The receiver's address, such as tcp://central.example:9461.
         keys: One's own secret key file, for a receiver that encrypts.
         server_key: The receiver's public key file.

@@ -43,7 +43,7 @@ class Retention:
         connection: to the database, open for writing.
         max_age_days: what ended longer ago is deleted; None keeps it.
         max_mb: the oldest is deleted when the database with its log is larger; None lets it grow.
-        clock: by which the age is told; one that begins now unless given.
+        clock: by which the age is measured; one that begins now unless given.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Exceptions that nobody has foreseen: each is told once, and is one stream's trouble."""
+"""Exceptions that nobody has foreseen: each is reported once, and costs no other stream anything."""
 
 import sys
 import traceback

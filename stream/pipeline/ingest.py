@@ -22,7 +22,7 @@ class Ingest:
     Args:
         spec: what is opened.
         new_session: makes a session.
-        faults: where what nobody has foreseen is told.
+        faults: where what nobody has foreseen is reported.
     """
 
     def __init__(self, spec: SourceSpec, new_session: Callable[[], Session], faults: Faults) -> None:
@@ -85,7 +85,7 @@ class Ingest:
                     break
                 if self._restart_at_once:
                     backoff.skip_pause()
-        except Exception as error:  # noqa: BLE001  a fault of one source is told, and costs no other stream anything
+        except Exception as error:  # noqa: BLE001  a fault of one source is reported, and costs no other stream anything
             self.failure = SourceError(self._faults.tell(error))
         finally:
             self.over = True

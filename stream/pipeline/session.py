@@ -149,7 +149,7 @@ class Session:
     @property
     def elapsed_samples(self) -> int:
         """Where the session is now: samples written or in gaps, and after its end those that would have been."""
-        # A gap is told of before its zeros are written.
+        # A gap is reported before its zeros are written.
         return max(self.ring.written, self._gaps_to) + self._disconnected_samples
 
     def connect(self, source: Source) -> None:

@@ -102,7 +102,7 @@ class Publisher(WorkerThread[Frames]):
         socket.setsockopt(zmq.RCVHWM, RECEIVE_QUEUE_MESSAGES)
         socket.setsockopt(zmq.RCVBUF, RECEIVE_BUFFER_BYTES)
         socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-        # Every subscription and its end is told, so that what each peer holds is known.
+        # Every subscription and its end arrives, so that what each peer holds is known.
         socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         enable_keepalive(socket)
         enable_ipv6(socket, self.endpoint)

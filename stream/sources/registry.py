@@ -66,7 +66,7 @@ KINDS: Final = (
 )
 _BY_SCHEME: Final = {scheme: kind for kind in KINDS for scheme in kind.schemes}
 _EXAMPLES: Final = ", ".join(example for kind in KINDS for example in kind.examples)
-CHOICES: Final = f"an audio file, - for raw PCM on standard input, or an address: {_EXAMPLES}"
+CHOICES: Final = f"an audio file, - for standard input, or an address: {_EXAMPLES}"
 
 
 def kind_of(uri: str) -> SourceKind:
@@ -88,7 +88,7 @@ def open_uri(
     """Open a source.
 
     Args:
-        uri: a file's path, `file://` and a path, `-` for raw PCM on standard input, or an address of a live source.
+        uri: a file's path, `file://` and a path, `-` for standard input, or an address of a live source.
         speed: how fast a file is played.
         pcm: the format of raw PCM, if it is that.
         selection: which channels are taken, and how loud.

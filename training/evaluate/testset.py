@@ -114,9 +114,9 @@ def build_sets(library: Library, clips: list[Clip], labels: tuple[str, ...], see
     """Solos, ensembles and other sounds as recorded, and seeded mixes of two and three labels within +-6 dB.
 
     Other sounds are those in which none of these labels plays, nor any of IRMAS: a flute is no sound to reject where
-    four labels are asked for. The parts of a mix come from different sources where there is
-    more than one. In an ensemble of which it is known who plays when, each window has labels of its own; one may hold a
-    single player, or nobody.
+    four labels are asked for. The parts of a mix come from different sources where there is more than one. In an
+    ensemble of which it is known what plays when, each window has labels of its own; one may hold a single player, or
+    nobody.
     """
     alone = [window for clip in solos(clips, labels) for window in windows_of(library, clip) if window.labels]
     together = [window for clip in clips if len(clip.labels) > 1 for window in windows_of(library, clip)]

@@ -56,11 +56,11 @@ class EgressProxy:
         """Why the last connection was not made; empty if it was."""
         self._only_public: Final = bool(is_public(urlsplit(url).hostname or ""))
         self._allowance: Final = _Allowance()
-        self._server: _Server | None = None
+        self._server: _ProxyServer | None = None
 
     def __enter__(self) -> Self:
         if not any(os.environ.get(name) for name in _VARIABLES):
-            self._server = _Server(self)
+            self._server = _ProxyServer(self)
             threading.Thread(target=self._server.serve_forever, name="whoplays-proxy", daemon=True).start()
         return self
 
@@ -120,7 +120,7 @@ class _Allowance:
         time.sleep(max(0.0, wait_s))
 
 
-class _Server(socketserver.ThreadingTCPServer):
+class _ProxyServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = MOST_AT_ONCE
@@ -134,7 +134,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Handler(socketserver.BaseRequestHandler):
-    server: _Server
+    server: _ProxyServer
     request: socket.socket
 
     def handle(self) -> None:

@@ -146,7 +146,7 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "source not given; give an audio file, - for raw PCM on standard input, or an address"),
+        ("", "source not given; give an audio file, - for standard input, or an address"),
         ("missing.wav", "file missing.wav not found"),
         ("folder", "folder is a folder"),
         ("empty.wav", "empty.wav is empty"),
