@@ -6,8 +6,8 @@ import pytest
 
 from tests.training.render.made import write_libraries, write_soundfont
 from whoplays.models.errors import DataError, OptionError
-from whoplays.models.labels import NAMES
-from whoplays.training.render.instruments import LABELLED, OTHERS
+from whoplays.models.labels import NAMES, known_label
+from whoplays.training.render.instruments import LABELLED, OTHERS, Instrument
 from whoplays.training.render.orchestration import Orchestration, Soundfont, Voice
 from whoplays.training.render.sample_library import read_libraries
 
@@ -90,3 +90,10 @@ def test_no_source_and_sources_of_one_name_are_refused(fonts: list[Soundfont]) -
         Orchestration([], [])
     with pytest.raises(DataError, match="two sound sources are called two"):
         Orchestration([fonts[1], fonts[1]], [])
+
+
+@pytest.mark.parametrize("instrument", LABELLED, ids=lambda each: each.name)
+def test_instruments_are_played_by_the_programs_of_their_labels(instrument: Instrument) -> None:
+    known = known_label(instrument.label)
+    assert known is not None
+    assert {program.number for program in instrument.programs if not program.bank} == set(known.programs)
