@@ -96,4 +96,5 @@ def test_no_source_and_sources_of_one_name_are_refused(fonts: list[Soundfont]) -
 def test_instruments_are_played_by_the_programs_of_their_labels(instrument: Instrument) -> None:
     known = known_label(instrument.label)
     assert known is not None
-    assert {program.number for program in instrument.programs if not program.bank} == set(known.programs)
+    # A violin is also played by tremolo strings, which in others' scores stand for no label.
+    assert set(known.programs) <= {program.number for program in instrument.programs if not program.bank}
