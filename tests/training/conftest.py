@@ -78,7 +78,7 @@ def trained(corpus: Path, cache: Path, tagger: Path, tmp_path_factory: pytest.Te
 
 def little(corpus: Path, cache: Path, base: Path, **changes: int) -> list[str]:
     """Options for a short training."""
-    amounts = {"epochs": 10, "epoch-windows": 64, "prepared-windows": 64} | changes
+    amounts = {"epochs": 16, "epoch-windows": 64, "prepared-windows": 64} | changes
     folders = ["--data", str(corpus), "--cache", str(cache), "--base", str(base)]
     return [*folders, *(f"--{key}={value}" for key, value in amounts.items())]
 

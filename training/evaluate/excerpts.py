@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from whoplays.models.labels import NAMES
+from whoplays.models.labels import IRMAS
 from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.irmas import IRMAS_TEST_PART
@@ -24,7 +24,7 @@ from whoplays.training.evaluate.scores import Interval, Probabilities, Truths, f
 from whoplays.training.evaluate.scoring import Decisions, scores_of
 from whoplays.training.evaluate.testset import ClipWindow, Example
 
-LABELS: Final = tuple(NAMES)
+LABELS: Final = tuple(IRMAS.values())
 _HOP: Final = WINDOW_SAMPLES // 2
 
 

@@ -9,8 +9,8 @@ from whoplays.training.networks.mel_power import BANDS, FRAMES, band_widths_hz
 
 _LEAST_LOUDNESS: Final = 1e-3
 # How much the tone colour of a solo, and of a mixture, is bent up and down.
-_SOLO_DB: Final = 3.0
-_MIXTURE_DB: Final = 3.0
+_SOLO_DB: Final = 1.5
+_MIXTURE_DB: Final = 1.5
 _STRETCHED: Final = 0.2
 # How many independent parts of the spectrum a band sums: a Hann window of 25 ms makes one of every 60 Hz.
 _BAND_BINS: Final = np.maximum(1.0, band_widths_hz() / 60).astype(np.float32)
@@ -70,8 +70,8 @@ def _noise(rng: Rng, batch: int) -> NDArray[np.float32]:
 
 
 def _below_db(rng: Rng, batch: int) -> NDArray[np.float64]:
-    """How far noise is below what plays, `[batch, 1, 1]`: 8 to 70 dB."""
-    return rng.uniform(8, 70, (batch, 1, 1))
+    """How far noise is below what plays, `[batch, 1, 1]`: 15 to 70 dB."""
+    return rng.uniform(15, 70, (batch, 1, 1))
 
 
 def _curves(rng: Rng, batch: int, spread_db: float) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from copy import deepcopy
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import lightning
@@ -12,11 +13,15 @@ from torchmetrics.classification import MultilabelAveragePrecision
 
 from whoplays.training.fit.mixtures import UNKNOWN, MixtureBatch
 from whoplays.training.networks import registry
+from whoplays.training.networks.efficientat import EfficientATNetwork, read_weights
 from whoplays.training.networks.frame_tagger import FrameTagger, Logits
+from whoplays.training.networks.mel_power import log_mel
 from whoplays.training.recipes import Recipe
 
 _HEAD_RATE: Final = 4.0
 """How much faster the heads learn than a trunk that has learnt already."""
+_RETAINED: Final = 0.25
+"""How much each nat counts by which the trunk leads the tagger's own classifier away from the tagger's answers."""
 
 
 class Tagger(lightning.LightningModule):
@@ -32,6 +37,7 @@ class Tagger(lightning.LightningModule):
         self.to_probabilities = _to_probabilities(recipe)
         self.precision = MultilabelAveragePrecision(num_labels=len(recipe.labels), average="weighted")
         self._teacher: _Teacher | None = None
+        self._tagger: _TaggerTeacher | None = None
 
     def keep(self, labels: Collection[str]) -> None:
         """Let the network, as it is now, teach these labels from now on: of them the targets say nothing.
@@ -41,6 +47,18 @@ class Tagger(lightning.LightningModule):
         if isinstance(self.network, FrameTagger):
             known = torch.tensor([label in labels for label in self.recipe.labels])
             self._teacher = _Teacher(deepcopy(self.network).eval().requires_grad_(requires_grad=False), known)
+
+    def retain(self, weights: Path) -> None:
+        """Let the trunk stay one from which a published tagger's classifier tells what that tagger itself answers.
+
+        Args:
+            weights: the file of its weights.
+
+        Raises:
+            DataError: the file does not hold them.
+        """
+        tagger = read_weights(weights).requires_grad_(requires_grad=False)
+        self._tagger = _TaggerTeacher(tagger.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
     def forward(self, audio: Tensor) -> Tensor:
         """Probabilities `[batch, labels]` of windows `[batch, 2, 132300]`."""
@@ -56,12 +74,14 @@ class Tagger(lightning.LightningModule):
         """Loss of one batch. Of mel power the front end, which has nothing to learn, is left out."""
         if isinstance(batch, MixtureBatch) and isinstance(self.network, FrameTagger):
             batch = self._teacher.taught(batch) if self._teacher else batch
-            logits = self.network.classify(batch.power)
+            steps = self.network.embed(batch.power)
+            logits = self.network.judge(steps)
             loss = _known_loss(logits.window, batch.target) + _known_loss(logits.frames, batch.frame_target)
+            diverged = self._tagger.divergence(batch.power, steps) if self._tagger else 0.0
         else:
-            loss = self.loss(self.network(batch[0]), batch[1])
+            loss, diverged = self.loss(self.network(batch[0]), batch[1]), 0.0
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
-        return loss
+        return loss + _RETAINED * diverged
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
         """Loss and precision of one batch of windows."""
@@ -114,6 +134,23 @@ class _Teacher(NamedTuple):
             torch.where(known, torch.sigmoid(logits.window), batch.target),
             torch.where(known, torch.sigmoid(logits.frames), batch.frame_target),
         )
+
+
+class _TaggerTeacher(NamedTuple):
+    """A published tagger as it is; no part of the module either."""
+
+    network: EfficientATNetwork
+
+    def divergence(self, power: Tensor, steps: Tensor) -> Tensor:
+        """Of its answers from its classifier's over a trunk's features: Kullback-Leibler, in nats, sum over classes."""
+        network = self.network.to(power.device)
+        with torch.no_grad():
+            known = torch.sigmoid(network(log_mel(power).transpose(1, 2)[:, None]))
+        told = network.classifier[2:](steps.mean(dim=1))
+        cross_entropy = nn.functional.binary_cross_entropy_with_logits(told, known, reduction="sum")
+        entropy = nn.functional.binary_cross_entropy(known, known, reduction="sum")
+        divergence: Tensor = (cross_entropy - entropy) / len(power)
+        return divergence
 
 
 def _known_loss(logits: Tensor, target: Tensor) -> Tensor:

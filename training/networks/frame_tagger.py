@@ -48,7 +48,10 @@ class FrameTagger(nn.Module):
 
     def classify(self, power: Tensor) -> Logits:
         """Logits of a batch of windows' mel power `[batch, 298, 128]`."""
-        steps = self.embed(power)
+        return self.judge(self.embed(power))
+
+    def judge(self, steps: Tensor) -> Logits:
+        """Logits of the trunk's features at each step, `[batch, 10, 384]`."""
         return Logits(self.window_head(steps.mean(dim=1)), self.frame_head(steps))
 
     def embed(self, power: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from whoplays.training.networks.mel_power import BANDS, FRAMES
 from whoplays.training.windows import soundscapes
 
 KINDS: Final = ("solo", "mix")
-_GENERATION: Final = 4
+_GENERATION: Final = 5
 _NO_GROUP: Final = -1
 _SHARDS: Final = "shard-?????.npz"
 _OWN: Final = ("manifest.", "shard-")

@@ -25,7 +25,10 @@ OTHER: Final = ""
 _OTHER_SHARE: Final = 0.3
 CORE_WEIGHT: Final = 1.5
 """How much more often a core label is drawn than another."""
+_DRY: Final = 0.65
+"""How often no room is added: most recordings have one."""
 _MEASURED_ROOMS: Final = 0.3
+_TONE_DB: Final = 2.0
 _NOTES_CUT: Final = 0.5
 _PHRASES_CUT: Final = 0.15
 _CHORDAL: Final = frozenset(
@@ -83,7 +86,7 @@ class SoloGenerator:
         return str(rng.choice(self._instruments, p=shares(self._instruments)))
 
     def _room(self, rng: np.random.Generator) -> Mono | None:
-        if rng.random() < 0.4:
+        if rng.random() < _DRY:
             return None
         if self._rooms and rng.random() < _MEASURED_ROOMS:
             return self._rooms[int(rng.integers(len(self._rooms)))]
@@ -170,5 +173,5 @@ def _in_room(audio: Mono, room: Mono | None, rng: np.random.Generator) -> Mono:
 def _tone(bins: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """A gain for each of `bins` frequencies from 0 to half the sample rate: linear between points an octave apart."""
     knots_hz = SAMPLE_RATE_HZ / 2 ** np.arange(11, 0, -1)
-    gains = 10 ** (np.cumsum(rng.normal(0, 2.5, len(knots_hz))) / 20)
+    gains = 10 ** (rng.normal(0, _TONE_DB, len(knots_hz)) / 20)
     return np.asarray(np.interp(np.linspace(0, knots_hz[-1], bins), knots_hz, gains), np.float32)

@@ -12,7 +12,7 @@ SHARD_WINDOWS: int = 256
 """Windows made together; a quarter of them mixtures of the others."""
 _LARGEST_MIX: Final = 4
 _LEVEL_DB: Final = 6.0
-_CHANNEL_SHARE: Final = 0.3
+_CHANNEL_SHARE: Final = 0.15
 _PANNED_SHARE: Final = 0.5
 """Of solos; in a mixture every instrument is panned."""
 

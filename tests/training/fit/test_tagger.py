@@ -1,9 +1,12 @@
 """What training makes small: what is not known has no loss, and what is kept is taught by the network as it was."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from tests.training.made_tagger import write_tagger
 from whoplays.training import recipes
 from whoplays.training.fit.mixtures import UNKNOWN, MixtureBatch
 from whoplays.training.fit.tagger import Tagger, _known_loss
@@ -41,3 +44,26 @@ def test_what_is_kept_is_taught_by_the_network_as_it_was() -> None:
     torch.testing.assert_close(taught.frame_target[..., 1], torch.sigmoid(said.frames[..., 1]))
     assert not taught.target[:, [0, 2]].any()
     assert not taught.target.requires_grad
+
+
+def test_what_a_published_tagger_answers_is_retained(tmp_path: Path) -> None:
+    """No divergence while the trunk is the tagger's own; some, which the trunk learns from, once it is another."""
+    weights = write_tagger(tmp_path / "tagger.pt")
+    tagger = Tagger(recipes.find("band-mobilenet"))
+    before = set(tagger.state_dict())
+    tagger.retain(weights)
+    assert set(tagger.state_dict()) == before
+    network = tagger.network
+    assert isinstance(network, FrameTagger)
+    assert tagger._tagger is not None
+    power = torch.rand(2, FRAMES, BANDS)
+    network.begin_from(weights, tagger.recipe.labels)
+    assert tagger._tagger.divergence(power, network.embed(power)).item() == pytest.approx(0, abs=1e-3)
+    first = next(network.features.parameters())
+    with torch.no_grad():
+        first.add_(0.1)
+    diverged = tagger._tagger.divergence(power, network.embed(power))
+    assert diverged.item() > 0.01
+    diverged.backward()  # type: ignore[no-untyped-call]
+    assert first.grad is not None
+    assert first.grad.abs().sum() > 0

@@ -43,7 +43,7 @@ def test_a_run_learns(trained: RunFolder) -> None:
     with (trained.folder / "log" / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     losses = [float(row["train_loss"]) for row in rows if row["train_loss"]]
-    assert len(losses) == 10
+    assert len(losses) == 16
     assert losses[-1] < 0.8 * losses[0]
 
 
@@ -60,7 +60,7 @@ def test_what_it_learnt_holds_for_players_it_was_not_trained_on(trained: RunFold
 
 def test_a_run_keeps_what_it_was_made_of(trained: RunFolder, corpus: Path) -> None:
     config = trained.config()
-    assert (config.recipe.epochs, config.recipe.epoch_windows, config.recipe.prepared_windows) == (10, 64, 64)
+    assert (config.recipe.epochs, config.recipe.epoch_windows, config.recipe.prepared_windows) == (16, 64, 64)
     assert config.data == (str(corpus),)
     assert not {*config.train} & {*config.validation, *config.test}
     assert len(config.train) + len(config.validation) + len(config.test) == 24
