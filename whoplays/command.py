@@ -2,12 +2,22 @@
 
 import errno
 import importlib
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from cyclopts import App, CycloptsError, MissingArgumentError, UnusedCliTokensError
+from cyclopts import (
+    App,
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    Parameter,
+    Token,
+    UnusedCliTokensError,
+    convert,
+)
 
 import whoplays
 from whoplays.models.errors import WhoplaysError, install_hint
@@ -57,6 +67,8 @@ VERBS: Final = {
 FORMER_NAMES: Final = {"concerts": "simulate", "material": "prepare", "table": "baselines"}
 """Names that verbs had before: they work, and no help shows them."""
 INSTALL_COMPLETION: Final = "--install-completion"
+_WHOLE: Final = re.compile(r"[+-]?\d+")
+_KINDS: Final = {int: "a whole number", float: "a number"}
 
 _DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _ENGINE: Final = {"av", "numpy", "onnxruntime", "prometheus_client", "sounddevice", "soundfile", "soxr", "structlog"}
@@ -155,6 +167,7 @@ def _command_line(loaded: dict[str, Any]) -> App:
         help=(whoplays.__doc__ or "").partition("\n")[0],
         result_action="return_value",
         suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(converter=_converted),
     )
     for name, verb in VERBS.items():
         target = loaded.get(name)
@@ -168,6 +181,17 @@ def _command_line(loaded: dict[str, Any]) -> App:
         INSTALL_COMPLETION, add_to_startup=False, help="Complete verbs and options in your shell."
     )
     return app
+
+
+def _converted(kind: Any, tokens: Sequence[Token]) -> Any:
+    """Values as typed; a whole number that is asked for is not rounded from another."""
+    return convert(kind, tokens, converter=_value)
+
+
+def _value(kind: type, typed: str) -> Any:
+    if kind is int and not _WHOLE.fullmatch(typed):
+        raise ValueError(typed)
+    return convert(kind, [typed])
 
 
 def _load(verb: str) -> Any:
@@ -200,6 +224,9 @@ def _usage(error: CycloptsError) -> str:
         given = error.keyword or next((token.keyword for token in error.argument.tokens if token.keyword), None)
         lacking = f"{given} lacks its value" if given else f"{error.argument.name} is missing"
         return f"{lacking}; see: {command} --help"
+    if isinstance(error, CoercionError) and error.argument and error.token and error.target_type in _KINDS:
+        name = error.token.keyword or error.argument.names[-1]
+        return f"{name} must be {_KINDS[error.target_type]}, got {error.token.value}; see: {command} --help"
     return " ".join(str(error).split())
 
 
