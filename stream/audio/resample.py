@@ -57,6 +57,8 @@ def read_channels(text: str) -> tuple[int, ...]:
 RATES_HZ: Final = range(1_000, 1_000_001)
 """The rates that audio can have."""
 WHOLE: Final = ChannelSelection()
+_LARGEST: Final = np.float32(1e9)
+"""What a resampler computes with; what is larger is as far beyond what models take."""
 
 
 class Converter:
@@ -92,6 +94,7 @@ class Converter:
         self._resampler = None if rate_hz == SAMPLE_RATE_HZ else soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 2)
         self._frames_in = 0
         self._samples_out = 0
+        self._invalid: list[tuple[int, int]] = []
 
     @property
     def pending_ns(self) -> int:
@@ -107,31 +110,35 @@ class Converter:
             last: nothing follows; what is pending comes out.
 
         Returns:
-            `[2, m]` float32; m varies and can be 0.
-
-        Raises:
-            SourceError: a sample is NaN or infinite.
+            `[2, m]` float32; m varies and can be 0. Where a frame held no number (NaN or infinity), NaN, and nowhere
+            else.
         """
-        self._refuse_non_finite(frames)
-        self._frames_in += len(frames)
         stereo = frames if self._as_it_is else frames[:, self._taken] * self._gain
         if self._resampler is not None:
-            stereo = self._resampler.resample_chunk(np.ascontiguousarray(stereo), last=last)
+            stereo = self._resampler.resample_chunk(np.ascontiguousarray(self._bounded(stereo)), last=last)
+            stereo = self._marked(stereo)
+        self._frames_in += len(frames)
         self._samples_out += len(stereo)
         return stereo.T
 
-    def _refuse_non_finite(self, frames: Audio) -> None:
-        with np.errstate(all="ignore"):
-            total = np.add.reduce(frames, axis=None)
-        if np.isfinite(total):
-            return
-        # Or numbers so large that their sum is none.
-        finite = np.isfinite(frames).all(axis=1)
-        if not finite.all():
-            at_s = (self._frames_in + int(finite.argmin())) / self._rate_hz
-            raise SourceError(
-                f"the audio holds a sample that is no number (NaN or infinite) at {at_s:.3f} s; repair it"
-            )
+    def _bounded(self, stereo: Audio) -> Audio:
+        """What a resampler can take: one NaN would stay in it. Where it was is marked in what comes out."""
+        if stereo.size == 0 or (stereo.max() <= _LARGEST and stereo.min() >= -_LARGEST):  # False for NaN as well
+            return stereo
+        invalid = np.flatnonzero(~np.isfinite(stereo).all(axis=1))
+        if invalid.size:
+            first, last = (self._frames_in + int(invalid[k]) for k in (0, -1))
+            starts, ends = first * SAMPLE_RATE_HZ // self._rate_hz, -(-(last + 1) * SAMPLE_RATE_HZ // self._rate_hz)
+            self._invalid.append((starts, ends))
+        return np.clip(np.nan_to_num(stereo, nan=0.0), -_LARGEST, _LARGEST)
+
+    def _marked(self, stereo: Audio) -> Audio:
+        """NaN where frames were none, as far as it has come out."""
+        ends = self._samples_out + len(stereo)
+        for first, last in self._invalid:
+            stereo[max(0, first - self._samples_out) : max(0, last - self._samples_out)] = np.nan
+        self._invalid = [span for span in self._invalid if span[1] > ends]
+        return stereo
 
 
 class VaryingConverter:

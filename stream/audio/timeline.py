@@ -39,11 +39,7 @@ class Timeline:
         self._samples = 0
 
     def append(self, frames: Audio, captured_at_ns: int) -> Iterator[Block]:
-        """The next frames, `[n, channels]` float32, the last of which was captured at `captured_at_ns`.
-
-        Raises:
-            SourceError: a sample is NaN or infinite.
-        """
+        """The next frames, `[n, channels]` float32, the last of which was captured at `captured_at_ns`."""
         self.frames += len(frames)
         return self._convert(frames, captured_at_ns)
 

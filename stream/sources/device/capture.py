@@ -114,11 +114,7 @@ class GapAwareCapture:
         self._delays_ns: Final = deque[int](maxlen=USUAL_CALLS)
 
     def blocks(self, captured: Captured) -> Iterator[Block]:
-        """What was lost before, and what was captured; times must be those of one clock.
-
-        Raises:
-            SourceError: a sample is NaN or infinite.
-        """
+        """What was lost before, and what was captured; times must be those of one clock."""
         lost_frames = self._lost_frames(captured)
         if lost_frames:
             started_at_ns = captured.captured_at_ns - self._timeline.duration_ns(len(captured.frames))
