@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from whoplays.models.errors import ModelError, SourceError
+from whoplays.models.errors import ModelError, ProviderError, SourceError
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.pipeline.recognizer import Recognizer
@@ -15,6 +15,7 @@ from whoplays.stream.pipeline.stream import Stream
 from whoplays.stream.pipeline.windower import Skipped, WindowRef
 
 Result = Prediction | Invalid | Skipped
+_FAILURES: Final = (ModelError, ProviderError, SourceError)
 
 
 class Batcher:
@@ -46,7 +47,7 @@ class Batcher:
 
         Raises:
             ModelError: the graph fails, on silence too.
-            ProviderError: the provider fails.
+            ProviderError: so does the provider.
         """
         taken = self._gather(streams)
         results = self._infer([each for _, each in taken if isinstance(each, WindowRef)], time.monotonic_ns())
@@ -101,8 +102,8 @@ class Batcher:
         """The probabilities of each window, and those within it; None of one that the model cannot judge."""
         try:
             probabilities, frames = self.recognizer.infer(audio)
-        except (ModelError, SourceError):
-            # If it is the model and no window, this raises as well.
+        except _FAILURES:
+            # If it is the model or the provider, and no window, this raises as well.
             self.recognizer.infer(np.zeros_like(audio))
             return [self._recognize_alone(window, len(audio)) for window in audio]
         return [(row, None if frames is None else frames[place]) for place, row in enumerate(probabilities)]
@@ -112,6 +113,6 @@ class Batcher:
         audio[0] = window
         try:
             probabilities, frames = self.recognizer.infer(audio)
-        except (ModelError, SourceError):
+        except _FAILURES:
             return None
         return probabilities[0], None if frames is None else frames[0]

@@ -11,7 +11,7 @@ import soundfile
 from tests.stream.engines import all_messages
 from tests.stream.pipeline.test_engine import SECOND, FakeSource, check_tiling, noise, of_kind
 from tests.stream.tiny_model import write_tiny_model
-from whoplays.models.errors import ModelError
+from whoplays.models.errors import ModelError, ProviderError
 from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.pipeline.engine import Engine
@@ -73,6 +73,35 @@ def test_no_other_stream_notices_and_detail_tells_it_once(fragile: Path, monkeyp
     details = {stream: {each.detail for each in of_kind(messages, Status) if each.stream == stream} for stream in ends}
     assert details["hall"] == {""}
     assert len(details["loud"] - {""}) == 1
+
+
+class FailingProvider:
+    """A session whose provider fails on a window that is loud, or on all."""
+
+    def __init__(self, session: Any, limit: float) -> None:
+        self._session, self._limit = session, limit
+
+    def run(self, outputs: Any, inputs: dict[str, Audio], options: Any) -> Any:
+        if np.abs(inputs["audio"]).max() > self._limit:
+            raise RuntimeError("device is busy")
+        return self._session.run(outputs, inputs, options)
+
+
+@pytest.mark.parametrize(
+    ("limit", "lost"),
+    [(0.8, [(k * WINDOW_SAMPLES, (k + 1) * WINDOW_SAMPLES, "invalid") for k in range(3)]), (-1.0, None)],
+)
+def test_only_a_provider_that_fails_on_silence_too_ends_all(
+    fragile: Path, limit: float, lost: list[tuple[int, int, str]] | None
+) -> None:
+    recognizer = Recognizer.load(fragile, "cpu")
+    recognizer._session = FailingProvider(recognizer._session, limit)
+    source = FakeSource([loud(9.0), noise(6.0)])
+    if lost is None:
+        with pytest.raises(ProviderError, match="device is busy"):
+            list(all_messages(source, recognizer))
+    else:
+        assert spans(list(all_messages(source, recognizer))) == lost
 
 
 def test_a_model_that_fails_on_silence_is_refused(tmp_path: Path) -> None:
