@@ -11,10 +11,12 @@ import socket
 import socketserver
 import threading
 import time
+from base64 import b64encode
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 CONNECT_S: Final = 10.0
 HEAD_BYTES: Final = 65_536
@@ -22,7 +24,9 @@ CHUNK_BYTES: Final = 65_536
 BURST_CONNECTIONS: Final = 50
 CONNECTIONS_PER_S: Final = 10.0
 MOST_AT_ONCE: Final = 32
-_VARIABLES: Final = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+_PRIVATE: Final = "it leads to {}, which is not on the open internet; if that is meant, give its address"
+_BYPASS: Final = "no_proxy"
+"""The variable by which FFmpeg leaves out a proxy, and would leave out this one."""
 
 
 def is_public(host: str) -> bool | None:
@@ -41,11 +45,18 @@ def _is_global(address: str | int) -> bool:
     return parsed.is_global and not parsed.is_multicast
 
 
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
 class EgressProxy:
-    """Serves FFmpeg in this process, from `__enter__` to `__exit__`; nothing if the user has set a proxy.
+    """Serves FFmpeg in this process, from `__enter__` to `__exit__`.
 
     From an address on the open internet nothing leads to this machine or its network: not a redirect, nor a playlist,
-    nor a name that is looked up again. Whoever means such an address gives it itself.
+    nor a name that is looked up again. Whoever means such an address gives it itself. A proxy that the user has set by
+    `http_proxy`, `https_proxy` or `all_proxy` is connected to for whatever `no_proxy` does not except.
 
     Args:
         url: that the user has given.
@@ -54,27 +65,49 @@ class EgressProxy:
     def __init__(self, url: str) -> None:
         self.problem = ""
         """Why the last connection was not made; empty if it was."""
-        self._only_public: Final = bool(is_public(urlsplit(url).hostname or ""))
+        self._proxies: Final = getproxies_environment()
+        public = is_public(urlsplit(url).hostname or "")
+        # What only a proxy can look up is on its side of it.
+        self._only_public: Final = bool(self._proxies) if public is None else public
         self._allowance: Final = _Allowance()
-        self._server: _ProxyServer | None = None
+        self._server: Final = _ProxyServer(self)
+        self._bypass: str | None = None
 
     def __enter__(self) -> Self:
-        if not any(os.environ.get(name) for name in _VARIABLES):
-            self._server = _ProxyServer(self)
-            threading.Thread(target=self._server.serve_forever, name="whoplays-proxy", daemon=True).start()
+        self._bypass = os.environ.pop(_BYPASS, None)
+        threading.Thread(target=self._server.serve_forever, name="whoplays-proxy", daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._server:
-            self._server.shutdown()
-            self._server.server_close()
+        self._server.shutdown()
+        self._server.server_close()
+        if self._bypass is not None:
+            os.environ[_BYPASS] = self._bypass
 
     @property
     def options(self) -> dict[str, str]:
         """What FFmpeg needs to be told."""
-        return {"http_proxy": f"http://127.0.0.1:{self._server.server_address[1]}"} if self._server else {}
+        return {"http_proxy": f"http://127.0.0.1:{self._server.server_address[1]}"}
+
+    def upstream(self, scheme: str, host: str) -> SplitResult | None:
+        """The proxy that the user has set for a host; none for this machine itself."""
+        found = self._proxies.get(scheme) or self._proxies.get("all")
+        if not found or _is_loopback(host) or proxy_bypass_environment(host, self._proxies):
+            return None
+        return urlsplit(found if "//" in found else f"//{found}")
+
+    def connect_through(self, upstream: SplitResult, host: str) -> socket.socket:
+        """Connect to the user's proxy, for a host that may be connected to.
+
+        Raises:
+            OSError: it may not, or the proxy does not answer.
+        """
+        if self._only_public and is_public(host) is False:
+            self.problem = _PRIVATE.format(host)
+            raise OSError(self.problem)
+        return self._connected(upstream.hostname or "", upstream.port or 80, only_public=False)
 
     def connect(self, host: str, port: int) -> socket.socket:
         """Connect to one of a host's addresses that may be connected to.
@@ -82,13 +115,14 @@ class EgressProxy:
         Raises:
             OSError: there is none, or none answers.
         """
+        return self._connected(host, port, only_public=self._only_public)
+
+    def _connected(self, host: str, port: int, *, only_public: bool) -> socket.socket:
         self._allowance.wait()
         self.problem = f"host {host} not found"
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            if self._only_public and not _is_global(address[0]):
-                self.problem = (
-                    f"it leads to {host}, which is not on the open internet; if that is meant, give its address"
-                )
+            if only_public and not _is_global(address[0]):
+                self.problem = _PRIVATE.format(host)
                 continue
             connection = socket.socket(family, kind, protocol)
             try:
@@ -139,19 +173,29 @@ class _Handler(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         head, rest = self._read_head()
-        method, target, version = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+        first, *lines = head.split(b"\r\n")
+        method, target, version = first.decode("latin-1").split(" ")
+        kept = [line for line in lines if not line.lower().startswith((b"proxy-", b"connection:"))]
         parts = urlsplit(f"//{target}" if method == "CONNECT" else target)
-        with self.server.proxy.connect(parts.hostname or "", parts.port or 80) as there:
+        host, proxy = parts.hostname or "", self.server.proxy
+        upstream = proxy.upstream("https" if method == "CONNECT" else "http", host)
+        if upstream:
+            with proxy.connect_through(upstream, host) as there:
+                self._request(there, [first, *_authorisation(upstream), *kept], rest)
+            return
+        with proxy.connect(host, parts.port or 80) as there:
             if method == "CONNECT":
                 self.request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
                 there.sendall(rest)
+                _relay(self.request, there)
             else:
                 place = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-                lines = head.split(b"\r\n")[1:]
-                kept = [line for line in lines if not line.lower().startswith((b"proxy-", b"connection:"))]
                 first = f"{method} {place} {version}".encode("latin-1")
-                there.sendall(b"\r\n".join([first, b"Connection: close", *kept]) + b"\r\n\r\n" + rest)
-            _relay(self.request, there)
+                self._request(there, [first, b"Connection: close", *kept], rest)
+
+    def _request(self, there: socket.socket, head: list[bytes], rest: bytes) -> None:
+        there.sendall(b"\r\n".join(head) + b"\r\n\r\n" + rest)
+        _relay(self.request, there)
 
     def _read_head(self) -> tuple[bytes, bytes]:
         data = b""
@@ -162,6 +206,14 @@ class _Handler(socketserver.BaseRequestHandler):
             data += more
         head, _, rest = data.partition(b"\r\n\r\n")
         return head, rest
+
+
+def _authorisation(upstream: SplitResult) -> list[bytes]:
+    """By the name and password in the address of the user's proxy (RFC 7617), if there are any."""
+    if upstream.username is None:
+        return []
+    pair = f"{unquote(upstream.username)}:{unquote(upstream.password or '')}".encode()
+    return [b"Proxy-Authorization: Basic " + b64encode(pair)]
 
 
 def _relay(here: socket.socket, there: socket.socket) -> None:

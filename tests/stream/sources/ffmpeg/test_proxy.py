@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -94,6 +95,73 @@ def test_from_the_open_internet_nothing_leads_to_private_addresses(server: str, 
 def test_all_else_is_followed(server: str, host: str, path: str) -> None:
     port = server.rpartition(":")[2]
     assert played(f"http://{host}:{port}/{path}", "hls" if path.startswith("hls") else None) > 50_000
+
+
+class OwnProxy(BaseHTTPRequestHandler):
+    """A proxy of the user's: it asks the server, whatever host is named, and notes what came."""
+
+    def __init__(self, *arguments: object, server_port: int, passed: list[tuple[str, str | None]]) -> None:
+        self._port, self._passed = server_port, passed
+        super().__init__(*arguments)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        self._passed.append((self.path, self.headers["Proxy-Authorization"]))
+        there = HTTPConnection("127.0.0.1", self._port)
+        there.request("GET", "/" + self.path.split("/", 3)[3], headers={"Host": f"127.0.0.1:{self._port}"})
+        answer = there.getresponse()
+        body = answer.read()
+        self.send_response(answer.status)
+        for name in ("Location", "Content-Length"):
+            if answer.headers[name]:
+                self.send_header(name, answer.headers[name])
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def passed(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str | None]]]:
+    """What passes through a proxy that the user has set; hall.invalid is a name that only it knows."""
+    seen: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(proxy_module, "_is_loopback", lambda _: False)
+    handler = partial(OwnProxy, server_port=int(server.rpartition(":")[2]), passed=seen)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as own:
+        thread = threading.Thread(target=partial(own.serve_forever, 0.05))
+        thread.start()
+        monkeypatch.setenv("http_proxy", f"http://me:secret@127.0.0.1:{own.server_port}")
+        try:
+            yield seen
+        finally:
+            own.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("host", ["hall.invalid", "127.0.0.1"])
+def test_a_proxy_of_the_user_is_connected_to(passed: list[tuple[str, str | None]], host: str) -> None:
+    assert played(f"http://{host}/clip.mp3") > 50_000
+    assert set(passed) == {(f"http://{host}:80/clip.mp3", "Basic bWU6c2VjcmV0")}
+
+
+@pytest.mark.parametrize(
+    ("host", "bypass"), [("hall.invalid", ""), ("127.0.0.1", ""), ("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "*")]
+)
+def test_what_is_checked_without_a_proxy_is_checked_with_one(
+    server: str,
+    asked: list[str],
+    passed: list[tuple[str, str | None]],
+    host: str,
+    bypass: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("no_proxy", bypass)
+    port = server.rpartition(":")[2]
+    with pytest.raises(SourceError, match=r"it leads to 127\.0\.0\.2, which is not on the open internet"):
+        played(f"http://{host}:{port}/redirect_private")
+    assert not any(each.startswith("127.0.0.2") for each in asked)
+    assert not any("127.0.0.2" in address for address, _ in passed)
+    assert bool(passed) is not bool(bypass)
 
 
 def test_connections_are_made_no_faster_than_a_player_needs(server: str) -> None:
