@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from whoplays.models.errors import SourceError
-from whoplays.models.recordings.headers import BEGINNING, BEGINNING_BYTES
+from whoplays.models.recordings.headers import BEGINNING
+from whoplays.models.recordings.mpeg import SURVEY_BYTES, is_mpeg_audio
 from whoplays.stream.audio.block import Block
 from whoplays.stream.audio.pcm import PcmFormat, decode
 from whoplays.stream.audio.resample import WHOLE, ChannelSelection, Converter
@@ -56,7 +57,7 @@ class PcmSource:
     def blocks(self) -> Iterator[Block]:
         """The audio up to the end of the input; see `Source`."""
         head = self._head()
-        if not (BEGINNING.match(head) or CONTAINER.match(head)):
+        if not (BEGINNING.match(head) or CONTAINER.match(head) or is_mpeg_audio(head)):
             yield from self._pcm_blocks(head)
             return
         # FFmpeg is loaded where it is needed.
@@ -74,7 +75,7 @@ class PcmSource:
     def _head(self) -> bytes:
         """Enough to know what it is."""
         head = b""
-        while len(head) < BEGINNING_BYTES and (data := self._next()):
+        while len(head) < SURVEY_BYTES and (data := self._next()):
             head += data
         return head
 

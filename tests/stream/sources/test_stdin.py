@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from whoplays.models.errors import SourceError
+from whoplays.models.recordings.mpeg import SURVEY_BYTES, is_mpeg_audio
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.pcm import PcmFormat, encode
 from whoplays.stream.sources.stdin import PcmSource
@@ -101,6 +102,12 @@ def make_with_ffmpeg(concert: Path, options: str) -> bytes:
         "-f flac",
         "-f ogg",
         "-f mp3",
+        "-f mp3 -id3v2_version 0 -write_xing 0",
+        "-f mp3 -id3v2_version 0 -b:a 320k",
+        "-f mp3 -id3v2_version 0 -ar 22050 -ac 1 -b:a 32k",
+        "-f mp2",
+        "-f adts -c:a aac",
+        "-f adts -c:a aac -ar 16000 -ac 1",
         "-f matroska -c:a aac",
         "-f mp4 -c:a aac -movflags frag_keyframe+empty_moov",
     ],
@@ -109,6 +116,26 @@ def test_a_recording_is_played_as_it_says_it_is(concert: Path, options: str) -> 
     assert hear(make_with_ffmpeg(concert, options), PcmFormat(), 50_000).shape[1] == pytest.approx(
         12 * 44_100, abs=4410
     )
+
+
+@pytest.mark.parametrize("options", ["-f mp3 -id3v2_version 0 -write_xing 0", "-f adts -c:a aac"])
+def test_a_broadcast_is_played_from_wherever_it_was_joined(concert: Path, options: str) -> None:
+    """As `curl` pipes it from a server."""
+    data = make_with_ffmpeg(concert, options)
+    for cut in (1, 200, len(data) // 2):
+        left_s = 12 * (1 - cut / len(data))
+        # Of a varying bit rate, half of the bytes is not half of the time.
+        assert hear(data[cut:], PcmFormat(), 50_000).shape[1] == pytest.approx(left_s * 44_100, rel=0.3)
+
+
+@pytest.mark.parametrize("options", ["-f s16le", "-f s24le", "-f s32le", "-f f32le", "-f s16le -ac 1 -ar 8000"])
+def test_raw_audio_is_no_broadcast(concert: Path, options: str) -> None:
+    data = make_with_ffmpeg(concert, options)
+    pieces = [data[at : at + SURVEY_BYTES] for at in range(0, len(data), SURVEY_BYTES)]
+    rng = np.random.default_rng(1)
+    quiet = rng.integers(-2, 2, 100 * SURVEY_BYTES // 2, dtype="<i2").tobytes()
+    pieces += [quiet[at : at + SURVEY_BYTES] for at in range(0, len(quiet), SURVEY_BYTES)]
+    assert not any(map(is_mpeg_audio, pieces))
 
 
 @pytest.mark.parametrize("stated", [0, 0x7FFF_F000, 4 * 44_100, 12 * 4 * 44_100])
