@@ -1,9 +1,10 @@
-"""How loud a window is."""
+"""How loud audio is."""
 
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio
 
 FLOOR_DBFS: Final = -120.0
@@ -13,27 +14,57 @@ FULL_SCALE: Final = 1.0 - 2.0**-15
 
 
 class Level(NamedTuple):
-    """How loud a window is."""
+    """How loud audio is."""
 
     dbfs: float
     """RMS over all channels, relative to a constant 1.0; a full-scale sine has -3.01. Never below -120."""
+    peak_dbfs: float
+    """The largest sample of any channel. Never below -120."""
     clipped: int
     """Samples at full scale, over all channels."""
+
+
+class LevelMeter:
+    """Measures a stream second by second, as its blocks come; written by one thread, read by any."""
+
+    def __init__(self) -> None:
+        self.newest: Level | None = None
+        """The level of the newest whole second; None before there is one."""
+        self._power, self._peak = 0.0, 0.0
+        self._clipped, self._values = 0, 0
+
+    def update(self, audio: Audio) -> None:
+        """Add a block, `[2, n]` float32 in [-1, 1]."""
+        if not audio.size:
+            return
+        power, peak, clipped = _sums(audio)
+        self._power, self._peak = self._power + power, max(self._peak, peak)
+        self._clipped, self._values = self._clipped + clipped, self._values + audio.size
+        if self._values >= CHANNELS * SAMPLE_RATE_HZ:
+            self.newest = _level(self._power / self._values, self._peak, self._clipped)
+            self._power, self._peak, self._clipped, self._values = 0.0, 0.0, 0, 0
 
 
 def measure(window: Audio) -> Level:
     """The level of `[channels, samples]` float32 in [-1, 1].
 
     >>> measure(np.full((2, 100), 0.1, np.float32))
-    Level(dbfs=-20.0, clipped=0)
+    Level(dbfs=-20.0, peak_dbfs=-20.0, clipped=0)
     """
-    flat = window.ravel()
-    power = float(np.einsum("i,i->", flat, flat)) / flat.size
-    dbfs = 10.0 * np.log10(power) if power > 0.0 else FLOOR_DBFS
-    return Level(round(max(float(dbfs), FLOOR_DBFS), 2), _clipped(flat))
+    power, peak, clipped = _sums(window)
+    return _level(power / window.size, peak, clipped)
 
 
-def _clipped(flat: Audio) -> int:
-    if max(flat.max(), -flat.min()) < FULL_SCALE:
-        return 0
-    return int(np.count_nonzero(np.abs(flat) >= FULL_SCALE))
+def _sums(audio: Audio) -> tuple[float, float, int]:
+    """The sum of squares, the largest magnitude, and how many samples are at full scale."""
+    peak = max(float(audio.max()), -float(audio.min()))
+    clipped = int(np.count_nonzero(np.abs(audio) >= FULL_SCALE)) if peak >= FULL_SCALE else 0
+    return float(np.einsum("ij,ij->", audio, audio)), peak, clipped
+
+
+def _level(power: float, peak: float, clipped: int) -> Level:
+    return Level(_decibels(power), _decibels(peak * peak), clipped)
+
+
+def _decibels(power: float) -> float:
+    return round(max(float(10.0 * np.log10(power)), FLOOR_DBFS), 2) if power > 0.0 else FLOOR_DBFS

@@ -146,7 +146,8 @@ class LiveView:
             return [mark, (describe_end(state.end), "grey")]
         if state.status is None:
             return [mark]
-        level = f"{state.window.quality.dbfs:4.0f} dBFS" if state.window else f"{'':9}"
+        loudness = state.status.level or (state.window.quality if state.window else None)
+        level = f"{loudness.dbfs:4.0f} dBFS" if loudness else f"{'':9}"
         at = timecode(state.window.end) if state.window else ""
         lost = f"  {state.gaps} gaps" if state.gaps else ""
         playing = ", ".join(state.since)

@@ -122,6 +122,8 @@ class Metrics:
         self._drift = self._add(
             Gauge, "clock_drift_ppm", "How much faster than nominal the source runs; NaN while that is not known."
         )
+        self._level = self._add(Gauge, "level_dbfs", "RMS of the last second; NaN while no audio comes.")
+        self._peak = self._add(Gauge, "peak_dbfs", "The largest sample of the last second; NaN while no audio comes.")
         self._state = self._add(Enum, "source_state", "The source's state.", states=STATES)
         self._end_to_end = self._add(
             Histogram,
@@ -182,6 +184,9 @@ class Metrics:
         self._state.labels(stream).state(status.state)
         self._lag.labels(stream).set(status.lag_ns / 1e9)
         self._drift.labels(stream).set(math.nan if status.drift_ppm is None else status.drift_ppm)
+        level = status.level
+        self._level.labels(stream).set(level.dbfs if level else math.nan)
+        self._peak.labels(stream).set(level.peak_dbfs if level else math.nan)
         for name, family in self._counters.items():
             count = getattr(status.counters, name)
             # A count falls when samples that were received turn out to be lost; a metric must not.

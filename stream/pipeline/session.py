@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.clip import Clipper
+from whoplays.stream.audio.level import LevelMeter
 from whoplays.stream.common.clock import GapCause, RecentIncreases
 from whoplays.stream.pipeline.clock import Clock, LiveClock, ScheduleClock
 from whoplays.stream.pipeline.options import StreamOptions
@@ -110,6 +111,7 @@ class Session:
         self.gap_count = 0
         self.abandoned = False
         """Whether what is not yet processed never will be."""
+        self.meter: Final = LevelMeter()
         self._gaps: Final = GapTracker()
         self._clipper: Final = Clipper()
         self._recent: Final = RecentIncreases()
@@ -178,7 +180,9 @@ class Session:
             self.started_at_ns = captured_at_ns - samples * 1_000_000_000 // SAMPLE_RATE_HZ
         if block.lost:
             self._gaps.add(start, start + samples, block.lost)
-        elif invalid:
+        else:
+            self.meter.update(audio)
+        if invalid and not block.lost:
             self._gaps.add(start + invalid.start, start + invalid.stop, "invalid")
         self.clock.observe(start + samples, captured_at_ns)
         written = self.ring.write(audio, wait=not self.live)

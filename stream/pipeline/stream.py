@@ -13,7 +13,17 @@ from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.ring import RingBuffer
 from whoplays.stream.pipeline.session import Session
-from whoplays.stream.pubsub.messages import Counters, End, Message, ModelInfo, Reason, SourceInfo, State, Status
+from whoplays.stream.pubsub.messages import (
+    Counters,
+    End,
+    LevelInfo,
+    Message,
+    ModelInfo,
+    Reason,
+    SourceInfo,
+    State,
+    Status,
+)
 from whoplays.stream.sources.base import SourceSpec
 
 HEARTBEAT_NS: Final = 1_000_000_000
@@ -225,11 +235,11 @@ class Stream:
     def _status(self, dropped_messages: int) -> Status:
         session, card = self.session, self.recognizer.card
         last_seq = {kind: seq for kind, seq in session.sequencer.last_seq.items() if kind != "status"}
-        drift_ppm = session.clock.drift_ppm
+        drift_ppm, state, level = session.clock.drift_ppm, self._state(), session.meter.newest
         return Status(
             **session.sequencer.head(Status),
             source=SourceInfo(name=clean(session.name), uri=clean(session.uri)),
-            state=self._state(),
+            state=state,
             detail=clean(self._detail()),
             sample_rate_hz=SAMPLE_RATE_HZ,
             window_samples=WINDOW_SAMPLES,
@@ -245,6 +255,7 @@ class Stream:
             drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
             last_seq=last_seq,
             clipped_samples=session.clipped_samples,
+            level=LevelInfo(**level._asdict()) if level and state in {"listening", "silent"} else None,
             playing=session.results.playing,
         )
 

@@ -96,6 +96,17 @@ class Playing(msgspec.Struct, frozen=True, kw_only=True):
     """The event's `at_ns`."""
 
 
+class LevelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """How loud the newest second was, as it was heard."""
+
+    dbfs: float
+    """RMS of all channels, relative to full scale; -120 or more."""
+    peak_dbfs: float
+    """The largest sample of any channel; -120 or more."""
+    clipped: int
+    """Samples at full scale."""
+
+
 class Status(Envelope, frozen=True, kw_only=True, tag="status"):
     """Hello and heartbeat: at the start, then every second, and once more at the end."""
 
@@ -126,6 +137,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="status"):
     """The newest seq of each other kind that was published."""
     clipped_samples: int = 0
     """Of the samples heard, how many were beyond full scale in any channel, and were clipped."""
+    level: LevelInfo | None = None
+    """Of the last second; null while no audio comes, and from a publisher that does not say."""
     playing: tuple[Playing, ...] | None = None
     """Who plays now, as all events up to now have it; null from a publisher that does not say."""
 

@@ -3,6 +3,7 @@
 import math
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from tests.stream.metrics.make_metrics import make_metrics
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.common.clock import GapCause
 from whoplays.stream.metrics.collectors import Metrics, Probes
-from whoplays.stream.pubsub.messages import Gap, State
+from whoplays.stream.pubsub.messages import Gap, LevelInfo, State
 
 Labels = dict[str, str]
 
@@ -55,6 +56,9 @@ def test_a_concert_is_counted() -> None:
     assert value(metrics, "gaps_total", **hall, cause="overload") == 0
     assert value(metrics, "lag_seconds", **hall) == 0.03
     assert value(metrics, "clock_drift_ppm", **hall) == 12.5
+    assert math.isnan(value(metrics, "level_dbfs", **hall))
+    metrics.handle(msgspec.structs.replace(make_status(4), level=LevelInfo(dbfs=-20.5, peak_dbfs=-3.0, clipped=0)))
+    assert (value(metrics, "level_dbfs", **hall), value(metrics, "peak_dbfs", **hall)) == (-20.5, -3.0)
     assert value(metrics, "source_restarts_total", **hall) == 0
 
 

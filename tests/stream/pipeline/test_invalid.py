@@ -104,6 +104,15 @@ def test_only_a_provider_that_fails_on_silence_too_ends_all(
         assert spans(list(all_messages(source, recognizer))) == lost
 
 
+def test_a_status_has_the_level_of_what_is_heard(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whoplays.stream.pipeline.stream.HEARTBEAT_NS", 1_000_000)
+    messages = list(all_messages(FakeSource([loud(60.0)]), recognizer))
+    heard = [status.level for status in of_kind(messages, Status) if status.state == "listening"]
+    assert {(level.dbfs, level.peak_dbfs, level.clipped) for level in heard if level} == {(-0.92, -0.92, 0)}
+    assert of_kind(messages, Status)[0].level is None
+    assert of_kind(messages, Status)[-1].level is None
+
+
 def test_a_model_that_fails_on_silence_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="returned NaN or infinity"):
         Recognizer.load(write_tiny_model(tmp_path, nan_above=-1.0), "cpu")
