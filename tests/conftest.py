@@ -21,6 +21,7 @@ NETWORK: Final = (
     "stream/daemon",
     "stream/faults",
     "stream/metrics/test_server.py",
+    "stream/page",
     "stream/pubsub",
     "stream/security/test_curve.py",
     "stream/sources/ffmpeg",

@@ -39,6 +39,7 @@ class Verb(NamedTuple):
 VERBS: Final = {
     "listen": Verb("stream.cli.listen:listen", "Recognise instruments live and publish the results."),
     "watch": Verb("stream.cli.watch:watch", "Show the messages of a publisher, and what was lost of them."),
+    "page": Verb("stream.cli.page:page", "Show in a browser what publishers send."),
     "devices": Verb("stream.cli.devices:devices", "List the sound inputs, and the address of each."),
     "send": Verb("stream.cli.send:send", "Send a source to another machine that listens."),
     "keys": Verb("stream.cli.keys:app", "Make key pairs, and set which public keys may connect."),
@@ -85,7 +86,8 @@ _TRAINING: Final = {
     "torchmetrics",
 }
 _BENCH: Final = {"psutil"}
-"""The packages of the extras `cpu`, `train` and `bench`, as they are imported."""
+_PAGE: Final = {"starlette", "uvicorn"}
+"""The packages of the extras `cpu`, `train`, `bench` and `page`, as they are imported."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -208,6 +210,8 @@ def _missing_package(error: ModuleNotFoundError, verb: str) -> str:
     package = (error.name or "").partition(".")[0]
     if package in _BENCH:
         return f"{package} is not installed; whoplays {verb} needs: {install_hint('cpu,bench')}"
+    if package in _PAGE:
+        return f"{package} is not installed; whoplays {verb} needs: {install_hint('page')}"
     if package not in _ENGINE | _TRAINING:
         raise error
     trains = package in _TRAINING or VERBS[verb].target.startswith(("export.", "training."))

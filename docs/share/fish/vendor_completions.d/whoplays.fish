@@ -5,8 +5,8 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allowed --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --hop --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --trees --until --version --wait --windows --workers'
-    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models prepare render report revoke send serve show simulate soak throughput train watch'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --port --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
+    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models page prepare render report revoke send serve show simulate soak throughput train watch'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
     set -e cmd[1]
@@ -44,6 +44,7 @@ end
 # Root-level commands
 complete -c whoplays -n __fish_use_subcommand -a 'listen' -d 'Recognise instruments live and publish the results.'
 complete -c whoplays -n __fish_use_subcommand -a 'watch' -d 'Show the messages of a publisher, here or on another machine, and what was lost…'
+complete -c whoplays -n __fish_use_subcommand -a 'page' -d 'Show in a browser what publishers send: who plays, since when, levels, and the …'
 complete -c whoplays -n __fish_use_subcommand -a 'devices' -d 'List the sound inputs, and the address that stands for each as a source.'
 complete -c whoplays -n __fish_use_subcommand -a 'send' -d 'Send a source to a machine that listens at zmq://, as stereo at 44.1 kHz.'
 complete -c whoplays -n __fish_use_subcommand -a 'keys' -d 'Make key pairs, and set which public keys may connect.'
@@ -294,6 +295,20 @@ complete -c whoplays -n '__fish_whoplays_using_command models' -l help -d 'Displ
 complete -c whoplays -n '__fish_whoplays_using_command models' -s h -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command models' -l version -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command models' -s V -d 'Display application version.'
+
+# Options for: page
+complete -c whoplays -n '__fish_whoplays_using_command page' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command page' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command page' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command page' -s V -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command page' -l host -r -d 'The address to serve the page on; others than this machine'\''s own need a token.'
+complete -c whoplays -n '__fish_whoplays_using_command page' -l port -r -d 'Its port; 0 for any that is free.'
+complete -c whoplays -n '__fish_whoplays_using_command page' -l token-file -r -F -d 'A file with a token of 16 characters or more, which whoever opens the page has …'
+complete -c whoplays -n '__fish_whoplays_using_command page' -l insecure -d 'Serve it to others without a token: behind a proxy that asks who they are.'
+complete -c whoplays -n '__fish_whoplays_using_command page' -l allow-host -r -d 'A further name that the page may be asked for by, such as a proxy'\''s.'
+complete -c whoplays -n '__fish_whoplays_using_command page' -l history -r -F -d 'The database of whoplays serve, for what was before the page began.'
+complete -c whoplays -n '__fish_whoplays_using_command page' -l keys -r -F -d 'Your own secret key file, for publishers that encrypt.'
+complete -c whoplays -n '__fish_whoplays_using_command page' -l server-key -r -F -d 'The publishers'\'' public key file.'
 
 # Options for: prepare
 complete -c whoplays -n '__fish_whoplays_using_command prepare' -l help -d 'Display this message and exit.'

@@ -1,0 +1,148 @@
+"""Serving the page: a subscriber to each publisher, and a web server, in one event loop."""
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import uvicorn
+
+from whoplays.models.errors import EndpointError, OptionError
+from whoplays.stream.page.access import Guard
+from whoplays.stream.page.app import make_app
+from whoplays.stream.page.broadcast import Broadcast
+from whoplays.stream.page.state import PageState
+from whoplays.stream.pubsub.subscriber import AsyncSubscriber
+from whoplays.stream.security.keys import ClientKeys
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_MOST_CONNECTIONS: Final = 100
+_GRACE_S: Final = 1
+"""How long requests may go on after a signal."""
+
+
+class PageOptions(NamedTuple):
+    """Where the page is, and who may see it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    token: str | None = None
+    insecure: bool = False
+    """Whether others may see it without a token: a proxy in front of it decides."""
+    allow_hosts: tuple[str, ...] = ()
+    """More names by which it may be asked for."""
+    history: Path | None = None
+
+
+def serve_page(
+    endpoints: Sequence[str], options: PageOptions, keys: ClientKeys | None, ready: Callable[[str], None]
+) -> None:
+    """Serve the page until SIGTERM or SIGINT.
+
+    Args:
+        endpoints: ZeroMQ addresses of publishers; they need not be there yet.
+        ready: called with the page's address once it can be asked for.
+
+    Raises:
+        EndpointError: an address is malformed, or the page's is in use or not of this machine.
+        OptionError: others could see the page without a token.
+    """
+    if not (_is_loopback(options.host) or options.token or options.insecure):
+        raise OptionError(
+            f"{options.host} can be reached by others: give --token-file, or --insecure if a proxy asks who they are"
+        )
+    with _listening(options.host, options.port) as listener:
+        asyncio.run(_serve(endpoints, options, keys, listener, ready))
+
+
+async def _serve(
+    endpoints: Sequence[str],
+    options: PageOptions,
+    keys: ClientKeys | None,
+    listener: socket.socket,
+    ready: Callable[[str], None],
+) -> None:
+    state = PageState()
+    broadcast = Broadcast(state)
+    app = Guard(make_app(state, broadcast, options.history), _hosts(options), options.token)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="off",
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    server = _Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+        broadcast.close()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    async with AsyncExitStack() as stack:
+        subscribers = [await stack.enter_async_context(AsyncSubscriber(endpoint, keys=keys)) for endpoint in endpoints]
+        tasks = [
+            asyncio.create_task(work) for work in (broadcast.run(), *(_follow(each, state) for each in subscribers))
+        ]
+        ready(f"http://{_shown(options.host)}:{listener.getsockname()[1]}/")
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await asyncio.wait([serving, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        stop()
+        await serving
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+async def _follow(subscriber: AsyncSubscriber, state: PageState) -> None:
+    async for item in subscriber:
+        state.update(item)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the event loop's own handlers."""
+        yield
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise EndpointError(f"the page cannot be served on {host}:{port}: {error.strerror or error}") from error
+    with listener:
+        yield listener
+
+
+def _hosts(options: PageOptions) -> frozenset[str]:
+    """The names that the page may be asked for by; any behind a proxy, which knows its own."""
+    if options.insecure and not options.allow_hosts:
+        return frozenset()
+    own = () if options.host in {"0.0.0.0", "::"} else (options.host.lower(),)  # noqa: S104  compared, not bound
+    return _LOOPBACK | {*own, *(host.lower() for host in options.allow_hosts)}
+
+
+def _is_loopback(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
