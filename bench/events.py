@@ -9,12 +9,11 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from whoplays.bench.conditions import current_conditions, load_average, model_info
 from whoplays.bench.results import EventsResult
 from whoplays.models.card import Frames, Hysteresis
-from whoplays.models.errors import DataError, OptionError, naming
+from whoplays.models.errors import DataError, OptionError, SourceError, naming
 from whoplays.models.event_scores import (
     COLLARS_S,
     DetectedEvent,
@@ -26,6 +25,7 @@ from whoplays.models.event_scores import (
 )
 from whoplays.models.events import DEFAULT_HYSTERESIS, EventTransition, detector
 from whoplays.models.labels import to_name
+from whoplays.models.recordings.recording import open_recording
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.level import SILENCE_DBFS, measure
 from whoplays.stream.common.terminal import note
@@ -37,9 +37,11 @@ HOPS_S: Final = (1, 3)
 _ENTRIES: Final = tuple(round(0.1 * step, 1) for step in range(10))
 _RELEASES: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
 _FRAME_ENTRIES: Final = (0.0, 0.1, 0.2, 0.4)
-_FRAME_RELEASES: Final = (0.2, 0.4, 0.6, 0.8)
-_ENTER_S: Final = (0.3, 0.6, 1.0)
-_LEAVE_S: Final = (0.6, 1.2, 1.8)
+_FRAME_RELEASES: Final = (0.1, 0.2, 0.4, 0.6)
+_BIASES: Final = (0.0, 1.0, 1.5, 2.0, 2.5)
+_ENTER_S: Final = (0.6, 1.0, 1.4)
+_LEAVE_S: Final = (1.2, 1.8, 2.4)
+_ROUNDS: Final = 2
 _COLUMNS: Final = ("path", "labels", "start_s", "end_s")
 _BATCH: Final = 8
 _ONSET: Final = COLLARS_S.index(1.0)
@@ -62,12 +64,13 @@ class Concert(NamedTuple):
             DataError: it is missing or damaged, at another rate, or not stereo.
         """
         try:
-            samples, rate_hz = soundfile.read(self.path, dtype="float32", always_2d=True)
-        except (OSError, soundfile.LibsndfileError) as error:
-            raise DataError(f"{self.path} cannot be read: {error}") from error
-        if (rate_hz, samples.shape[1]) != (SAMPLE_RATE_HZ, CHANNELS):
+            with open_recording(self.path, str(self.path)) as recording:
+                pieces = list(recording.read())
+        except SourceError as error:
+            raise DataError(str(error)) from error
+        if any((each.rate_hz, each.frames.shape[1]) != (SAMPLE_RATE_HZ, CHANNELS) for each in pieces):
             raise DataError(f"{self.path} must be stereo at {SAMPLE_RATE_HZ} Hz")
-        return np.ascontiguousarray(samples.T)
+        return np.ascontiguousarray(np.concatenate([each.frames for each in pieces]).T)
 
 
 class ConcertPredictions(NamedTuple):
@@ -155,12 +158,20 @@ def read_concerts(folder: Path) -> list[Concert]:
 def fit_settings(predictions: Sequence[ModelPredictions]) -> EventSettings:
     """Those with the largest mean F1 of onsets within 1 s and offsets within 1.5 s, at all hops.
 
-    Of several that are as good, the one nearest to the default. Of models with frames the hysteresis is fitted first,
-    with the times of their card, and then the times: all of both would take hours.
+    Of several that are as good, the one nearest to the default. Of models with frames their bias, the hysteresis and
+    the times are fitted in turn, with what was found of the others: all of all would take hours. A graph that has a
+    bias already keeps it.
     """
     frames = predictions[0].frames
-    best = _best(predictions, [EventSettings(hysteresis=each, frames=frames) for each in _hystereses(frames)])
-    return _best(predictions, [msgspec.structs.replace(best, frames=each) for each in _times(frames)])
+    best = EventSettings(hysteresis=DEFAULT_HYSTERESIS, frames=frames)
+    if frames is None:
+        return _best(predictions, [msgspec.structs.replace(best, hysteresis=each) for each in _hystereses(frames)])
+    for _ in range(_ROUNDS):
+        if predictions[0].frames and predictions[0].frames.bias is None:
+            best = _best(predictions, [_with_frames(best, bias=bias) for bias in _BIASES])
+        best = _best(predictions, [msgspec.structs.replace(best, hysteresis=each) for each in _hystereses(frames)])
+        best = _best(predictions, [_with_frames(best, **times) for times in _times()])
+    return best
 
 
 def _best(predictions: Sequence[ModelPredictions], candidates: Iterable[EventSettings]) -> EventSettings:
@@ -176,13 +187,14 @@ def _hystereses(frames: Frames | None) -> Iterator[Hysteresis]:
         yield Hysteresis(entry=entry, release=release)
 
 
-def _times(frames: Frames | None) -> Iterator[Frames | None]:
-    if frames is None:
-        yield None
-        return
+def _times() -> Iterator[dict[str, int]]:
     for enter_s, leave_s in product(_ENTER_S, _LEAVE_S):
-        held = {"enter_samples": round(enter_s * SAMPLE_RATE_HZ), "leave_samples": round(leave_s * SAMPLE_RATE_HZ)}
-        yield msgspec.structs.replace(frames, **held)
+        yield {"enter_samples": round(enter_s * SAMPLE_RATE_HZ), "leave_samples": round(leave_s * SAMPLE_RATE_HZ)}
+
+
+def _with_frames(settings: EventSettings, **changes: float) -> EventSettings:
+    frames = msgspec.structs.replace(settings.frames, **changes) if settings.frames else None
+    return msgspec.structs.replace(settings, frames=frames)
 
 
 def detect_events(
@@ -190,6 +202,7 @@ def detect_events(
 ) -> list[DetectedEvent]:
     """The events that a stream detects in a concert, with a window every `hop_s` seconds."""
     found = detector(predictions.labels, predictions.thresholds, settings.hysteresis, settings.frames)
+    steps = _biased(predictions, concert, settings)
     begun: dict[int, tuple[float, float]] = {}
     detected: list[DetectedEvent] = []
     known_s = 0.0
@@ -206,12 +219,22 @@ def detect_events(
         start = start_s * SAMPLE_RATE_HZ
         known_s = (start + WINDOW_SAMPLES) / SAMPLE_RATE_HZ
         row = dict(zip(predictions.labels, concert.probabilities[start_s].tolist(), strict=True))
-        frames = None if concert.frames is None else concert.frames[start_s]
+        frames = None if steps is None else steps[start_s]
         for transition in found.update(start, start + WINDOW_SAMPLES, row, frames):
             note(transition)
     for transition in found.finish():
         note(transition)
     return detected
+
+
+def _biased(predictions: ModelPredictions, concert: ConcertPredictions, settings: EventSettings) -> Floats | None:
+    """Probabilities of the steps as a graph with these settings gives them, `[windows, steps, labels]`."""
+    own, wanted = predictions.frames, settings.frames
+    if concert.frames is None or own is None or wanted is None or own.bias is not None or wanted.bias is None:
+        return concert.frames
+    odds = np.array([threshold / (1 - threshold) for threshold in predictions.thresholds]) * np.exp(wanted.bias)
+    # The same as adding logarithms of odds to logits.
+    return np.asarray(concert.frames * odds / (1 - concert.frames + concert.frames * odds), np.float32)
 
 
 def _mean_f1(predictions: Sequence[ModelPredictions], settings: EventSettings) -> float:

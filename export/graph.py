@@ -6,7 +6,7 @@ Parity: the graph under onnxruntime computes what the network computes under tor
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -50,15 +50,18 @@ class CalibrationLayer(nn.Module):
 class _WithFrames(nn.Module):
     """A frame tagger with everything that it can say of a window."""
 
-    def __init__(self, network: FrameTagger, to_probabilities: nn.Module) -> None:
+    biases: Tensor
+
+    def __init__(self, network: FrameTagger, to_probabilities: nn.Module, biases: Sequence[float]) -> None:
         super().__init__()
         self.network, self.to_probabilities = network, to_probabilities
+        self.register_buffer("biases", torch.tensor(biases, dtype=torch.float32))
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Probabilities of the window and of each step, and the features that they follow from."""
         steps = self.network.embed(self.network.power(audio))
         embedding = steps.mean(dim=1)
-        frames = torch.sigmoid(self.network.frame_head(steps))
+        frames = torch.sigmoid(self.network.frame_head(steps) + self.biases)
         probabilities: Tensor = self.to_probabilities(self.network.window_head(embedding))
         return probabilities, frames, embedding
 
@@ -81,11 +84,14 @@ def calibrate(tagger: Tagger, calibration: Calibration) -> None:
     tagger.add_module("to_probabilities", nn.Sequential(CalibrationLayer(calibration), tagger.to_probabilities))
 
 
-def write_graph(tagger: Tagger, path: Path) -> None:
+def write_graph(tagger: Tagger, path: Path, frame_biases: Sequence[float] = (0.0,)) -> None:
     """Write a network's graph: `audio float32 [batch, 2, 132300]` -> `probabilities float32 [batch, labels]`.
 
     Of one with frames also `frames float32 [batch, steps, labels]`, probabilities within the window, and `embedding
     float32 [batch, features]`. The batch is free, weights are inside the file, and the metadata name the labels.
+
+    Args:
+        frame_biases: added to the logits of steps, `[labels]`, or one for all.
 
     Raises:
         ModelError: the exporter fixed the batch.
@@ -94,7 +100,10 @@ def write_graph(tagger: Tagger, path: Path) -> None:
     network, outputs = tagger.network, ["probabilities"]
     module: nn.Module = nn.Sequential(network, tagger.to_probabilities)
     if isinstance(network, FrameTagger):
-        module, outputs = _WithFrames(network, tagger.to_probabilities), ["probabilities", "frames", "embedding"]
+        module, outputs = (
+            _WithFrames(network, tagger.to_probabilities, frame_biases),
+            ["probabilities", "frames", "embedding"],
+        )
     with warnings.catch_warnings(), _quiet("torch.onnx"):
         for kind in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", kind)

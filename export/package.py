@@ -1,14 +1,16 @@
 """A model's folder: the graph and the card that says what it is, made from a run."""
 
+import math
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whoplays.export.graph import OPSET, Parity, calibrate, count_macs, prove, write_graph
+from whoplays.models import catalogue
 from whoplays.models.card import Corpus, Frames, Hysteresis, Measurement, ModelCard, graph_digest, write_card
 from whoplays.models.errors import DataError
 from whoplays.models.event_scores import EventSettings
@@ -60,6 +62,23 @@ _UNCHANGED: Final = {"mAP"}
 """Figures of each label's ranking alone, which a calibration keeps."""
 
 
+class _Decisions(NamedTuple):
+    """How a network's outputs become labels and events."""
+
+    fitted: CalibrationRecord | None
+    reports: list[Report]
+    """Of the run's recipe."""
+    thresholds: tuple[float, ...]
+    settings: EventSettings
+
+    def frame_biases(self) -> list[float]:
+        """What is added to the logits of steps, `[labels]`, or one for all."""
+        frames = self.settings.frames
+        if frames is None or frames.bias is None:
+            return [0.0]
+        return [frames.bias + math.log(each / (1 - each)) for each in self.thresholds]
+
+
 def package(run: RunFolder, name: str, version: str, folder: Path, library: Library) -> tuple[ModelCard, Parity]:
     """Write `model.onnx`, `card.json` and the weights into `folder`, once all are made and proven.
 
@@ -70,14 +89,14 @@ def package(run: RunFolder, name: str, version: str, folder: Path, library: Libr
     config = run.config()
     tagger = load(config.recipe, run.best_checkpoint())
     note_unfinished(run)
-    fitted = read_calibration(run)
-    if fitted:
-        calibrate(tagger, fitted.calibration)
+    decisions = _decisions(run, config, tagger)
+    if decisions.fitted:
+        calibrate(tagger, decisions.fitted.calibration)
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "model.onnx"
-        write_graph(tagger, graph)
+        write_graph(tagger, graph, decisions.frame_biases())
         parity = prove(tagger, graph, _real_windows(config, library))
-        card = _card(run, config, tagger, fitted, name=name, version=version, graph=graph, parity=parity)
+        card = _card(run, config, tagger, decisions, name=name, version=version, graph=graph, parity=parity)
         write_card(card, Path(scratch))
         if not config.recipe.uses_cached_features:
             write_weights(tagger, Path(scratch) / WEIGHTS)
@@ -98,7 +117,7 @@ def _card(
     run: RunFolder,
     config: Config,
     tagger: Tagger,
-    fitted: CalibrationRecord | None,
+    decisions: _Decisions,
     *,
     name: str,
     version: str,
@@ -106,15 +125,14 @@ def _card(
     parity: Parity,
 ) -> ModelCard:
     recipe = config.recipe
-    settings = _event_settings(run, tagger)
-    reports = of_recipe(read_reports(run.folder / "metrics.json"), recipe)
+    fitted, settings = decisions.fitted, decisions.settings
     return ModelCard(
         name=name,
         version=version,
         sha256=graph_digest(graph),
         task=recipe.task,
         labels=recipe.labels,
-        thresholds=fitted.thresholds if fitted else tuple(latest_thresholds(reports, recipe).tolist()),
+        thresholds=decisions.thresholds,
         hysteresis=settings.hysteresis,
         frames=settings.frames,
         calibration=tuple(zip(fitted.scales, fitted.biases, strict=True)) if fitted else (),
@@ -124,15 +142,25 @@ def _card(
         opset=OPSET,
         parity_max_abs=parity.worst,
         corpora=_corpora(config),
-        measurements=_measurements(run.name, reports, fitted, recipe.task == "single-label"),
+        measurements=_measurements(run.name, decisions.reports, fitted, recipe.task == "single-label"),
     )
 
 
-def _event_settings(run: RunFolder, tagger: Tagger) -> EventSettings:
-    """What `whoplays bench events` fitted, if the run's folder holds it."""
+def _decisions(run: RunFolder, config: Config, tagger: Tagger) -> _Decisions:
+    fitted = read_calibration(run)
+    reports = of_recipe(read_reports(run.folder / "metrics.json"), config.recipe)
+    thresholds = fitted.thresholds if fitted else tuple(latest_thresholds(reports, config.recipe).tolist())
+    return _Decisions(fitted, reports, thresholds, _event_settings(run, config, tagger))
+
+
+def _event_settings(run: RunFolder, config: Config, tagger: Tagger) -> EventSettings:
+    """What `whoplays bench events` fitted, if the run's folder holds it; else those of the model that it began from."""
     measured = read_events(run.folder / "events.json")
     if measured:
         return measured.settings
+    if config.recipe.keeps_labels and config.base in catalogue.names():
+        card = catalogue.find(config.base)[1]
+        return EventSettings(hysteresis=card.hysteresis, frames=card.frames)
     framed = isinstance(tagger.network, FrameTagger)
     frames = Frames(step_samples=STEP_SAMPLES, first_sample=FIRST_SAMPLE) if framed else None
     return EventSettings(hysteresis=Hysteresis(), frames=frames)

@@ -72,6 +72,9 @@ class Frames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """For how long a label must be at or above where it enters; it enters at the beginning of that."""
     leave_samples: int = 52_920
     """For how long a label must be below where it leaves; it leaves at the beginning of that."""
+    bias: float | None = None
+    """What the graph adds to the logit of each step, beside that of its label's threshold, so that the threshold
+    decides of steps as it does of windows; None if it adds nothing."""
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

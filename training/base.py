@@ -51,7 +51,7 @@ def find_base(recipe: Recipe, text: str | None) -> Base | None:
     if text is None:
         if recipe.keeps_labels:
             raise OptionError(
-                f"{recipe.name} begins from a model or a run: name one with --base, such as --base band-mobilenet"
+                f"{recipe.name} begins from a model or a run: name one with --base, such as --base default"
             )
         if recipe.base == EFFICIENTAT:
             raise OptionError(f"{recipe.name} begins from {recipe.base}: name its weights with --base FILE.pt")

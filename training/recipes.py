@@ -52,6 +52,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     base: str | None = None
     """What training begins with: `raw-transfer`: the recipe of the run whose frozen features are used;
     `efficientat-transfer`: the tagger whose are; `frame-tagger`: the tagger that is trained further."""
+    base_share: float = 0.0
+    """`frame-tagger`: how much of the weights that it began with the network keeps, beside those that were trained."""
     keeps_labels: bool = False
     """Whether the labels are those that the base knows and those of the data, instead of these; what the data hold no
     recording of, the base itself teaches."""
@@ -84,6 +86,7 @@ _DEFAULT: Final = Recipe(
     prepared_windows=20_000,
     prepared_share=0.2,
     base=EFFICIENTAT,
+    base_share=0.5,
 )
 
 _FINE_TUNE: Final = msgspec.structs.replace(
@@ -91,6 +94,7 @@ _FINE_TUNE: Final = msgspec.structs.replace(
     name="fine-tune",
     description="A model that ships, trained on with further recordings.",
     keeps_labels=True,
+    base_share=0.0,
     epochs=6,
     epoch_windows=1600,
     batch_windows=32,

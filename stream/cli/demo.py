@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from whoplays.models.errors import EndpointError
+from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.common.terminal import end_on_signals, stop_on_signals
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
@@ -20,6 +21,7 @@ from whoplays.stream.sources.registry import open_uri
 
 CLIP: Final = Path(__file__).parents[1] / "demo" / "concert.ogg"
 ENDPOINT: Final = "tcp://127.0.0.1:*"
+HOP_SAMPLES: Final = SAMPLE_RATE_HZ
 JOIN_S: Final = 20.0
 END_S: Final = 20.0
 
@@ -38,7 +40,7 @@ def demo(clip: Annotated[Path, Parameter(show_default=False)] = CLIP, /, *, mode
         if not publisher.wait_for_subscriber(JOIN_S):
             raise EndpointError(f"the subscriber did not connect to {publisher.endpoint} within {JOIN_S:.0f} s")
         engine = Engine(publisher)
-        engine.add(SourceSpec.opened(source), recognizer, StreamOptions(stream="demo"))
+        engine.add(SourceSpec.opened(source), recognizer, StreamOptions(stream="demo", hop_samples=HOP_SAMPLES))
         with stop_on_signals(engine.stop_in_time):
             for _ in engine.run():
                 pass

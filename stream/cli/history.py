@@ -38,6 +38,8 @@ def history(
     """
     path, now = database or history_file(), datetime.now(UTC)
     since_ns, until_ns = (None if text is None else parse_time(text, now) for text in (since, until))
+    if since_ns is not None and since_ns > now.timestamp() * 1e9:
+        raise OptionError(f"--since must not be in the future, got {since!r}; a time without a date is one of today")
     if form == "audacity" and session is None:
         session = newest_session(path, stream)
     found = rows(path, Query(stream, session, since_ns, until_ns))

@@ -37,7 +37,17 @@ def require(what: str, value: object, kind: Any) -> None:
     try:
         msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        raise OptionError(f"{what} must be {expected(kind)}, got {shown(given)}") from error
+        quoted = ", in quotes; leave them out" if isinstance(given, str) and _is_quoted(given, kind) else ""
+        raise OptionError(f"{what} must be {expected(kind)}, got {shown(given)}{quoted}") from error
+
+
+def _is_quoted(text: str, kind: Any) -> bool:
+    """Whether a number or the like would be allowed if it were not text."""
+    try:
+        msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def require_fields(struct: msgspec.Struct) -> None:

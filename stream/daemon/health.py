@@ -43,21 +43,21 @@ class HealthMonitor:
                 self._failed.pop(stream, None)
 
     def stuck(self) -> str | None:
-        """Which stream gets audio, but no results, in one line; None if there is none."""
+        """Which streams get audio, but no results, in one line; None if there is none."""
+        found = []
         for stream, status in tuple(self._statuses.items()):
             behind = status.counters.elapsed_samples - self._recognized.get(stream, 0)
             allowed = status.window_samples + status.hop_samples + round(SPARE_S * SAMPLE_RATE_HZ)
             if status.state in _HAS_AUDIO and behind > allowed:
-                return f"{stream}: no window for {behind / SAMPLE_RATE_HZ:.0f} s of audio"
-        return None
+                found.append(f"{stream}: no window for {behind / SAMPLE_RATE_HZ:.0f} s of audio")
+        return "; ".join(found) or None
 
     def unready(self) -> str | None:
-        """Which stream gets no audio, in one line; None if all do."""
-        for stream, detail in tuple(self._failed.items()):
-            return f"{stream}: failed: {detail}"
-        if not self._statuses:
-            return "no stream has begun yet"
+        """Which streams get no audio, in one line; None if all do."""
+        found = [f"{stream}: failed: {detail}" for stream, detail in tuple(self._failed.items())]
         for stream, status in tuple(self._statuses.items()):
             if status.state not in _HAS_AUDIO:
-                return f"{stream}: {status.state}" + (f": {status.detail}" if status.detail else "")
-        return None
+                found.append(f"{stream}: {status.state}" + (f": {status.detail}" if status.detail else ""))
+        if not self._statuses and not found:
+            return "no stream has begun yet"
+        return "; ".join(found) or None

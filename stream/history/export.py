@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.common.terminal import printable
+from whoplays.stream.common.terminal import note, printable
 from whoplays.stream.history.query import Row, Span
 
 DATE: Final = len("2026-01-01 ")
@@ -45,7 +45,7 @@ def _table(rows: Iterable[Span]) -> None:
         console.print("nobody played")
 
 
-_HEADINGS: Final = ("stream", "from", "to", "for", "who", "surely")
+_HEADINGS: Final = ("stream", "from", "to", "for", "who", "peak")
 
 
 def _merged(rows: Iterable[Span]) -> Iterator[tuple[Span, str | None, float | None, int]]:
@@ -105,10 +105,13 @@ def _json(rows: Iterable[Span]) -> None:
 
 def _audacity(rows: Iterable[Span]) -> None:
     """One label a line: start, end, who; in seconds since the session began. A start that is unknown is the end."""
+    each = None
     for each in rows:
         start = each.last_sample if each.start_sample is None else each.start_sample
         who = each.label or f"not heard: {each.gap}"
         print(f"{start / SAMPLE_RATE_HZ:.6f}\t{each.last_sample / SAMPLE_RATE_HZ:.6f}\t{printable(who)}")
+    if each is None:
+        note("nobody played in that session; another is chosen by --session or --stream")
 
 
 _WRITERS: Final[dict[Format, Callable[[Iterable[Span]], None]]] = {

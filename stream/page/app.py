@@ -18,7 +18,7 @@ import whoplays
 from whoplays.models.errors import DataError
 from whoplays.stream.history.query import Query, Span, rows
 from whoplays.stream.page.broadcast import MOST_CLIENTS, Broadcast
-from whoplays.stream.page.state import KEPT_NS, PageState, Player, StreamView, TimelineSpan
+from whoplays.stream.page.state import KEPT_NS, NowPlaying, PageState, StreamView, TimelineSpan
 
 MOST_EVENTS: Final = 20_000
 _FILES: Final = Path(__file__).with_name("static")
@@ -31,11 +31,11 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
 
     stream: str
     state: str
-    playing: tuple[Player, ...] | None
+    playing: tuple[NowPlaying, ...] | None
     """Null while it is not known."""
 
 
-class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Who played when, and when nothing was heard."""
 
     from_ns: int
@@ -90,7 +90,7 @@ class _Api:
         known = set(map(_key, kept))
         spans = [*kept, *(each for each in self._state.spans(from_ns, to_ns, stream) if _key(each) not in known)]
         shown, truncated = tuple(spans[:MOST_EVENTS]), len(spans) > MOST_EVENTS
-        return _json(Timeline(from_ns=from_ns, to_ns=to_ns, spans=shown, truncated=truncated))
+        return _json(TimelineAnswer(from_ns=from_ns, to_ns=to_ns, spans=shown, truncated=truncated))
 
     async def live(self, _request: Request) -> Response:
         if self._broadcast.is_full:
@@ -109,9 +109,9 @@ class _Api:
 
 def describe() -> dict[str, Any]:
     """The OpenAPI description of what programs may ask for."""
-    kinds = [StreamView, Now, Timeline]
+    kinds = [StreamView, Now, TimelineAnswer]
     answers, components = msgspec.json.schema_components(
-        [list[StreamView], list[Now], Timeline], ref_template="#/components/schemas/{name}"
+        [list[StreamView], list[Now], TimelineAnswer], ref_template="#/components/schemas/{name}"
     )
     time_form = {"type": "string", "description": "ISO 8601 with a time zone, or Unix time in nanoseconds."}
     asked = [

@@ -81,7 +81,7 @@ async def _serve(
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    server = _Server(config)
+    server = _PageServer(config)
 
     def stop() -> None:
         server.should_exit = True
@@ -112,7 +112,7 @@ async def _follow(subscriber: AsyncSubscriber, state: PageState) -> None:
         state.update(item)
 
 
-class _Server(uvicorn.Server):
+class _PageServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the event loop's own handlers."""

@@ -25,7 +25,7 @@ _Key = tuple[str, str, str, int]
 """Stream, kind, name and beginning of a span."""
 
 
-class Player(msgspec.Struct, frozen=True, kw_only=True):
+class NowPlaying(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument that plays now."""
 
     label: str
@@ -49,7 +49,7 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True):
     lag_ns: int
     drift_ppm: float | None
     lost_samples: int
-    playing: tuple[Player, ...] | None
+    playing: tuple[NowPlaying, ...] | None
     """Null while it is not known who plays."""
     updated_ns: int
     """Unix time of the newest message."""
@@ -214,7 +214,7 @@ class _StreamState:
             playing=None
             if playing is None
             else tuple(
-                Player(label=each.label, since_ns=each.since_ns, probability=probabilities.get(each.label))
+                NowPlaying(label=each.label, since_ns=each.since_ns, probability=probabilities.get(each.label))
                 for each in playing
             ),
             updated_ns=self._updated_ns,

@@ -108,6 +108,26 @@ def test_how_long_an_onset_must_last_is_fitted() -> None:
     assert found.start_s == pytest.approx(8.1, abs=0.3)
 
 
+def test_a_model_whose_steps_are_too_timid_is_given_a_bias() -> None:
+    """Where it plays they say 0.1, far below the threshold: then the same as a graph with that bias would give."""
+    timid = framed(((8.1, 12.0),), ReferenceEvent("piano", 8.1, 12.0))
+    (concert,) = timid.concerts
+    assert concert.frames is not None
+    frames = np.where(concert.frames > 0, 0.1, 0.001).astype(np.float32)
+    timid = timid._replace(thresholds=(0.4,), concerts=[concert._replace(frames=frames)])
+    settings = fit_settings([timid])
+    assert settings.frames
+    assert settings.frames.bias is not None
+    (found,) = detect_events(timid, timid.concerts[0], settings, 1)
+    assert found.start_s == pytest.approx(8.1, abs=0.3)
+    biased = 1 / (1 + np.exp(-(np.log(frames / (1 - frames)) + settings.frames.bias + np.log(0.4 / 0.6))))
+    shipped = timid._replace(frames=settings.frames, concerts=[concert._replace(frames=np.asarray(biased, np.float32))])
+    assert detect_events(shipped, shipped.concerts[0], settings, 1) == [found]
+    again = fit_settings([shipped]).frames
+    assert again
+    assert again.bias == settings.frames.bias
+
+
 def write_concerts(folder: Path) -> Path:
     """A concert: silence, a violin (the right channel) from 6 s to 15 s, silence."""
     folder.mkdir()

@@ -16,11 +16,12 @@ from whoplays.models.errors import DataError
 from whoplays.models.labels import NAMES
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.training import recipes
+from whoplays.training.data.splits import Splits
 from whoplays.training.evaluate.calibration import apply
 from whoplays.training.evaluate.results import CalibratedReport, CalibratedSetResult, CalibrationRecord
 from whoplays.training.evaluate.store import keep_calibration, keep_report
 from whoplays.training.fit.tagger import Tagger
-from whoplays.training.run import RunFolder
+from whoplays.training.run import RunFolder, configure
 
 pytestmark = pytest.mark.slow
 
@@ -85,13 +86,14 @@ def test_figures_are_those_of_what_was_calibrated(made: Exported) -> None:
 
 def test_the_hysteresis_is_the_one_that_was_measured(tmp_path: Path) -> None:
     """Of the file that `whoplays bench events` wrote."""
-    run, tagger = RunFolder(tmp_path), Tagger(recipes.find("duo-crnn"))
-    assert package._event_settings(run, tagger).hysteresis == Hysteresis()
+    run, recipe = RunFolder(tmp_path), recipes.find("duo-crnn")
+    config, tagger = configure(recipe, (), Splits([], [], [])), Tagger(recipe)
+    assert package._event_settings(run, config, tagger).hysteresis == Hysteresis()
     (tmp_path / "events.json").write_text('{"concerts": 2, "settings": {"hysteresis": {"release": 0.5}}, "rows": []}')
-    assert package._event_settings(run, tagger).hysteresis == Hysteresis(release=0.5)
+    assert package._event_settings(run, config, tagger).hysteresis == Hysteresis(release=0.5)
     (tmp_path / "events.json").write_text('{"release": 0.5}')
     with pytest.raises(DataError, match=r"events\.json holds no results of events"):
-        package._event_settings(run, tagger)
+        package._event_settings(run, config, tagger)
 
 
 def test_a_calibration_that_is_damaged_is_one_line(

@@ -119,7 +119,7 @@ def test_nothing_is_written_that_is_not_proven(
     band: Exported, corpus: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The graph of another run, in place of its own, does not compute the same."""
-    monkeypatch.setattr(module, "write_graph", lambda _, path: shutil.copy(band.folder / "model.onnx", path))
+    monkeypatch.setattr(module, "write_graph", lambda _, path, _biases: shutil.copy(band.folder / "model.onnx", path))
     other = write_run(tmp_path / "other", "band-mobilenet", corpus, seed=2)
     with pytest.raises(ModelError, match="the graph must differ from the network by less"):
         module.package(other, "model", "1.2.3", tmp_path / "model", Library(cache))
@@ -127,7 +127,7 @@ def test_nothing_is_written_that_is_not_proven(
 
 
 def test_parity_needs_recordings(band: Exported, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "write_graph", lambda _, path: shutil.copy(band.folder / "model.onnx", path))
+    monkeypatch.setattr(module, "write_graph", lambda _, path, _biases: shutil.copy(band.folder / "model.onnx", path))
     gone = write_index(tmp_path / "gone", [("missing.wav", "piano", "g", "s", "CC0")])
     run = write_run(tmp_path / "run", "band-mobilenet", gone)
     with pytest.raises(DataError, match=r"no recording in .* can be read; parity is proven on real windows"):

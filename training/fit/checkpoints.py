@@ -1,6 +1,7 @@
 """Checkpoints: what a run has learnt, kept in a file and read again, and for how long it was trained."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,27 @@ def write_checkpoint(tagger: Tagger, run: RunFolder) -> None:
     """
     with atomic_write(run.last_checkpoint) as unfinished:
         save({"state_dict": tagger.state_dict()}, unfinished)
+
+
+def keep_between(recipe: Recipe, run: RunFolder, begun: Mapping[str, Tensor]) -> None:
+    """Keep, as the run's best, a network between the one that was trained and the one that training began with.
+
+    It hears what neither was trained on better than both (Wortsman et al., "Robust fine-tuning of zero-shot models",
+    2022): `base_share` of its weights are those of the beginning; not of the head of steps, which no tagger has.
+
+    Args:
+        begun: the state of the tagger that training began with.
+
+    Raises:
+        DataError: the folder cannot be written to, or the last checkpoint is damaged.
+    """
+    trained, share = _weights(run.last_checkpoint), recipe.base_share
+    between = {
+        name: value if "frame_head" in name or not value.is_floating_point() else torch.lerp(value, begun[name], share)
+        for name, value in trained.items()
+    }
+    with atomic_write(run.checkpoints / "best.ckpt") as unfinished:
+        save({"state_dict": between, "epoch": recipe.epochs - 1}, unfinished)
 
 
 def is_finished(run: RunFolder, recipe: Recipe) -> bool:

@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from whoplays.training.base import Base
 from whoplays.training.console import NOTES, keep_freed_memory
 from whoplays.training.data.library import Library
 from whoplays.training.data.splits import Splits, refuse_leak
-from whoplays.training.fit.checkpoints import begin_from, is_finished, load
+from whoplays.training.fit.checkpoints import begin_from, is_finished, keep_between, load
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.fit.training_data import TrainingData
 from whoplays.training.recipes import Recipe
@@ -90,6 +91,7 @@ def fit(
             tagger.keep(set(base.labels) - data.labels)
         if recipe.network == "frame-tagger" and base.is_tagger:
             tagger.retain(base.weights)
+    begun = deepcopy(tagger.state_dict()) if base and recipe.base_share else {}
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
     if resume and is_finished(run, recipe):
         return load(recipe, run.best_checkpoint())
@@ -97,6 +99,8 @@ def fit(
     with _quiet():
         trainer = _trainer(recipe, run, accelerator, timer, validated=data.has_validation)
         _run(trainer, tagger, data, resume)
+    if begun:
+        keep_between(recipe, run, begun)
     run.write_timing(Timing(prepare_s=prepared_s, epoch_s=timer.time_elapsed("train") / trainer.current_epoch))
     return load(recipe, run.best_checkpoint())
 

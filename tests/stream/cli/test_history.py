@@ -33,7 +33,7 @@ def test_a_table_for_people(path: Path, capsys: pytest.CaptureFixture[str], monk
     monkeypatch.setenv("COLUMNS", "120")
     history()
     head, *lines = capsys.readouterr().out.splitlines()
-    assert head.split() == ["stream", "from", "to", "for", "who", "surely"]
+    assert head.split() == ["stream", "from", "to", "for", "who", "peak"]
     assert [line.split()[-2:] for line in lines] == [
         ["piano", "95%"],
         ["violin", "80%"],
@@ -91,7 +91,9 @@ def test_gaps_are_told_from_silence(path: Path, capsys: pytest.CaptureFixture[st
     assert (gap["gap"], gap["label"], gap["start_sample"], gap["end_sample"]) == ("network", None, 264600, 308700)
 
 
-@pytest.mark.parametrize("span", [{"since": "2300-01-01"}, {"until": "0001-01-02T00:00Z"}])
+@pytest.mark.parametrize(
+    "span", [{"since": "0001-01-02T00:00Z", "until": "2020-01-01"}, {"until": "0001-01-02T00:00Z"}]
+)
 def test_times_that_no_database_can_hold_find_nothing(
     path: Path, capsys: pytest.CaptureFixture[str], span: dict[str, str]
 ) -> None:
@@ -189,3 +191,17 @@ def test_times_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
         text: round(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp() * 1e9)
         for text, moment in utc.items()
     }
+
+
+def test_nothing_is_asked_of_the_future(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        whoplays.main(["history", "--since", "2300-01-01"])
+    assert leaving.value.code == 1
+    assert "--since must not be in the future, got '2300-01-01'" in capfd.readouterr().err
+
+
+def test_a_session_in_which_nobody_played_is_said(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    history(form="audacity", session="two", until="2020-01-01")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "nobody played in that session" in err

@@ -52,6 +52,8 @@ def test_what_has_failed_is_reported_while_it_is_configured() -> None:
     health.handle(End(stream="roof", session="one", seq=0, published_ns=1, reason="failed", detail="damaged", final=0))
     assert health.unready() == "roof: failed: damaged"
     health.expect({"hall", "roof"})
-    assert health.unready() == "roof: failed: damaged"
+    health.handle(status("lost", 9.0))
+    assert health.unready() == "roof: failed: damaged; hall: lost"
+    health.handle(status("listening", 9.0))
     health.expect({"hall"})
     assert health.unready() is None

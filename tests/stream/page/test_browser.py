@@ -80,7 +80,7 @@ def test_a_concert_is_seen_and_so_is_the_loss_of_its_sender(browser: "Browser", 
     with ExitStack() as stack:
         page_port = stack.enter_context(serving(publisher))
         page = browser.new_page(viewport={"width": 1000, "height": 420})
-        page.on("console", lambda message: complaints.append(message.text))
+        page.on("console", lambda message: complaints.extend([message.text] if message.type == "error" else []))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"http://127.0.0.1:{page_port}/")
         stack.enter_context(

@@ -145,7 +145,7 @@ def test_what_to_begin_from_is_looked_for_before_anything_is_read(
     (line,) = failure(folder, capfd, None)
     assert line.endswith("begins from efficientat-mn04: name its weights with --base FILE.pt")
     (line,) = failure(folder, capfd, "fine-tune")
-    assert line.endswith("begins from a model or a run: name one with --base, such as --base band-mobilenet")
+    assert line.endswith("begins from a model or a run: name one with --base, such as --base default")
     (line,) = failure(folder, capfd, "duo-rawcnn", base="solo-rawcnn")
     assert line.endswith("holds no weights.safetensors, of the network only its graph; export its run again")
 

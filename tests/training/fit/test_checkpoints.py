@@ -13,6 +13,7 @@ from whoplays.training.base import Base
 from whoplays.training.data.splits import Splits
 from whoplays.training.fit.checkpoints import (
     begin_from,
+    keep_between,
     load,
     note_unfinished,
     training_length,
@@ -116,3 +117,19 @@ def test_damaged_weights_are_refused(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"weights\.safetensors cannot be used"):
         begin_from(Tagger(recipes.find("duo-crnn")), Base("made", path, CORE))
+
+
+def test_what_a_run_ends_with_is_between_its_beginning_and_what_it_learnt(tmp_path: Path) -> None:
+    recipe = recipes.find("band-mobilenet")
+    run = RunFolder(tmp_path)
+    begun, trained = Tagger(recipe), Tagger(recipe)
+    run.checkpoints.mkdir()
+    write_checkpoint(trained, run)
+    keep_between(recipe, run, begun.state_dict())
+    assert run.best_checkpoint() != run.last_checkpoint
+    found, before, after = (each.state_dict() for each in (load(recipe, run.best_checkpoint()), begun, trained))
+    name = "network.window_head.3.weight"
+    torch.testing.assert_close(found[name], 0.5 * after[name] + 0.5 * before[name])
+    assert not torch.equal(before[name], after[name])
+    steps = "network.frame_head.3.weight"
+    torch.testing.assert_close(found[steps], after[steps])
