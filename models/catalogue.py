@@ -7,7 +7,7 @@ from whoplays.models.card import ModelCard, read_card
 from whoplays.models.errors import ModelError
 
 CATALOGUE: Final = Path(__file__).parent
-DEFAULT: Final = "band-melcnn"
+DEFAULT: Final = "band-mobilenet"
 
 
 def names() -> list[str]:

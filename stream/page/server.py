@@ -17,6 +17,7 @@ from whoplays.stream.page.access import Guard
 from whoplays.stream.page.app import make_app
 from whoplays.stream.page.broadcast import Broadcast
 from whoplays.stream.page.state import PageState
+from whoplays.stream.pubsub.endpoint import check_connect
 from whoplays.stream.pubsub.subscriber import AsyncSubscriber
 from whoplays.stream.security.keys import ClientKeys
 
@@ -56,6 +57,8 @@ def serve_page(
         raise OptionError(
             f"{options.host} can be reached by others: give --token-file, or --insecure if a proxy asks who they are"
         )
+    for endpoint in endpoints:
+        check_connect(endpoint)
     with _listening(options.host, options.port) as listener:
         asyncio.run(_serve(endpoints, options, keys, listener, ready))
 

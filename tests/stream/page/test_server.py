@@ -192,7 +192,7 @@ def test_who_listens_ends_with_the_page() -> None:
     [
         (["--port", "{port}"], "the page cannot be served on 127.0.0.1:{port}: Address already in use"),
         (["--port", "65536"], "--port must be between 0 and 65535, got 65536"),
-        (["--host", "0.0.0.0"], "0.0.0.0 can be reached by others: give --token-file, or --insecure"),
+        (["--host", "0.0.0.0", "--port", "0"], "0.0.0.0 can be reached by others: give --token-file, or --insecure"),
         (["--token-file", "{token}"], "must have 16 characters or more, got 5"),
         (["--token-file", "{token}.no"], "cannot be read: No such file or directory"),
         (["http://hall"], "http://hall"),
