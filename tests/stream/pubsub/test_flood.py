@@ -100,7 +100,15 @@ def again_and_again(attack: Callable[[str], None]) -> Callable[[str], None]:
 
 @pytest.mark.parametrize(
     "attack",
-    [big_frames, long_prefix, many_prefixes, the_same_again, pings, again_and_again(many_prefixes)],
+    [
+        big_frames,
+        long_prefix,
+        many_prefixes,
+        the_same_again,
+        pings,
+        # Memory is bounded by how soon connections are looked at: not beside tests that take the processor.
+        pytest.param(again_and_again(many_prefixes), marks=pytest.mark.slow),
+    ],
     ids=lambda attack: attack.__name__,
 )
 def test_a_flood_costs_bounded_memory_and_no_messages(attack: Callable[[str], None]) -> None:
