@@ -54,7 +54,8 @@ def find_base(recipe: Recipe, text: str | None) -> Base | None:
                 f"{recipe.name} begins from a model or a run: name one with --base, such as --base default"
             )
         if recipe.base == EFFICIENTAT:
-            raise OptionError(f"{recipe.name} begins from {recipe.base}: name its weights with --base FILE.pt")
+            instead = "; or teach a model that ships, with --base default" if recipe.network == "frame-tagger" else ""
+            raise OptionError(f"{recipe.name} begins from {recipe.base}: name its weights with --base FILE.pt{instead}")
         if recipe.base is not None:
             raise OptionError(f"{recipe.name} uses the features of a run of {recipe.base}: name one with --base RUN")
         return None
@@ -97,5 +98,7 @@ def _model(text: str) -> Base:
         raise DataError(f"{text} is not a run: it holds no config.json; nor is it a model: {error}") from error
     card = read_card(folder)
     if not (folder / WEIGHTS).is_file():
-        raise DataError(f"{folder} holds no {WEIGHTS}, of the network only its graph; export its run again")
+        raise DataError(
+            f"{folder} holds no {WEIGHTS}, of the network only its graph; give --base default, or export its run again"
+        )
     return Base(card.name, folder / WEIGHTS, card.labels, card.corpora, card=card)

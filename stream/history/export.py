@@ -103,10 +103,24 @@ def _json(rows: Iterable[Span]) -> None:
         print(msgspec.json.encode(columns).decode())
 
 
+def _joined(rows: Iterable[Span]) -> Iterator[Span]:
+    """Rows of one session; gaps that adjoin are one, as an outage is told second by second."""
+    before: Span | None = None
+    for row in rows:
+        if row.gap and before and (before.gap, before.last_sample) == (row.gap, row.start_sample):
+            before = msgspec.structs.replace(row, start_sample=before.start_sample, start=before.start)
+            continue
+        if before:
+            yield before
+        before = row
+    if before:
+        yield before
+
+
 def _audacity(rows: Iterable[Span]) -> None:
     """One label a line: start, end, who; in seconds since the session began. A start that is unknown is the end."""
     each = None
-    for each in rows:
+    for each in _joined(rows):
         start = each.last_sample if each.start_sample is None else each.start_sample
         who = each.label or f"not heard: {each.gap}"
         print(f"{start / SAMPLE_RATE_HZ:.6f}\t{each.last_sample / SAMPLE_RATE_HZ:.6f}\t{printable(who)}")

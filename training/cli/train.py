@@ -12,7 +12,7 @@ from rich.console import Console
 from whoplays.models.errors import OptionError
 from whoplays.training import recipes
 from whoplays.training.base import Base, find_base
-from whoplays.training.console import NOTES, check_at_least
+from whoplays.training.console import NOTES, check_at_least, counted
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.corpora import CorpusShare, gather, open_shares, readable, require_readable
 from whoplays.training.data.library import Library
@@ -110,7 +110,9 @@ def _train(
     if not has_ended(run, config):
         refuse_evaluated(run)
     run.write_config(config)
-    NOTES.print(f"{recipe.name}: {len(splits.train)} clips to train on, {len(splits.validation)} to validate with")
+    NOTES.print(
+        f"{recipe.name}: {counted(len(splits.train), 'clip')} to train on, {len(splits.validation)} to validate with"
+    )
     _fit(recipe, splits, library, run, base, accelerator, threads, prepared)
     draw_curves(run)
     if recipe.keeps_labels and base and not base.is_tagger:

@@ -9,10 +9,13 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import whoplays
 from tests.stream.history.make_history import STARTED_NS, make_concert, make_event, make_window, record
+from tests.stream.make_messages import make_gap
+from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.cli.history import history, parse_time
 from whoplays.stream.pubsub.messages import Message
 
@@ -108,6 +111,18 @@ def test_labels_for_audacity_are_of_one_session(path: Path, capsys: pytest.Captu
     )
     history(form="audacity")
     assert capsys.readouterr().out == "0.000000\t3.000000\tpipe organ\n3.000000\t3.000000\tpiano\n"
+
+
+def test_an_outage_is_one_label_for_audacity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told second by second."""
+    seconds = [
+        msgspec.structs.replace(make_gap(at), start=at * SAMPLE_RATE_HZ, end=(at + 1) * SAMPLE_RATE_HZ, cause="network")
+        for at in (3, 4, 5, 9)
+    ]
+    record(tmp_path / "history.db", [make_window(0), *seconds])
+    history(tmp_path / "history.db", form="audacity")
+    lines = ("3.000000\t6.000000\tnot heard: network", "9.000000\t10.000000\tnot heard: network")
+    assert capsys.readouterr().out == "".join(f"{line}\n" for line in lines)
 
 
 def test_a_reader_may_leave(path: Path) -> None:

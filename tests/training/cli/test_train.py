@@ -143,11 +143,13 @@ def test_what_to_begin_from_is_looked_for_before_anything_is_read(
     (line,) = failure(folder, capfd, None, base=str(tmp_path / "nothing.pt"))
     assert "nothing.pt does not hold the weights of EfficientAT" in line
     (line,) = failure(folder, capfd, None)
-    assert line.endswith("begins from efficientat-mn04: name its weights with --base FILE.pt")
+    assert line.endswith("--base FILE.pt; or teach a model that ships, with --base default")
     (line,) = failure(folder, capfd, "fine-tune")
     assert line.endswith("begins from a model or a run: name one with --base, such as --base default")
     (line,) = failure(folder, capfd, "duo-rawcnn", base="solo-rawcnn")
-    assert line.endswith("holds no weights.safetensors, of the network only its graph; export its run again")
+    assert line.endswith(
+        "holds no weights.safetensors, of the network only its graph; give --base default, or export its run again"
+    )
 
 
 @pytest.mark.parametrize(
