@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
+from textwrap import wrap
 from types import TracebackType
 from typing import Final, Self, TextIO
 
@@ -119,8 +120,13 @@ class LiveView:
             self._changed = False
             names = sorted(self._states)
             chosen = self._chosen if self._chosen in names else next(iter(names), "")
-            notices: list[Line] = [[(f"! {text}", "yellow")] for text in self._notices]
             columns, rows = self._screen.size
+            told = [
+                line
+                for text in self._notices
+                for line in wrap(f"! {text}", max(20, columns - 1), subsequent_indent="  ")
+            ]
+            notices: list[Line] = [[(line, "yellow")] for line in told[-max(2, rows // 3) :]]
             room = max(1, rows - len(notices) - 1)
             listed = max(1, min(len(names), room - min(room // 2, self._height(chosen))))
             details = list(self._details(chosen, room - listed))

@@ -94,7 +94,7 @@ def test_eight_streams_fit_a_small_terminal_and_nothing_scrolls(terminal: Termin
                 peak=0.5,
             )
         )
-        view.show(Notice(what="lost", text="lost \x1b[2J", stream=head.stream, count=1))
+        view.show(Notice(what="lost", text="lost \x1b[2J" + " and more" * 9, stream=head.stream, count=1))
         terminal.read(4 * REFRESH_S)
         assert terminal.written.startswith("\x1b[?1049h")
         assert "\n" not in terminal.written
@@ -103,6 +103,7 @@ def test_eight_streams_fit_a_small_terminal_and_nothing_scrolls(terminal: Termin
         details = terminal.shown[8:21]
         assert [label for label in LABELS if any(label in row for row in details)] == list(LABELS)
         assert any(r"! lost \x1b[2J" in row for row in terminal.shown)
+        assert sum(row.count("more") for row in terminal.shown) == 9
         assert all(len(row) <= COLUMNS for row in terminal.shown)
     assert "\x1b[?1049l" in terminal.read(0.1)
 
