@@ -43,7 +43,7 @@ class Publisher(WorkerThread[Frames]):
         endpoint: a ZeroMQ address; port `*` takes any free one.
         insecure: allow an address that is open to the network without keys.
         keys: encrypt, and admit those alone whose keys are allowed.
-        on_handshake_failed: called, at most every ten seconds, with why clients were refused; in the socket's thread.
+        on_handshake_failed: called, at most every ten seconds, with why clients were refused; in another thread.
 
     Raises:
         EndpointError: the address is malformed, or open to the network; on entering: it is in use.
@@ -111,11 +111,12 @@ class Publisher(WorkerThread[Frames]):
         return socket
 
     def _run(self, socket: zmq.Socket[bytes], owned: ExitStack) -> None:
-        with owned:
+        with owned, self.handshakes.updating() as updating:
             while not self._finished:
                 self._send_queued(socket)
                 self._take_subscriptions(socket)
-                self.handshakes.update()
+                if updating.done():
+                    updating.result()
 
     def _send_queued(self, socket: zmq.Socket[bytes]) -> None:
         """What is queued comes first, whatever subscribers send; waits for it if they send nothing."""

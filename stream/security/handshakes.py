@@ -1,8 +1,10 @@
 """Results of handshakes, which ZeroMQ itself does not report."""
 
 import errno
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
@@ -17,6 +19,8 @@ MAX_EVENTS: Final = 500
 """In one update: however many connections come and go, there is time for what they are for."""
 KEPT_EVENTS: Final = 10_000
 """More than ZeroMQ ever keeps."""
+LOOK_S: Final = 0.01
+"""How often connections are looked at in a thread of their own."""
 _REASONS: Final = {
     zmq.Event.HANDSHAKE_FAILED_AUTH: "the client's key is not allowed",
     zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "the keys of both ends do not belong together, or one has none",
@@ -27,7 +31,7 @@ _WATCHED: Final = _OPENED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECT
 
 
 class Handshakes:
-    """Counts the handshakes of one socket; the thread that owns the socket calls `update` again and again.
+    """Counts the handshakes of one socket; one thread calls `update` again and again.
 
     Args:
         on_failed: is called, at most every ten seconds, with why a handshake failed, or a connection was ended.
@@ -66,6 +70,25 @@ class Handshakes:
             socket.disable_monitor()
             self._events.close(linger=0)
             self._events = None
+
+    @contextmanager
+    def updating(self) -> Iterator[Future[None]]:
+        """Call `update` in a thread of its own; the future is done if that has failed.
+
+        For a socket of subscribers: ZeroMQ takes what they send, inside of whatever its owner asks of it, for as long
+        as there is more. Only another thread can end the connections of those who send without end.
+        """
+        over = threading.Event()
+
+        def work() -> None:
+            while not over.wait(LOOK_S):
+                self.update()
+
+        with ThreadPoolExecutor(1, thread_name_prefix="whoplays-connections") as thread:
+            try:
+                yield thread.submit(work)
+            finally:
+                over.set()
 
     def update(self, most_events: int = MAX_EVENTS) -> None:
         """Count what happened since the last call, and end the connections that take too much."""

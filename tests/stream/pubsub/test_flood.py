@@ -32,10 +32,6 @@ with Publisher("tcp://127.0.0.1:*") as publisher:
 GROWTH_MB: Final = 200.0
 ATTACK_S: Final = 2.0
 END_S: Final = 5.0
-NOT_EVERYWHERE: Final = pytest.mark.xfail(
-    reason="known fault: where peers send many prefixes faster than connections are looked at, memory and the end "
-    "are not bounded"
-)
 
 
 @contextmanager
@@ -107,14 +103,14 @@ def again_and_again(attack: Callable[[str], None]) -> Callable[[str], None]:
     [
         pytest.param(big_frames, GROWTH_MB, id="big_frames"),
         pytest.param(long_prefix, GROWTH_MB, id="long_prefix"),
-        pytest.param(many_prefixes, GROWTH_MB, id="many_prefixes", marks=NOT_EVERYWHERE),
+        pytest.param(many_prefixes, GROWTH_MB, id="many_prefixes"),
         pytest.param(the_same_again, GROWTH_MB, id="the_same_again"),
         pytest.param(pings, GROWTH_MB, id="pings"),
         pytest.param(
             again_and_again(many_prefixes),
             GROWTH_MB,
             id="many_prefixes_again",
-            marks=(pytest.mark.slow, NOT_EVERYWHERE),
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -136,7 +132,6 @@ def test_a_flood_costs_bounded_memory_and_no_messages(attack: Callable[[str], No
         assert received > ATTACK_S * 50 / 3
 
 
-@NOT_EVERYWHERE
 def test_a_publisher_ends_in_time_under_a_flood() -> None:
     with publishing() as (process, endpoint), ExitStack() as stack:
         attackers = [threading.Thread(target=again_and_again(many_prefixes), args=(endpoint,)) for _ in range(5)]
