@@ -13,7 +13,7 @@ from whoplays.bench.results import SoakCheck
 from whoplays.bench.senders import BLOCK_SAMPLES, RtpSender
 from whoplays.bench.stream_audit import AuditLog
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.daemon.config import StreamConfig
+from whoplays.stream.daemon.stream_config import StreamConfig
 from whoplays.stream.pubsub.subscriber import Subscriber
 
 SCHEDULE_TOLERANCE_S: Final = 2.0

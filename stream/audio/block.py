@@ -14,8 +14,9 @@ class Block(NamedTuple):
     """Consecutive samples as they leave a source."""
 
     audio: Audio
-    """`[2, n]` float32 in [-1, 1] at 44 100 Hz, finite, any n."""
+    """`[2, n]` float32 in [-1, 1] at 44 100 Hz, finite, any n; of a source that streams share, as many channels as are
+    taken from it."""
     captured_at_ns: int
     """When the last of them was captured, on the monotonic clock."""
     lost: GapCause | None = None
-    """Why these samples, all zero, stand for what was lost; None if they were captured."""
+    """Why these samples, all zero and of any number of channels, stand for lost ones; None if they were captured."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 import numpy as np
@@ -10,16 +10,18 @@ import soxr
 from msgspec import Meta
 
 from whoplays.models.errors import OptionError, SourceError
-from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio
 from whoplays.stream.common.constraints import expected, require_fields
 
 MOST_CHANNELS: Final = 64
+Channel = Annotated[int, Meta(ge=1, le=MOST_CHANNELS)]
 Channels = Annotated[
-    tuple[Annotated[int, Meta(ge=1, le=MOST_CHANNELS)], ...],
-    Meta(max_length=2, extra={"expected": f"one or two numbers between 1 and {MOST_CHANNELS}"}),
+    tuple[Channel, ...] | Literal["all"],
+    Meta(extra={"expected": f"one or more numbers between 1 and {MOST_CHANNELS}, or all"}),
 ]
-"""Which one (doubled) or two of a source's channels, counted from 1; the first two if there are none."""
+"""Which of a source's channels, counted from 1; the first two if there are none. One is doubled, two are left and
+right, more are averaged."""
 Gain = Annotated[float, Meta(ge=-60, le=60, extra={"unit": "dB"})]
 
 
@@ -32,9 +34,23 @@ class ChannelSelection(msgspec.Struct, frozen=True, kw_only=True):
 
     channels: Channels = ()
     gain_db: Gain = 0.0
+    apart: bool = False
+    """Each channel by itself, for streams that take theirs; not mixed to two."""
 
     def __post_init__(self) -> None:
         require_fields(self)
+
+    def taken(self, channels: int) -> tuple[int, ...]:
+        """Those that are taken of so many, counted from 1.
+
+        Raises:
+            SourceError: one of them is not there.
+        """
+        if self.channels == "all":
+            return tuple(range(1, channels + 1))
+        if max(self.channels, default=1) > channels:
+            raise SourceError(f"channel {max(self.channels)} not found; there are {channels}")
+        return self.channels or tuple(range(1, min(channels, CHANNELS) + 1))
 
     @property
     def gain(self) -> float:
@@ -42,14 +58,16 @@ class ChannelSelection(msgspec.Struct, frozen=True, kw_only=True):
         return math.pow(10.0, self.gain_db / 20.0)
 
 
-def read_channels(text: str) -> tuple[int, ...]:
-    """Channels as people write them, such as `3,4`.
+def read_channels(text: str) -> Channels:
+    """Channels as people write them, such as `3,4` or `all`.
 
     Raises:
         OptionError: they are no numbers, or out of range.
     """
+    if text == "all":
+        return "all"
     try:
-        return msgspec.convert(text.split(","), Channels, strict=False)
+        return msgspec.convert(text.split(","), tuple[Channel, ...], strict=False)
     except msgspec.ValidationError as error:
         raise OptionError(f"channels must be {expected(Channels)}, such as 3,4; got {text!r}") from error
 
@@ -61,12 +79,40 @@ _LARGEST: Final = np.float32(1e9)
 """What a resampler computes with; what is larger is as far beyond what models take."""
 
 
-class Converter:
-    """Makes stereo at 44 100 Hz of audio at any rate, block by block.
+class ChannelMixer:
+    """Makes of a source's channels those that are taken: two, or each by itself.
 
-    One channel is doubled; of more than two the first two are taken, unless others are chosen. Resampling is soxr's;
-    it removes its own delay, so that output sample n lies at time n / 44 100 s of the input (it comes out later, but
-    not displaced).
+    Args:
+        selection: which channels are taken, and how loud.
+        channels: how many there are.
+
+    Raises:
+        SourceError: a chosen channel is not there.
+    """
+
+    def __init__(self, selection: ChannelSelection, channels: int) -> None:
+        taken = [channel - 1 for channel in selection.taken(channels)]
+        # The same one twice if there is only one.
+        self._taken: Final = taken * CHANNELS if len(taken) == 1 and not selection.apart else taken
+        self._averages: Final = len(self._taken) > CHANNELS and not selection.apart
+        self.channels: Final = CHANNELS if self._averages else len(self._taken)
+        """How many come out."""
+        self._gain: Final = np.float32(selection.gain)
+        self._as_it_is: Final = self._taken == list(range(channels)) and selection.gain == 1.0 and not self._averages
+
+    def mix(self, frames: Audio) -> Audio:
+        """What is taken of `[n, channels]` float32: `[n, 2]`, or as many as are taken if each is by itself."""
+        if self._as_it_is:
+            return frames
+        taken = frames[:, self._taken] * self._gain
+        return np.repeat(taken.mean(axis=1, keepdims=True), CHANNELS, axis=1) if self._averages else taken
+
+
+class Converter:
+    """Makes stereo at 44 100 Hz of audio at any rate, block by block; see `ChannelMixer` for the channels.
+
+    Resampling is soxr's; it removes its own delay, so that output sample n lies at time n / 44 100 s of the input (it
+    comes out later, but not displaced).
 
     Args:
         rate_hz: of what comes in.
@@ -83,15 +129,13 @@ class Converter:
             raise SourceError(f"cannot listen at {rate_hz} Hz; give a rate from {lowest} to {highest} Hz")
         if channels < 1:
             raise SourceError(f"cannot listen to {channels} channels; give 1 or more")
-        if max(selection.channels, default=1) > channels:
-            raise SourceError(f"channel {max(selection.channels)} not found; there are {channels}")
-        taken = selection.channels or tuple(range(1, min(channels, 2) + 1))
-        # The same one twice if there is only one.
-        self._taken: Final = [taken[0] - 1, taken[-1] - 1]
-        self._gain: Final = np.float32(selection.gain)
-        self._as_it_is: Final = self._taken == list(range(channels)) and selection.gain == 1.0
+        self._mixer: Final = ChannelMixer(selection, channels)
+        self.channels: Final = self._mixer.channels
+        """Of what comes out."""
         self._rate_hz: Final = rate_hz
-        self._resampler = None if rate_hz == SAMPLE_RATE_HZ else soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 2)
+        self._resampler = (
+            None if rate_hz == SAMPLE_RATE_HZ else soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, self.channels)
+        )
         self._frames_in = 0
         self._samples_out = 0
         self._invalid: list[tuple[int, int]] = []
@@ -110,35 +154,35 @@ class Converter:
             last: nothing follows; what is pending comes out.
 
         Returns:
-            `[2, m]` float32; m varies and can be 0. Where a frame held no number (NaN or infinity), NaN, and nowhere
-            else.
+            `[channels, m]` float32, of two channels unless each is by itself; m varies and can be 0. Where a frame
+            held no number (NaN or infinity), NaN, and nowhere else.
         """
-        stereo = frames if self._as_it_is else frames[:, self._taken] * self._gain
+        mixed = self._mixer.mix(frames)
         if self._resampler is not None:
-            stereo = self._resampler.resample_chunk(np.ascontiguousarray(self._bounded(stereo)), last=last)
-            stereo = self._marked(stereo)
+            mixed = self._resampler.resample_chunk(np.ascontiguousarray(self._bounded(mixed)), last=last)
+            mixed = self._marked(mixed)
         self._frames_in += len(frames)
-        self._samples_out += len(stereo)
-        return stereo.T
+        self._samples_out += len(mixed)
+        return mixed.T
 
-    def _bounded(self, stereo: Audio) -> Audio:
+    def _bounded(self, mixed: Audio) -> Audio:
         """What a resampler can take: one NaN would stay in it. Where it was is marked in what comes out."""
-        if stereo.size == 0 or (stereo.max() <= _LARGEST and stereo.min() >= -_LARGEST):  # False for NaN as well
-            return stereo
-        invalid = np.flatnonzero(~np.isfinite(stereo).all(axis=1))
+        if mixed.size == 0 or (mixed.max() <= _LARGEST and mixed.min() >= -_LARGEST):  # False for NaN as well
+            return mixed
+        invalid = np.flatnonzero(~np.isfinite(mixed).all(axis=1))
         if invalid.size:
             first, last = (self._frames_in + int(invalid[k]) for k in (0, -1))
             starts, ends = first * SAMPLE_RATE_HZ // self._rate_hz, -(-(last + 1) * SAMPLE_RATE_HZ // self._rate_hz)
             self._invalid.append((starts, ends))
-        return np.clip(np.nan_to_num(stereo, nan=0.0), -_LARGEST, _LARGEST)
+        return np.clip(np.nan_to_num(mixed, nan=0.0), -_LARGEST, _LARGEST)
 
-    def _marked(self, stereo: Audio) -> Audio:
+    def _marked(self, mixed: Audio) -> Audio:
         """NaN where frames were none, as far as it has come out."""
-        ends = self._samples_out + len(stereo)
+        ends = self._samples_out + len(mixed)
         for first, last in self._invalid:
-            stereo[max(0, first - self._samples_out) : max(0, last - self._samples_out)] = np.nan
+            mixed[max(0, first - self._samples_out) : max(0, last - self._samples_out)] = np.nan
         self._invalid = [span for span in self._invalid if span[1] > ends]
-        return stereo
+        return mixed
 
 
 class VaryingConverter:

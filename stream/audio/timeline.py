@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
+from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.resample import ChannelSelection, Converter
 from whoplays.stream.common.clock import GapCause
@@ -77,7 +77,7 @@ class Timeline:
         while missing > 0:
             samples = min(missing, PIECE_SAMPLES)
             missing -= samples
-            zeros = np.zeros((CHANNELS, samples), np.float32)
+            zeros = np.zeros((self._converter.channels, samples), np.float32)
             yield self._counted(Block(zeros, captured_at_ns - missing * SECOND_NS // SAMPLE_RATE_HZ, cause))
 
     def _convert(self, frames: Audio, captured_at_ns: int) -> Iterator[Block]:

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Final
 import msgspec
 from cyclopts import CycloptsError, Parameter
 
-from whoplays.models.errors import require_between
+from whoplays.models.errors import OptionError, require_between
 from whoplays.stream.api import open_engine
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.audio.pcm import Encoding, PcmFormat
+from whoplays.stream.audio.resample import ChannelSelection, read_channels
 from whoplays.stream.cli.views import Display, View, choose_view
 from whoplays.stream.common.terminal import ignore_broken_pipe, note, stop_on_signals
 from whoplays.stream.pipeline.engine import Engine
@@ -20,7 +21,7 @@ from whoplays.stream.pubsub.messages import End, Message, Status
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.security.allow_list import server_keys
 from whoplays.stream.sources.base import Speed
-from whoplays.stream.sources.registry import CHOICES, open_now
+from whoplays.stream.sources.registry import CHOICES, STDIN, open_now
 
 MAX_WAIT_S: Final = 86_400.0
 
@@ -46,7 +47,7 @@ def listen(
     frames: Annotated[bool, Parameter(negative=())] = False,
     encoding: Annotated[Encoding | None, Parameter(name="--format")] = None,
     rate: int | None = None,
-    channels: int | None = None,
+    channels: str | None = None,
 ) -> None:
     """Recognise instruments live and publish the results.
 
@@ -69,7 +70,8 @@ def listen(
         frames: Tell the probabilities within each window as well, of a model that gives them.
         encoding: How raw PCM is encoded; s16le unless given.
         rate: Sample rate of raw PCM, in Hz; 44100 unless given.
-        channels: Channels of raw PCM; 2 unless given.
+        channels: Which of the source's channels to take, such as 3,4 or all; of raw PCM how many there are, 2 unless
+            given.
     """
     if source is None:
         raise CycloptsError(msg=f"source not given; give {CHOICES}")
@@ -77,10 +79,11 @@ def listen(
         # As - is a source, a mistyped option is taken for one at first.
         raise CycloptsError(msg=f"Unknown option: {source}. A file of that name is ./{source}")
     require_between("wait", wait, 0, MAX_WAIT_S, "s")
-    pcm = _pcm(encoding, rate, channels)
+    pcm = _pcm(encoding, rate, channels if source == STDIN else None)
+    taken = read_channels(channels) if channels and source != STDIN else ()
     own = server_keys(keys, allowed)
     publisher = None if no_publish else Publisher(publish, insecure=insecure, keys=own, on_handshake_failed=note)
-    spec = open_now(source, speed, pcm)
+    spec = open_now(source, speed, pcm, ChannelSelection(channels=taken))
     engine = open_engine(
         spec,
         stream=stream,
@@ -101,9 +104,15 @@ def listen(
         _show(engine, Display(view) if spec.live else view, json=json)
 
 
-def _pcm(encoding: Encoding | None, rate_hz: int | None, channels: int | None) -> PcmFormat | None:
+def _pcm(encoding: Encoding | None, rate_hz: int | None, channels: str | None) -> PcmFormat | None:
     """The format of raw PCM, if any of it is given."""
-    options: dict[str, Any] = {"encoding": encoding, "rate_hz": rate_hz, "channels": channels}
+    if channels and not channels.isdecimal():
+        raise OptionError(f"channels must be how many channels raw PCM has, such as 2; got {channels!r}")
+    options: dict[str, Any] = {
+        "encoding": encoding,
+        "rate_hz": rate_hz,
+        "channels": int(channels) if channels else None,
+    }
     given = {name: value for name, value in options.items() if value is not None}
     return PcmFormat(**given) if given else None
 

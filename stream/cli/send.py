@@ -35,7 +35,7 @@ def send(
         keys: One's own secret key file, for a receiver that encrypts.
         server_key: The receiver's public key file.
         encoding: Encoding of the PCM that is sent.
-        channels: Which one or two channels of the source to send, such as 3,4; the first two unless given.
+        channels: Which of the source's channels to send, such as 3,4 or all; the first two unless given.
         gain_db: How much louder to send it.
     """
     own = client_keys(keys, server_key)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from whoplays.models.errors import EndpointError, OptionError, SourceError
+from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.common.terminal import note
 from whoplays.stream.daemon.config import Config, read_config
 from whoplays.stream.daemon.config_errors import ConfigErrors
@@ -42,11 +43,13 @@ def check(path: Path) -> None:
     names = ", ".join(stream.name for stream in config.stream)
     count = "1 stream" if len(config.stream) == 1 else f"{len(config.stream)} streams"
     print(f"{path}: configuration OK: {count} ({names}), published on {config.publish}")
-    for stream in config.stream:
+    for place, uri, selection in inputs(config, errors):
         try:
-            look_up(stream.source, stream.selection)
+            look_up(uri, selection)
         except SourceError as error:
-            note(f"{path}: stream {stream.name}: source: {error}; it is waited for")
+            note(f"{path}: {place}: {error}; it is waited for")
+    for source in {source.name for source in config.source} - {stream.source for stream in config.stream}:
+        note(f"{path}: source {source}: no stream takes from it; it is not opened")
 
 
 def port_conflicts(bound: Mapping[str, BoundAddress]) -> Iterator[tuple[str, str, int]]:
@@ -75,11 +78,23 @@ def _bound(config: Config, errors: ConfigErrors) -> dict[str, BoundAddress]:
         with suppress(EndpointError):  # read_config has told it
             address = parse_address(config.metrics.address, insecure=config.metrics.insecure)
             bound["metrics.address"] = BoundAddress("tcp", *address)
-    for stream in config.stream:
-        with errors.collect(f"stream {stream.name}", "source"):
-            if stream.source:
-                bound[f"stream {stream.name}: source"] = check_uri(stream.source, stream.selection)
+    for place, uri, selection in inputs(config, errors):
+        with errors.collect(place):
+            bound[place] = check_uri(uri, selection)
     return {key: address for key, address in bound.items() if address}
+
+
+def inputs(config: Config, errors: ConfigErrors) -> Iterator[tuple[str, str, ChannelSelection]]:
+    """Every source that is opened: its key, its address, and what is taken of it; mistakes are collected."""
+    shared = {source.name: source for source in config.source}
+    for source in config.source:
+        with errors.collect(f"source {source.name}", "address"):
+            yield f"source {source.name}: address", source.uri, source.selection
+    for stream in config.stream:
+        with errors.collect(f"stream {stream.name}"):
+            selection = stream.selection(shared.get(stream.source))
+            if stream.source and stream.source not in shared:
+                yield f"stream {stream.name}: source", stream.source, selection
 
 
 def _published(endpoint: str) -> BoundAddress | None:

@@ -9,81 +9,15 @@ import msgspec
 from msgspec import Meta
 
 from whoplays.models.errors import OptionError, naming
-from whoplays.stream.audio.level import SILENCE_DBFS
-from whoplays.stream.audio.resample import Channels, ChannelSelection, Gain
 from whoplays.stream.common.json_schema import json_schema, write_schema
 from whoplays.stream.common.paths import allowed_folder, expanded, history_file
 from whoplays.stream.daemon.config_errors import ConfigErrors, SectionReader
+from whoplays.stream.daemon.stream_config import SourceConfig, StreamConfig, check_sources
 from whoplays.stream.history.retention import AgeLimit, SizeLimit
 from whoplays.stream.metrics.server import DEFAULT_ADDRESS, parse_address
-from whoplays.stream.pipeline.options import (
-    LAG_S,
-    WINDOW_S,
-    Entry,
-    Hop,
-    Lag,
-    Release,
-    Sensitivity,
-    Silence,
-    StreamName,
-    StreamOptions,
-    Threshold,
-    hop_samples,
-)
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT, check_bind, is_open
 from whoplays.stream.security.allow_list import AllowList, ServerKeys
 from whoplays.stream.security.keys import read_secret
-
-
-class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A stream, as `[[stream]]` says it."""
-
-    name: StreamName
-    """The stable id of the stream."""
-    source: str
-    """What is recognised: `device:NAME`, `rtp://[bind]:port`, `zmq://host:port`, `http://…`, a file."""
-    model: str = "default"
-    """A name from `whoplays models`, or a folder that `whoplays export` made; streams with the same model share one."""
-    provider: str | None = None
-    """`cpu` or `cuda`; unless given, CUDA if it runs, else the CPU."""
-    hop_s: Hop = WINDOW_S
-    """Seconds from one window to the next; windows are always 3 s long."""
-    gain_db: Gain = 0.0
-    """By how much the source is amplified."""
-    channels: Channels = ()
-    """One or two of the source's channels, counted from 1, as in `[3, 4]`; the first two unless given."""
-    thresholds: dict[str, Threshold] = {}
-    """By English name: at or above it a label is active; the model's, shifted by the sensitivity, unless given."""
-    sensitivity: Sensitivity = "normal"
-    """How many errors are accepted; `low`: fewer false ones, more missed; `high`: the other way round."""
-    entry: Entry | None = None
-    """How far from its threshold towards 1 a probability must come to enter; the model's unless given."""
-    release: Release | None = None
-    """A playing instrument leaves below this share of its threshold; the model's unless given."""
-    frames: bool = False
-    """Publish the probabilities within each window as well, of a model that gives them."""
-    silence_dbfs: Silence = SILENCE_DBFS
-    """Below this level a window is silence."""
-    max_lag_s: Lag = LAG_S
-    """How old a window may be when it is inferred; older ones are skipped, with a `gap`, if there is a newer one."""
-
-    @property
-    def selection(self) -> ChannelSelection:
-        """What is taken of the source."""
-        return ChannelSelection(channels=self.channels, gain_db=self.gain_db)
-
-    @property
-    def options(self) -> StreamOptions:
-        """How it is listened to, but for the thresholds, which depend on the model."""
-        return StreamOptions(
-            stream=self.name,
-            hop_samples=hop_samples(self.hop_s),
-            silence_dbfs=self.silence_dbfs,
-            entry=self.entry,
-            release=self.release,
-            max_lag_s=self.max_lag_s,
-            frames=self.frames,
-        )
 
 
 class Security(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -165,6 +99,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stream: Annotated[
         tuple[StreamConfig, ...], Meta(min_length=1, extra={"expected": "one or more sections [[stream]]"})
     ]
+    source: tuple[SourceConfig, ...] = ()
+    """Sources with many channels, for streams to take theirs from."""
     publish: str = DEFAULT_ENDPOINT
     """The ZeroMQ address of the results; port `*` takes any free one."""
     security: Security = Security()
@@ -178,6 +114,7 @@ HEAD: Final = "the head of the file"
 SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     HEAD: Config,
     "[[stream]]": StreamConfig,
+    "[[source]]": SourceConfig,
     "[security]": Security,
     "[history]": HistoryConfig,
     "[metrics]": MetricsConfig,
@@ -204,7 +141,8 @@ def read_config(path: Path, errors: ConfigErrors | None = None) -> Config:
         msgspec.structs.replace(stream, name=stream.name or str(number), source=stream.source or "")
         for number, stream in enumerate(config.stream or (), 1)
     )
-    return msgspec.structs.replace(config, stream=streams)
+    sources = tuple(source for source in config.source or () if source.name and source.address and source.channels)
+    return msgspec.structs.replace(config, stream=streams, source=sources)
 
 
 def _load_toml(path: Path) -> dict[str, Any]:
@@ -223,17 +161,20 @@ def _read(document: dict[str, Any], reader: SectionReader) -> Config:
     for name in ("security", "history", "metrics"):
         if name in head:
             head[name] = reader.read(head[name], f"[{name}]", f"{name}.")
-    if isinstance(head["stream"], list):
-        numbered = enumerate(head["stream"], 1)
-        head["stream"] = [reader.read(each, "[[stream]]", f"{_place(each, number)}: ") for number, each in numbered]
+    for name in ("stream", "source"):
+        if isinstance(tables := head.get(name), list):
+            head[name] = [
+                reader.read(each, f"[[{name}]]", f"{name} {_name(each, number)}: ")
+                for number, each in enumerate(tables, 1)
+            ]
     config: Config = reader.read(head, HEAD, "")
     return config
 
 
-def _place(table: object, number: int) -> str:
-    """A stream by its name; by its number, from 1, if it has none."""
+def _name(table: object, number: int) -> str:
+    """The name of a stream or a source; its number, from 1, if it has none."""
     name = table.get("name") if isinstance(table, dict) else None
-    return f"stream {name if isinstance(name, str) and name.isprintable() else number}"
+    return name if isinstance(name, str) and name.isprintable() else str(number)
 
 
 def _check(config: Config, errors: ConfigErrors) -> None:
@@ -244,10 +185,12 @@ def _check(config: Config, errors: ConfigErrors) -> None:
     if config.metrics:
         with errors.collect("metrics.address"):
             parse_address(config.metrics.address, insecure=config.metrics.insecure)
-    for name, count in Counter(stream.name for stream in config.stream or ()).items():
-        with errors.collect(f"stream {name}"):
-            if name and count > 1:
-                raise OptionError(f"name must be unique, got it {count} times")
+    for kind, sections in (("stream", config.stream), ("source", config.source)):
+        for name, count in Counter(section.name for section in sections or ()).items():
+            with errors.collect(f"{kind} {name}"):
+                if name and count > 1:
+                    raise OptionError(f"name must be unique, got it {count} times")
+    check_sources(config.source or (), errors)
 
 
 SCHEMA_PATH: Final = Path(__file__).with_name("config.schema.json")

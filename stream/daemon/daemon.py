@@ -29,6 +29,9 @@ from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pubsub.messages import End, Message
 from whoplays.stream.pubsub.publisher import Publisher
 
+RELOADED: Final = frozenset({"stream", "source"})
+"""What can be changed while serving."""
+
 
 class Notifier:
     """Sends states to the service manager that started this process, if one did."""
@@ -93,7 +96,7 @@ class Daemon:
         keys = None
         with errors.collect():
             keys = security.keys_for(self._config.publish)
-        loaded = check_streams(self._config.stream, errors)
+        loaded = check_streams(self._config, errors)
         self._publisher: Final = Publisher(
             self._config.publish,
             insecure=security.insecure,
@@ -104,7 +107,7 @@ class Daemon:
             self._publisher, lambda stream, error: log.error("failed unexpectedly", stream=stream, exc_info=error)
         )
         self._reloader: Final = StreamReloader(self._engine, loaded)
-        self._reloader.apply(self._config.stream, ConfigErrors(path))
+        self._reloader.apply(self._config, ConfigErrors(path))
 
     def run(self) -> None:
         """Serve until a signal ends it, or until every stream has ended.
@@ -202,12 +205,14 @@ class Daemon:
             errors = ConfigErrors(self._path)
             config = read_config(self._path, errors)
             # A section with a mistake has its defaults, which differ.
-            fixed = () if errors.any else [field for field in msgspec.structs.fields(Config) if field.name != "stream"]
+            fixed = (
+                () if errors.any else [field for field in msgspec.structs.fields(Config) if field.name not in RELOADED]
+            )
             for field in fixed:
                 with errors.collect():
                     if getattr(config, field.name) != getattr(self._config, field.name):
                         raise OptionError(f"{field.name} cannot be changed while serving; restart for it")
-            self._reloader.apply(config.stream, errors)
+            self._reloader.apply(config, errors)
         except WhoplaysError as error:
             self._log.error("not reloaded; all goes on as before", reason=str(error))
             return

@@ -1,12 +1,17 @@
 """Which streams the engine recognises, made to be those of the configuration."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from whoplays.models.errors import OptionError, ProviderError, WhoplaysError
-from whoplays.stream.daemon.config import StreamConfig
+from whoplays.models.errors import OptionError, ProviderError, WhoplaysError, naming
+from whoplays.stream.audio.resample import ChannelMixer
+from whoplays.stream.daemon.config import Config
 from whoplays.stream.daemon.config_errors import ConfigErrors
+from whoplays.stream.daemon.stream_config import SourceConfig, StreamConfig
 from whoplays.stream.pipeline.engine import Engine, StreamRequest
+from whoplays.stream.pipeline.faults import FaultHandler, Faults, print_fault
+from whoplays.stream.pipeline.ingest import Ingest, Tap
 from whoplays.stream.pipeline.options import StreamOptions, check_label, options_for
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.sources.base import SourceSpec
@@ -16,8 +21,15 @@ ModelKey = tuple[str, str | None]
 """A model and its provider."""
 
 
+class SharedSource(NamedTuple):
+    """A source that streams take from."""
+
+    config: SourceConfig
+    ingest: Ingest
+
+
 class StreamReloader:
-    """Adds, changes and removes streams; those that did not change are not touched.
+    """Adds, changes and removes streams and the sources that they share; what did not change is not touched.
 
     Args:
         engine: what runs them.
@@ -27,49 +39,87 @@ class StreamReloader:
     def __init__(self, engine: Engine, loaded: Mapping[ModelKey, Recognizer]) -> None:
         self._engine: Final = engine
         self._streams: dict[str, StreamConfig] = {}
+        self._shared: dict[str, SharedSource] = {}
         self._recognizers: Mapping[ModelKey, Recognizer] = loaded
 
-    def apply(self, streams: Iterable[StreamConfig], errors: ConfigErrors) -> None:
+    def apply(self, config: Config, errors: ConfigErrors) -> None:
         """Run these streams and no others; nothing changes if there is a mistake in one of them.
 
         Raises:
             OptionError: a model, a provider, a source or a label is unknown or cannot be used; see `ConfigErrors`.
         """
-        streams = tuple(streams)
-        changed = [stream for stream in streams if self._streams.get(stream.name) != stream]
-        recognizers = load(streams, errors, self._recognizers)
-        sources = list(_sources(changed, errors))
+        recognizers = load(config.stream, errors, self._recognizers)
+        shared = share(config.source, errors, self._shared, self._engine.on_fault)
+        changed = [stream for stream in config.stream if self._is_changed(stream, shared)]
+        inputs = list(_inputs(changed, shared, errors))
         errors.check()
-        wanted = {stream.name: stream for stream in streams}
+        wanted = {stream.name: stream for stream in config.stream}
         self._engine.change(
             [
-                StreamRequest(source, recognizers[_key(stream)], _options(stream, recognizers[_key(stream)]))
-                for stream, source in zip(changed, sources, strict=True)
+                StreamRequest(each, recognizers[_key(stream)], _options(stream, recognizers[_key(stream)]))
+                for stream, each in zip(changed, inputs, strict=True)
             ],
             self._streams.keys() - wanted.keys(),
+            [source.ingest for source in shared.values()],
         )
-        self._streams, self._recognizers = wanted, recognizers
+        self._streams, self._shared, self._recognizers = wanted, shared, recognizers
+
+    def _is_changed(self, stream: StreamConfig, shared: Mapping[str, SharedSource]) -> bool:
+        same = self._streams.get(stream.name) == stream
+        return not same or self._shared.get(stream.source) != shared.get(stream.source)
 
 
-def check_streams(streams: Iterable[StreamConfig], errors: ConfigErrors) -> dict[ModelKey, Recognizer]:
+def check_streams(config: Config, errors: ConfigErrors) -> dict[ModelKey, Recognizer]:
     """The models of streams, once no stream has a mistake.
 
     Raises:
         OptionError: a model, a provider, a source or a label is unknown or cannot be used, or `errors` has mistakes.
     """
-    streams = tuple(streams)
-    recognizers = load(streams, errors, {})
-    for _ in _sources(streams, errors):
+    recognizers = load(config.stream, errors, {})
+    for _ in _inputs(config.stream, share(config.source, errors), errors):
         pass
     errors.check()
     return recognizers
 
 
-def _sources(streams: Iterable[StreamConfig], errors: ConfigErrors) -> Iterator[SourceSpec]:
+def share(
+    sources: Iterable[SourceConfig],
+    errors: ConfigErrors,
+    known: Mapping[str, SharedSource] = MappingProxyType({}),
+    on_fault: FaultHandler = print_fault,
+) -> dict[str, SharedSource]:
+    """The sources that streams share, by name; each is opened when a stream takes from it.
+
+    Args:
+        sources: those of the configuration.
+        errors: where mistakes are collected.
+        known: those that go on if they are the same.
+        on_fault: called with what nobody has foreseen.
+    """
+    shared = {}
+    for source in sources:
+        before = known.get(source.name)
+        with errors.collect(f"source {source.name}", "address"):
+            if before and before.config == source:
+                shared[source.name] = before
+            else:
+                spec = open_later(source.uri, source.selection)
+                shared[source.name] = SharedSource(source, Ingest(spec, Faults(source.name, on_fault), shared=True))
+    return shared
+
+
+def _inputs(
+    streams: Iterable[StreamConfig], shared: Mapping[str, SharedSource], errors: ConfigErrors
+) -> Iterator[SourceSpec | Tap]:
     for stream in streams:
-        with errors.collect(f"stream {stream.name}", "source"):
-            if stream.source:
-                yield open_later(stream.source, stream.selection)
+        source = shared.get(stream.source)
+        with errors.collect(f"stream {stream.name}"):
+            selection = stream.selection(source.config if source else None)
+            if source:
+                yield Tap(source.ingest, ChannelMixer(selection, source.config.channels))
+            elif stream.source:
+                with naming("source"):
+                    yield open_later(stream.source, selection)
 
 
 def load(

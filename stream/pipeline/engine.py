@@ -11,6 +11,7 @@ from whoplays.models.errors import ModelError, WhoplaysError
 from whoplays.models.signal import CHANNELS
 from whoplays.stream.pipeline.batches import Batcher
 from whoplays.stream.pipeline.faults import FaultHandler, print_fault
+from whoplays.stream.pipeline.ingest import Ingest, Tap
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.ring import RingBuffer
@@ -29,7 +30,7 @@ JOIN_S: Final = 1.0
 class StreamRequest(NamedTuple):
     """A stream to add."""
 
-    spec: SourceSpec
+    spec: SourceSpec | Tap
     recognizer: Recognizer
     options: StreamOptions
 
@@ -39,6 +40,8 @@ class StreamUpdates(NamedTuple):
 
     added: list[Stream]
     removed: set[str]
+    shared: tuple[Ingest, ...]
+    """Sources that go on, whether streams take from them or not."""
 
 
 class Engine:
@@ -54,13 +57,14 @@ class Engine:
 
     def __init__(self, publisher: Publisher | None = None, on_fault: FaultHandler = print_fault) -> None:
         self._publisher: Final = publisher
-        self._on_fault: Final = on_fault
+        self.on_fault: Final = on_fault
         self._wakeup: Final = threading.Event()
         self._streams: Final[dict[str, Stream]] = {}
         self._waiting: Final[list[Stream]] = []
         self._ending: Final[list[Stream]] = []
         self._batchers: Final[list[Batcher]] = []
         self._updates: Final = deque[StreamUpdates]()
+        self._shared: tuple[Ingest, ...] = ()
         self._stopped = False
         self._aborted = False
         self._ended: Final = threading.Event()
@@ -70,14 +74,18 @@ class Engine:
         """Add a stream; from any thread."""
         self.change([StreamRequest(spec, recognizer, options)])
 
-    def change(self, requests: Sequence[StreamRequest], removed: Iterable[str] = ()) -> None:
+    def change(
+        self, requests: Sequence[StreamRequest], removed: Iterable[str] = (), shared: Iterable[Ingest] = ()
+    ) -> None:
         """Add streams, and remove those of these names and those whose names are taken; from any thread.
 
-        New streams begin when the removed ones have published `end`, and so left their ports and devices.
+        New streams begin when the removed ones have published `end`, and so left their ports and devices. Of the
+        sources that streams share all go on that are `shared`; the others end.
         """
         new_ring = partial(RingBuffer, CHANNELS, RING_SAMPLES, self._wakeup)
-        streams = [Stream(*request, new_ring, self._on_fault) for request in requests]
-        self._updates.append(StreamUpdates(streams, {*removed, *(stream.name for stream in streams)}))
+        streams = [Stream(*request, new_ring, self.on_fault) for request in requests]
+        names = {stream.name for stream in streams}
+        self._updates.append(StreamUpdates(streams, {*removed, *names}, tuple(shared)))
         self._wakeup.set()
 
     def stop(self) -> None:
@@ -132,6 +140,7 @@ class Engine:
         self._wakeup.clear()
         self._apply_updates()
         if self._stopped:
+            self._share(())
             for stream in self._running():
                 stream.stop()
             yield from self._end_in_time()
@@ -190,13 +199,21 @@ class Engine:
 
     def _apply_updates(self) -> None:
         while self._updates:
-            added, removed = self._updates.popleft()
+            added, removed, shared = self._updates.popleft()
+            self._share(shared)
             self._waiting[:] = [*(stream for stream in self._waiting if stream.name not in removed), *added]
             for name in removed & self._streams.keys():
                 self._streams[name].stop()
                 self._ending.append(self._streams.pop(name))
         if (self._ending or self._waiting) and all(stream.over for stream in self._ending):
             self._replace_ended()
+
+    def _share(self, shared: tuple[Ingest, ...]) -> None:
+        """End the sources that are shared no more."""
+        for ingest in self._shared:
+            if ingest not in shared:
+                ingest.retire()
+        self._shared = shared
 
     def _replace_ended(self) -> None:
         """Let go of the streams that have ended and of what only they needed; start those that wait."""
@@ -212,6 +229,7 @@ class Engine:
 
     def _join_all(self) -> None:
         streams = (*self._ending, *self._streams.values())
+        self._share(())
         for stream in streams:
             stream.stop()
         deadline_s = time.monotonic() + JOIN_S

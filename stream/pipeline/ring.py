@@ -50,6 +50,10 @@ class RingBuffer:
         """Whether nothing more will be written."""
         return self._closed
 
+    def begin_at(self, index: int) -> None:
+        """Count from another index than 0; before anything is written."""
+        self._reserved = self._written = self._released = index
+
     def close(self) -> None:
         """End the writing, from either side; whoever waits is woken."""
         with self._changed:

@@ -98,6 +98,10 @@ class Session:
         self.windower: Final = Windower(self.ring, WINDOW_SAMPLES, options.hop_samples)
         self.results: Final = ResultBuilder(self.sequencer, recognizer, options)
         self.clock: Clock = LiveClock(SAMPLE_RATE_HZ)
+        self.first = 0
+        """The index of the first sample: not 0 if it takes from a source that others took from before."""
+        self.source_session = self.sequencer.id
+        """Of the source: all sessions with the same one count the same samples."""
         self.started_at_ns = 0
         """Monotonic time of the first sample; 0 before there is one."""
         self.last_block_at_ns = 0
@@ -150,13 +154,28 @@ class Session:
 
     @property
     def elapsed_samples(self) -> int:
-        """Where the session is now: samples written or in gaps, and after its end those that would have been."""
+        """How long it lasts: samples written or in gaps, and after its end those that would have been."""
+        return self._end - self.first
+
+    @property
+    def _end(self) -> int:
         # A gap is reported before its zeros are written.
         return max(self.ring.written, self._gaps_to) + self._disconnected_samples
 
-    def connect(self, source: Source) -> None:
-        """Note the source that will be read; before its first block."""
+    def connect(self, source: Source, source_session: str = "", first: int = 0) -> None:
+        """Note the source that will be read; before its first block.
+
+        Args:
+            source: it.
+            source_session: of a source that streams share.
+            first: the index of the first sample that will come.
+        """
         self.name, self.uri, self.live = source.name, source.uri, source.live
+        self.source_session = source_session or self.sequencer.id
+        self.first = self._covered = self._invalid_to = first
+        # In this order: no window must seem to be complete.
+        self.windower.begin_at(first)
+        self.ring.begin_at(first)
         self._disconnect_cause = source.disconnect_cause
         exact = source.clock == "file" or not source.live
         self.clock = (ScheduleClock if exact else LiveClock)(SAMPLE_RATE_HZ)
@@ -235,9 +254,14 @@ class Session:
         if samples <= 0:
             return
         self._accounted_to_ns = before_ns + samples * 1_000_000_000 // SAMPLE_RATE_HZ
-        start = self.elapsed_samples
+        start = self._end
         self._disconnected_samples += samples
         yield self._gap(start, start + samples, self._disconnect_cause, samples)
+
+    def missed_until(self, index: int) -> Iterator[Gap]:
+        """A `gap` up to where the source's samples are taken again, after the session was given up."""
+        if (start := self._end) < index:
+            yield self._gap(start, index, "invalid", index - start)
 
     def finish(self) -> Iterator[Message]:
         """A `gap` of what no window will cover any more, and an `event` for each label that still plays."""

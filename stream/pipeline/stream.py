@@ -8,7 +8,7 @@ from whoplays.models.errors import SourceError, WhoplaysError
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.common.uri import clean
 from whoplays.stream.pipeline.faults import FaultHandler, Faults, print_fault
-from whoplays.stream.pipeline.ingest import Ingest
+from whoplays.stream.pipeline.ingest import Feed, Ingest, Tap
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.ring import RingBuffer
@@ -39,7 +39,7 @@ class Stream:
     """A stream between its source's thread and the engine's, which calls everything here.
 
     Args:
-        spec: the source.
+        spec: the source, or what is taken from one that streams share.
         recognizer: what its windows are inferred with.
         options: how it is processed.
         new_ring: makes the ring buffer of each session.
@@ -48,7 +48,7 @@ class Stream:
 
     def __init__(
         self,
-        spec: SourceSpec,
+        spec: SourceSpec | Tap,
         recognizer: Recognizer,
         options: StreamOptions,
         new_ring: Callable[[], RingBuffer],
@@ -62,11 +62,12 @@ class Stream:
         """Whether its `end` has been published."""
         self.failure: WhoplaysError | None = None
         """What went wrong, once it is over for that reason."""
-        self._spec: Final = spec
         self._options: Final = options
         self._new_ring: Final = new_ring
         self._faults: Final = Faults(self.name, on_fault)
-        self._ingest: Final = Ingest(spec, self._new_session, self._faults)
+        self._ingest: Final = spec.ingest if isinstance(spec, Tap) else Ingest(spec, self._faults)
+        self._spec: Final = self._ingest.spec
+        self._feed: Final = Feed(self._new_session, spec.mixer if isinstance(spec, Tap) else None)
         self._sessions = 1
         self._stopped = False
         self._stop_by_ns = 0
@@ -78,11 +79,11 @@ class Stream:
     @property
     def session(self) -> Session:
         """The session that is read now."""
-        return self._ingest.sessions[0]
+        return self._feed.sessions[0]
 
     def start(self) -> None:
         """Begin to read the source."""
-        self._ingest.start()
+        self._ingest.add(self._feed)
 
     def stop(self) -> None:
         """Make an end soon: audio that has come is still processed."""
@@ -90,7 +91,7 @@ class Stream:
             state = self._state()
             self._outage = state if state in ("lost", "stalled") else None
             self._stopped, self._stop_by_ns = True, time.monotonic_ns() + DRAIN_NS
-        self._ingest.stop()
+        self._ingest.remove(self._feed)
 
     def join(self, timeout_s: float) -> None:
         """Wait until the source is closed, but no longer than this; after `stop`."""
@@ -132,19 +133,20 @@ class Stream:
         """
         session, told = self.session, self._faults.tell(error)
         if self._spec.reconnects and not session.abandoned:
-            if self._ingest.sessions[-1] is session:
+            if self._feed.sessions[-1] is session:
                 session.problem = told
-                self._ingest.restart(told, at_once=False)
+                if not self._ingest.shared:
+                    self._ingest.restart(told, at_once=False)
             session.abandon()
             return
         self.over, self.failure = True, SourceError(told)
-        self._ingest.stop()
+        self._ingest.remove(self._feed)
         yield End(**session.sequencer.head(End), reason="failed", detail=clean(told), final=session.elapsed_samples)
 
     @property
     def _following(self) -> Session | None:
         """The next session, once it holds audio."""
-        sessions = self._ingest.sessions
+        sessions = self._feed.sessions
         return sessions[1] if len(sessions) > 1 and sessions[1].started_at_ns else None
 
     def _new_session(self) -> Session:
@@ -154,12 +156,15 @@ class Stream:
         """Leave a session that is read to its end: for the next one, for good, or until one begins."""
         if following := self._following:
             yield from self._finish()
-            yield from self.session.disconnected_until(following.started_at_ns)
+            if following.source_session == self.session.source_session:
+                yield from self.session.missed_until(following.first)
+            else:
+                yield from self.session.disconnected_until(following.started_at_ns)
             yield self._status(dropped_messages)
-            self._ingest.sessions.popleft()
+            self._feed.sessions.popleft()
             self._sessions += 1
             self._finished, self._status_due_ns = False, 0
-        elif self._ingest.over:
+        elif self._feed.over:
             yield from self._end(dropped_messages)
         else:
             yield from self._finish()
@@ -175,23 +180,23 @@ class Stream:
 
     def _too_short(self) -> SourceError | None:
         session = self.session
-        if self._stopped or self._spec.reconnects or session.windower.covered:
+        if self._stopped or self._spec.reconnects or session.windower.covered > session.first:
             return None
-        heard_s, window_s = session.ring.written / SAMPLE_RATE_HZ, WINDOW_SAMPLES / SAMPLE_RATE_HZ
+        heard_s, window_s = session.elapsed_samples / SAMPLE_RATE_HZ, WINDOW_SAMPLES / SAMPLE_RATE_HZ
         return SourceError(f"{session.name} ended after {heard_s:.2f} s; a window needs {window_s:.0f} s of audio")
 
     def _finish(self) -> Iterator[Message]:
         """An offset for each label that still plays, once a session."""
         if not self._finished:
             self._finished = True
-            if self._ingest.problem:
+            if self._feed.problem:
                 # Told at once: it may be back before the next heartbeat.
                 self._status_due_ns = 0
             yield from self.session.finish()
 
     def _restart_if_stalled(self, now_ns: int) -> None:
         """Give up a source from which nothing has come for too long."""
-        newest = self._ingest.sessions[-1]
+        newest = self._feed.sessions[-1]
         timeout_ns = SILENCE_TIMEOUT_NS if newest.started_at_ns else START_TIMEOUT_NS
         open_still = self._spec.reconnects and newest.source is not None and not newest.ring.closed
         if open_still and now_ns - newest.last_block_at_ns > timeout_ns:
@@ -199,15 +204,16 @@ class Stream:
 
     def _disconnected(self, now_ns: int) -> Iterator[Message]:
         """While the source is lost, time goes on, and everything in it is lost."""
-        lost = self._spec.reconnects and not self._stopped and self.session.drained
+        resumes = self.session.abandoned and self._ingest.shared
+        lost = self._spec.reconnects and not self._stopped and self.session.drained and not resumes
         if lost and self.session.started_at_ns and not self._following:
             yield from self.session.disconnected_until(now_ns)
 
     def _state(self) -> State:
-        session, problem = self.session, self._ingest.problem
+        session, problem = self.session, self._feed.problem
         if self.over:
             return "ended"
-        if not session.ring.written:
+        if not session.started_at_ns:
             return "lost" if problem else "connecting"
         if self._stopped:
             # Nothing comes any more because it was stopped.
@@ -223,8 +229,8 @@ class Stream:
         if self.over:
             return self._end_detail
         drift_ppm = self.session.clock.drift_ppm
-        if self._ingest.problem:
-            return self._ingest.problem
+        if self._feed.problem:
+            return self._feed.problem
         if drift_ppm is not None and abs(drift_ppm) > WRONG_RATE_PPM:
             really_hz = SAMPLE_RATE_HZ * (1 + drift_ppm / 1e6)
             return f"it runs {drift_ppm / 1e4:+.1f} % off its rate ({really_hz:.0f} Hz for {SAMPLE_RATE_HZ}); check it"
@@ -238,7 +244,7 @@ class Stream:
         drift_ppm, state, level = session.clock.drift_ppm, self._state(), session.meter.newest
         return Status(
             **session.sequencer.head(Status),
-            source=SourceInfo(name=clean(session.name), uri=clean(session.uri)),
+            source=SourceInfo(name=clean(session.name), uri=clean(session.uri), session=session.source_session),
             state=state,
             detail=clean(self._detail()),
             sample_rate_hz=SAMPLE_RATE_HZ,

@@ -27,7 +27,7 @@ class Skipped(NamedTuple):
 class Windower:
     """Takes windows from a ring, one every hop.
 
-    Every window starts at a multiple of the hop, whatever the sizes of the blocks that were written. When the ring
+    Windows start hop by hop from where it begins, whatever the sizes of the blocks that were written. When the ring
     has overwritten the next window, the oldest windows are skipped: the next one is the newest complete one, and
     what no window will cover is `Skipped`. So windows and skipped samples together tile all samples up to `covered`.
 
@@ -47,7 +47,13 @@ class Windower:
         self.dropped = 0
         """Windows that were skipped."""
         self._ring = ring
+        self._origin = 0
         self._go_to(0)
+
+    def begin_at(self, index: int) -> None:
+        """Take the first window at another index than 0; before the ring counts from there."""
+        self._origin = self.covered = index
+        self._go_to(index)
 
     @property
     def next_end(self) -> int:
@@ -78,7 +84,7 @@ class Windower:
     def skip(self) -> Skipped | None:
         """Skip all complete windows but the newest; the samples that no window will cover, if there are any."""
         newest = self._ring.written - self.window_samples
-        start = newest - newest % self.hop_samples
+        start = newest - (newest - self._origin) % self.hop_samples
         if start <= self._next:
             return None
         self.dropped += (start - self._next) // self.hop_samples

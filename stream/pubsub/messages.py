@@ -53,6 +53,9 @@ class SourceInfo(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     uri: str
     """Without any secret."""
+    session: str = ""
+    """Of the source; streams whose sources have the same one take from one source, and count the same samples. Empty of
+    a publisher that does not say."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):

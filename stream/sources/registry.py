@@ -102,7 +102,7 @@ def open_uri(
     if uri == STDIN:
         return PcmSource(pcm or PcmFormat(), selection=selection)
     if pcm is not None:
-        raise OptionError(f"format, rate and channels must be left out unless the source is -, got {redact(uri)}")
+        raise OptionError(f"format and rate must be left out unless the source is -, got {redact(uri)}")
     kind = kind_of(uri)
     opener = _load(kind.opener)
     source: Source = opener(uri, selection, speed) if kind in {FILE, MEDIA} else opener(uri, selection)
@@ -135,6 +135,27 @@ def open_later(uri: str, selection: ChannelSelection) -> SourceSpec:
     shown = redact(uri)
     _load(kind_of(uri).opener)
     return SourceSpec(shown, shown, lambda: open_uri(uri, selection=selection), True, kind_of(uri).reconnects)
+
+
+def with_format(uri: str, rate_hz: int | None, channels: int) -> str:
+    """An address of a source of a given format, which it says only if it does not anyway.
+
+    >>> with_format("rtp://239.0.0.1:5004?bits=24", 48_000, 8)
+    'rtp://239.0.0.1:5004?bits=24&rate=48000&channels=8'
+
+    Raises:
+        OptionError: the rate of such a source cannot be chosen, or the address chooses channels.
+    """
+    scheme, query = uri.partition(":")[0].lower(), uri.partition("?")[2]
+    if scheme not in {"rtp", "device"}:
+        if rate_hz:
+            raise OptionError(f"rate_hz must be left out unless the address is device: or rtp://, got {rate_hz}")
+        return uri
+    if scheme == "device" and "channels=" in query:
+        raise OptionError("channels= must be left out of the address; streams choose theirs")
+    wanted = {"rate": rate_hz, "channels": channels if scheme == "rtp" and "sdp=" not in query else None}
+    options = [f"{name}={value}" for name, value in wanted.items() if value and f"{name}=" not in query]
+    return "&".join([uri if query or not options else f"{uri}?{options.pop(0)}", *options])
 
 
 def check_uri(uri: str, selection: ChannelSelection) -> BoundAddress | None:

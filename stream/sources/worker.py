@@ -70,6 +70,7 @@ class ExitMessage(msgspec.Struct, frozen=True, tag=True):
 class _BlockMessage(msgspec.Struct, frozen=True, tag=True):
     captured_at_ns: int
     lost: GapCause | None
+    channels: int
     samples: int
     pcm: bytes
     """Empty if they are lost."""
@@ -83,8 +84,9 @@ def pack(message: Block | ExitMessage) -> bytes:
     if isinstance(message, ExitMessage):
         return msgspec.msgpack.encode(message)
     audio, captured_at_ns, lost = message
+    channels, samples = audio.shape
     pcm = b"" if lost else np.ascontiguousarray(audio, np.float32).tobytes()
-    return msgspec.msgpack.encode(_BlockMessage(captured_at_ns, lost, audio.shape[1], pcm))
+    return msgspec.msgpack.encode(_BlockMessage(captured_at_ns, lost, channels, samples, pcm))
 
 
 def unpack(data: bytes) -> Block | ExitMessage:
@@ -92,7 +94,7 @@ def unpack(data: bytes) -> Block | ExitMessage:
     message = _DECODER.decode(data)
     if isinstance(message, ExitMessage):
         return message
-    shape = (2, message.samples)
+    shape = (message.channels, message.samples)
     audio = np.zeros(shape, np.float32) if message.lost else np.frombuffer(message.pcm, np.float32).reshape(shape)
     return Block(audio, message.captured_at_ns, message.lost)
 

@@ -103,7 +103,7 @@ class DeviceRequest(msgspec.Struct, frozen=True):
     def query(self) -> str:
         """What an address needs to ask for the same channels and rate."""
         channels, rate_hz = self.selection.channels, self.rate_hz
-        options = {"channels": ",".join(map(str, channels)), "rate": rate_hz}
+        options = {"channels": channels if channels == "all" else ",".join(map(str, channels)), "rate": rate_hz}
         given = [f"{name}={value}" for name, value in options.items() if value]
         return f"?{'&'.join(given)}" if given else ""
 
@@ -114,7 +114,8 @@ def check_channels(request: DeviceRequest, found: Input) -> int:
     Raises:
         SourceError: the input has no such channel.
     """
-    needed = max(request.selection.channels, default=min(2, found.channels))
+    channels = request.selection.channels
+    needed = found.channels if channels == "all" else max(channels, default=min(2, found.channels))
     if needed > found.channels:
         raise SourceError(f"channel must be between 1 and {found.channels} of {found.name}, got {needed}")
     return needed

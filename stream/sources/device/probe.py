@@ -91,7 +91,7 @@ def capture_moment(_send: Send, request: dict[str, Any], duration_s: float) -> P
     with open_input(wanted) as stream:
         converter = Converter(stream.rate_hz, stream.channels, wanted.selection)
         pieces = [converter.convert(frames) for frames in _frames(stream, duration_s)]
-        audio = np.concatenate([np.empty((2, 0), np.float32), *pieces], axis=1)
+        audio = np.concatenate([np.empty((converter.channels, 0), np.float32), *pieces], axis=1)
         return ProbeResult(
             input=stream.input,
             dbfs=measure(audio).dbfs if audio.size else None,

@@ -56,13 +56,14 @@ def parse_rtp_address(uri: str) -> RtpAddress:
     return RtpAddress(host, port or 0, address.options.get("interface", ""), formats, depth_ns)
 
 
-def check_address(uri: str, _selection: ChannelSelection) -> BoundAddress | None:
+def check_address(uri: str, selection: ChannelSelection) -> BoundAddress | None:
     """The address that is bound; None if it is a group's, which many may bind.
 
     Raises:
-        SourceError: see `parse_rtp_address`.
+        SourceError: see `parse_rtp_address`; or a chosen channel is in none of its formats.
     """
     address = parse_rtp_address(uri)
+    selection.taken(max(form.channels for form in address.formats.values()))
     return None if is_multicast(address.host) else BoundAddress("udp", address.host, address.port)
 
 

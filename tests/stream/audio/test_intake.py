@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -22,9 +24,9 @@ def test_a_channel_that_is_not_there_is_refused() -> None:
         Converter(44_100, 2, ChannelSelection(channels=(3,)))
 
 
-@pytest.mark.parametrize("channels", [(0,), (65,), (1, 2, 3)])
-def test_impossible_channels_are_refused(channels: tuple[int, ...]) -> None:
-    with pytest.raises(OptionError, match="one or two"):
+@pytest.mark.parametrize("channels", [(0,), (65,), (1, 2, 70), "some"])
+def test_impossible_channels_are_refused(channels: Any) -> None:
+    with pytest.raises(OptionError, match="numbers between 1 and 64, or all"):
         ChannelSelection(channels=channels)
 
 

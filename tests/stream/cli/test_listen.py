@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
+import soundfile
 
 import whoplays
+from tests.stream.conftest import make_concert
 from tests.stream.sources.test_file import write_bad_files
 from whoplays.stream.pubsub.messages import End, Notice, Window, schema
 from whoplays.stream.pubsub.publisher import Publisher
@@ -50,6 +53,19 @@ def test_json_lines_are_messages_by_the_schema(concert: Path, model: Path) -> No
         validator.validate(message)
     assert [message["kind"] for message in messages].count("window") == 4
     assert messages[-1]["kind"] == "end"
+
+
+@pytest.mark.parametrize(
+    ("channels", "playing"), [("1,2", set()), ("3,4", {"piano", "violin"}), ("4", {"piano", "violin"})]
+)
+def test_channels_are_chosen(tmp_path: Path, model: Path, channels: str, playing: set[str]) -> None:
+    audio = np.pad(make_concert(44_100), ((0, 0), (2, 0)))
+    soundfile.write(tmp_path / "four.wav", audio, 44_100)
+    options = ("--model", model, "--speed", "max", "--json", "--no-publish")
+    done = run("listen", tmp_path / "four.wav", "--channels", channels, *options)
+    assert (done.returncode, done.stderr) == (0, b"")
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {message["label"] for message in messages if message["kind"] == "event"} == playing
 
 
 def test_frames_are_told_on_request_by_the_schema(concert: Path, framed_model: Path) -> None:
@@ -156,15 +172,19 @@ def test_watch_leaves_when_told_and_says_that_nobody_speaks() -> None:
         ("- --channels 0", "PCM channels must be between 1 and 64, got 0"),
         (
             "concert.wav --rate 48000",
-            "format, rate and channels must be left out unless the source is -, got concert.wav",
+            "format and rate must be left out unless the source is -, got concert.wav",
         ),
         (
-            "rtp://127.0.0.1:0?bits=24 --channels 2",
-            "format, rate and channels must be left out unless the source is -, got rtp://127.0.0.1:0?bits=24",
+            "rtp://127.0.0.1:0?bits=24 --rate 48000",
+            "format and rate must be left out unless the source is -, got rtp://127.0.0.1:0?bits=24",
         ),
+        ("rtp://127.0.0.1:0?bits=24 --channels 3", "channel 3 not found; there are 2"),
+        ("concert.wav --channels 3 --speed max", "channel 3 not found; there are 2"),
+        ("concert.wav --channels 0", "channels must be one or more numbers between 1 and 64, or all"),
+        ("- --channels 1,2", "channels must be how many channels raw PCM has, such as 2; got '1,2'"),
         (
             "concert.wav --format s16le",
-            "format, rate and channels must be left out unless the source is -, got concert.wav",
+            "format and rate must be left out unless the source is -, got concert.wav",
         ),
         ("- --format mp3", "Choose from"),
         ("concert.wav --model nobody", "model 'nobody' not found"),

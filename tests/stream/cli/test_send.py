@@ -124,7 +124,10 @@ def test_keys_are_listed_and_shown(tmp_path: Path, capfd: pytest.CaptureFixture[
             "address to connect to must be like tcp://127.0.0.1:9460 or ipc://PATH, got 'nowhere'",
         ),
         ("send CONCERT tcp://127.0.0.1:9461 --keys missing", "give --server-key"),
-        ("send CONCERT tcp://127.0.0.1:9461 --channels left", "channels must be one or two numbers between 1 and 64"),
+        (
+            "send CONCERT tcp://127.0.0.1:9461 --channels left",
+            "channels must be one or more numbers between 1 and 64, or all",
+        ),
         ("send CONCERT tcp://127.0.0.1:9461 --format mp3", "Choose from"),
         ("listen zmq://*:9461 --no-publish", "zmq://*:9461 is open to the network"),
         ("listen CONCERT --keys missing", "the key file missing cannot be read"),

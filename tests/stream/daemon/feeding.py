@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from tests.stream.conftest import make_concert
 from tests.stream.sources.rtp.packets import Impairment, impaired, make_packet
 
@@ -22,9 +24,12 @@ class Feed:
         ssrc: whose packets they are said to be.
         pace_hz: how many frames a second go out; they are said to be of 44 100 Hz.
         impairment: what the network does to the packets, in the same way for the same `SEED`.
+        channels: how many there are; the last two play, the others are silent.
     """
 
-    def __init__(self, ssrc: int = 1, *, pace_hz: int = 44_100, impairment: Impairment = UNIMPAIRED) -> None:
+    def __init__(
+        self, ssrc: int = 1, *, pace_hz: int = 44_100, impairment: Impairment = UNIMPAIRED, channels: int = 2
+    ) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -32,6 +37,7 @@ class Feed:
         self.unsent = 0
         """Packets that would have been sent while it was paused."""
         self._ssrc, self._pace_hz, self._impairment = ssrc, pace_hz, impairment
+        self._silent_channels = channels - 2
         self._leaving, self._paused = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -61,7 +67,8 @@ class Feed:
 
     def _packets(self) -> Iterator[bytes]:
         """Each packet when it is due."""
-        pcm = (make_concert(44_100) * 32767).astype(">i2").reshape(-1, FRAMES, 2)
+        concert = np.pad(make_concert(44_100), ((0, 0), (self._silent_channels, 0)))
+        pcm = (concert * 32767).astype(">i2").reshape(-1, FRAMES, concert.shape[1])
         start_s, count = time.monotonic(), 0
         while not self._leaving.is_set():
             if self._paused.is_set():

@@ -12,10 +12,10 @@ from whoplays.stream.daemon.config import (
     SCHEMA_PATH,
     Config,
     Security,
-    StreamConfig,
     read_config,
     schema,
 )
+from whoplays.stream.daemon.stream_config import StreamConfig
 from whoplays.stream.security.allow_list import ServerKeys
 
 WHOLE = """
@@ -68,7 +68,7 @@ def write(folder: Path, text: str) -> Path:
 def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
     config = read_config(write(tmp_path, WHOLE))
     hall, stage = config.stream
-    assert (hall.options.hop_samples, hall.selection.channels, hall.selection.gain_db) == (44_100, (3, 4), -6.0)
+    assert (hall.options.hop_samples, hall.selection().channels, hall.selection().gain_db) == (44_100, (3, 4), -6.0)
     assert hall.thresholds == {"violin": 0.4, "acoustic guitar": 0.5}
     assert (hall.options.entry, hall.options.release) == (0.2, 0.5)
     assert (hall.sensitivity, hall.options.frames, stage.options.frames) == ("low", True, False)
@@ -105,8 +105,8 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
         (STREAM + "gain_db = 900", "stream a: gain_db must be between -60 and 60 dB, got 900"),
         (STREAM + "max_lag_s = 0", "stream a: max_lag_s must be above 0 and at most 3600 s, got 0"),
         (STREAM + "silence_dbfs = 1.5", "stream a: silence_dbfs must be at most 0 dBFS, got 1.5"),
-        (STREAM + "channels = [1, 2, 3]", "stream a: channels must be one or two numbers between 1 and 64, got"),
-        (STREAM + "channels = 1", "stream a: channels must be one or two numbers between 1 and 64, got 1"),
+        (STREAM + "channels = [1, 2, 65]", "stream a: channels must be one or more numbers between 1 and 64, or names"),
+        (STREAM + "channels = 1", "stream a: channels must be one or more numbers between 1 and 64, or names"),
         (STREAM + "thresholds = 3", "stream a: thresholds must be a table in { }, got 3"),
         (STREAM + "thresholds = { violin = 'x' }", "stream a: thresholds.violin must be above 0 and at most 1"),
         (STREAM + "thresholds = { violin = 0 }", "stream a: thresholds.violin must be above 0 and at most 1, got 0"),
@@ -123,7 +123,7 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
         (STREAM + "[metrics]\nport = 9", "metrics.port not found in [metrics]; it has: address, insecure"),
         (STREAM + "[security]\nmode = 'on'", "security.mode must be auto, off or required, got 'on'"),
         ("hop_s = 1\n" + STREAM, "hop_s not found in the head of the file; it belongs in [[stream]]"),
-        ('"a\\nb" = 1\n' + STREAM, "a b not found in the head of the file; it has: stream, publish"),
+        ('"a\\nb" = 1\n' + STREAM, "a b not found in the head of the file; it has: stream, source, publish"),
         ("publish = 'here'\n" + STREAM, "publish: "),
         ("publish = 'tcp://*:9460'\n" + LOOPBACK + STREAM, "publish: tcp://*:9460 is open to the network"),
     ],

@@ -20,10 +20,10 @@ from whoplays.stream.daemon.config import (
     HistoryConfig,
     MetricsConfig,
     Security,
-    StreamConfig,
     read_config,
     schema,
 )
+from whoplays.stream.daemon.stream_config import SourceConfig, StreamConfig
 from whoplays.stream.history.query import Row
 
 PAGE = "daemon.md"
@@ -60,6 +60,7 @@ def _parts(kind: Any) -> Iterator[Any]:
     [
         ("keys of the file", {"": Config}),
         ("keys of a stream", {"": StreamConfig}),
+        ("keys of a source", {"": SourceConfig}),
         ("keys of sections", {"security.": Security, "history.": HistoryConfig, "metrics.": MetricsConfig}),
     ],
 )

@@ -48,7 +48,7 @@ def test_other_addresses_are_refused_with_those_there_are(uri: str) -> None:
 
 
 def test_a_format_is_refused_of_what_is_no_raw_pcm(concert: Path) -> None:
-    with pytest.raises(OptionError, match="format, rate and channels must be left out unless the source is -, got"):
+    with pytest.raises(OptionError, match="format and rate must be left out unless the source is -, got"):
         open_uri(str(concert), pcm=PcmFormat())
 
 

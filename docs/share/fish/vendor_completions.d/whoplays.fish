@@ -288,7 +288,7 @@ complete -c whoplays -n '__fish_whoplays_using_command listen' -l sensitivity -x
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l frames -d 'Tell the probabilities within each window as well, of a model that gives them.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l format -x -a 's16le s24le s32le f32le' -d 'How raw PCM is encoded; s16le unless given.'
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l rate -r -d 'Sample rate of raw PCM, in Hz; 44100 unless given.'
-complete -c whoplays -n '__fish_whoplays_using_command listen' -l channels -r -d 'Channels of raw PCM; 2 unless given.'
+complete -c whoplays -n '__fish_whoplays_using_command listen' -l channels -r -d 'Which of the source'\''s channels to take, such as 3,4 or all; of raw PCM how many…'
 
 # Options for: models
 complete -c whoplays -n '__fish_whoplays_using_command models' -l help -d 'Display this message and exit.'
@@ -342,7 +342,7 @@ complete -c whoplays -n '__fish_whoplays_using_command send' -s V -d 'Display ap
 complete -c whoplays -n '__fish_whoplays_using_command send' -l keys -r -F -d 'One'\''s own secret key file, for a receiver that encrypts.'
 complete -c whoplays -n '__fish_whoplays_using_command send' -l server-key -r -F -d 'The receiver'\''s public key file.'
 complete -c whoplays -n '__fish_whoplays_using_command send' -l format -x -a 's16le s24le f32le' -d 'Encoding of the PCM that is sent.'
-complete -c whoplays -n '__fish_whoplays_using_command send' -l channels -r -d 'Which one or two channels of the source to send, such as 3,4; the first two unl…'
+complete -c whoplays -n '__fish_whoplays_using_command send' -l channels -r -d 'Which of the source'\''s channels to send, such as 3,4 or all; the first two unles…'
 complete -c whoplays -n '__fish_whoplays_using_command send' -l gain-db -r -d 'How much louder to send it.'
 
 # Options for: serve
