@@ -1,19 +1,26 @@
 """`whoplays devices`: which sound inputs there are."""
 
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import chain
 from typing import Annotated, Final
 
 import msgspec
+import numpy as np
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from whoplays.models.errors import SourceError
+from whoplays.stream.audio.level import measure
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.common.terminal import ignore_broken_pipe, note, printable
 from whoplays.stream.sources.device.names import NO_INPUT, DeviceRequest, Input
 from whoplays.stream.sources.device.probe import list_inputs, probe_input
+from whoplays.stream.sources.pulse import PulseInput, list_pulse_inputs
+from whoplays.stream.sources.registry import open_uri
 
 METER_S: Final = 1.0
 
@@ -48,10 +55,10 @@ def devices(
         json: Print them as JSON, one a line.
         meter: Capture from each for a second, and show its level.
     """
-    inputs = list_inputs(note)
-    if not inputs:
+    inputs, of_server = list_inputs(note), _pulse_inputs()
+    if not inputs and not of_server:
         raise SourceError(NO_INPUT)
-    rows = (_row(each, meter=meter) for each in inputs)
+    rows = chain((_row(each, meter=meter) for each in inputs), (_pulse_row(each, meter=meter) for each in of_server))
     with ignore_broken_pipe():
         if json:
             for row in rows:
@@ -63,6 +70,42 @@ def devices(
 def _row(each: Input, *, meter: bool) -> InputRow:
     level = _level(each) if meter else msgspec.UNSET
     return InputRow(**msgspec.structs.asdict(each), uri=each.uri, level=level)
+
+
+def _pulse_inputs() -> tuple[PulseInput, ...]:
+    """The sources of the sound server; none if there is no server."""
+    try:
+        return list_pulse_inputs()
+    except SourceError:
+        return ()
+
+
+def _pulse_row(each: PulseInput, *, meter: bool) -> InputRow:
+    level = _captured_level(each.uri) if meter else msgspec.UNSET
+    return InputRow(
+        hostapi="PulseAudio",
+        name=each.description,
+        channels=each.channels,
+        rate_hz=each.rate_hz,
+        default=False,  # the server's own is what `pulse:` alone means, not `device:`
+        uri=each.uri,
+        level=level,
+    )
+
+
+def _captured_level(uri: str) -> InputLevel:
+    source, end_s = open_uri(uri), time.monotonic() + METER_S
+    pieces = []
+    try:
+        with closing(source.blocks()) as blocks:  # type: ignore[type-var]  # it is a generator
+            for block in blocks:
+                pieces.append(block.audio)
+                if time.monotonic() > end_s:
+                    break
+    except SourceError as error:
+        return InputLevel(dbfs=None, note=str(error))
+    audio = np.concatenate(pieces, axis=1)
+    return InputLevel(dbfs=measure(audio).dbfs, note="" if audio.any() else "silent")
 
 
 def _level(each: Input) -> InputLevel:

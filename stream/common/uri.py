@@ -101,7 +101,7 @@ def host_and_port(host: str, port: int | str) -> str:
 
 
 _NETWORK: Final = "https?|rtsps?|hls|zmq|rtp|tcp|udp|srt|rtmps?|ftps?|mmsh?|icecast"
-_LOCAL: Final = frozenset({"file", "ipc", "inproc", "media", "device"})
+_LOCAL: Final = frozenset({"file", "ipc", "inproc", "media", "device", "pulse"})
 """What follows them is a path or a name."""
 _ADDRESS: Final = re.compile(
     rf"(?P<scheme>{_NETWORK}|[a-z][a-z0-9+.-]*(?=://)):(?P<slashes>/*)(?P<rest>.*)", re.I | re.S

@@ -61,6 +61,13 @@ KINDS: Final = (
         "whoplays.stream.sources.ffmpeg.source:open_network_media",
         ("http://", "https://", "rtsp://", "rtsps://", "hls://"),
     ),
+    SourceKind(
+        ("pulse",),
+        "whoplays.stream.sources.pulse:open_pulse",
+        ("pulse:",),
+        check="whoplays.stream.sources.pulse:check_address",
+        look_up="whoplays.stream.sources.pulse:look_up",
+    ),
     MEDIA,
     FILE,
 )
@@ -147,9 +154,11 @@ def with_format(uri: str, rate_hz: int | None, channels: int) -> str:
         OptionError: the rate of such a source cannot be chosen, or the address chooses channels.
     """
     scheme, query = uri.partition(":")[0].lower(), uri.partition("?")[2]
-    if scheme not in {"rtp", "device"}:
+    if scheme not in {"rtp", "device", "pulse"}:
         if rate_hz:
-            raise OptionError(f"rate_hz must be left out unless the address is device: or rtp://, got {rate_hz}")
+            raise OptionError(
+                f"rate_hz must be left out unless the address is device:, pulse: or rtp://, got {rate_hz}"
+            )
         return uri
     if scheme == "device" and "channels=" in query:
         raise OptionError("channels= must be left out of the address; streams choose theirs")

@@ -146,8 +146,10 @@ class ChildProcess:
         return self._process.pid
 
     def kill(self) -> None:
-        """End it, whatever it is stuck in; may be called from any thread, also when it has ended."""
-        self._process.kill()
+        """End it and what it has started, whatever it is stuck in; from any thread, also when it has ended."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def receive(self, timeout_s: float) -> Block | ExitMessage | None:
         """The next message; None if none came in that time."""
@@ -203,6 +205,7 @@ def _start(pipe: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.PIPE,
         bufsize=0,
         pass_fds=(pipe,),
+        process_group=0,
         # Threads that numpy never uses here would take memory for each core.
         env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
     )
@@ -346,5 +349,6 @@ def _run(task: Task, send: Send) -> ExitMessage:
 def _exit_with_parent() -> None:
     while os.read(0, 1):
         pass
-    # Not by an exception: the main thread may be deep inside a library that never returns.
-    os._exit(PARENT_GONE)
+    # Not by an exception: the main thread may be deep inside a library that never returns. Whatever it has started ends
+    # with it.
+    os.killpg(0, signal.SIGKILL)

@@ -9,9 +9,10 @@ from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.base import Source
 from whoplays.stream.sources.device.capture import Captured, GapAwareCapture
-from whoplays.stream.sources.device.names import SCHEME, DeviceRequest, read_address
+from whoplays.stream.sources.device.names import SCHEME, DeviceRequest, check_channels, read_address
 from whoplays.stream.sources.device.portaudio import InputStream, open_input
 from whoplays.stream.sources.device.probe import probe_input
+from whoplays.stream.sources.pulse import refuse_remix
 from whoplays.stream.sources.worker import ChildSource, Send
 
 PROBE_S: Final = 0.7
@@ -36,6 +37,7 @@ def open_device(uri: str, selection: ChannelSelection) -> Source:
     request = read_address(uri, selection)
     probed = probe_input(request, PROBE_S)
     name = probed.input.name
+    refuse_remix(name, check_channels(request, probed.input))
     if request.selector:
         request = msgspec.structs.replace(request, selector=probed.input.selector)
     elif name != "default":

@@ -44,10 +44,16 @@ class Pulse:
     def plug_in(self, channels: int = 2) -> None:
         """Make the input appear: 16-bit PCM at 44 100 Hz."""
         # The order in which ALSA names the channels.
-        places = {1: "mono", 2: "front-left,front-right", 4: "front-left,front-right,rear-left,rear-right"}[channels]
-        fmt = f"format=s16le rate={RATE_HZ} channels={channels} channel_map={places}"
+        places = {1: "mono", 2: "front-left,front-right", 4: "front-left,front-right,rear-left,rear-right"}
+        fmt = f"format=s16le rate={RATE_HZ} channels={channels}"
+        if channels in places:
+            fmt += f" channel_map={places[channels]}"
         module = f"module-pipe-source source_name={CARD} file={self._fifo} {fmt}"
         self._module = self._pactl("load-module", *module.split())
+
+    def load(self, module: str) -> None:
+        """Load another module."""
+        self._pactl("load-module", *module.split())
 
     def unplug(self) -> None:
         """Make the input go away; may be called twice."""
