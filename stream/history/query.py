@@ -57,6 +57,19 @@ WHERE (spoke_ns, id) > (:after_ns, :after_id)
     AND (:since_ns IS NULL OR next_ns >= :since_ns)
     AND spoke_ns <= :until_ns
 ORDER BY spoke_ns, id LIMIT :most"""
+_NEVER_HEARD: Final = """
+SELECT started_ns AS at_ns, id, stream, session, NULL, :between, started_ns, heard_ns, NULL, 0, NULL, 0
+FROM (SELECT *, CASE known_sample WHEN 0 THEN spoke_ns ELSE known_ns - known_sample * 1000000000 / 44100 END AS heard_ns
+    FROM sessions)
+WHERE (started_ns, id) > (:after_ns, :after_id)
+    AND heard_ns - started_ns > :between_ns
+    AND NOT (known_sample = 0 AND id IN (SELECT session FROM gaps))
+    AND (:stream IS NULL OR stream = :stream)
+    AND (:session IS NULL OR session = :session)
+    AND (:since_ns IS NULL OR heard_ns >= :since_ns)
+    AND started_ns <= :until_ns
+ORDER BY started_ns, id LIMIT :most"""
+"""From the beginning of a session to its first sample, which a source that was not there may be long in bringing."""
 _STREAMS: Final = "SELECT DISTINCT stream FROM sessions ORDER BY stream"
 _SESSIONS: Final = """
 SELECT session FROM sessions
@@ -96,8 +109,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     peak: float | None
     """Its highest probability; none for a gap."""
     gap: str | None = None
-    """The cause of a gap, in which nothing was heard: one that the protocol has, or `not listening` between sessions;
-    none for an instrument. JSON has it for gaps alone."""
+    """The cause of a gap, in which nothing was heard: one that the protocol has, or `not listening` between sessions
+    and until the first sample of one; none for an instrument. JSON has it for gaps alone."""
 
 
 class Span(Row, frozen=True, kw_only=True):
@@ -122,7 +135,9 @@ def rows(path: Path, query: Query) -> Iterator[Span]:
     """
     with _reading(path) as connection:
         _check(connection, path, query)
-    return heapq.merge(*(_pages(path, query, text) for text in (_APPEARANCES, _GAPS, _BETWEEN)), key=_order)
+    return heapq.merge(
+        *(_pages(path, query, text) for text in (_APPEARANCES, _GAPS, _BETWEEN, _NEVER_HEARD)), key=_order
+    )
 
 
 def appearances(path: Path, query: Query) -> Iterator[Span]:

@@ -24,7 +24,9 @@ CHUNK_BYTES: Final = 65_536
 BURST_CONNECTIONS: Final = 50
 CONNECTIONS_PER_S: Final = 10.0
 MOST_AT_ONCE: Final = 32
-_PRIVATE: Final = "it leads to {}, which is not on the open internet; if that is meant, give its address"
+ALLOW: Final = "WHOPLAYS_ALLOW_PRIVATE"
+"""The variable that lets redirects and playlists lead anywhere."""
+_PRIVATE: Final = f"it leads to {{}}, which is not on the open internet; give its address, or set {ALLOW}=1"
 _BYPASS: Final = "no_proxy"
 """The variable by which FFmpeg leaves out a proxy, and would leave out this one."""
 
@@ -68,7 +70,8 @@ class EgressProxy:
         self._proxies: Final = getproxies_environment()
         public = is_public(urlsplit(url).hostname or "")
         # What only a proxy can look up is on its side of it.
-        self._only_public: Final = bool(self._proxies) if public is None else public
+        from_public = bool(self._proxies) if public is None else public
+        self._only_public: Final = from_public and os.environ.get(ALLOW) != "1"
         self._allowance: Final = _Allowance()
         self._server: Final = _ProxyServer(self)
         self._bypass: str | None = None

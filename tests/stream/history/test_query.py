@@ -3,6 +3,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.stream.history.make_history import (
@@ -167,3 +168,16 @@ def test_the_time_between_sessions_is_a_gap(path: Path) -> None:
         "2026-01-01T00:00:12.000Z",
         "2026-01-01T01:00:03.000Z",
     )
+
+
+@pytest.mark.parametrize(("windows", "ends_s"), [(0, 60.0), (20, 40.0)])
+def test_the_time_until_a_source_is_there_is_a_gap(tmp_path: Path, windows: int, ends_s: float) -> None:
+    """Without it, a source that was missing all evening would look as if nobody had played."""
+    path = tmp_path / "history.db"
+    late_ns = STARTED_NS + round(ends_s * SECOND_NS)
+    began = msgspec.structs.replace(make_status(state="connecting"), published_ns=STARTED_NS)
+    newest = msgspec.structs.replace(began, published_ns=STARTED_NS + 60 * SECOND_NS)
+    record(path, [began, *(make_window(number, started_at_ns=late_ns) for number in range(windows)), newest])
+    (gap,) = rows(path, Query())
+    assert (gap.gap, gap.start, gap.duration_s) == ("not listening", "2026-01-01T00:00:00.000Z", ends_s)
+    assert list(rows(path, Query(stream="hall", session="one"))) == [gap]

@@ -88,6 +88,11 @@ def test_from_the_open_internet_nothing_leads_to_private_addresses(server: str, 
     assert not any(each.startswith(f"127.0.0.2:{port}") for each in asked)
 
 
+def test_what_is_private_may_be_allowed(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHOPLAYS_ALLOW_PRIVATE", "1")
+    assert played(f"http://{server}/redirect_private") > 50_000
+
+
 @pytest.mark.parametrize(
     ("host", "path"),
     [("127.0.0.1", "redirect_public"), ("127.0.0.2", "redirect_private"), ("127.0.0.2", "hls_private")],
