@@ -30,6 +30,10 @@ INSERT INTO events (session, number, label, end_sample, end_ns, peak) VALUES (?,
 ON CONFLICT (session, number) DO UPDATE
 SET end_sample = excluded.end_sample, end_ns = excluded.end_ns, peak = max(peak, excluded.peak)"""
 
+_LONGER: Final = """
+UPDATE gaps SET end_sample = ?, end_ns = ?
+WHERE id = (SELECT max(id) FROM gaps WHERE session = ?) AND end_sample = ? AND cause = ?"""
+
 
 @dataclass(slots=True)
 class _OpenSession:
@@ -125,14 +129,18 @@ class HistoryWriter:
         )
 
     def _gap(self, gap: Gap, session: _OpenSession) -> None:
-        self._insert(
-            "gaps",
-            session=session.row,
-            start_sample=gap.start,
-            end_sample=gap.end,
-            end_ns=session.clock.unix_ns(gap.end, gap.published_ns),
-            cause=gap.cause,
-        )
+        """Write a gap, or make the newest one longer that it continues: an outage has one message a second."""
+        end_ns = session.clock.unix_ns(gap.end, gap.published_ns)
+        found = self._connection.execute(_LONGER, (gap.end, end_ns, session.row, gap.start, gap.cause))
+        if not found.rowcount:
+            self._insert(
+                "gaps",
+                session=session.row,
+                start_sample=gap.start,
+                end_sample=gap.end,
+                end_ns=end_ns,
+                cause=gap.cause,
+            )
 
     def _event(self, event: Event, session: _OpenSession) -> None:
         at_ns = event.at_ns or session.clock.unix_ns(event.at, event.published_ns)

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from tests.stream.history.make_history import (
     make_status,
     make_window,
 )
+from tests.stream.make_messages import make_gap
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.common.clock import SampleClock
 from whoplays.stream.history.schema import MIGRATIONS, open_to_write
@@ -156,3 +158,22 @@ def test_no_sample_is_later_than_the_newest_window(steps: list[tuple[int, int]],
         assert clock.unix_ns(sample, 0) == unix_ns
     asked = data.draw(st.integers(0, sample))
     assert clock.unix_ns(asked, 0) <= unix_ns
+
+
+def test_a_long_outage_is_one_row(connection: sqlite3.Connection) -> None:
+    """A source that is lost has a gap a second; another cause, or audio between, begins another row."""
+    first = msgspec.structs.replace(make_gap(0), start=0, end=44_100, cause="network")
+    outage = [
+        msgspec.structs.replace(first, seq=second, start=44_100 * second, end=44_100 * (second + 1))
+        for second in range(60)
+    ]
+    other = msgspec.structs.replace(first, seq=60, start=60 * 44_100, end=61 * 44_100, cause="overflow")
+    later = msgspec.structs.replace(first, seq=61, start=63 * 44_100, end=64 * 44_100)
+    writer = HistoryWriter(connection, keep_windows=False)
+    writer.write(outage[:30])
+    writer.write([*outage[30:], other, later])
+    assert rows(connection, "start_sample / 44100, end_sample / 44100, cause", "gaps") == [
+        (0, 60, "network"),
+        (60, 61, "overflow"),
+        (63, 64, "network"),
+    ]
