@@ -20,12 +20,24 @@ if TYPE_CHECKING:
     from whoplays.command import main as main
     from whoplays.stream.api import listen
     from whoplays.stream.pipeline.recognizer import Recognizer
-    from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Notice, Playing, Status, Window, to_json
+    from whoplays.stream.pubsub.messages import (
+        Alert,
+        End,
+        Event,
+        Gap,
+        Message,
+        Notice,
+        Playing,
+        Status,
+        Window,
+        to_json,
+    )
     from whoplays.stream.pubsub.subscriber import AsyncSubscriber, Subscriber
     from whoplays.stream.security.keys import ClientKeys
 
 __version__ = "0.1.0"
 __all__ = [
+    "Alert",
     "AsyncSubscriber",
     "ClientKeys",
     "DataError",
@@ -49,7 +61,7 @@ __all__ = [
     "to_json",
 ]
 
-_MESSAGES: Final = ("End", "Event", "Gap", "Message", "Notice", "Playing", "Status", "Window", "to_json")
+_MESSAGES: Final = ("Alert", "End", "Event", "Gap", "Message", "Notice", "Playing", "Status", "Window", "to_json")
 _LAZY: Final = dict.fromkeys(_MESSAGES, "whoplays.stream.pubsub.messages") | {
     "AsyncSubscriber": "whoplays.stream.pubsub.subscriber",
     "ClientKeys": "whoplays.stream.security.keys",

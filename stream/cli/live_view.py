@@ -162,6 +162,7 @@ class LiveView:
         return [
             mark,
             (told, "plain" if well else "yellow"),
+            ("".join(f"  alert: {alert.rule}" for alert in state.status.alerts), "yellow"),
             (f"  {at:>8} {level}{lost}  ", "grey"),
             (playing, "green"),
         ]

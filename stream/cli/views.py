@@ -11,7 +11,7 @@ from whoplays.stream.cli.live_view import LiveView
 from whoplays.stream.cli.stream_state import describe, describe_end, describe_state, timecode
 from whoplays.stream.common.terminal import note, printable
 from whoplays.stream.common.worker_thread import WorkerThread
-from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Notice, Status, Window, to_json
+from whoplays.stream.pubsub.messages import Alert, End, Event, Gap, Message, Notice, Status, Window, to_json
 
 
 class View(Protocol):
@@ -80,9 +80,8 @@ class PlainLines(View):
                 return self._status(item)
             case Window():
                 return self._window(item)
-            case Event():
-                verb = "enters" if item.phase == "start" else "leaves"
-                return f"{timecode(item.at):>16}  {item.label} {verb}"
+            case Event() | Alert():
+                return _news(item)
             case Gap():
                 return self._gap(item)
             case End():
@@ -115,6 +114,12 @@ class PlainLines(View):
         active = [f"{label} {window.probabilities[label]:.0%}" for label, on in window.active.items() if on]
         result = "silence" if window.quality.silent else ", ".join(active) or "no label above its threshold"
         return f"{timecode(window.start):>7}-{timecode(window.end):<7}  {result}"
+
+
+def _news(item: Event | Alert) -> str:
+    if isinstance(item, Event):
+        return f"{timecode(item.at):>16}  {item.label} {'enters' if item.phase == 'start' else 'leaves'}"
+    return f"{'':>16}  alert: {item.rule}{', recovered' if item.recovered else ''}"
 
 
 def choose_view(*, json: bool) -> View:

@@ -11,7 +11,7 @@ from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.common.terminal import note
 from whoplays.stream.daemon.config import Config, read_config
 from whoplays.stream.daemon.config_errors import ConfigErrors
-from whoplays.stream.daemon.reload import load
+from whoplays.stream.daemon.reload import check_alerts, load
 from whoplays.stream.history.schema import check_to_write
 from whoplays.stream.metrics.server import parse_address
 from whoplays.stream.sources.base import BoundAddress
@@ -35,7 +35,7 @@ def check(path: Path) -> None:
     if config.history:
         with errors.collect("history.path"):
             check_to_write(config.history.file)
-    load(config.stream, errors, {})
+    check_alerts(config, load(config.stream, errors, {}), errors)
     for key, other, port in port_conflicts(_bound(config, errors)):
         with errors.collect(other):
             raise OptionError(f"port {port} is taken by {key.partition(':')[0]}; give another")

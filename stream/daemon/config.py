@@ -15,6 +15,7 @@ from whoplays.stream.daemon.config_errors import ConfigErrors, SectionReader
 from whoplays.stream.daemon.stream_config import SourceConfig, StreamConfig, check_sources
 from whoplays.stream.history.retention import AgeLimit, SizeLimit
 from whoplays.stream.metrics.server import DEFAULT_ADDRESS, parse_address
+from whoplays.stream.pipeline.alerts import AlertRule
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT, check_bind, is_open
 from whoplays.stream.security.allow_list import AllowList, ServerKeys
 from whoplays.stream.security.keys import read_secret
@@ -101,6 +102,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ]
     source: tuple[SourceConfig, ...] = ()
     """Sources with many channels, for streams to take theirs from."""
+    alert: tuple[AlertRule, ...] = ()
+    """When something is taken to be wrong with a stream."""
     publish: str = DEFAULT_ENDPOINT
     """The ZeroMQ address of the results; port `*` takes any free one."""
     security: Security = Security()
@@ -115,6 +118,7 @@ SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     HEAD: Config,
     "[[stream]]": StreamConfig,
     "[[source]]": SourceConfig,
+    "[[alert]]": AlertRule,
     "[security]": Security,
     "[history]": HistoryConfig,
     "[metrics]": MetricsConfig,
@@ -142,7 +146,8 @@ def read_config(path: Path, errors: ConfigErrors | None = None) -> Config:
         for number, stream in enumerate(config.stream or (), 1)
     )
     sources = tuple(source for source in config.source or () if source.name and source.address and source.channels)
-    return msgspec.structs.replace(config, stream=streams, source=sources)
+    alerts = tuple(rule for rule in config.alert or () if rule.when)
+    return msgspec.structs.replace(config, stream=streams, source=sources, alert=alerts)
 
 
 def _load_toml(path: Path) -> dict[str, Any]:
@@ -161,7 +166,7 @@ def _read(document: dict[str, Any], reader: SectionReader) -> Config:
     for name in ("security", "history", "metrics"):
         if name in head:
             head[name] = reader.read(head[name], f"[{name}]", f"{name}.")
-    for name in ("stream", "source"):
+    for name in ("stream", "source", "alert"):
         if isinstance(tables := head.get(name), list):
             head[name] = [
                 reader.read(each, f"[[{name}]]", f"{name} {_name(each, number)}: ")

@@ -29,7 +29,7 @@ from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pubsub.messages import End, Message
 from whoplays.stream.pubsub.publisher import Publisher
 
-RELOADED: Final = frozenset({"stream", "source"})
+RELOADED: Final = frozenset({"stream", "source", "alert"})
 """What can be changed while serving."""
 
 

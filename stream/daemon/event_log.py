@@ -6,7 +6,7 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.pubsub.messages import End, Event, Message, Status
+from whoplays.stream.pubsub.messages import Alert, End, Event, Message, Status
 
 _WARNED: Final = frozenset({"stalled", "lost"})
 LOSSES_EVERY_S: Final = 10.0
@@ -33,6 +33,8 @@ class EventLog:
             case Event():
                 verb = "enters" if message.phase == "start" else "leaves"
                 self._log.info(f"{message.label} {verb}", stream=message.stream, at_s=_seconds(message.at))
+            case Alert():
+                self._alert(message)
             case End():
                 self._log.info("ended", stream=message.stream, reason=message.reason, detail=message.detail)
                 for known in (self._statuses, self._lost, self._due_s):
@@ -50,6 +52,10 @@ class EventLog:
             write = self._log.warning if status.state in _WARNED or status.detail else self._log.info
             write(status.state, stream=status.stream, **({"detail": status.detail} if status.detail else {}))
         self._losses(status)
+
+    def _alert(self, alert: Alert) -> None:
+        write = self._log.info if alert.recovered else self._log.warning
+        write("alert recovered" if alert.recovered else "alert", stream=alert.stream, rule=alert.rule)
 
     def _losses(self, status: Status) -> None:
         lost, now_s = status.counters.lost_samples, time.monotonic()

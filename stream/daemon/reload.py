@@ -9,6 +9,7 @@ from whoplays.stream.audio.resample import ChannelMixer
 from whoplays.stream.daemon.config import Config
 from whoplays.stream.daemon.config_errors import ConfigErrors
 from whoplays.stream.daemon.stream_config import SourceConfig, StreamConfig
+from whoplays.stream.pipeline.alerts import check_rules
 from whoplays.stream.pipeline.engine import Engine, StreamRequest
 from whoplays.stream.pipeline.faults import FaultHandler, Faults, print_fault
 from whoplays.stream.pipeline.ingest import Ingest, Tap
@@ -52,6 +53,7 @@ class StreamReloader:
         shared = share(config.source, errors, self._shared, self._engine.on_fault)
         changed = [stream for stream in config.stream if self._is_changed(stream, shared)]
         inputs = list(_inputs(changed, shared, errors))
+        check_alerts(config, recognizers, errors)
         errors.check()
         wanted = {stream.name: stream for stream in config.stream}
         self._engine.change(
@@ -62,6 +64,7 @@ class StreamReloader:
             self._streams.keys() - wanted.keys(),
             [source.ingest for source in shared.values()],
         )
+        self._engine.alerts.rules = config.alert
         self._streams, self._shared, self._recognizers = wanted, shared, recognizers
 
     def _is_changed(self, stream: StreamConfig, shared: Mapping[str, SharedSource]) -> bool:
@@ -78,8 +81,24 @@ def check_streams(config: Config, errors: ConfigErrors) -> dict[ModelKey, Recogn
     recognizers = load(config.stream, errors, {})
     for _ in _inputs(config.stream, share(config.source, errors), errors):
         pass
+    check_alerts(config, recognizers, errors)
     errors.check()
     return recognizers
+
+
+def check_alerts(config: Config, recognizers: Mapping[ModelKey, Recognizer], errors: ConfigErrors) -> None:
+    """Collect what is wrong with the rules of alerts.
+
+    Args:
+        config: that of the daemon.
+        recognizers: the models of its streams, as far as they could be loaded.
+        errors: where mistakes are collected.
+    """
+    loaded = {stream.name: recognizers.get(_key(stream)) for stream in config.stream}
+    labels = {name: recognizer.labels if recognizer else None for name, recognizer in loaded.items()}
+    for rule, mistake in check_rules(config.alert, labels):
+        with errors.collect(f"alert {rule.title}"):
+            raise OptionError(mistake)
 
 
 def share(

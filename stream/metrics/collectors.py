@@ -18,7 +18,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from whoplays.stream.common.clock import GapCause
-from whoplays.stream.pubsub.messages import Gap, Message, State, Status, Window
+from whoplays.stream.pubsub.messages import Alert, Gap, Message, State, Status, Window
 
 CAUSES: Final[tuple[str, ...]] = get_args(GapCause)
 STATES: Final[tuple[str, ...]] = get_args(State)
@@ -95,6 +95,7 @@ class ProbeCollector(Collector):
 class _Session:
     id: str
     hop_ns: int = 0
+    clipped_samples: int = 0
     counted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUS_COUNTERS, 0))
     """The highest value of each counter so far."""
 
@@ -124,6 +125,11 @@ class Metrics:
         )
         self._level = self._add(Gauge, "level_dbfs", "RMS of the last second; NaN while no audio comes.")
         self._peak = self._add(Gauge, "peak_dbfs", "The largest sample of the last second; NaN while no audio comes.")
+        self._clipped = self._add(Counter, "clipped_samples", "Samples heard beyond full scale, and clipped.")
+        self._alerts = self._add(Gauge, "alerts_firing", "Rules of alerts that say that something is wrong.")
+        self._playing = self._add(
+            Gauge, "playing", "Whether an instrument plays: 1 or 0; NaN while that is not known.", "label"
+        )
         self._state = self._add(Enum, "source_state", "The source's state.", states=STATES)
         self._end_to_end = self._add(
             Histogram,
@@ -155,6 +161,9 @@ class Metrics:
                 self._status(message, session)
             case Window():
                 self._window(message, session)
+            case Alert():
+                # The next status has how many fire; until then it is one more, or one less.
+                self._alerts.labels(stream).inc(-1 if message.recovered else 1)
             case Gap():
                 self._gaps.labels(stream, message.cause).inc()
                 self._gap_samples.labels(stream, message.cause).inc(message.end - message.start)
@@ -175,7 +184,7 @@ class Metrics:
             if family in (self._gaps, self._gap_samples):
                 for cause in CAUSES:
                     family.labels(stream, cause)
-            else:
+            elif family is not self._playing:
                 family.labels(stream)
 
     def _status(self, status: Status, session: _Session) -> None:
@@ -187,6 +196,13 @@ class Metrics:
         level = status.level
         self._level.labels(stream).set(level.dbfs if level else math.nan)
         self._peak.labels(stream).set(level.peak_dbfs if level else math.nan)
+        self._alerts.labels(stream).set(len(status.alerts))
+        playing = None if status.playing is None else {each.label for each in status.playing}
+        known = playing is not None and status.state in ("listening", "silent")
+        for label in status.labels:
+            self._playing.labels(stream, label).set(label in (playing or ()) if known else math.nan)
+        self._clipped.labels(stream).inc(max(0, status.clipped_samples - session.clipped_samples))
+        session.clipped_samples = status.clipped_samples
         for name, family in self._counters.items():
             count = getattr(status.counters, name)
             # A count falls when samples that were received turn out to be lost; a metric must not.

@@ -21,6 +21,7 @@ from whoplays.stream.page.broadcast import MOST_CLIENTS, Broadcast
 from whoplays.stream.page.state import KEPT_NS, NowPlaying, PageState, StreamView, TimelineSpan
 
 MOST_EVENTS: Final = 20_000
+MOST_BODY_BYTES: Final = 4096
 _FILES: Final = Path(__file__).with_name("static")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -33,6 +34,13 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     playing: tuple[NowPlaying, ...] | None
     """Null while it is not known."""
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
+    """That somebody knows of an alert."""
+
+    stream: str
+    rule: str
 
 
 class TimelineAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +69,7 @@ def make_app(state: PageState, broadcast: Broadcast, history: Path | None) -> St
             Route("/api/now", api.now),
             Route("/api/events", api.events),
             Route("/api/live", api.live),
+            Route("/api/acknowledge", api.acknowledge, methods=["POST"]),
             Route("/openapi.json", _openapi),
         ],
         exception_handlers={HTTPException: _refuse},
@@ -92,6 +101,15 @@ class _Api:
         shown, truncated = tuple(spans[:MOST_EVENTS]), len(spans) > MOST_EVENTS
         return _json(TimelineAnswer(from_ns=from_ns, to_ns=to_ns, spans=shown, truncated=truncated))
 
+    async def acknowledge(self, request: Request) -> Response:
+        try:
+            asked = msgspec.json.decode(await _body(request), type=Acknowledgement)
+        except msgspec.DecodeError as error:
+            raise HTTPException(400, f"an acknowledgement must be JSON with stream and rule: {error}") from error
+        if not self._state.acknowledge(asked.stream, asked.rule):
+            raise HTTPException(404, "there is no such alert now")
+        return _json({"acknowledged": True})
+
     async def live(self, _request: Request) -> Response:
         if self._broadcast.is_full:
             raise HTTPException(503, f"{MOST_CLIENTS} clients listen already")
@@ -110,8 +128,8 @@ class _Api:
 def describe() -> dict[str, Any]:
     """The OpenAPI description of what programs may ask for."""
     kinds = [StreamView, Now, TimelineAnswer]
-    answers, components = msgspec.json.schema_components(
-        [list[StreamView], list[Now], TimelineAnswer], ref_template="#/components/schemas/{name}"
+    (*answers, acknowledgement), components = msgspec.json.schema_components(
+        [list[StreamView], list[Now], TimelineAnswer, Acknowledgement], ref_template="#/components/schemas/{name}"
     )
     time_form = {"type": "string", "description": "ISO 8601 with a time zone, or Unix time in nanoseconds."}
     asked = [
@@ -125,6 +143,14 @@ def describe() -> dict[str, Any]:
     }
     paths["/api/events"]["get"]["parameters"] = asked
     summary = "What changes, as server-sent events: stream, span, notice, time."
+    asked_body = {"required": True, "content": {"application/json": {"schema": acknowledgement}}}
+    paths["/api/acknowledge"] = {
+        "post": {
+            "summary": Acknowledgement.__doc__,
+            "requestBody": asked_body,
+            "responses": _answer("application/json", {"type": "object"}),
+        }
+    }
     paths["/api/live"] = {"get": {"summary": summary, "responses": _answer("text/event-stream", {"type": "string"})}}
     return {
         "openapi": "3.1.0",
@@ -136,6 +162,15 @@ def describe() -> dict[str, Any]:
 
 def _answer(media: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"200": {"description": "OK", "content": {media: {"schema": schema}}}}
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BODY_BYTES:
+            raise HTTPException(413, f"a request must have at most {MOST_BODY_BYTES} bytes")
+    return body
 
 
 async def _openapi(_request: Request) -> Response:

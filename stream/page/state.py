@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.pubsub.messages import End, Event, Gap, LevelInfo, Message, Notice, Status, Window
+from whoplays.stream.pubsub.messages import End, Event, FiringAlert, Gap, LevelInfo, Message, Notice, Status, Window
 from whoplays.stream.pubsub.players import Players
 
 KEPT_NS: Final = 12 * 3600 * 1_000_000_000
@@ -35,6 +35,16 @@ class NowPlaying(msgspec.Struct, frozen=True, kw_only=True):
     """In the newest window; null before there is one."""
 
 
+class AlertView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a publisher's rule says is wrong now."""
+
+    rule: str
+    since_ns: int
+    """Unix time."""
+    acknowledged: bool
+    """Whether somebody who looks at the page has taken note of it."""
+
+
 class StreamView(msgspec.Struct, frozen=True, kw_only=True):
     """One stream as it is now."""
 
@@ -51,6 +61,7 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True):
     lost_samples: int
     playing: tuple[NowPlaying, ...] | None
     """Null while it is not known who plays."""
+    alerts: tuple[AlertView, ...]
     updated_ns: int
     """Unix time of the newest message."""
 
@@ -94,6 +105,13 @@ class PageState:
         state = self._streams.setdefault(item.stream, _StreamState(item.stream))
         self._take(state.update(item))
         self._dirty.add(item.stream)
+
+    def acknowledge(self, stream: str, rule: str) -> bool:
+        """Note that somebody knows of an alert; False if there is no such alert now."""
+        found = stream in self._streams and self._streams[stream].acknowledge(rule)
+        if found:
+            self._dirty.add(stream)
+        return found
 
     def streams(self) -> list[StreamView]:
         """All streams as they are now, of which a status has come."""
@@ -147,6 +165,7 @@ class _StreamState:
         """The gap while nothing comes from the publisher."""
         self._ended = False
         self._updated_ns = 0
+        self._acknowledged: set[FiringAlert] = set()
         self._anchor = (0, 0)
         """A sample index, and the Unix time in ns at which it was captured."""
 
@@ -160,6 +179,7 @@ class _StreamState:
         match message:
             case Status():
                 self._status = message
+                self._acknowledged &= set(message.alerts)
                 yield from self._synchronise(message.published_ns)
             case End():
                 yield from self._synchronise(message.published_ns)
@@ -217,8 +237,22 @@ class _StreamState:
                 NowPlaying(label=each.label, since_ns=each.since_ns, probability=probabilities.get(each.label))
                 for each in playing
             ),
+            alerts=tuple(
+                AlertView(rule=each.rule, since_ns=each.since_ns, acknowledged=each in self._acknowledged)
+                for each in self._alerts
+            ),
             updated_ns=self._updated_ns,
         )
+
+    def acknowledge(self, rule: str) -> bool:
+        """Note that somebody knows of an alert; False if there is none of that rule."""
+        found = {each for each in self._alerts if each.rule == rule}
+        self._acknowledged |= found
+        return bool(found)
+
+    @property
+    def _alerts(self) -> tuple[FiringAlert, ...]:
+        return self._status.alerts if self._status and not self._ended else ()
 
     def _at_ns(self, sample: int) -> int:
         return self._anchor[1] + round((sample - self._anchor[0]) * _SAMPLE_NS)

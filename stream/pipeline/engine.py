@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from whoplays.models.errors import ModelError, WhoplaysError
 from whoplays.models.signal import CHANNELS
+from whoplays.stream.pipeline.alerts import AlertMonitor
 from whoplays.stream.pipeline.batches import Batcher
 from whoplays.stream.pipeline.faults import FaultHandler, print_fault
 from whoplays.stream.pipeline.ingest import Ingest, Tap
@@ -17,7 +18,7 @@ from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.ring import RingBuffer
 from whoplays.stream.pipeline.session import RING_SAMPLES
 from whoplays.stream.pipeline.stream import DRAIN_NS, Stream
-from whoplays.stream.pubsub.messages import Message
+from whoplays.stream.pubsub.messages import End, Message
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.sources.base import SourceSpec
 
@@ -63,6 +64,8 @@ class Engine:
         self._waiting: Final[list[Stream]] = []
         self._ending: Final[list[Stream]] = []
         self._batchers: Final[list[Batcher]] = []
+        self.alerts: Final = AlertMonitor()
+        """Its rules may be replaced at any time."""
         self._updates: Final = deque[StreamUpdates]()
         self._shared: tuple[Ingest, ...] = ()
         self._stopped = False
@@ -188,9 +191,15 @@ class Engine:
 
     def _emit(self, stream: Stream, messages: Iterable[Message]) -> Iterator[Message]:
         for message in _recovering(stream, messages):
-            if self._publisher:
-                self._publisher.send(message, wait=not stream.session.live)
-            yield message
+            alerts = list(self.alerts.update(message, stream.session.sequencer))
+            if alerts:
+                stream.alerts = self.alerts.firing(stream.name)
+            # The end is the last message of all.
+            news: tuple[Message, ...] = (*alerts, message) if isinstance(message, End) else (message, *alerts)
+            for each in news:
+                if self._publisher:
+                    self._publisher.send(each, wait=not stream.session.live)
+                yield each
 
     def _end_all(self, reason: Literal["stopped", "failed"], detail: str) -> list[Message]:
         """The last messages of all, published before anyone who iterates can leave."""

@@ -16,6 +16,7 @@ from whoplays.stream.pipeline.session import Session
 from whoplays.stream.pubsub.messages import (
     Counters,
     End,
+    FiringAlert,
     LevelInfo,
     Message,
     ModelInfo,
@@ -58,6 +59,8 @@ class Stream:
         self.recognizer: Final = recognizer
         self.turn = 0
         """When its newest window was taken, in the batcher's count of turns."""
+        self.alerts: tuple[FiringAlert, ...] = ()
+        """Those that have not recovered."""
         self.over = False
         """Whether its `end` has been published."""
         self.failure: WhoplaysError | None = None
@@ -244,7 +247,8 @@ class Stream:
         drift_ppm, state, level = session.clock.drift_ppm, self._state(), session.meter.newest
         return Status(
             **session.sequencer.head(Status),
-            source=SourceInfo(name=clean(session.name), uri=clean(session.uri), session=session.source_session),
+            source=SourceInfo(name=clean(session.name), uri=clean(session.uri)),
+            source_session=session.source_session,
             state=state,
             detail=clean(self._detail()),
             sample_rate_hz=SAMPLE_RATE_HZ,
@@ -263,6 +267,7 @@ class Stream:
             clipped_samples=session.clipped_samples,
             level=LevelInfo(**level._asdict()) if level and state in {"listening", "silent"} else None,
             playing=session.results.playing,
+            alerts=self.alerts,
         )
 
     def _counters(self, dropped_messages: int) -> Counters:

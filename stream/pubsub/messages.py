@@ -17,7 +17,8 @@ from whoplays.stream.common.json_schema import json_schema, write_schema
 VERSION: Final = 1
 State = Literal["connecting", "listening", "silent", "stalled", "lost", "ended"]
 Reason = Literal["finished", "stopped", "failed"]
-Kind = Literal["status", "window", "event", "gap", "end"]
+Kind = Literal["status", "window", "event", "gap", "end", "alert"]
+AlertCondition = Literal["lost", "silent", "clipping", "not playing"]
 
 
 class Head(TypedDict):
@@ -43,7 +44,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
 
     @property
     def kind(self) -> str:
-        """`status`, `window`, `event`, `gap` or `end`."""
+        """`status`, `window`, `event`, `gap`, `end` or `alert`."""
         return str(self.__struct_config__.tag)
 
 
@@ -53,9 +54,6 @@ class SourceInfo(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     uri: str
     """Without any secret."""
-    session: str = ""
-    """Of the source; streams whose sources have the same one take from one source, and count the same samples. Empty of
-    a publisher that does not say."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,10 +108,23 @@ class LevelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Samples at full scale."""
 
 
+class FiringAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert that has not recovered, for those who join late."""
+
+    rule: str
+    when: AlertCondition
+    instrument: str | None
+    since_ns: int
+    """Wall time."""
+
+
 class Status(Envelope, frozen=True, kw_only=True, tag="status"):
     """Hello and heartbeat: at the start, then every second, and once more at the end."""
 
     source: SourceInfo
+    source_session: str = ""
+    """Streams with the same one take from one source, and count the same samples; empty from a publisher that does not
+    say."""
     state: State
     detail: str = ""
     """What is wrong, in one line; empty if nothing is."""
@@ -144,6 +155,8 @@ class Status(Envelope, frozen=True, kw_only=True, tag="status"):
     """Of the last second; null while no audio comes, and from a publisher that does not say."""
     playing: tuple[Playing, ...] | None = None
     """Who plays now, as all events up to now have it; null from a publisher that does not say."""
+    alerts: tuple[FiringAlert, ...] = ()
+    """What the publisher's rules say is wrong now."""
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,7 +249,24 @@ class End(Envelope, frozen=True, kw_only=True, tag="end"):
     """Where the stream ended: samples captured and lost in all."""
 
 
-Message = Status | Window | Event | Gap | End
+class Alert(Envelope, frozen=True, kw_only=True, tag="alert"):
+    """What a rule of the publisher's says has been wrong for too long, or is well again."""
+
+    rule: str
+    """The rule's name."""
+    when: AlertCondition
+    """What is wrong."""
+    instrument: str | None
+    """The one that does not play; null of other rules."""
+    since: int | None
+    """The sample index since which it is so; null if that is in an earlier session."""
+    since_ns: int
+    """The same as wall time."""
+    recovered: bool
+    """Whether it is well again."""
+
+
+Message = Status | Window | Event | Gap | End | Alert
 KINDS: Final = {str(kind.__struct_config__.tag): kind for kind in get_args(Message)}
 
 

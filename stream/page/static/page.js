@@ -39,10 +39,35 @@ function show(view) {
   section.querySelector(".level span").textContent = view.level
     ? `${view.level.dbfs.toFixed(0)} dBFS, peak ${view.level.peak_dbfs.toFixed(0)}${view.level.clipped ? ", clipped" : ""}`
     : "no level";
+  showAlerts(section.querySelector(".alerts"), view);
   showPlaying(section.querySelector(".playing"), view.playing);
   const drift = view.drift_ppm === null ? "" : `, drift ${view.drift_ppm.toFixed(0)} ppm`;
   section.querySelector("footer").textContent =
     `${view.source}; ${view.model}; lag ${ms(view.lag_ns).toFixed(0)} ms${drift}; ${(view.lost_samples / 44100).toFixed(1)} s lost`;
+}
+
+function showAlerts(list, view) {
+  const wanted = new Map(view.alerts.map((each) => [`${each.rule} ${each.since_ns}`, each]));
+  for (const item of [...list.children]) if (!wanted.has(item.dataset.alert)) item.remove();
+  for (const [key, each] of wanted) {
+    let item = [...list.children].find((one) => one.dataset.alert === key);
+    if (!item) {
+      item = document.createElement("li");
+      item.dataset.alert = key;
+      const button = document.createElement("button");
+      button.textContent = "Acknowledge";
+      button.addEventListener("click", () => acknowledge(view.stream, each.rule));
+      item.append(`${each.rule} since ${clock(ms(each.since_ns))} `, button);
+      list.append(item);
+    }
+    item.classList.toggle("acknowledged", each.acknowledged);
+    item.querySelector("button").hidden = each.acknowledged;
+  }
+}
+
+function acknowledge(stream, rule) {
+  const body = JSON.stringify({ stream, rule });
+  fetch("api/acknowledge", { method: "POST", headers: { "Content-Type": "application/json" }, body });
 }
 
 function showPlaying(list, playing) {

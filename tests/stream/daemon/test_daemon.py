@@ -16,7 +16,7 @@ from tests.stream.daemon.feeding import Feed
 from whoplays.models.errors import WhoplaysError
 from whoplays.stream.common.logging import log
 from whoplays.stream.daemon.daemon import Daemon, Notifier
-from whoplays.stream.pubsub.messages import End, Status
+from whoplays.stream.pubsub.messages import Alert, End, Status
 from whoplays.stream.pubsub.publisher import Publisher
 from whoplays.stream.pubsub.subscriber import Subscriber
 
@@ -63,6 +63,34 @@ def test_a_reload_changes_what_changed_and_sigterm_ends_all(tmp_path: Path, mode
     first, second = dict.fromkeys(status.thresholds for status in statuses if status.stream == "stage")
     assert first == pytest.approx((0.7311, 0.9), abs=1e-4)
     assert second == (0.5, 0.5)
+    assert subscriber.lost == 0
+
+
+def test_an_alert_is_published_logged_counted_and_changed_by_a_reload(tmp_path: Path, model: Path) -> None:
+    path = tmp_path / "c.toml"
+    extra = '[metrics]\naddress = "127.0.0.1:0"\n'
+    lost = '[[alert]]\nwhen = "lost"\nfor_s = 1\nname = "microphone"\n'
+    with Feed() as hall, serving(write(path, model, stream("hall", hall.uri, HOP), extra=extra)) as daemon:
+        address = daemon.logged("metrics")["address"]
+        with Subscriber(daemon.logged("publishing")["endpoint"]) as subscriber:
+            daemon.logged("listening")
+            write(path, model, stream("hall", hall.uri, HOP) + lost, extra=extra)
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.logged("reloaded")
+            hall.pause()
+            assert daemon.logged("alert")["rule"] == "microphone"
+            assert 'whoplays_alerts_firing{stream="hall"} 1.0' in fetch(f"http://{address}/metrics")[1]
+            hall.resume()
+            assert daemon.logged("alert recovered")["stream"] == "hall"
+            messages = receive(subscriber, lambda all_: sum(isinstance(each, Alert) for each in all_) == 2)
+            assert daemon.end() == 0
+    alerts = [message for message in messages if isinstance(message, Alert)]
+    assert [(alert.rule, alert.when, alert.recovered) for alert in alerts] == [
+        ("microphone", "lost", False),
+        ("microphone", "lost", True),
+    ]
+    firing = [status.alerts for status in messages if isinstance(status, Status)]
+    assert {alert.rule for alerts_ in firing for alert in alerts_} == {"microphone"}
     assert subscriber.lost == 0
 
 

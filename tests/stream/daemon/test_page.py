@@ -25,6 +25,7 @@ from whoplays.stream.daemon.config import (
 )
 from whoplays.stream.daemon.stream_config import SourceConfig, StreamConfig
 from whoplays.stream.history.query import Row
+from whoplays.stream.pipeline.alerts import AlertRule
 
 PAGE = "daemon.md"
 TEXT = (DOCS / PAGE).read_text(encoding="utf-8")
@@ -61,6 +62,7 @@ def _parts(kind: Any) -> Iterator[Any]:
         ("keys of the file", {"": Config}),
         ("keys of a stream", {"": StreamConfig}),
         ("keys of a source", {"": SourceConfig}),
+        ("keys of an alert", {"": AlertRule}),
         ("keys of sections", {"security.": Security, "history.": HistoryConfig, "metrics.": MetricsConfig}),
     ],
 )

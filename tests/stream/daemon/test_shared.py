@@ -44,7 +44,7 @@ def test_streams_come_and_go_and_the_source_is_not_touched(tmp_path: Path, model
     assert [window.start for window in piano] == [22_050 * k for k in range(len(piano))]
     assert len({window.session for window in piano}) == 1
     statuses = [message for message in messages if isinstance(message, Status) and message.state != "connecting"]
-    assert len({status.source.session for status in statuses}) == 1
+    assert len({status.source_session for status in statuses}) == 1
     assert {status.state for status in statuses if status.stream == "empty"} == {"listening", "silent", "ended"}
     assert _enters(messages, "piano")
     assert not _enters(messages, "empty")

@@ -144,7 +144,7 @@ def test_labels_are_bounded_whatever_the_messages_say() -> None:
     names = {
         label for name, samples in found.items() for labels, _ in samples for label in labels if "whoplays" in name
     }
-    assert names == {"stream", "cause", "result", "le", "thread", "whoplays_source_state"}
+    assert names == {"stream", "cause", "label", "result", "le", "thread", "whoplays_source_state"}
 
 
 def test_what_others_count_is_asked_for_at_every_scrape() -> None:

@@ -21,6 +21,7 @@ from tests.stream.history.make_history import make_concert, record
 from tests.stream.page.test_state import T0, S, event, status
 from whoplays.stream.page.app import describe
 from whoplays.stream.page.state import StreamView
+from whoplays.stream.pubsub.messages import FiringAlert
 from whoplays.stream.pubsub.publisher import Publisher
 
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
@@ -85,6 +86,26 @@ def send_until_shown(publisher: Publisher, port: int) -> list[StreamView]:
         if views := told(port, "/api/streams"):
             return msgspec.convert(views, list[StreamView])
     raise AssertionError("nothing arrived")
+
+
+def test_an_alert_is_shown_and_acknowledged_for_all(publisher: Publisher) -> None:
+    firing = FiringAlert(rule="violin not playing", when="not playing", instrument="violin", since_ns=T0)
+    with serving(publisher.endpoint) as port:
+        send_until_shown(publisher, port)
+        publisher.send(status(1, alerts=(firing,)))
+        for acknowledged in (False, True):
+            for _ in range(100):
+                (view,) = msgspec.convert(told(port, "/api/streams"), list[StreamView])
+                if [alert.acknowledged for alert in view.alerts] == [acknowledged]:
+                    break
+                time.sleep(0.05)
+            assert [(alert.rule, alert.since_ns) for alert in view.alerts] == [("violin not playing", T0)]
+            body = json.dumps({"stream": "hall", "rule": "violin not playing"})
+            assert ask(port, "/api/acknowledge", "POST", body).status == 200
+        assert ask(port, "/api/acknowledge", "POST", body.replace("violin", "piano")).status == 404
+        assert ask(port, "/api/acknowledge", "POST", "nothing").status == 400
+        assert ask(port, "/api/acknowledge", "POST", 5000 * "x").status == 413
+        assert ask(port, "/api/acknowledge", "POST", body, Origin="http://evil.example").status == 403
 
 
 def test_programs_are_told_who_plays_and_who_played(publisher: Publisher) -> None:

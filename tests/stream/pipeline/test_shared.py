@@ -76,7 +76,7 @@ def test_each_stream_has_its_channels_and_all_have_one_count(recognizer: Recogni
     average = 20 * np.log10(np.mean(LEVELS))
     pair = 10 * np.log10(np.mean(np.square(LEVELS[2:])))
     assert levels == pytest.approx({"left": -6.02, "pair": pair, "mono": -12.04, "all": average}, abs=0.01)
-    assert len({status.source.session for status in newest.values()}) == 1
+    assert len({status.source_session for status in newest.values()}) == 1
     assert {windows(messages, name)[0].start for name in chosen} == {0}
     assert not [message for message in messages if isinstance(message, Gap)]
 
@@ -101,8 +101,8 @@ def test_a_stream_that_comes_later_counts_as_the_source_does_and_nothing_happens
         return len(windows(found, "third")) == 2
 
     messages = run(engine, act)
-    assert {status.source.session for status in messages if isinstance(status, Status) and status.state == "listening"}
-    ids = {status.source.session for name in ("first", "second", "third") for status in statuses(messages, name)[1:]}
+    assert {status.source_session for status in messages if isinstance(status, Status) and status.state == "listening"}
+    ids = {status.source_session for name in ("first", "second", "third") for status in statuses(messages, name)[1:]}
     assert len(ids) == 1
     first, second, third = (windows(messages, name) for name in ("first", "second", "third"))
     assert [window.start for window in first] == [44_100 * k for k in range(len(first))]
@@ -152,7 +152,7 @@ def test_a_loss_is_everybodys(recognizer: Recognizer) -> None:
     messages = run(
         engine, lambda _, found: all(len({w.session for w in windows(found, name)}) == 2 for name in ("one", "two"))
     )
-    sources = [{status.source.session for status in statuses(messages, name)} for name in ("one", "two")]
+    sources = [{status.source_session for status in statuses(messages, name)} for name in ("one", "two")]
     after = [windows(messages, name)[-1].start for name in ("one", "two")]
     assert after[0] % 44_100 == after[1] % 44_100 == 0
     assert len(sources[0] & sources[1]) == 2
