@@ -85,6 +85,24 @@ class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return expanded(self.path) if self.path else history_file()
 
 
+class ClipsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is recorded, as `[clips]` says it."""
+
+    folder: str
+    """Where clips and their `index.csv` are, which `whoplays train` reads."""
+    of: Literal["entrances", "unsure", "both"] = "entrances"
+    """`entrances`: from before an instrument enters until it leaves; `unsure`: windows in which a probability is within
+    0.1 of its threshold, one in 30 s; or both."""
+    before_s: Annotated[float, Meta(ge=0, le=4, extra={"unit": "s"})] = 2.0
+    """How much of what was before an entrance."""
+    max_length_s: Annotated[float, Meta(ge=1, le=3600, extra={"unit": "s"})] = 60.0
+    """A longer clip ends there."""
+    max_age_days: AgeLimit | None = 30.0
+    """What is older is deleted."""
+    max_mb: SizeLimit | None = 1000.0
+    """The oldest are deleted when all are larger."""
+
+
 class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a monitoring system can ask for, as `[metrics]` says it."""
 
@@ -111,6 +129,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Nothing is kept unless there is such a section."""
     metrics: MetricsConfig | None = None
     """There are no metrics unless there is such a section."""
+    clips: ClipsConfig | None = None
+    """Nothing is recorded unless there is such a section."""
 
 
 HEAD: Final = "the head of the file"
@@ -122,6 +142,7 @@ SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "[security]": Security,
     "[history]": HistoryConfig,
     "[metrics]": MetricsConfig,
+    "[clips]": ClipsConfig,
 }
 
 
@@ -147,7 +168,8 @@ def read_config(path: Path, errors: ConfigErrors | None = None) -> Config:
     )
     sources = tuple(source for source in config.source or () if source.name and source.address and source.channels)
     alerts = tuple(rule for rule in config.alert or () if rule.when)
-    return msgspec.structs.replace(config, stream=streams, source=sources, alert=alerts)
+    clips = config.clips if config.clips and config.clips.folder else None
+    return msgspec.structs.replace(config, stream=streams, source=sources, alert=alerts, clips=clips)
 
 
 def _load_toml(path: Path) -> dict[str, Any]:
@@ -163,7 +185,7 @@ def _load_toml(path: Path) -> dict[str, Any]:
 
 def _read(document: dict[str, Any], reader: SectionReader) -> Config:
     head = {"stream": [], **document}
-    for name in ("security", "history", "metrics"):
+    for name in ("security", "history", "metrics", "clips"):
         if name in head:
             head[name] = reader.read(head[name], f"[{name}]", f"{name}.")
     for name in ("stream", "source", "alert"):

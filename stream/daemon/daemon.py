@@ -14,10 +14,13 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from whoplays.models.errors import OptionError, WhoplaysError, naming
+from whoplays.stream.clips.folder import ClipFolder
+from whoplays.stream.clips.recorder import ClipRecorder
 from whoplays.stream.common.descriptors import most_streams, raise_descriptor_limit
+from whoplays.stream.common.paths import expanded
 from whoplays.stream.common.terminal import signal_safe, stop_on_signals
 from whoplays.stream.common.thread_watch import ThreadWatch
-from whoplays.stream.daemon.config import Config, HistoryConfig, read_config
+from whoplays.stream.daemon.config import ClipsConfig, Config, HistoryConfig, read_config
 from whoplays.stream.daemon.config_errors import ConfigErrors
 from whoplays.stream.daemon.event_log import EventLog
 from whoplays.stream.daemon.health import HealthMonitor
@@ -154,6 +157,10 @@ class Daemon:
             with naming(str(self._path), "history.path"):
                 history = stack.enter_context(self._history_worker(self._config.history))
             yield history.handle
+        if self._config.clips:
+            with naming(str(self._path), "clips.folder"):
+                clips = stack.enter_context(self._clip_recorder(self._config.clips))
+            yield lambda message: self._record(clips, message)
         if self._config.metrics:
             metrics, settings = Metrics(self._probes(history)), self._config.metrics
             server = MetricsServer(
@@ -179,6 +186,21 @@ class Daemon:
             max_mb=settings.max_mb,
             on_problem=lambda text: self._log.warning("history", trouble=text),
         )
+
+    def _clip_recorder(self, settings: ClipsConfig) -> ClipRecorder:
+        return ClipRecorder(
+            ClipFolder(expanded(settings.folder), settings.max_age_days, settings.max_mb),
+            entrances=settings.of != "unsure",
+            unsure=settings.of != "entrances",
+            before_s=settings.before_s,
+            max_length_s=settings.max_length_s,
+            on_problem=lambda text: self._log.warning("clips", trouble=text),
+            watch=self._watch,
+        )
+
+    def _record(self, clips: ClipRecorder, message: Message) -> None:
+        if ring := self._engine.ring(message.stream):
+            clips.handle(message, ring)
 
     def _probes(self, history: HistoryWorker | None) -> Probes:
         publisher = self._publisher

@@ -32,7 +32,7 @@ STATUS_COUNTERS: Final = {
 }
 """What a status counts under the same name, session by session."""
 
-WATCHED: Final = ("history", "metrics", "reload")
+WATCHED: Final = ("clips", "history", "metrics", "reload")
 """The threads that are started again after an unexpected failure."""
 
 M = TypeVar("M", bound=MetricWrapperBase)

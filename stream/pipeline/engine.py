@@ -91,6 +91,11 @@ class Engine:
         self._updates.append(StreamUpdates(streams, {*removed, *names}, tuple(shared)))
         self._wakeup.set()
 
+    def ring(self, stream: str) -> RingBuffer | None:
+        """The audio that a stream holds, whose message was the newest; for whoever iterates over `run`."""
+        known = (*self._ending, *self._streams.values())
+        return next((each.session.ring for each in known if each.name == stream), None)
+
     def stop(self) -> None:
         """Make `run` end soon: audio that has come is processed, for a second at most; each stream publishes `end`.
 

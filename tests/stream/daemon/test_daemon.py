@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import soundfile
 
 import whoplays
 from tests.stream.daemon.daemon import receive, serving, stream, windows_of, write
@@ -110,6 +111,23 @@ def test_history_metrics_and_health(tmp_path: Path, model: Path, capsys: pytest.
     whoplays.main(["history", f"{tmp_path}/history.db", "--format", "json"])
     rows = capsys.readouterr().out.splitlines()
     assert {json.loads(row)["label"] for row in rows} == {"piano", "violin"}
+
+
+def test_clips_of_entrances_are_recorded(tmp_path: Path, model: Path) -> None:
+    clips = tmp_path / "clips"
+    extra = f'[clips]\nfolder = "{clips}"\nmax_length_s = 3\n'
+    with (
+        Feed() as hall,
+        serving(write(tmp_path / "c.toml", model, stream("hall", hall.uri, HOP), extra=extra)) as daemon,
+    ):
+        daemon.logged("violin enters")
+        daemon.logged("violin leaves")
+        assert daemon.end() == 0
+    lines = (clips / "index.csv").read_text().splitlines()
+    violins = [line for line in lines if "_violin.flac" in line.partition(",")[0]]
+    assert violins
+    for line in lines[1:]:
+        assert soundfile.info(clips / line.partition(",")[0]).duration <= 3.0
 
 
 def test_a_history_that_cannot_be_kept_is_unhealthy(tmp_path: Path, model: Path) -> None:

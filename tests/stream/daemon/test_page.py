@@ -16,6 +16,7 @@ from tests.stream.metrics.make_metrics import make_metrics
 from whoplays.stream.common.constraints import expected, shown
 from whoplays.stream.common.json_schema import field_docs
 from whoplays.stream.daemon.config import (
+    ClipsConfig,
     Config,
     HistoryConfig,
     MetricsConfig,
@@ -63,7 +64,10 @@ def _parts(kind: Any) -> Iterator[Any]:
         ("keys of a stream", {"": StreamConfig}),
         ("keys of a source", {"": SourceConfig}),
         ("keys of an alert", {"": AlertRule}),
-        ("keys of sections", {"security.": Security, "history.": HistoryConfig, "metrics.": MetricsConfig}),
+        (
+            "keys of sections",
+            {"security.": Security, "history.": HistoryConfig, "metrics.": MetricsConfig, "clips.": ClipsConfig},
+        ),
     ],
 )
 def test_its_keys_are_those_of_the_code(name: str, sections: dict[str, type[msgspec.Struct]]) -> None:
