@@ -13,6 +13,8 @@ import jsonschema
 import pytest
 
 import whoplays
+from tests.stream.history.make_history import make_status
+from tests.stream.metrics.make_metrics import make_metrics
 from whoplays.command import command_line
 from whoplays.stream.daemon.check import check
 from whoplays.stream.daemon.config import SCHEMA_PATH, MetricsConfig, read_config
@@ -128,3 +130,42 @@ def test_the_configuration_to_begin_with_makes_sense(capsys: pytest.CaptureFixtu
 def test_the_citation_has_the_version() -> None:
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {whoplays.__version__}\n" in citation
+
+
+def exported_metrics() -> set[str]:
+    """The names that a scrape has."""
+    metrics = make_metrics()
+    metrics.handle(make_status())
+    return {sample.name for family in metrics.registry.collect() for sample in family.samples}
+
+
+@pytest.mark.parametrize("name", ["whoplays.rules.yml", "grafana-dashboard.json"])
+def test_rules_and_dashboard_ask_for_metrics_that_there_are(name: str) -> None:
+    text = (DEPLOY / name).read_text(encoding="utf-8")
+    asked = set(re.findall(r"\bwhoplays_[a-z_]+(?=[{\[ ])", text))
+    assert len(asked) > 5
+    assert asked - exported_metrics() == set()
+
+
+def test_prometheus_takes_the_rules() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    done = subprocess.run(
+        [promtool, "check", "rules", DEPLOY / "whoplays.rules.yml"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_dashboard_is_that_of_its_script() -> None:
+    pytest.importorskip("grafana_foundation_sdk", reason="grafana-foundation-sdk is not installed")
+    made = subprocess.run(
+        [sys.executable, "-c", "import dashboard; print(dashboard.make_dashboard(), end='')"],
+        cwd=DEPLOY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert made == (DEPLOY / "grafana-dashboard.json").read_text(encoding="utf-8")
+    titles = [panel["title"] for panel in json.loads(made)["panels"]]
+    assert {"Who plays", "State", "Level", "Lost audio", "Alerts firing"} <= set(titles)
