@@ -40,6 +40,7 @@ VERBS: Final = {
     "listen": Verb("stream.cli.listen:listen", "Recognise instruments live and publish the results."),
     "watch": Verb("stream.cli.watch:watch", "Show the messages of a publisher, and what was lost of them."),
     "page": Verb("stream.cli.page:page", "Show in a browser what publishers send."),
+    "relay": Verb("stream.cli.relay:app", "Tell other machines who plays: by OSC, MQTT or webhook."),
     "devices": Verb("stream.cli.devices:devices", "List the sound inputs, and the address of each."),
     "send": Verb("stream.cli.send:send", "Send a source to another machine that listens."),
     "keys": Verb("stream.cli.keys:app", "Make key pairs, and set which public keys may connect."),
@@ -87,7 +88,8 @@ _TRAINING: Final = {
 }
 _BENCH: Final = {"psutil"}
 _PAGE: Final = {"starlette", "uvicorn"}
-"""The packages of the extras `cpu`, `train`, `bench` and `page`, as they are imported."""
+_RELAYS: Final = {"pythonosc": "osc", "paho": "mqtt"}
+"""The packages of the extras `cpu`, `train`, `bench`, `page`, `osc` and `mqtt`, as they are imported."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -212,6 +214,9 @@ def _missing_package(error: ModuleNotFoundError, verb: str) -> str:
         return f"{package} is not installed; whoplays {verb} needs: {install_hint('cpu,bench')}"
     if package in _PAGE:
         return f"{package} is not installed; whoplays {verb} needs: {install_hint('page')}"
+    if package in _RELAYS:
+        extra = _RELAYS[package]
+        return f"{package} is not installed; whoplays {verb} {extra} needs: {install_hint(extra)}"
     if package not in _ENGINE | _TRAINING:
         raise error
     trains = package in _TRAINING or VERBS[verb].target.startswith(("export.", "training."))

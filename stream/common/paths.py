@@ -1,5 +1,6 @@
 """Where things are kept unless something else is said: the folders of the XDG Base Directory Specification."""
 
+import re
 import stat
 from pathlib import Path
 from typing import Final
@@ -54,3 +55,12 @@ def check_regular(path: Path) -> None:
     """
     if not (path.is_dir() or stat.S_ISREG(path.stat().st_mode)):
         raise ValueError("it is not a regular file")
+
+
+def slug(name: str) -> str:
+    """A label as it stands in addresses, topics and names of files.
+
+    >>> slug("acoustic guitar")
+    'acoustic_guitar'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "_"

@@ -5,8 +5,8 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allow-host --allowed --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --port --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
-    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models page prepare render report revoke send serve show simulate soak throughput train watch'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
+    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models osc page prepare relay render report revoke send serve show simulate soak throughput train watch'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
     set -e cmd[1]
@@ -45,6 +45,7 @@ end
 complete -c whoplays -n __fish_use_subcommand -a 'listen' -d 'Recognise instruments live and publish the results.'
 complete -c whoplays -n __fish_use_subcommand -a 'watch' -d 'Show the messages of a publisher, here or on another machine, and what was lost…'
 complete -c whoplays -n __fish_use_subcommand -a 'page' -d 'Show in a browser what publishers send: who plays, since when, levels, and the …'
+complete -c whoplays -n __fish_use_subcommand -a 'relay' -d 'Tell other machines who plays: by OSC, MQTT or webhook.'
 complete -c whoplays -n __fish_use_subcommand -a 'devices' -d 'List the sound inputs, and the address that stands for each as a source.'
 complete -c whoplays -n __fish_use_subcommand -a 'send' -d 'Send a source to a machine that listens at zmq://, as stereo at 44.1 kHz.'
 complete -c whoplays -n __fish_use_subcommand -a 'keys' -d 'Make key pairs, and set which public keys may connect.'
@@ -252,6 +253,7 @@ complete -c whoplays -n '__fish_whoplays_using_command keys make' -s h -d 'Displ
 complete -c whoplays -n '__fish_whoplays_using_command keys make' -l version -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command keys make' -s V -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command keys make' -l folder -r -F -d 'Where to keep it; whoplays/keys in the configuration folder unless given.'
+
 # Options for: keys revoke
 complete -c whoplays -n '__fish_whoplays_using_command keys revoke' -l help -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command keys revoke' -s h -d 'Display this message and exit.'
@@ -322,6 +324,26 @@ complete -c whoplays -n '__fish_whoplays_using_command prepare' -l seed -r -d 'A
 complete -c whoplays -n '__fish_whoplays_using_command prepare' -l workers -r -d 'Processes to work in.'
 complete -c whoplays -n '__fish_whoplays_using_command prepare' -l cache -r -F -d 'Where decoded audio is kept.'
 
+# Subcommands for: relay
+complete -c whoplays -n '__fish_whoplays_using_command relay' -a 'osc' -d 'Tell a receiver of OSC, such as a lighting desk: /whoplays/STREAM/LABEL 0 or 1,…'
+# Options for: relay
+complete -c whoplays -n '__fish_whoplays_using_command relay' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command relay' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command relay' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command relay' -s V -d 'Display application version.'
+
+# Options for: relay osc
+complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command relay osc' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command relay osc' -s V -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l stream -r -d 'The one stream to tell of; all of them unless given.'
+complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l prefix -r -d 'What every address begins with.'
+complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l rate -r -d 'How many times a second it is told at most.'
+complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l time-tags -d 'Say of when bundles are; without it they are of now, for a receiver whose clock…'
+complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l no-time-tags -d 'Say of when bundles are; without it they are of now, for a receiver whose clock…'
+complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l keys -r -F -d 'Your own secret key file, for a publisher that encrypts.'
+complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l server-key -r -F -d 'The publisher'\''s public key file.'
 # Options for: render
 complete -c whoplays -n '__fish_whoplays_using_command render' -l help -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command render' -s h -d 'Display this message and exit.'

@@ -1,0 +1,50 @@
+"""`whoplays relay`: telling other machines who plays."""
+
+from pathlib import Path
+
+from cyclopts import App
+
+from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
+from whoplays.stream.pubsub.subscriber import Subscriber
+from whoplays.stream.relay.options import OscOptions
+from whoplays.stream.relay.relay import Target, read_target, relay
+from whoplays.stream.security.keys import ClientKeys, client_keys
+
+app = App(name="relay", help="Tell other machines who plays: by OSC, MQTT or webhook.")
+
+
+@app.command
+def osc(
+    target: str,
+    endpoint: str = DEFAULT_ENDPOINT,
+    /,
+    *,
+    stream: str | None = None,
+    prefix: str = "whoplays",
+    rate: float = 10.0,
+    time_tags: bool = True,
+    keys: Path | None = None,
+    server_key: Path | None = None,
+) -> None:
+    """Tell a receiver of OSC, such as a lighting desk: /whoplays/STREAM/LABEL 0 or 1, and the probability.
+
+    Args:
+        target: Its HOST:PORT, over UDP; @FILE takes it from a file.
+        endpoint: The publisher's ZeroMQ address.
+        stream: The one stream to tell of; all of them unless given.
+        prefix: What every address begins with.
+        rate: How many times a second it is told at most.
+        time_tags: Say of when bundles are; without it they are of now, for a receiver whose clock is not set.
+        keys: Your own secret key file, for a publisher that encrypts.
+        server_key: The publisher's public key file.
+    """
+    own = client_keys(keys, server_key)
+    options = OscOptions.read(read_target(target), prefix, rate, time_tags=time_tags)
+    from whoplays.stream.relay.osc import OscTarget  # noqa: PLC0415  whose package an extra brings
+
+    _relay(OscTarget(options), endpoint, stream, own)
+
+
+def _relay(target: Target, endpoint: str, stream: str | None, keys: ClientKeys | None) -> None:
+    with Subscriber(endpoint, stream, keys=keys) as subscriber:
+        relay(subscriber, target)

@@ -1,0 +1,1 @@
+"""Telling other machines who plays, each in the words that it understands."""

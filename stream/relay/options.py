@@ -1,0 +1,72 @@
+"""Where relays send, and how: read and checked before anything is sent."""
+
+import re
+from collections.abc import Collection
+from typing import Final, NamedTuple, Self
+from urllib.parse import SplitResult, urlsplit
+
+from whoplays.models.errors import OptionError, require_between
+from whoplays.stream.common.uri import LAST_PORT, host_and_port, redact
+
+FASTEST_HZ: Final = 50.0
+SLOWEST_HZ: Final = 0.1
+
+
+class OscOptions(NamedTuple):
+    """A receiver of OSC."""
+
+    host: str
+    port: int
+    prefix: str = "/whoplays"
+    """What every address begins with."""
+    rate: float = 10.0
+    """How many times a second it is told at most."""
+    time_tags: bool = True
+    """Whether bundles say of when they are; else they are of now."""
+
+    @property
+    def shown(self) -> str:
+        """Host and port."""
+        return host_and_port(self.host, self.port)
+
+    @classmethod
+    def read(cls, target: str, prefix: str = "whoplays", rate: float = 10.0, *, time_tags: bool = True) -> Self:
+        """Of a target `HOST:PORT`.
+
+        Raises:
+            OptionError: something is malformed or out of range.
+        """
+        require_between("rate", rate, SLOWEST_HZ, FASTEST_HZ, "per second")
+        if "://" in target:
+            raise OptionError(f"target must be like desk.example:9000, got {redact(target)!r}")
+        parts = _split(f"osc://{target}", target, {"osc"}, "desk.example:9000")
+        if parts.port is None or parts.path or parts.query or "@" in target:
+            raise OptionError(f"target must be like desk.example:9000, got {target!r}")
+        return cls(parts.hostname or "", parts.port, f"/{check_prefix(prefix)}", rate, time_tags)
+
+
+def check_prefix(prefix: str) -> str:
+    """A prefix of addresses or topics, without slashes around it.
+
+    Raises:
+        OptionError: it has other characters than letters, digits, dots, dashes, underscores and slashes.
+    """
+    if not re.fullmatch(r"/?[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", prefix):
+        raise OptionError(f"prefix must be letters, digits, dots, dashes, underscores or slashes, got {prefix!r}")
+    return prefix.strip("/")
+
+
+def _split(address: str, given: str, schemes: Collection[str], example: str) -> SplitResult:
+    """The parts of an address with a host, and with a port that is one if it has any.
+
+    Raises:
+        OptionError: it is malformed.
+    """
+    try:
+        parts = urlsplit(address)
+        good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not given.isprintable() or " " in given:
+        raise OptionError(f"target must be like {example}, its port between 1 and {LAST_PORT}, got {redact(given)!r}")
+    return parts
