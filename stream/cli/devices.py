@@ -1,10 +1,12 @@
 """`whoplays devices`: which sound inputs there are."""
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain
 from typing import Annotated, Final
+from urllib.parse import quote
 
 import msgspec
 import numpy as np
@@ -13,7 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from whoplays.models.errors import SourceError
+from whoplays.models.errors import SourceError, require_between
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.audio.block import Audio
 from whoplays.stream.audio.level import measure
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.common.terminal import ignore_broken_pipe, note, printable
@@ -21,8 +25,10 @@ from whoplays.stream.sources.device.names import NO_INPUT, DeviceRequest, Input
 from whoplays.stream.sources.device.probe import list_inputs, probe_input
 from whoplays.stream.sources.pulse import PulseInput, list_pulse_inputs
 from whoplays.stream.sources.registry import open_uri
+from whoplays.stream.sources.rtp.sap import Announcement, AnnouncementTable, announcements
 
 METER_S: Final = 1.0
+MOST_LISTENED_S: Final = 600
 
 
 class InputLevel(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,18 +53,31 @@ class InputRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def devices(
-    *, json: Annotated[bool, Parameter(negative=())] = False, meter: Annotated[bool, Parameter(negative=())] = False
+    *,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    meter: Annotated[bool, Parameter(negative=())] = False,
+    announced: float = 1.0,
 ) -> None:
-    """List the sound inputs, and the address that stands for each as a source.
+    """List the sound inputs and the announced RTP streams, and the address that stands for each as a source.
 
     Args:
         json: Print them as JSON, one a line.
         meter: Capture from each for a second, and show its level.
+        announced: Seconds to listen for streams that AES67, Dante or RAVENNA devices announce; some do twice a minute.
     """
+    require_between("announced", announced, 0, MOST_LISTENED_S, "s")
+    heard = _announcements() if announced else None
+    end_s = time.monotonic() + announced
     inputs, of_server = list_inputs(note), _pulse_inputs()
-    if not inputs and not of_server:
+    time.sleep(max(0.0, end_s - time.monotonic()))
+    streams = heard.all() if heard else ()
+    if not (inputs or of_server or streams):
         raise SourceError(NO_INPUT)
-    rows = chain((_row(each, meter=meter) for each in inputs), (_pulse_row(each, meter=meter) for each in of_server))
+    rows = chain(
+        (_row(each, meter=meter) for each in inputs),
+        (_pulse_row(each, meter=meter) for each in of_server),
+        (_announced_row(each, meter=meter) for each in streams),
+    )
     with ignore_broken_pipe():
         if json:
             for row in rows:
@@ -93,17 +112,47 @@ def _pulse_row(each: PulseInput, *, meter: bool) -> InputRow:
     )
 
 
-def _captured_level(uri: str) -> InputLevel:
-    source, end_s = open_uri(uri), time.monotonic() + METER_S
-    pieces = []
+def _announcements() -> AnnouncementTable | None:
+    """What is announced from now on; nothing if that cannot be listened for."""
     try:
+        return announcements()
+    except SourceError as error:
+        note(str(error))
+        return None
+
+
+def _announced_row(each: Announcement, *, meter: bool) -> InputRow:
+    uri = f"rtp://?sap={quote(each.name)}"
+    form = max(each.description.formats.values(), key=lambda form: form.channels)
+    level = _captured_level(uri) if meter else msgspec.UNSET
+    return InputRow(
+        hostapi=f"SAP {each.origin}",
+        name=each.name,
+        channels=form.channels,
+        rate_hz=form.rate_hz,
+        default=False,
+        uri=uri,
+        level=level,
+    )
+
+
+def _captured_level(uri: str) -> InputLevel:
+    pieces: list[Audio] = []
+    try:
+        source = open_uri(uri)
+        # Where nothing comes, nothing but this ends it.
+        timer = threading.Timer(2 * METER_S, source.stop)
+        timer.start()
         with closing(source.blocks()) as blocks:  # type: ignore[type-var]  # it is a generator
             for block in blocks:
                 pieces.append(block.audio)
-                if time.monotonic() > end_s:
+                if sum(piece.shape[1] for piece in pieces) >= METER_S * SAMPLE_RATE_HZ:
                     break
+        timer.cancel()
     except SourceError as error:
         return InputLevel(dbfs=None, note=str(error))
+    if not pieces:
+        return InputLevel(dbfs=None, note="nothing arrives")
     audio = np.concatenate(pieces, axis=1)
     return InputLevel(dbfs=measure(audio).dbfs, note="" if audio.any() else "silent")
 

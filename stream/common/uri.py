@@ -115,7 +115,7 @@ _WORD: Final = r"(?:(?:[A-Z]?[a-z]{1,15}|[A-Z]{1,8})\d{0,3}|\d{1,3}[a-z]{0,2})"
 _PLAIN: Final = re.compile(rf"{_WORD}(?:[._-]{_WORD}){{0,5}}(?:\.[a-z][a-z0-9]{{1,4}})?")
 """The name of a mount or a file, as people write it; what machines make, a token, has another form."""
 _NUMBERS: Final = frozenset({"rate", "channels", "bits", "pt", "jitter_ms"})
-_NAMES: Final = frozenset({"sdp", "interface"})
+_NAMES: Final = frozenset({"sdp", "sap", "interface"})
 """Options of RTP that are no secret."""
 
 

@@ -46,9 +46,9 @@ KINDS: Final = (
     ),
     SourceKind(
         ("rtp",),
-        "whoplays.stream.sources.rtp.source:open_rtp",
+        "whoplays.stream.sources.rtp.announced:open_address",
         ("rtp://",),
-        check="whoplays.stream.sources.rtp.address:check_address",
+        check="whoplays.stream.sources.rtp.announced:check_address",
     ),
     SourceKind(
         ("zmq",),
@@ -162,7 +162,8 @@ def with_format(uri: str, rate_hz: int | None, channels: int) -> str:
         return uri
     if scheme == "device" and "channels=" in query:
         raise OptionError("channels= must be left out of the address; streams choose theirs")
-    wanted = {"rate": rate_hz, "channels": channels if scheme == "rtp" and "sdp=" not in query else None}
+    described = "sdp=" in query or "sap=" in query
+    wanted = {"rate": rate_hz, "channels": channels if scheme == "rtp" and not described else None}
     options = [f"{name}={value}" for name, value in wanted.items() if value and f"{name}=" not in query]
     return "&".join([uri if query or not options else f"{uri}?{options.pop(0)}", *options])
 

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import SourceError
-from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ, ChannelSelection
+from whoplays.stream.audio.resample import MOST_CHANNELS, RATES_HZ
 from whoplays.stream.common.uri import Address, parse_uri, redact, refuse
-from whoplays.stream.sources.base import BoundAddress
 from whoplays.stream.sources.rtp.jitter import DEFAULT_DEPTH_MS, MAX_DEPTH_MS
 from whoplays.stream.sources.rtp.packet import (
     PAYLOAD_TYPES,
@@ -49,22 +48,16 @@ def parse_rtp_address(uri: str) -> RtpAddress:
     port = described.port if described and address.port is None else address.port
     if port is None:
         refuse(f"{redact(uri)} has no port; give one, as in rtp://:5004", mistakes)
-    depth_ns = address.number("jitter_ms", range(MAX_DEPTH_MS + 1), DEFAULT_DEPTH_MS, mistakes) * 1_000_000
+    depth = depth_ns(address, mistakes)
     formats = described.formats if described else _formats(address, mistakes)
     if mistakes:
         raise SourceError("; ".join(mistakes))
-    return RtpAddress(host, port or 0, address.options.get("interface", ""), formats, depth_ns)
+    return RtpAddress(host, port or 0, address.options.get("interface", ""), formats, depth)
 
 
-def check_address(uri: str, selection: ChannelSelection) -> BoundAddress | None:
-    """The address that is bound; None if it is a group's, which many may bind.
-
-    Raises:
-        SourceError: see `parse_rtp_address`; or a chosen channel is in none of its formats.
-    """
-    address = parse_rtp_address(uri)
-    selection.taken(max(form.channels for form in address.formats.values()))
-    return None if is_multicast(address.host) else BoundAddress("udp", address.host, address.port)
+def depth_ns(address: Address, mistakes: list[str]) -> int:
+    """How deep an address wants the jitter buffer; mistakes are collected."""
+    return address.number("jitter_ms", range(MAX_DEPTH_MS + 1), DEFAULT_DEPTH_MS, mistakes) * 1_000_000
 
 
 def is_multicast(host: str) -> bool:

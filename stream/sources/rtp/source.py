@@ -60,7 +60,7 @@ class RtpSource:
         self._timeline: Timeline | None = None
         self._recent: Final = RecentIncreases()
         self._captured_at_ns = 0
-        self._stopped: Final = threading.Event()
+        self.stopped: Final = threading.Event()
         self._lock: Final = threading.Lock()
         self._running = False
 
@@ -81,10 +81,10 @@ class RtpSource:
     def blocks(self) -> Iterator[Block]:
         """The audio of one sender, until `stop`; see `Source`."""
         with self._lock:
-            self._running = not self._stopped.is_set()
+            self._running = not self.stopped.is_set()
         try:
             self._receiver.switch_sender()
-            while not self._stopped.is_set():
+            while not self.stopped.is_set():
                 self._receive()
                 yield from self._render(self._receiver.pull(time.monotonic_ns()))
                 if self._receiver.sender_changed:
@@ -93,13 +93,13 @@ class RtpSource:
         finally:
             with self._lock:
                 self._running = False
-                if self._stopped.is_set():
+                if self.stopped.is_set():
                     self._socket.close()
 
     def stop(self) -> None:
         """Make `blocks` end soon, and free the port; see `Source`."""
         with self._lock:
-            self._stopped.set()
+            self.stopped.set()
             if not self._running:
                 self._socket.close()
 

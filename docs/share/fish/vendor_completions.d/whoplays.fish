@@ -5,7 +5,7 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allow-host --allowed --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
     set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models osc page prepare relay render report revoke send serve show simulate soak throughput train watch'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
@@ -46,7 +46,7 @@ complete -c whoplays -n __fish_use_subcommand -a 'listen' -d 'Recognise instrume
 complete -c whoplays -n __fish_use_subcommand -a 'watch' -d 'Show the messages of a publisher, here or on another machine, and what was lost…'
 complete -c whoplays -n __fish_use_subcommand -a 'page' -d 'Show in a browser what publishers send: who plays, since when, levels, and the …'
 complete -c whoplays -n __fish_use_subcommand -a 'relay' -d 'Tell other machines who plays: by OSC, MQTT or webhook.'
-complete -c whoplays -n __fish_use_subcommand -a 'devices' -d 'List the sound inputs, and the address that stands for each as a source.'
+complete -c whoplays -n __fish_use_subcommand -a 'devices' -d 'List the sound inputs and the announced RTP streams, and the address that stand…'
 complete -c whoplays -n __fish_use_subcommand -a 'send' -d 'Send a source to a machine that listens at zmq://, as stereo at 44.1 kHz.'
 complete -c whoplays -n __fish_use_subcommand -a 'keys' -d 'Make key pairs, and set which public keys may connect.'
 complete -c whoplays -n __fish_use_subcommand -a 'serve' -d 'Recognise many streams, as a configuration says, until a signal ends it.'
@@ -180,6 +180,7 @@ complete -c whoplays -n '__fish_whoplays_using_command devices' -l version -d 'D
 complete -c whoplays -n '__fish_whoplays_using_command devices' -s V -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command devices' -l json -d 'Print them as JSON, one a line.'
 complete -c whoplays -n '__fish_whoplays_using_command devices' -l meter -d 'Capture from each for a second, and show its level.'
+complete -c whoplays -n '__fish_whoplays_using_command devices' -l announced -r -d 'Seconds to listen for streams that AES67, Dante or RAVENNA devices announce; so…'
 
 # Options for: evaluate
 complete -c whoplays -n '__fish_whoplays_using_command evaluate' -l help -d 'Display this message and exit.'
