@@ -6,8 +6,8 @@ from cyclopts import App
 
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
 from whoplays.stream.pubsub.subscriber import Subscriber
-from whoplays.stream.relay.options import OscOptions
-from whoplays.stream.relay.relay import Target, read_target, relay
+from whoplays.stream.relay.options import MqttOptions, OscOptions
+from whoplays.stream.relay.relay import Target, read_short, read_target, relay
 from whoplays.stream.security.keys import ClientKeys, client_keys
 
 app = App(name="relay", help="Tell other machines who plays: by OSC, MQTT or webhook.")
@@ -43,6 +43,39 @@ def osc(
     from whoplays.stream.relay.osc import OscTarget  # noqa: PLC0415  whose package an extra brings
 
     _relay(OscTarget(options), endpoint, stream, own)
+
+
+@app.command
+def mqtt(
+    target: str,
+    endpoint: str = DEFAULT_ENDPOINT,
+    /,
+    *,
+    stream: str | None = None,
+    prefix: str = "whoplays",
+    discovery: str = "homeassistant",
+    password_file: Path | None = None,
+    keys: Path | None = None,
+    server_key: Path | None = None,
+) -> None:
+    """Tell a broker of MQTT: whoplays/STREAM/LABEL is ON or OFF, and kept; Home Assistant discovers all labels.
+
+    Args:
+        target: Its address, mqtt://[USER@]HOST[:PORT], or mqtts:// for TLS; @FILE takes it from a file.
+        endpoint: The publisher's ZeroMQ address.
+        stream: The one stream to tell of; all of them unless given.
+        prefix: What every topic begins with.
+        discovery: What topics for Home Assistant begin with; empty for none.
+        password_file: A file with the password.
+        keys: Your own secret key file, for a publisher that encrypts.
+        server_key: The publisher's public key file.
+    """
+    own = client_keys(keys, server_key)
+    password = read_short(str(password_file), "password") if password_file else None
+    options = MqttOptions.read(read_target(target), prefix, discovery, password)
+    from whoplays.stream.relay.mqtt import MqttTarget  # noqa: PLC0415  whose package an extra brings
+
+    _relay(MqttTarget(options), endpoint, stream, own)
 
 
 def _relay(target: Target, endpoint: str, stream: str | None, keys: ClientKeys | None) -> None:

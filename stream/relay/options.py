@@ -3,13 +3,15 @@
 import re
 from collections.abc import Collection
 from typing import Final, NamedTuple, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from whoplays.models.errors import OptionError, require_between
 from whoplays.stream.common.uri import LAST_PORT, host_and_port, redact
 
 FASTEST_HZ: Final = 50.0
 SLOWEST_HZ: Final = 0.1
+MQTT_PORT: Final = 1883
+TLS_PORT: Final = 8883
 
 
 class OscOptions(NamedTuple):
@@ -43,6 +45,48 @@ class OscOptions(NamedTuple):
         if parts.port is None or parts.path or parts.query or "@" in target:
             raise OptionError(f"target must be like desk.example:9000, got {target!r}")
         return cls(parts.hostname or "", parts.port, f"/{check_prefix(prefix)}", rate, time_tags)
+
+
+class MqttOptions(NamedTuple):
+    """A broker of MQTT."""
+
+    host: str
+    port: int
+    tls: bool = False
+    username: str = ""
+    password: str = ""
+    prefix: str = "whoplays"
+    """What every topic begins with."""
+    discovery: str = "homeassistant"
+    """What topics begin with by which Home Assistant discovers; empty: it is told nothing."""
+
+    @property
+    def shown(self) -> str:
+        """Host and port."""
+        return host_and_port(self.host, self.port)
+
+    @classmethod
+    def read(
+        cls, target: str, prefix: str = "whoplays", discovery: str = "homeassistant", password: str | None = None
+    ) -> Self:
+        """Of a target `mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, or `mqtts://` for TLS.
+
+        Raises:
+            OptionError: something is malformed.
+        """
+        parts = _split(target, target, {"mqtt", "mqtts"}, "mqtt://broker.example")
+        if parts.path.strip("/") or parts.query:
+            raise OptionError(f"target must be like mqtt://broker.example, got {redact(target)!r}")
+        tls = parts.scheme == "mqtts"
+        return cls(
+            parts.hostname or "",
+            parts.port or (TLS_PORT if tls else MQTT_PORT),
+            tls,
+            unquote(parts.username or ""),
+            unquote(parts.password or "") if password is None else password,
+            check_prefix(prefix),
+            check_prefix(discovery) if discovery else "",
+        )
 
 
 def check_prefix(prefix: str) -> str:

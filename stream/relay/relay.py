@@ -15,7 +15,6 @@ from whoplays.stream.pubsub.subscriber import Subscriber
 DRAIN_S: Final = 0.2
 """How long what has come already is still told when the relay is ended."""
 LONGEST_TARGET_BYTES: Final = 4096
-_ON: Final = {True: "ON", False: "OFF", None: "None"}
 
 
 class Target(Protocol):

@@ -37,18 +37,20 @@ class Notes:
     def _read(self) -> None:
         assert self.process.stderr
         for line in self.process.stderr:
-            self._lines.put(line.rstrip("\n"))
+            # Of a publisher that is slow to say the next thing.
+            if "nothing came from" not in line:
+                self._lines.put(line.rstrip("\n"))
 
 
 @contextmanager
-def relaying(*arguments: str) -> Iterator[Notes]:
-    """`whoplays relay`; on leaving it has to end, and well."""
+def relaying(*arguments: str, killed: bool = False) -> Iterator[Notes]:
+    """`whoplays relay`; on leaving it has to end, and well, or it is killed."""
     command = [sys.executable, "-m", "whoplays", "relay", *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield Notes(process)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(5) == 0
+            process.send_signal(signal.SIGKILL if killed else signal.SIGTERM)
+            assert process.wait(5) == (-signal.SIGKILL if killed else 0)
         finally:
             process.kill()
 

@@ -5,8 +5,8 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
-    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models osc page prepare relay render report revoke send serve show simulate soak throughput train watch'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
+    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models mqtt osc page prepare relay render report revoke send serve show simulate soak throughput train watch'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
     set -e cmd[1]
@@ -327,11 +327,24 @@ complete -c whoplays -n '__fish_whoplays_using_command prepare' -l cache -r -F -
 
 # Subcommands for: relay
 complete -c whoplays -n '__fish_whoplays_using_command relay' -a 'osc' -d 'Tell a receiver of OSC, such as a lighting desk: /whoplays/STREAM/LABEL 0 or 1,…'
+complete -c whoplays -n '__fish_whoplays_using_command relay' -a 'mqtt' -d 'Tell a broker of MQTT: whoplays/STREAM/LABEL is ON or OFF, and kept; Home Assis…'
 # Options for: relay
 complete -c whoplays -n '__fish_whoplays_using_command relay' -l help -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command relay' -s h -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command relay' -l version -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command relay' -s V -d 'Display application version.'
+
+# Options for: relay mqtt
+complete -c whoplays -n '__fish_whoplays_using_command relay mqtt' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command relay mqtt' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command relay mqtt' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command relay mqtt' -s V -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command relay mqtt' -l stream -r -d 'The one stream to tell of; all of them unless given.'
+complete -c whoplays -n '__fish_whoplays_using_command relay mqtt' -l prefix -r -d 'What every topic begins with.'
+complete -c whoplays -n '__fish_whoplays_using_command relay mqtt' -l discovery -r -d 'What topics for Home Assistant begin with; empty for none.'
+complete -c whoplays -n '__fish_whoplays_using_command relay mqtt' -l password-file -r -F -d 'A file with the password.'
+complete -c whoplays -n '__fish_whoplays_using_command relay mqtt' -l keys -r -F -d 'Your own secret key file, for a publisher that encrypts.'
+complete -c whoplays -n '__fish_whoplays_using_command relay mqtt' -l server-key -r -F -d 'The publisher'\''s public key file.'
 
 # Options for: relay osc
 complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l help -d 'Display this message and exit.'
