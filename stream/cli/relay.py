@@ -1,13 +1,15 @@
 """`whoplays relay`: telling other machines who plays."""
 
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
 from whoplays.stream.pubsub.subscriber import Subscriber
-from whoplays.stream.relay.options import MqttOptions, OscOptions
+from whoplays.stream.relay.options import MqttOptions, OscOptions, WebhookOptions
 from whoplays.stream.relay.relay import Target, read_short, read_target, relay
+from whoplays.stream.relay.webhook import WebhookTarget
 from whoplays.stream.security.keys import ClientKeys, client_keys
 
 app = App(name="relay", help="Tell other machines who plays: by OSC, MQTT or webhook.")
@@ -76,6 +78,36 @@ def mqtt(
     from whoplays.stream.relay.mqtt import MqttTarget  # noqa: PLC0415  whose package an extra brings
 
     _relay(MqttTarget(options), endpoint, stream, own)
+
+
+@app.command
+def webhook(
+    target: str,
+    endpoint: str = DEFAULT_ENDPOINT,
+    /,
+    *,
+    stream: str | None = None,
+    secret_file: Path | None = None,
+    alerts_only: Annotated[bool, Parameter(negative=())] = False,
+    keys: Path | None = None,
+    server_key: Path | None = None,
+) -> None:
+    """Post each event and each alert to an address, as the JSON that goes over the wire.
+
+    Args:
+        target: http:// or https://; @FILE takes it from a file.
+        endpoint: The publisher's ZeroMQ address.
+        stream: The one stream to tell of; all of them unless given.
+        secret_file: A file with a secret of 16 characters or more, to sign with: HMAC-SHA256.
+        alerts_only: Post no events.
+        keys: Your own secret key file, for a publisher that encrypts.
+        server_key: The publisher's public key file.
+    """
+    own = client_keys(keys, server_key)
+    secret = read_short(str(secret_file), "secret") if secret_file else ""
+    _relay(
+        WebhookTarget(WebhookOptions.read(read_target(target), secret, alerts_only=alerts_only)), endpoint, stream, own
+    )
 
 
 def _relay(target: Target, endpoint: str, stream: str | None, keys: ClientKeys | None) -> None:

@@ -38,7 +38,7 @@ class MqttTarget(Target):
     tick_s = TICK_S
 
     def __init__(self, options: MqttOptions) -> None:
-        self.link: Final = Link(f"mqtt {options.shown}", "messages")
+        self.link = Link(f"mqtt {options.shown}", "messages")
         self._options: Final = options
         self._kept: Final[dict[str, str]] = {}
         """By topic, what the broker was told to keep."""

@@ -12,6 +12,7 @@ FASTEST_HZ: Final = 50.0
 SLOWEST_HZ: Final = 0.1
 MQTT_PORT: Final = 1883
 TLS_PORT: Final = 8883
+SHORTEST_SECRET: Final = 16
 
 
 class OscOptions(NamedTuple):
@@ -87,6 +88,35 @@ class MqttOptions(NamedTuple):
             check_prefix(prefix),
             check_prefix(discovery) if discovery else "",
         )
+
+
+class WebhookOptions(NamedTuple):
+    """A server that is posted to."""
+
+    url: str
+    secret: str = ""
+    """What bodies are signed with; empty: they are not."""
+    alerts_only: bool = False
+    """Whether it is told of alerts alone, and not of events."""
+
+    @property
+    def shown(self) -> str:
+        """The address, without any secret."""
+        return redact(self.url)
+
+    @classmethod
+    def read(cls, target: str, secret: str = "", *, alerts_only: bool = False) -> Self:
+        """Of a target `http://…` or `https://…`.
+
+        Raises:
+            OptionError: it is malformed, or the secret is too short to be one.
+        """
+        parts = _split(target, target, {"http", "https"}, "https://example.org/hook")
+        if parts.username is not None:
+            raise OptionError(f"target must have no user or password, got {redact(target)!r}; sign with a secret")
+        if secret and len(secret) < SHORTEST_SECRET:
+            raise OptionError(f"secret must have {SHORTEST_SECRET} characters or more, got {len(secret)}")
+        return cls(target, secret, alerts_only)
 
 
 def check_prefix(prefix: str) -> str:

@@ -48,7 +48,7 @@ class OscTarget(Target):
 
     def __init__(self, options: OscOptions) -> None:
         self.tick_s = 1 / options.rate
-        self.link: Final = Link(f"osc {options.shown}", "bundles")
+        self.link = Link(f"osc {options.shown}", "bundles")
         self._options: Final = options
         self._socket: socket.socket | None = None
         self._sent: Final[dict[str, dict[str, Values]]] = {}

@@ -22,6 +22,7 @@ class Target(Protocol):
 
     tick_s: float
     """How often it is shown how things are."""
+    link: "Link"
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +49,7 @@ def relay(subscriber: Subscriber, target: Target) -> None:
         while time.monotonic() < until_s and (item := subscriber.poll()):
             _update(state, target, item)
         target.show(state.streams())
+    target.link.close()
 
 
 def _follow(subscriber: Subscriber, target: Target, state: PageState) -> None:
@@ -114,12 +116,12 @@ class Link:
             self.lost += count
             self._untold += count
 
-    def failed(self, reason: str) -> None:
-        """It cannot be reached."""
+    def failed(self, reason: str, then: str = "it is tried again") -> None:
+        """It cannot be reached: why, and what happens then."""
         with self._lock:
             began, self._down = not self._down, True
         if began:
-            self._tell(f"{self._name}: {reason}; it is tried again")
+            self._tell(f"{self._name}: {reason}; {then}")
 
     def succeeded(self) -> None:
         """It can be reached."""
@@ -128,6 +130,11 @@ class Link:
             lost, self._untold = self._untold, 0 if ended else self._untold
         if ended:
             self._tell(f"{self._name}: reached again; {lost} {self._what} were lost")
+
+    def close(self) -> None:
+        """Tell what was lost, if that was not told."""
+        if self._untold:
+            self._tell(f"{self._name}: {self._untold} {self._what} were lost")
 
 
 def read_target(given: str) -> str:

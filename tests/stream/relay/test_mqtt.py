@@ -155,11 +155,15 @@ def test_a_broker_that_comes_back_is_told_everything_anew(tmp_path: Path, publis
         concert.send(status(0, *VIOLIN), event(1, "piano", "start"), status(1, *VIOLIN))
         with broker(tmp_path, port), at_home(port) as home:
             assert notes.next() == f"{name}: reached again; 1 messages were lost"
+            home.await_told("whoplays/status", "online")
+            concert.send(status(2, *VIOLIN))
             home.await_told("whoplays/hall/violin", "ON")
             assert not any(topic.startswith("homeassistant/") for topic in home.kept)
         assert notes.next().startswith(f"{name}: connection lost: ")
         with broker(tmp_path, port), at_home(port) as home:
-            home.await_told("whoplays/hall/state", "unknown")
+            home.await_told("whoplays/status", "online")
+            concert.send(status(3, *VIOLIN))
+            home.await_told("whoplays/hall/violin", "ON")
         assert notes.next() == f"{name}: reached again; 0 messages were lost"
 
 

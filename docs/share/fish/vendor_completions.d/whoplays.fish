@@ -5,8 +5,8 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
-    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models mqtt osc page prepare relay render report revoke send serve show simulate soak throughput train watch'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
+    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models mqtt osc page prepare relay render report revoke send serve show simulate soak throughput train watch webhook'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
     set -e cmd[1]
@@ -328,6 +328,7 @@ complete -c whoplays -n '__fish_whoplays_using_command prepare' -l cache -r -F -
 # Subcommands for: relay
 complete -c whoplays -n '__fish_whoplays_using_command relay' -a 'osc' -d 'Tell a receiver of OSC, such as a lighting desk: /whoplays/STREAM/LABEL 0 or 1,…'
 complete -c whoplays -n '__fish_whoplays_using_command relay' -a 'mqtt' -d 'Tell a broker of MQTT: whoplays/STREAM/LABEL is ON or OFF, and kept; Home Assis…'
+complete -c whoplays -n '__fish_whoplays_using_command relay' -a 'webhook' -d 'Post each event and each alert to an address, as the JSON that goes over the wi…'
 # Options for: relay
 complete -c whoplays -n '__fish_whoplays_using_command relay' -l help -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command relay' -s h -d 'Display this message and exit.'
@@ -358,6 +359,17 @@ complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l time-tags -
 complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l no-time-tags -d 'Say of when bundles are; without it they are of now, for a receiver whose clock…'
 complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l keys -r -F -d 'Your own secret key file, for a publisher that encrypts.'
 complete -c whoplays -n '__fish_whoplays_using_command relay osc' -l server-key -r -F -d 'The publisher'\''s public key file.'
+# Options for: relay webhook
+complete -c whoplays -n '__fish_whoplays_using_command relay webhook' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command relay webhook' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command relay webhook' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command relay webhook' -s V -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command relay webhook' -l stream -r -d 'The one stream to tell of; all of them unless given.'
+complete -c whoplays -n '__fish_whoplays_using_command relay webhook' -l secret-file -r -F -d 'A file with a secret of 16 characters or more, to sign with: HMAC-SHA256.'
+complete -c whoplays -n '__fish_whoplays_using_command relay webhook' -l alerts-only -d 'Post no events.'
+complete -c whoplays -n '__fish_whoplays_using_command relay webhook' -l keys -r -F -d 'Your own secret key file, for a publisher that encrypts.'
+complete -c whoplays -n '__fish_whoplays_using_command relay webhook' -l server-key -r -F -d 'The publisher'\''s public key file.'
+
 # Options for: render
 complete -c whoplays -n '__fish_whoplays_using_command render' -l help -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command render' -s h -d 'Display this message and exit.'
