@@ -41,6 +41,7 @@ VERBS: Final = {
     "watch": Verb("stream.cli.watch:watch", "Show the messages of a publisher, and what was lost of them."),
     "page": Verb("stream.cli.page:page", "Show in a browser what publishers send."),
     "relay": Verb("stream.cli.relay:app", "Tell other machines who plays: by OSC, MQTT or webhook."),
+    "replay": Verb("stream.cli.replay:replay", "Publish recorded messages again, with their timing."),
     "devices": Verb("stream.cli.devices:devices", "List the sound inputs, and the address of each."),
     "send": Verb("stream.cli.send:send", "Send a source to another machine that listens."),
     "keys": Verb("stream.cli.keys:app", "Make key pairs, and set which public keys may connect."),

@@ -6,7 +6,7 @@ function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
     set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
-    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models mqtt osc page prepare relay render report revoke send serve show simulate soak throughput train watch webhook'
+    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models mqtt osc page prepare relay render replay report revoke send serve show simulate soak throughput train watch webhook'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
     set -e cmd[1]
@@ -46,6 +46,7 @@ complete -c whoplays -n __fish_use_subcommand -a 'listen' -d 'Recognise instrume
 complete -c whoplays -n __fish_use_subcommand -a 'watch' -d 'Show the messages of a publisher, here or on another machine, and what was lost…'
 complete -c whoplays -n __fish_use_subcommand -a 'page' -d 'Show in a browser what publishers send: who plays, since when, levels, and the …'
 complete -c whoplays -n __fish_use_subcommand -a 'relay' -d 'Tell other machines who plays: by OSC, MQTT or webhook.'
+complete -c whoplays -n __fish_use_subcommand -a 'replay' -d 'Publish recorded messages again, with their timing: to try a subscriber, a page…'
 complete -c whoplays -n __fish_use_subcommand -a 'devices' -d 'List the sound inputs and the announced RTP streams, and the address that stand…'
 complete -c whoplays -n __fish_use_subcommand -a 'send' -d 'Send a source to a machine that listens at zmq://, as stereo at 44.1 kHz.'
 complete -c whoplays -n __fish_use_subcommand -a 'keys' -d 'Make key pairs, and set which public keys may connect.'
@@ -381,6 +382,20 @@ complete -c whoplays -n '__fish_whoplays_using_command render' -l samples -r -F 
 complete -c whoplays -n '__fish_whoplays_using_command render' -l only -r -d 'An instrument to play, such as viola or drums; may be given several times. All …'
 complete -c whoplays -n '__fish_whoplays_using_command render' -l clips -r -d 'How many clips, of 6 to 8 s each.'
 complete -c whoplays -n '__fish_whoplays_using_command render' -l seed -r -d 'All chance comes from it.'
+
+# Options for: replay
+complete -c whoplays -n '__fish_whoplays_using_command replay' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command replay' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command replay' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command replay' -s V -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command replay' -l speed -r -d 'How many times as fast as they came.'
+complete -c whoplays -n '__fish_whoplays_using_command replay' -l stream -r -d 'The one stream to publish; of a database, whose session it is.'
+complete -c whoplays -n '__fish_whoplays_using_command replay' -l session -r -d 'Of a database, the session to publish; the newest unless given.'
+complete -c whoplays -n '__fish_whoplays_using_command replay' -l publish -r -d 'The ZeroMQ address to publish on; port * takes any free one.'
+complete -c whoplays -n '__fish_whoplays_using_command replay' -l wait -r -d 'Seconds to wait for a first subscriber, up to a day.'
+complete -c whoplays -n '__fish_whoplays_using_command replay' -l insecure -d 'Allow an address that is open to the network without encryption.'
+complete -c whoplays -n '__fish_whoplays_using_command replay' -l keys -r -F -d 'Encrypt: the secret key file of this end, as whoplays keys makes it.'
+complete -c whoplays -n '__fish_whoplays_using_command replay' -l allowed -r -F -d 'The folder with the public keys of those who may connect; that of whoplays keys…'
 
 # Options for: send
 complete -c whoplays -n '__fish_whoplays_using_command send' -l help -d 'Display this message and exit.'
