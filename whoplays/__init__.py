@@ -19,6 +19,7 @@ from whoplays.models.errors import (
 if TYPE_CHECKING:
     from whoplays.command import main as main
     from whoplays.stream.api import listen
+    from whoplays.stream.archive.annotation import Annotation, label
     from whoplays.stream.pipeline.recognizer import Recognizer
     from whoplays.stream.pubsub.messages import (
         Alert,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Alert",
+    "Annotation",
     "AsyncSubscriber",
     "ClientKeys",
     "DataError",
@@ -57,6 +59,7 @@ __all__ = [
     "Subscriber",
     "WhoplaysError",
     "Window",
+    "label",
     "listen",
     "to_json",
 ]
@@ -67,6 +70,8 @@ _LAZY: Final = dict.fromkeys(_MESSAGES, "whoplays.stream.pubsub.messages") | {
     "ClientKeys": "whoplays.stream.security.keys",
     "Recognizer": "whoplays.stream.pipeline.recognizer",
     "Subscriber": "whoplays.stream.pubsub.subscriber",
+    "Annotation": "whoplays.stream.archive.annotation",
+    "label": "whoplays.stream.archive.annotation",
     "listen": "whoplays.stream.api",
     "main": "whoplays.command",
 }

@@ -38,6 +38,7 @@ class Verb(NamedTuple):
 
 VERBS: Final = {
     "listen": Verb("stream.cli.listen:listen", "Recognise instruments live and publish the results."),
+    "label": Verb("stream.cli.label:label", "Label recordings: who plays when in each.", resumable=True),
     "watch": Verb("stream.cli.watch:watch", "Show the messages of a publisher, and what was lost of them."),
     "page": Verb("stream.cli.page:page", "Show in a browser what publishers send."),
     "relay": Verb("stream.cli.relay:app", "Tell other machines who plays: by OSC, MQTT or webhook."),

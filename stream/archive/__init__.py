@@ -1,0 +1,1 @@
+"""Labelling of recordings: who plays when in each, for many of them, resumably."""
