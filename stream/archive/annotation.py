@@ -1,23 +1,18 @@
-"""Who plays when in one recording, by the same windows, model and event detector as live."""
+"""Who plays when in one recording."""
 
 import importlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from whoplays.models.errors import OptionError, require_between
-from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.api import open_engine
-from whoplays.stream.audio.level import SILENCE_DBFS
-from whoplays.stream.pipeline.options import Sensitivity
-from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Window
-from whoplays.stream.sources.registry import open_now
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    from whoplays.stream.pipeline.options import Sensitivity
+    from whoplays.stream.pipeline.recognizer import Recognizer
 
 
 class AnnotatedEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,71 +127,12 @@ class Annotation(msgspec.Struct, frozen=True, kw_only=True):
         return figure
 
 
-class AnnotationBuilder:
-    """Makes an annotation of a stream's messages, in their order.
-
-    Args:
-        path: the recording.
-        recognizer: what labels it.
-        hop_s: from one window to the next.
-    """
-
-    def __init__(self, path: str, recognizer: Recognizer, hop_s: float) -> None:
-        self._path: Final = path
-        self._model: Final = f"{recognizer.card.name} {recognizer.card.version}"
-        self._hop_s: Final = hop_s
-        self._events: Final[dict[int, AnnotatedEvent]] = {}
-        self._gaps: Final[list[AnnotatedGap]] = []
-        self._end = 0
-
-    def take(self, message: Message) -> None:
-        """Take in the next message."""
-        match message:
-            case Window():
-                self._end = max(self._end, message.end)
-            case Event():
-                self._take_event(message)
-            case Gap():
-                self._take_gap(AnnotatedGap(start_s=_s(message.start), end_s=_s(message.end), cause=message.cause))
-            case End():
-                self._end = max(self._end, message.final)
-
-    def annotation(self, min_probability: float) -> Annotation:
-        """What was heard; events that never came to that probability are left out."""
-        events = [event for event in self._events.values() if event.probability >= min_probability]
-        return Annotation(
-            path=self._path,
-            model=self._model,
-            hop_s=self._hop_s,
-            duration_s=_s(self._end),
-            events=tuple(sorted(events, key=lambda event: (event.start_s, event.label))),
-            gaps=tuple(self._gaps),
-        )
-
-    def _take_event(self, event: Event) -> None:
-        begun = self._events.get(event.id)
-        at_s = _s(event.at)
-        self._events[event.id] = AnnotatedEvent(
-            start_s=begun.start_s if begun else at_s,
-            end_s=max(at_s, begun.start_s) if begun else at_s,
-            label=event.label,
-            probability=round(event.peak, 4),
-        )
-
-    def _take_gap(self, gap: AnnotatedGap) -> None:
-        before = self._gaps[-1] if self._gaps else None
-        if before and (before.end_s, before.cause) == (gap.start_s, gap.cause):
-            self._gaps[-1] = msgspec.structs.replace(before, end_s=gap.end_s)
-        else:
-            self._gaps.append(gap)
-
-
 def label(
     path: str | Path,
     *,
-    model: str | Path | Recognizer = "default",
+    model: "str | Path | Recognizer" = "default",
     hop_s: float = 1.0,
-    sensitivity: Sensitivity = "normal",
+    sensitivity: "Sensitivity" = "normal",
     min_probability: float = 0.0,
 ) -> Annotation:
     """Label a recording: who plays when in it.
@@ -212,37 +148,16 @@ def label(
         WhoplaysError: the recording, the model or an option is of no use; see its subclasses. So does one that is
             damaged, or shorter than it says.
     """
+    # What runs a model comes with an extra; an annotation needs none.
+    from whoplays.stream.archive.labelling import AnnotationBuilder, messages_of  # noqa: PLC0415
+    from whoplays.stream.pipeline.recognizer import Recognizer  # noqa: PLC0415
+
     require_between("min_probability", min_probability, 0, 1)
     recognizer = model if isinstance(model, Recognizer) else Recognizer.load(model)
     builder = AnnotationBuilder(str(path), recognizer, hop_s)
     for message in messages_of(str(path), recognizer, hop_s, sensitivity):
         builder.take(message)
     return builder.annotation(min_probability)
-
-
-def messages_of(path: str, recognizer: Recognizer, hop_s: float, sensitivity: Sensitivity) -> Iterator[Message]:
-    """The messages about a recording, as `whoplays listen --speed max` has them.
-
-    Raises:
-        WhoplaysError: at once or after the last message: the recording is of no use, damaged, or shorter than it says.
-    """
-    engine = open_engine(
-        open_now(path, "max"),
-        stream="main",
-        model=recognizer,
-        hop_s=hop_s,
-        silence_dbfs=SILENCE_DBFS,
-        provider=None,
-        sensitivity=sensitivity,
-        frames=False,
-        publisher=None,
-    )
-    yield from engine.run()
-    engine.check()
-
-
-def _s(samples: int) -> float:
-    return round(samples / SAMPLE_RATE_HZ, 6)
 
 
 def _import(module: str, what: str) -> Any:

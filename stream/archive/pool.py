@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import WhoplaysError
-from whoplays.stream.archive.annotation import AnnotationBuilder, messages_of
+from whoplays.stream.archive.labelling import AnnotationBuilder, messages_of
 from whoplays.stream.archive.results import FileResult, shown
 from whoplays.stream.pipeline.options import Sensitivity
 from whoplays.stream.pipeline.recognizer import Recognizer

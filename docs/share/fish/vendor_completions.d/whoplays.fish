@@ -5,8 +5,8 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --minutes --model --name --only --out --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
-    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys latency list listen make models mqtt osc page prepare relay render replay report revoke send serve show simulate soak throughput train watch webhook'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
+    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys label latency list listen make models mqtt osc page prepare relay render replay report revoke send serve show simulate soak throughput train watch webhook'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
     set -e cmd[1]
@@ -43,6 +43,7 @@ end
 
 # Root-level commands
 complete -c whoplays -n __fish_use_subcommand -a 'listen' -d 'Recognise instruments live and publish the results.'
+complete -c whoplays -n __fish_use_subcommand -a 'label' -d 'Label recordings: who plays when in each. A second call does only what is missi…'
 complete -c whoplays -n __fish_use_subcommand -a 'watch' -d 'Show the messages of a publisher, here or on another machine, and what was lost…'
 complete -c whoplays -n __fish_use_subcommand -a 'page' -d 'Show in a browser what publishers send: who plays, since when, levels, and the …'
 complete -c whoplays -n __fish_use_subcommand -a 'relay' -d 'Tell other machines who plays: by OSC, MQTT or webhook.'
@@ -269,6 +270,22 @@ complete -c whoplays -n '__fish_whoplays_using_command keys show' -s h -d 'Displ
 complete -c whoplays -n '__fish_whoplays_using_command keys show' -l version -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command keys show' -s V -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command keys show' -l folder -r -F -d 'Where it is kept.'
+
+# Options for: label
+complete -c whoplays -n '__fish_whoplays_using_command label' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -s V -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l out -r -F -d 'The folder of the results.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l format -x -a 'csv audacity raven jams markers jsonl' -d 'The format of each recording'\''s file, csv unless given; may be given several tim…'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l parquet -d 'Write the table of all events as Parquet too.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l model -r -d 'A name from whoplays models, or a folder with an exported model.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l hop -r -d 'Seconds from the start of one window to the next, up to 3.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l sensitivity -x -a 'low normal high' -d 'How many errors are accepted; low: fewer false ones, more missed; high: the oth…'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l min-probability -r -d 'Leave out events that never came to it.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l provider -r -d 'The onnxruntime provider, such as cpu or cuda.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l workers -r -d 'How many processes; one for each core unless given.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l retry-failed -d 'Try recordings again that failed before.'
 
 # Options for: listen
 complete -c whoplays -n '__fish_whoplays_using_command listen' -l help -d 'Display this message and exit.'
