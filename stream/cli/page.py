@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
+from whoplays.stream.page.options import PageOptions, read_token
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
 from whoplays.stream.security.keys import client_keys
 
@@ -39,8 +40,7 @@ def page(
         raise OptionError(f"--port must be between 0 and 65535, got {port}")
     # Checked before anything is opened.
     own = client_keys(keys, server_key)
-    from whoplays.stream.page.access import read_token  # noqa: PLC0415  whose packages an extra brings
-    from whoplays.stream.page.server import PageOptions, serve_page  # noqa: PLC0415
+    from whoplays.stream.page.server import serve_page  # noqa: PLC0415  whose packages an extra brings
 
     token = read_token(token_file) if token_file else None
     options = PageOptions(host, port, token, insecure, tuple(allow_host or ()), history)

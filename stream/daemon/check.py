@@ -78,6 +78,8 @@ def _bound(config: Config, errors: ConfigErrors) -> dict[str, BoundAddress]:
         with suppress(EndpointError):  # read_config has told it
             address = parse_address(config.metrics.address, insecure=config.metrics.insecure)
             bound["metrics.address"] = BoundAddress("tcp", *address)
+    if config.page:
+        bound["page.port"] = BoundAddress("tcp", config.page.host, config.page.port)
     for place, uri, selection in inputs(config, errors):
         with errors.collect(place):
             bound[place] = check_uri(uri, selection)

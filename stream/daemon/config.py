@@ -11,6 +11,7 @@ from msgspec import Meta
 from whoplays.models.errors import OptionError, naming
 from whoplays.stream.common.json_schema import json_schema, write_schema
 from whoplays.stream.common.paths import allowed_folder, expanded, history_file
+from whoplays.stream.daemon.child_config import PageConfig, RelayConfig
 from whoplays.stream.daemon.config_errors import ConfigErrors, SectionReader
 from whoplays.stream.daemon.stream_config import SourceConfig, StreamConfig, check_sources
 from whoplays.stream.history.retention import AgeLimit, SizeLimit
@@ -131,6 +132,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """There are no metrics unless there is such a section."""
     clips: ClipsConfig | None = None
     """Nothing is recorded unless there is such a section."""
+    relay: tuple[RelayConfig, ...] = ()
+    """Which other machines are told who plays."""
+    page: PageConfig | None = None
+    """There is no page unless there is such a section."""
 
 
 HEAD: Final = "the head of the file"
@@ -143,6 +148,8 @@ SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "[history]": HistoryConfig,
     "[metrics]": MetricsConfig,
     "[clips]": ClipsConfig,
+    "[[relay]]": RelayConfig,
+    "[page]": PageConfig,
 }
 
 
@@ -169,7 +176,14 @@ def read_config(path: Path, errors: ConfigErrors | None = None) -> Config:
     sources = tuple(source for source in config.source or () if source.name and source.address and source.channels)
     alerts = tuple(rule for rule in config.alert or () if rule.when)
     clips = config.clips if config.clips and config.clips.folder else None
-    return msgspec.structs.replace(config, stream=streams, source=sources, alert=alerts, clips=clips)
+    return msgspec.structs.replace(
+        config, stream=streams, source=sources, alert=alerts, clips=clips, relay=_complete(config.relay)
+    )
+
+
+def _complete(relays: tuple[RelayConfig, ...] | None) -> tuple[RelayConfig, ...]:
+    """Those of which all is said."""
+    return tuple(relay for relay in relays or () if relay.kind and relay.target)
 
 
 def _load_toml(path: Path) -> dict[str, Any]:
@@ -185,10 +199,10 @@ def _load_toml(path: Path) -> dict[str, Any]:
 
 def _read(document: dict[str, Any], reader: SectionReader) -> Config:
     head = {"stream": [], **document}
-    for name in ("security", "history", "metrics", "clips"):
+    for name in ("security", "history", "metrics", "clips", "page"):
         if name in head:
             head[name] = reader.read(head[name], f"[{name}]", f"{name}.")
-    for name in ("stream", "source", "alert"):
+    for name in ("stream", "source", "alert", "relay"):
         if isinstance(tables := head.get(name), list):
             head[name] = [
                 reader.read(each, f"[[{name}]]", f"{name} {_name(each, number)}: ")
@@ -212,6 +226,13 @@ def _check(config: Config, errors: ConfigErrors) -> None:
     if config.metrics:
         with errors.collect("metrics.address"):
             parse_address(config.metrics.address, insecure=config.metrics.insecure)
+    for number, relay in enumerate(config.relay or (), 1):
+        with errors.collect(f"relay {number}"):
+            if relay.kind and relay.target:
+                relay.check()
+    if config.page:
+        with errors.collect("page"):
+            config.page.check()
     for kind, sections in (("stream", config.stream), ("source", config.source)):
         for name, count in Counter(section.name for section in sections or ()).items():
             with errors.collect(f"{kind} {name}"):

@@ -20,6 +20,7 @@ from whoplays.stream.common.descriptors import most_streams, raise_descriptor_li
 from whoplays.stream.common.paths import expanded
 from whoplays.stream.common.terminal import signal_safe, stop_on_signals
 from whoplays.stream.common.thread_watch import ThreadWatch
+from whoplays.stream.daemon.children import Children, children_of
 from whoplays.stream.daemon.config import ClipsConfig, Config, HistoryConfig, read_config
 from whoplays.stream.daemon.config_errors import ConfigErrors
 from whoplays.stream.daemon.event_log import EventLog
@@ -100,6 +101,8 @@ class Daemon:
         with errors.collect():
             keys = security.keys_for(self._config.publish)
         loaded = check_streams(self._config, errors)
+        self._keys: Final = keys
+        self._children: Final = Children(children_of(self._config), log, self._watch)
         self._publisher: Final = Publisher(
             self._config.publish,
             insecure=security.insecure,
@@ -121,17 +124,24 @@ class Daemon:
         self._check_descriptors()
         with ExitStack() as stack:
             # First, so that signals are handled until the last message is written.
-            stack.enter_context(stop_on_signals(self._engine.stop_in_time))
+            stack.enter_context(stop_on_signals(self._stop))
             stack.enter_context(self._reloading())
             notifier = stack.enter_context(Notifier())
+            # They end after the last message was sent.
+            stack.enter_context(self._children)
             with naming(str(self._path), "publish"):
                 stack.enter_context(self._publisher)
             handlers = [self._health.handle, EventLog(self._log).handle, *self._handlers(stack)]
             self._log.info("publishing", endpoint=self._publisher.endpoint)
+            self._children.start(self._publisher.endpoint, self._keys)
             self._handle_messages(handlers, notifier)
             notifier.send("STOPPING=1")
         self._log.info("done")
         self._engine.check()
+
+    def _stop(self) -> None:
+        self._children.stop()
+        self._engine.stop_in_time()
 
     def _check_descriptors(self) -> None:
         limit, streams = raise_descriptor_limit(), len(self._config.stream)

@@ -3,7 +3,6 @@
 import hmac
 import secrets
 from collections import deque
-from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -12,10 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from whoplays.models.errors import OptionError
-
 COOKIE: Final = "whoplays"
-SHORTEST_TOKEN: Final = 16
 MOST_LOGINS: Final = 1000
 LOGIN_BYTES: Final = 4096
 _OPEN: Final = frozenset({"/login", "/page.css", "/icon.svg"})
@@ -28,24 +24,6 @@ _HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-
-
-def read_token(path: Path) -> str:
-    """The token in a file, without the white space around it.
-
-    Raises:
-        OptionError: the file cannot be read, or the token is too short to be secret.
-    """
-    try:
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"token file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(token) < SHORTEST_TOKEN:
-        raise OptionError(
-            f"token in {path} must have {SHORTEST_TOKEN} characters or more, got {len(token)}; "
-            f"make one with: openssl rand -hex 16 > {path}"
-        )
-    return token
 
 
 class Guard:

@@ -2,20 +2,19 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import uvicorn
 
-from whoplays.models.errors import EndpointError, OptionError
+from whoplays.models.errors import EndpointError
 from whoplays.stream.page.access import Guard
 from whoplays.stream.page.app import make_app
 from whoplays.stream.page.broadcast import Broadcast
+from whoplays.stream.page.options import PageOptions
 from whoplays.stream.page.state import PageState
 from whoplays.stream.pubsub.endpoint import check_connect
 from whoplays.stream.pubsub.subscriber import AsyncSubscriber
@@ -25,19 +24,6 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _MOST_CONNECTIONS: Final = 100
 _GRACE_S: Final = 1
 """How long requests may go on after a signal."""
-
-
-class PageOptions(NamedTuple):
-    """Where the page is, and who may see it."""
-
-    host: str = "127.0.0.1"
-    port: int = 8765
-    token: str | None = None
-    insecure: bool = False
-    """Whether others may see it without a token: a proxy in front of it decides."""
-    allow_hosts: tuple[str, ...] = ()
-    """More names by which it may be asked for."""
-    history: Path | None = None
 
 
 def serve_page(
@@ -53,10 +39,7 @@ def serve_page(
         EndpointError: an address is malformed, or the page's is in use or not of this machine.
         OptionError: others could see the page without a token.
     """
-    if not (_is_loopback(options.host) or options.token or options.insecure):
-        raise OptionError(
-            f"{options.host} can be reached by others: give --token-file, or --insecure if a proxy asks who they are"
-        )
+    options.check()
     for endpoint in endpoints:
         check_connect(endpoint)
     with _listening(options.host, options.port) as listener:
@@ -139,12 +122,6 @@ def _hosts(options: PageOptions) -> frozenset[str]:
         return frozenset()
     own = () if options.host in {"0.0.0.0", "::"} else (options.host.lower(),)  # noqa: S104  compared, not bound
     return _LOOPBACK | {*own, *(host.lower() for host in options.allow_hosts)}
-
-
-def _is_loopback(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def _shown(host: str) -> str:

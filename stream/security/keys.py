@@ -146,6 +146,11 @@ def _make(name: str, folder: Path, files: PairFiles) -> None:
         os.link(public, files.public)
 
 
+def write_public(path: Path, key: bytes) -> None:
+    """Write a file with a public key."""
+    path.write_text(f'metadata\ncurve\n    public-key = "{key.decode("ascii")}"\n', encoding="ascii")
+
+
 ZAP_DOMAIN = "whoplays"
 
 

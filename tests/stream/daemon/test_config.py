@@ -126,7 +126,7 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
         (HISTORY + "keep_windows = 1", "history.keep_windows must be true or false, got 1"),
         (HISTORY + "hop_s = 1", "history.hop_s not found in [history]; it belongs in [[stream]]"),
         (STREAM + "[metrics]\naddress = '*'", "metrics.address: address must be HOST:PORT"),
-        (STREAM + "[metrics]\nport = 9", "metrics.port not found in [metrics]; it has: address, insecure"),
+        (STREAM + "[metrics]\ntls = 9", "metrics.tls not found in [metrics]; it has: address, insecure"),
         (STREAM + "[security]\nmode = 'on'", "security.mode must be auto, off or required, got 'on'"),
         ("hop_s = 1\n" + STREAM, "hop_s not found in the head of the file; it belongs in [[stream]]"),
         ('"a\\nb" = 1\n' + STREAM, "a b not found in the head of the file; it has: stream, source, alert, publish"),

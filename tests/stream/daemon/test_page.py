@@ -15,6 +15,7 @@ from tests.stream.history.make_history import make_status
 from tests.stream.metrics.make_metrics import make_metrics
 from whoplays.stream.common.constraints import expected, shown
 from whoplays.stream.common.json_schema import field_docs
+from whoplays.stream.daemon.child_config import PageConfig, RelayConfig
 from whoplays.stream.daemon.config import (
     ClipsConfig,
     Config,
@@ -64,9 +65,16 @@ def _parts(kind: Any) -> Iterator[Any]:
         ("keys of a stream", {"": StreamConfig}),
         ("keys of a source", {"": SourceConfig}),
         ("keys of an alert", {"": AlertRule}),
+        ("keys of a relay", {"": RelayConfig}),
         (
             "keys of sections",
-            {"security.": Security, "history.": HistoryConfig, "metrics.": MetricsConfig, "clips.": ClipsConfig},
+            {
+                "security.": Security,
+                "history.": HistoryConfig,
+                "metrics.": MetricsConfig,
+                "clips.": ClipsConfig,
+                "page.": PageConfig,
+            },
         ),
     ],
 )
