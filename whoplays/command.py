@@ -49,6 +49,7 @@ VERBS: Final = {
     "serve": Verb("stream.cli.serve:serve", "Recognise many streams, as a configuration says, until a signal ends it."),
     "demo": Verb("stream.cli.demo:demo", "Recognise a bundled concert, and show what a subscriber receives."),
     "history": Verb("stream.cli.history:history", "Show which instruments played when, as whoplays serve recorded it."),
+    "report": Verb("stream.cli.report:report", "Make a page of a concert: a timeline, totals and gaps."),
     "models": Verb("stream.cli.models:models", "List the models that ship, and how accurate they are."),
     "prepare": Verb("training.cli.prepare:prepare", "Prepare windows to train on.", resumable=True),
     "render": Verb(

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from whoplays.models.errors import OptionError
 from whoplays.stream.common.paths import history_file
 from whoplays.stream.common.terminal import ignore_broken_pipe
-from whoplays.stream.history.export import Format, write
+from whoplays.stream.history.export import OF_ONE_SESSION, Format, write
 from whoplays.stream.history.query import Query, newest_session, rows
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -33,14 +33,15 @@ def history(
         stream: The one stream to show; all of them unless given.
         since: What played then or later: a date, a date and time, a time of today, or how long ago, such as 90m.
         until: What played then or earlier; written like `since`.
-        form: A table for people, CSV, a line of JSON for each appearance, or labels for Audacity, of one session.
-        session: The one session to show; unless given, all of them, or for Audacity the newest.
+        form: A table for people, CSV, a line of JSON for each appearance; or, of one session, labels for Audacity or
+            Raven, JAMS, or a DAW's markers.
+        session: The one session to show; unless given, all of them, or the newest where the format is of one.
     """
     path, now = database or history_file(), datetime.now(UTC)
     since_ns, until_ns = (None if text is None else parse_time(text, now) for text in (since, until))
     if since_ns is not None and since_ns > now.timestamp() * 1e9:
         raise OptionError(f"--since must not be in the future, got {since!r}; a time without a date is one of today")
-    if form == "audacity" and session is None:
+    if form in OF_ONE_SESSION and session is None:
         session = newest_session(path, stream)
     found = rows(path, Query(stream, session, since_ns, until_ns))
     with ignore_broken_pipe():

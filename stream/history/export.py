@@ -4,6 +4,7 @@ import csv
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Final, Literal
@@ -13,13 +14,18 @@ from rich.console import Console
 from rich.table import Table
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.archive.annotation import AnnotatedEvent, AnnotatedGap, Annotation
+from whoplays.stream.archive.formats import Format as RecordingFormat
+from whoplays.stream.archive.formats import render
 from whoplays.stream.common.terminal import note, printable
 from whoplays.stream.history.query import Row, Span
 
 DATE: Final = len("2026-01-01 ")
 TABLE_ROWS: Final = 500
 """So many are laid out together: the columns may be wider further down, but memory does not grow with the history."""
-Format = Literal["table", "csv", "json", "audacity"]
+Format = Literal["table", "csv", "json", "audacity", "raven", "jams", "markers"]
+OF_ONE_SESSION: Final = frozenset({"audacity", "raven", "jams", "markers"})
+"""Formats whose times are seconds since a session began."""
 
 
 def write(rows: Iterable[Span], form: Format) -> None:
@@ -117,20 +123,37 @@ def _joined(rows: Iterable[Span]) -> Iterator[Span]:
         yield before
 
 
-def _audacity(rows: Iterable[Span]) -> None:
-    """One label a line: start, end, who; in seconds since the session began. A start that is unknown is the end."""
-    each = None
-    for each in _joined(rows):
-        start = each.last_sample if each.start_sample is None else each.start_sample
-        who = each.label or f"not heard: {each.gap}"
-        print(f"{start / SAMPLE_RATE_HZ:.6f}\t{each.last_sample / SAMPLE_RATE_HZ:.6f}\t{printable(who)}")
-    if each is None:
+def _as_recording(form: RecordingFormat, rows: Iterable[Span]) -> None:
+    """A session as if it were a recording. A start that is unknown is the end."""
+    found = list(_joined(rows))
+    if not found:
         note("nobody played in that session; another is chosen by --session or --stream")
+    events, gaps = [], []
+    for each in found:
+        start = each.last_sample if each.start_sample is None else each.start_sample
+        start_s, end_s = start / SAMPLE_RATE_HZ, each.last_sample / SAMPLE_RATE_HZ
+        if each.gap:
+            gaps.append(AnnotatedGap(start_s=start_s, end_s=end_s, cause=each.gap))
+        else:
+            probability = each.peak or 0.0
+            events.append(AnnotatedEvent(start_s=start_s, end_s=end_s, label=each.label or "", probability=probability))
+    annotation = Annotation(
+        path=f"{found[0].stream} {found[0].session}" if found else "",
+        duration_s=max((each.last_sample for each in found), default=0) / SAMPLE_RATE_HZ,
+        model="whoplays",
+        hop_s=0.0,
+        events=tuple(events),
+        gaps=tuple(gaps),
+    )
+    print(render(annotation, form), end="")
 
 
 _WRITERS: Final[dict[Format, Callable[[Iterable[Span]], None]]] = {
     "table": _table,
     "csv": _csv,
     "json": _json,
-    "audacity": _audacity,
+    "audacity": partial(_as_recording, "audacity"),
+    "raven": partial(_as_recording, "raven"),
+    "jams": partial(_as_recording, "jams"),
+    "markers": partial(_as_recording, "markers"),
 }

@@ -5,7 +5,7 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --token-file --trees --until --version --wait --windows --workers'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --title --token-file --trees --until --version --wait --windows --workers'
     set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys label latency list listen make models mqtt osc page prepare relay render replay report revoke send serve show simulate soak throughput train watch webhook'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
@@ -54,6 +54,7 @@ complete -c whoplays -n __fish_use_subcommand -a 'keys' -d 'Make key pairs, and 
 complete -c whoplays -n __fish_use_subcommand -a 'serve' -d 'Recognise many streams, as a configuration says, until a signal ends it.'
 complete -c whoplays -n __fish_use_subcommand -a 'demo' -d 'Recognise a bundled concert in real time, and show what a subscriber in another…'
 complete -c whoplays -n __fish_use_subcommand -a 'history' -d 'Show which instruments played when, and the gaps, as whoplays serve recorded th…'
+complete -c whoplays -n __fish_use_subcommand -a 'report' -d 'Make a page of a concert: one HTML file with a timeline, totals and gaps.'
 complete -c whoplays -n __fish_use_subcommand -a 'models' -d 'List the models that ship: labels, size, and how accurate each is on which data.'
 complete -c whoplays -n __fish_use_subcommand -a 'prepare' -d 'Prepare windows to train on; a folder that is there already is continued.'
 complete -c whoplays -n __fish_use_subcommand -a 'render' -d 'Play MIDI scores with many sound sources into a labelled folder; one that is th…'
@@ -219,8 +220,8 @@ complete -c whoplays -n '__fish_whoplays_using_command history' -s V -d 'Display
 complete -c whoplays -n '__fish_whoplays_using_command history' -l stream -r -d 'The one stream to show; all of them unless given.'
 complete -c whoplays -n '__fish_whoplays_using_command history' -l since -r -d 'What played then or later: a date, a date and time, a time of today, or how lon…'
 complete -c whoplays -n '__fish_whoplays_using_command history' -l until -r -d 'What played then or earlier; written like since.'
-complete -c whoplays -n '__fish_whoplays_using_command history' -l format -x -a 'table csv json audacity' -d 'A table for people, CSV, a line of JSON for each appearance, or labels for Auda…'
-complete -c whoplays -n '__fish_whoplays_using_command history' -l session -r -d 'The one session to show; unless given, all of them, or for Audacity the newest.'
+complete -c whoplays -n '__fish_whoplays_using_command history' -l format -x -a 'table csv json audacity raven jams markers' -d 'A table for people, CSV, a line of JSON for each appearance; or, of one session…'
+complete -c whoplays -n '__fish_whoplays_using_command history' -l session -r -d 'The one session to show; unless given, all of them, or the newest where the for…'
 
 # Subcommands for: keys
 complete -c whoplays -n '__fish_whoplays_using_command keys' -a 'make' -d 'Make a key pair: NAME.key, to hand out, and NAME.key_secret, which stays where …'
@@ -413,6 +414,17 @@ complete -c whoplays -n '__fish_whoplays_using_command replay' -l wait -r -d 'Se
 complete -c whoplays -n '__fish_whoplays_using_command replay' -l insecure -d 'Allow an address that is open to the network without encryption.'
 complete -c whoplays -n '__fish_whoplays_using_command replay' -l keys -r -F -d 'Encrypt: the secret key file of this end, as whoplays keys makes it.'
 complete -c whoplays -n '__fish_whoplays_using_command replay' -l allowed -r -F -d 'The folder with the public keys of those who may connect; that of whoplays keys…'
+
+# Options for: report
+complete -c whoplays -n '__fish_whoplays_using_command report' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command report' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command report' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command report' -s V -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command report' -l out -r -F -d 'The page.'
+complete -c whoplays -n '__fish_whoplays_using_command report' -l title -r -d 'Its heading.'
+complete -c whoplays -n '__fish_whoplays_using_command report' -l stream -r -d 'Of a history, the one stream to show.'
+complete -c whoplays -n '__fish_whoplays_using_command report' -l since -r -d 'Of a history, what played then or later, as whoplays history takes it.'
+complete -c whoplays -n '__fish_whoplays_using_command report' -l until -r -d 'Of a history, what played then or earlier.'
 
 # Options for: send
 complete -c whoplays -n '__fish_whoplays_using_command send' -l help -d 'Display this message and exit.'
