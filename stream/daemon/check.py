@@ -50,6 +50,9 @@ def check(path: Path) -> None:
             note(f"{path}: {place}: {error}; it is waited for")
     for source in {source.name for source in config.source} - {stream.source for stream in config.stream}:
         note(f"{path}: source {source}: no stream takes from it; it is not opened")
+    for number, relay in enumerate(config.relay, 1):
+        if relay.stream not in {None, *(stream.name for stream in config.stream)}:
+            note(f"{path}: relay {number}: there is no stream {relay.stream}; it tells nothing until there is one")
 
 
 def port_conflicts(bound: Mapping[str, BoundAddress]) -> Iterator[tuple[str, str, int]]:

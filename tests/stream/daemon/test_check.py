@@ -169,3 +169,18 @@ def test_mistakes_of_every_kind_are_told_together(tmp_path: Path, model: Path) -
         Daemon(tmp_path / "c.toml", log())
     assert "hop_s must be" in str(refusal.value)
     assert "thresholds.tuba not found" in str(refusal.value)
+
+
+def test_a_relay_of_a_stream_that_is_not_there_is_told(
+    tmp_path: Path, model: Path, concert: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extra = '[[relay]]\nkind = "webhook"\ntarget = "https://example.org/"\nstream = "hal"\n'
+    check(write(tmp_path / "c.toml", model, stream("hall", str(concert)), extra=extra))
+    assert "relay 1: there is no stream hal; it tells nothing until there is one" in capsys.readouterr().err
+
+
+def test_the_port_of_the_page_is_one_of_those_that_are_bound(tmp_path: Path, model: Path, concert: Path) -> None:
+    path = write(
+        tmp_path / "c.toml", model, stream("hall", str(concert)), extra="[page]\nport = 9460\n", endpoint=PUBLISH
+    )
+    assert mistakes(path) == ["page.port: port 9460 is taken by publish; give another"]

@@ -4,10 +4,12 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.stream.history.make_history import wait_for
 from tests.stream.relay.test_mqtt import free_port
 from tests.stream.relay.test_webhook import hooked
 from whoplays.models.errors import OptionError
+from whoplays.stream.daemon.children import Child, Children
 from whoplays.stream.daemon.config import read_config
 from whoplays.stream.relay.options import WebhookOptions
 from whoplays.stream.relay.webhook import SIGNATURE, WebhookTarget
@@ -94,6 +97,24 @@ def test_they_end_when_the_daemon_is_killed(tmp_path: Path, model: Path) -> None
         relay = children(daemon)["relay"]
         daemon.process.kill()
         wait_for(lambda: not Path("/proc", str(relay)).exists(), 20)
+
+
+def test_what_they_say_again_and_again_is_logged_once() -> None:
+    log, watch, port = Mock(), Mock(), free_port()
+    watch.run = lambda _name, work, _stopped: work()
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        Children([Child("page", ("page", f"--port={port}"))], log, watch) as run,
+    ):
+        run.start("tcp://127.0.0.1:9", None)
+        seen: set[int] = set()
+        # It is started twice, at least, and says the same each time.
+        wait_for(lambda: len(seen) > 2 or bool(seen.update(process.pid for process in run._processes.values())), 30)
+    said = [each.kwargs["text"] for each in log.warning.call_args_list]
+    assert said == [
+        f"the page cannot be served on 127.0.0.1:{port}: Address already in use",
+        "ended with status 1; it is started again",
+    ]
 
 
 def asked(port: int) -> str:

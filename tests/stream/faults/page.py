@@ -35,6 +35,9 @@ and opened again. Only `end` is the end. When the daemon itself says nothing for
 **What happens to one stream is its own business.** Many of the faults below happen at the same time, to streams of one
 daemon.
 
+What happens when a relay, its target or the page fails stands on the page about
+[relays](relays.md#when-something-goes-wrong); none of it is seen by another subscriber.
+
 ## Faults
 
 *Told* is how long after the fault a message, or a notice of the subscriber, tells of it. *Windows again* is how long
