@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from whoplays.models.errors import require_between
+from whoplays.models.errors import DataError, require_between
 from whoplays.stream.common.terminal import note, stop_on_signals
 from whoplays.stream.history.messages import is_history, session_messages
 from whoplays.stream.pubsub.endpoint import DEFAULT_ENDPOINT
@@ -55,4 +55,5 @@ def replay(
     ):
         note(f"publishing on {publisher.endpoint}")
         publisher.wait_for_subscriber(wait)
-        publish_again(recorded, publisher, stopped, speed)
+        if not publish_again(recorded, publisher, stopped, speed):
+            raise DataError(f"{file} has no message" + (f" of stream {stream}" if stream else ""))

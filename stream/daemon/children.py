@@ -74,12 +74,12 @@ class Children:
     ) -> None:
         self.stop()
         with self._stack:
-            for process in self._processes.values():
+            for process in tuple(self._processes.values()):
                 process.terminate()
             until_s = time.monotonic() + LEAVE_S
             for thread in self._threads:
                 thread.join(max(0.0, until_s - time.monotonic()))
-            for process in self._processes.values():
+            for process in tuple(self._processes.values()):
                 process.kill()
             for thread in self._threads:
                 thread.join()

@@ -43,7 +43,7 @@ def _read(path: Path, number: int, line: bytes) -> Message:
 
 def publish_again(
     recorded: Iterable[Message], publisher: Publisher, stopped: threading.Event, speed: float = 1.0
-) -> None:
+) -> bool:
     """Publish recorded messages with the pauses that were between them; sessions and numbers are new.
 
     Args:
@@ -51,17 +51,20 @@ def publish_again(
         publisher: what sends them.
         stopped: ends it before all are published.
         speed: how many times as fast as they came.
+
+    Returns:
+        Whether there was any.
     """
     clock: _Clock | None = None
     sequencers: dict[tuple[str, str], MessageSequencer] = {}
     for message in recorded:
         clock = clock or _Clock(message.published_ns, time.time_ns(), speed)
         if stopped.wait(max(0.0, (clock.now_for(message.published_ns) - time.time_ns()) / 1e9)):
-            return
+            break
         key = message.stream, message.session
-        publisher.send(
-            _renewed(message, clock, sequencers.setdefault(key, MessageSequencer(message.stream))), wait=True
-        )
+        sequencer = sequencers.setdefault(key, MessageSequencer(message.stream))
+        publisher.send(_renewed(message, clock, sequencer), wait=True)
+    return clock is not None
 
 
 class _Clock:

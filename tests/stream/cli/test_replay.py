@@ -72,6 +72,7 @@ def test_of_a_history_the_newest_session_comes(tmp_path: Path) -> None:
     [
         ("{}\n", (), "concert.jsonl, line 1 is no message: Object missing required field `kind`"),
         (None, (), "concert.jsonl cannot be read: No such file or directory"),
+        ("", (), "concert.jsonl has no message"),
         ("", ("--speed", "0"), "speed must be between 0.01 and 1000, got 0"),
     ],
 )
