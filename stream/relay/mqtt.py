@@ -2,6 +2,7 @@
 
 import re
 import ssl
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
@@ -136,7 +137,7 @@ class MqttTarget(Target):
         client.reconnect_delay_set(1, LONGEST_PAUSE_S)
         client.connect_timeout = CONNECT_S
         client.on_connect = self._on_connect
-        client.on_connect_fail = lambda _client, _data: self.link.failed("cannot be reached")
+        client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         return client
 
@@ -148,6 +149,11 @@ class MqttTarget(Target):
         else:
             self._greet = True
             self.link.succeeded()
+
+    def _on_connect_fail(self, _client: Client, _data: Any) -> None:
+        # It is called where the error is handled, which it is not given.
+        error = sys.exception()
+        self.link.failed(f"cannot be reached: {getattr(error, 'strerror', None) or error}")
 
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: DisconnectFlags, code: ReasonCode, _properties: Properties | None

@@ -150,7 +150,7 @@ def test_a_broker_that_comes_back_is_told_everything_anew(tmp_path: Path, publis
     concert, port = Concert(publisher), free_port()
     name = f"whoplays: mqtt 127.0.0.1:{port}"
     with relaying("mqtt", f"mqtt://127.0.0.1:{port}", publisher.endpoint, "--discovery", "") as notes:
-        assert notes.next() == f"{name}: cannot be reached; it is tried again"
+        assert notes.next() == f"{name}: cannot be reached: Connection refused; it is tried again"
         assert publisher.wait_for_subscriber(JOIN_S)
         concert.send(status(0, *VIOLIN), event(1, "piano", "start"), status(1, *VIOLIN))
         with broker(tmp_path, port), at_home(port) as home:
