@@ -116,15 +116,16 @@ class AlertMonitor:
             condition.since, condition.since_ns = left.at, left.at_ns
 
     def _end(self, end: End, sequencer: MessageSequencer) -> Iterator[Alert]:
-        """A stream that failed is lost for good; of one that ended otherwise nothing is wrong any more."""
+        """A stream that failed is lost, and what fires recovers when it is back; of another, nothing is wrong now."""
         for key in [key for key in self._conditions if key[0] == end.stream]:
-            rule, condition = key[1], self._conditions.pop(key)
-            if end.reason != "failed":
-                yield from _recover(rule, condition, sequencer)
-            elif rule.when == "lost" and not condition.fires:
-                condition.session, condition.since = end.session, end.final
+            rule, condition = key[1], self._conditions[key]
+            if end.reason == "failed" and rule.when == "lost" and not condition.fires:
+                condition.session, condition.since, condition.fires = end.session, end.final, True
                 condition.since_ns = condition.since_ns or end.published_ns
                 yield _alert(rule, condition, sequencer)
+            if end.reason != "failed" or not condition.fires:
+                del self._conditions[key]
+                yield from _recover(rule, condition, sequencer)
 
 
 def _holds(rule: AlertRule, status: Status, condition: _Condition) -> bool | None:

@@ -118,6 +118,18 @@ def test_a_stream_that_failed_is_lost_and_one_that_ended_is_not(monkeypatch: pyt
     assert when(stream.take(end)) == [(2, True)]
 
 
+@pytest.mark.parametrize("state", ["lost", "silent"])
+def test_what_fired_before_a_stream_failed_recovers_when_it_is_back(
+    monkeypatch: pytest.MonkeyPatch, state: State
+) -> None:
+    stream = Stream(monkeypatch, AlertRule(when=state, for_s=5))  # type: ignore[arg-type]  # both are conditions too
+    assert when(stream.say(10, state)) == [(5, False)]
+    assert not stream.take(msgspec.structs.replace(make_end(0, session=stream.sequencer.id), reason="failed"))
+    stream.sequencer = MessageSequencer("hall")
+    ((_, alert),) = stream.say(3)
+    assert (alert.recovered, alert.since) == (True, None)
+
+
 def test_a_mistaken_rule_is_one_line() -> None:
     labels = {"hall": ("piano", "violin"), "stage": None}
     for rule, mistake in (
