@@ -99,6 +99,8 @@ class Extent(NamedTuple):
     """What the header states."""
     there: int | None = None
     """How many bytes of samples there are, if that is known before they are read."""
+    is_stated: bool = False
+    """Whether the end is where the header says, and more may follow: see `continued`."""
 
     def stated_s(self, heard_s: float, read_to: int) -> float | None:
         """The duration that the header states, by that of what was read up to an offset; None if it states none."""
@@ -114,6 +116,9 @@ def find_extent(read: Read, size: int) -> Extent:
     if chunk is None:
         return Extent()
     stated_end = chunk.begin + (chunk.stated or 0)
+    if chunk.stated and (stated_end == size or _continues(read, chunk, stated_end)):
+        # It may be written still, or hold another chunk of samples.
+        return Extent(stated_end, chunk.unbounded, chunk, is_stated=True)
     if stated_end >= size or _ends_at(read, chunk, stated_end, size):
         return Extent(None if chunk.stated else stated_end, chunk=chunk, there=min(stated_end, size) - chunk.begin)
     wrapped = range(stated_end + _WRAP, size, _WRAP)
@@ -126,7 +131,55 @@ def find_extent_ahead(read: Read) -> Extent:
     chunk = find_audio_chunk(read)
     if chunk is None:
         return Extent()
-    return Extent(chunk.begin + chunk.stated if chunk.stated else None, chunk.unbounded, chunk)
+    end = chunk.begin + chunk.stated if chunk.stated else None
+    return Extent(end, chunk.unbounded, chunk, is_stated=end is not None)
+
+
+def continued(read: Read, extent: Extent) -> Extent:
+    """What is known of the samples once they were read up to their stated end.
+
+    They go on if no other chunk follows, or another one of samples of the same format; what is between them is
+    silence.
+    """
+    chunk, end = extent.chunk, extent.end
+    if chunk is None or end is None:
+        return extent
+    if not may_be_chunk(read(end, BEGINNING_BYTES)):
+        return extent._replace(end=None, is_stated=False)
+    found = _continues(read, chunk, end)
+    if found is None:
+        return extent._replace(is_stated=False)
+    begin, stated = found
+    whole = chunk._replace(stated=(chunk.stated or 0) + begin - end + stated)
+    return extent._replace(end=begin + stated, replaced={**extent.replaced, end: bytes(begin - end)}, chunk=whole)
+
+
+def _continues(read: Read, chunk: AudioChunk, at: int) -> tuple[int, int] | None:
+    """Where another chunk of samples of the same format begins behind a chunk's end, and its size."""
+    following = _following_samples(read, chunk, at)
+    return following[:2] if following and following[2] else None
+
+
+def changes_format(read: Read, chunk: AudioChunk, at: int) -> bool:
+    """Whether samples of another format follow behind the chunk's end."""
+    following = _following_samples(read, chunk, at)
+    return following is not None and not following[2]
+
+
+def _following_samples(read: Read, chunk: AudioChunk, at: int) -> tuple[int, int, bool] | None:
+    """Begin and size of the next chunk of samples behind an offset, and whether they have the same format."""
+    if chunk.layout is not _WAVE or BEGINNING.match(read(at, BEGINNING_BYTES)):
+        return None
+    form = next((read(begin, size) for kind, begin, size in _chunks(read, _WAVE.first, _WAVE) if kind == b"fmt "), b"")
+    same = True
+    for kind, begin, size in _chunks(read, at + at % _WAVE.aligned, _WAVE):
+        if not re.fullmatch(rb"[ -~]{4}", kind):
+            return None
+        if kind == b"fmt ":
+            same = size < _LARGEST_CHUNK and read(begin, size) == form
+        if kind == _WAVE.audio:
+            return (begin, size, same) if size and begin - at < _LARGEST_CHUNK else None
+    return None
 
 
 def may_be_chunk(following: bytes) -> bool:

@@ -104,7 +104,9 @@ class Recording:
 
     def _account_end(self, view: View, decoder: PartDecoder) -> None:
         """See whether the last part is whole."""
-        if ends_within_a_page(view):
+        if view.changes_format():
+            self._report(f"goes on after {self._heard_s:.1f} s in another format, which is not heard; convert it")
+        elif ends_within_a_page(view):
             self._report(f"ends after {self._heard_s:.1f} s within a page; it is cut off")
         elif unread := decoder.unread_bytes(view.size()):
             self._report(f"is damaged: {unread} bytes of it are no audio")

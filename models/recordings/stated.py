@@ -81,7 +81,7 @@ def _is_one_ogg(view: View) -> bool:
 
 def _last_page(view: View) -> bytes:
     """An Ogg file from its last page on; empty where its end cannot be known."""
-    size = view.size()
+    size = view.total()
     if size is None or view.read_at(0, 4) != b"OggS":
         return b""
     tail = view.read_at(max(0, size - _OGG_PAGE_BYTES), _OGG_PAGE_BYTES)

@@ -10,10 +10,11 @@ from whoplays.models.recordings.headers import (
     BEGINNING,
     BEGINNING_BYTES,
     Extent,
+    changes_format,
+    continued,
     find_beginning,
     find_extent,
     find_extent_ahead,
-    may_be_chunk,
 )
 
 _KEPT_BYTES: Final = 1 << 23
@@ -32,6 +33,9 @@ class ByteSource(Protocol):
 
     def size(self) -> int | None:
         """How many there are now; None if they are still to come."""
+
+    def total(self) -> int | None:
+        """How many there are in all; None if their end was not read yet."""
 
     def read(self, at: int, size: int) -> bytes:
         """Bytes from an offset on, `size` of them or fewer, at least one unless that is the end.
@@ -52,6 +56,10 @@ class FileBytes:
         """How many there are now."""
         return os.fstat(self._descriptor).st_size
 
+    def total(self) -> int:
+        """How many there are now."""
+        return self.size()
+
     def read(self, at: int, size: int) -> bytes:
         """Bytes from an offset on; see `ByteSource`."""
         return os.pread(self._descriptor, size, at)
@@ -69,9 +77,14 @@ class PipeBytes:
         self._more: Final = more
         self._kept = bytearray()
         self._begin = 0
+        self._ended = False
 
     def size(self) -> None:
         """They are still to come."""
+
+    def total(self) -> int | None:
+        """How many there were, once the end was read."""
+        return self._begin + len(self._kept) if self._ended else None
 
     def read(self, at: int, size: int) -> bytes:
         """Bytes from an offset on; see `ByteSource`."""
@@ -80,6 +93,7 @@ class PipeBytes:
         while at >= self._begin + len(self._kept):
             data = self._more()
             if not data:
+                self._ended = True
                 return b""
             self._kept += data
             dropped = max(0, len(self._kept) - _KEPT_BYTES)
@@ -147,6 +161,11 @@ class View:
         size = self._source.size()
         return None if size is None else size - self.start
 
+    def total(self) -> int | None:
+        """The same, also of a pipe once its end was read."""
+        total = self._source.total()
+        return None if total is None else total - self.start
+
     def tell(self) -> int:
         """The offset of what is read next."""
         return self._at
@@ -157,6 +176,13 @@ class View:
         while len(data) < size and (more := self._source.read(self.start + at + len(data), size - len(data))):
             data += more
         return data
+
+    def changes_format(self) -> bool:
+        """Whether samples of another format follow, which are not part of this."""
+        chunk, end = self.extent.chunk, self.extent.end
+        if chunk is None or chunk.stated is None:
+            return False
+        return changes_format(self.read_at, chunk, chunk.begin + chunk.stated if end is None else end)
 
     def find_next(self, at: int) -> int | None:
         """Where another recording begins behind an offset, counted as `start` is; None if there is none."""
@@ -179,12 +205,14 @@ class View:
         return find_extent_ahead(self.read_at) if size is None else find_extent(self.read_at, size)
 
     def _end(self) -> int | None:
-        """Where samples end; in a pipe that is seen when they have been read to where the header says."""
+        """Where samples end; where that is only stated, it is seen when they have been read up to there."""
         end = self.extent.end
-        is_reached = end is not None and self._at >= end and self.size() is None
-        if is_reached and not may_be_chunk(self.read_at(end or 0, BEGINNING_BYTES)):
-            self.extent = self.extent._replace(end=None)
-        return self.extent.end
+        while end is not None and self._at >= end and self.extent.is_stated:
+            self.extent = continued(self.read_at, self.extent)
+            if self.extent.end == end:
+                break
+            end = self.extent.end
+        return end
 
 
 def _overlaid(data: bytes, at: int, replacement: bytes) -> bytes:

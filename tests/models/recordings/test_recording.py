@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from whoplays.models.errors import SourceError
 from whoplays.models.recordings.headers import find_extent
-from whoplays.models.recordings.recording import open_recording
+from whoplays.models.recordings.recording import Recording, open_recording
+from whoplays.models.recordings.view import PipeBytes
 
 RATE_HZ = 44_100
 SECONDS = 6
@@ -268,3 +269,73 @@ def test_what_is_missing_is_refused(tmp_path: Path) -> None:
         open_recording(tmp_path / "a", "a.wav"),
     ):
         pass
+
+
+def wav(*chunks: bytes) -> bytes:
+    body = b"WAVE" + b"".join(chunks)
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return kind + len(data).to_bytes(4, "little") + data
+
+
+def pcm_format(rate_hz: int, channels: int) -> bytes:
+    frame = 2 * channels
+    fields = ((1, 2), (channels, 2), (rate_hz, 4), (rate_hz * frame, 4), (frame, 2), (16, 2))
+    return chunk(b"fmt ", b"".join(value.to_bytes(size, "little") for value, size in fields))
+
+
+def hear_piped(data: bytes) -> tuple[float, str]:
+    """Seconds that are heard of what a pipe brings, and the error, if there is one."""
+    pieces = [data[at : at + 5000] for at in range(0, len(data), 5000)]
+    heard_s, error = 0.0, ""
+    try:
+        for frames, rate_hz in Recording(PipeBytes(lambda: pieces.pop(0) if pieces else b""), "pipe").read():
+            heard_s += len(frames) / rate_hz
+    except SourceError as raised:
+        error = str(raised)
+    return heard_s, error
+
+
+@pytest.mark.parametrize("between", [b"", chunk(b"LIST", b"INFO"), pcm_format(RATE_HZ, 2)], ids=["", "list", "fmt"])
+def test_every_chunk_of_samples_is_heard(tmp_path: Path, between: bytes) -> None:
+    samples = chunk(b"data", np.full(3 * RATE_HZ * 2, 1000, "<i2").tobytes())
+    data = wav(pcm_format(RATE_HZ, 2), samples, between, samples, chunk(b"LIST", b"INFO"))
+    path = tmp_path / "two.wav"
+    path.write_bytes(data)
+    assert_whole(path)
+    heard_s, error = hear_piped(data)
+    assert (round(heard_s, 2), error) == (6.0, "")
+
+
+def test_samples_of_another_format_behind_the_first_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    samples = chunk(b"data", np.full(3 * RATE_HZ * 2, 1000, "<i2").tobytes())
+    data = wav(pcm_format(RATE_HZ, 2), samples, pcm_format(22_050, 1), samples)
+    path = tmp_path / "two.wav"
+    path.write_bytes(data)
+    for heard_s, error in (hear(path)[::2], hear_piped(data)):
+        assert round(heard_s, 2) == 3.0
+        assert "goes on after 3.0 s in another format, which is not heard" in error
+
+
+@pytest.mark.parametrize("name", ["whole.wav", "whole.aiff"])
+def test_a_recording_that_is_written_on_while_it_is_heard(make: Callable[..., Path], tmp_path: Path, name: str) -> None:
+    """Its header was right when it was opened."""
+    path = tmp_path / name
+    shutil.copy(make(name), path)
+    heard_s, error = 0.0, ""
+    with open_recording(path, path.name) as recording, path.open("ab") as end:
+        for frames, rate_hz in recording.read():
+            if heard_s == 0.0:
+                end.write(np.full(3 * RATE_HZ * 2, 1000, "<i2").tobytes())
+                end.flush()
+            heard_s += len(frames) / rate_hz
+    assert (round(heard_s, 1), error) == (9.0, "")
+    assert "its header states 6.0 s; 9.0 s are there" in recording.note
+
+
+def test_a_piped_ogg_that_is_cut_off_is_said(make: Callable[..., Path]) -> None:
+    data = make("piped-cut.ogg").read_bytes()
+    assert hear_piped(data)[1] == ""
+    assert "within a page; it is cut off" in hear_piped(data[: len(data) * 2 // 3])[1]
