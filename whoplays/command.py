@@ -22,7 +22,7 @@ from cyclopts import (
 import whoplays
 from whoplays.models.errors import WhoplaysError, install_hint
 from whoplays.stream.common.deadline import end_in_time
-from whoplays.stream.common.terminal import ignore_broken_pipe, open_standard_streams, printable
+from whoplays.stream.common.terminal import exit_on_interrupt, ignore_broken_pipe, open_standard_streams, printable
 from whoplays.stream.common.uri import clean
 
 
@@ -71,6 +71,8 @@ VERBS: Final = {
 }
 FORMER_NAMES: Final = {"concerts": "simulate", "material": "prepare", "table": "baselines"}
 """Names that verbs had before: they work, and no help shows them."""
+LIVE: Final = frozenset({"listen", "watch", "page", "relay", "send", "serve", "demo", "replay"})
+"""Verbs that handle Ctrl-C in a way of their own once they have begun."""
 INSTALL_COMPLETION: Final = "--install-completion"
 _WHOLE: Final = re.compile(r"[+-]?\d+")
 _KINDS: Final = {int: "a whole number", float: "a number"}
@@ -104,27 +106,38 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: What follows `whoplays`; those of the process unless given.
     """
     open_standard_streams()
-    if arguments is None:
-        end_in_time()
     words = _words(sys.argv[1:] if arguments is None else arguments)
     verb = next((verb for word in words if (verb := FORMER_NAMES.get(word, word)) in VERBS), "")
+    if arguments is None:
+        end_in_time()
+        if verb in LIVE:
+            exit_on_interrupt()
     try:
         app = installed_command() if INSTALL_COMPLETION in words else command_line(verb)
         with _reader_may_leave():
             app(words, exit_on_error=False, print_error=False)
-    except CycloptsError as error:
-        sys.exit(_complain(_usage(error), 2))
-    except WhoplaysError as error:
-        sys.exit(_complain(str(error), 1))
-    except ModuleNotFoundError as error:
-        sys.exit(_complain(_missing_package(error, verb), 1))
-    except OSError as error:
-        if error.errno not in _DISK_ERRORS:
-            raise
-        sys.exit(_complain(f"{error.filename or 'a file'} cannot be written: {error.strerror}", 1))
+    except (CycloptsError, WhoplaysError, ModuleNotFoundError, MemoryError, RuntimeError, OSError) as error:
+        message, code = _explain(error, verb)
+        sys.exit(_complain(message, code))
     except KeyboardInterrupt as stop:
         resumable = verb in VERBS and VERBS[verb].resumable
         sys.exit(_complain(str(stop) or ("stopped; the same command continues" if resumable else "stopped"), 130))
+
+
+def _explain(error: Exception, verb: str) -> tuple[str, int]:
+    """What to tell of an error, and the exit code; what is no user's doing is raised again."""
+    match error:
+        case CycloptsError():
+            return _usage(error), 2
+        case WhoplaysError():
+            return str(error), 1
+        case ModuleNotFoundError():
+            return _missing_package(error, verb), 1
+        case OSError(errno=number, filename=name) if number in _DISK_ERRORS:
+            return f"{name or 'a file'} cannot be written: {error.strerror}", 1
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "new thread" in str(error)):
+        return "there is too little memory, or the limit on processes and threads is too low", 1
+    raise error
 
 
 def _words(arguments: list[str]) -> list[str]:

@@ -3,8 +3,6 @@
 import multiprocessing
 import os
 import signal
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -15,6 +13,7 @@ from typing import Final, NamedTuple
 from whoplays.models.errors import WhoplaysError
 from whoplays.stream.archive.labelling import AnnotationBuilder, messages_of
 from whoplays.stream.archive.results import FileResult, shown
+from whoplays.stream.common.deadline import end_with_parent
 from whoplays.stream.pipeline.options import Sensitivity
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Window, encode
@@ -103,14 +102,8 @@ def _load(options: WorkerOptions) -> None:
     global _loaded  # noqa: PLW0603  a pool gives its workers nothing else to keep things in
     # Ctrl-C in a terminal is meant for the parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()
     _loaded = Recognizer.load(options.model, options.provider), options
-
-
-def _exit_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
 
 
 def _label(task: LabelTask) -> FileResult:

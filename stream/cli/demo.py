@@ -9,8 +9,10 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+import whoplays
 from whoplays.models.errors import EndpointError
 from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.stream.common.deadline import end_with_parent
 from whoplays.stream.common.terminal import end_on_signals, stop_on_signals
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
@@ -50,7 +52,7 @@ def demo(clip: Annotated[Path, Parameter(show_default=False)] = CLIP, /, *, mode
 
 @contextmanager
 def _subscriber(endpoint: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "whoplays", "watch", endpoint, "--until-end"]
+    command = [sys.executable, "-c", f"from {__name__} import watch_demo; watch_demo({endpoint!r})"]
     # In a session of its own Ctrl-C does not reach it, so that it still receives how the stream ends.
     watcher = subprocess.Popen(command, start_new_session=True)  # noqa: S603  our own interpreter and module
     try:
@@ -58,6 +60,12 @@ def _subscriber(endpoint: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         watcher.terminate()
         watcher.wait()
+
+
+def watch_demo(endpoint: str) -> None:
+    """Be the subscriber."""
+    end_with_parent()
+    whoplays.main(["watch", endpoint, "--until-end"])
 
 
 def _check(watcher: subprocess.Popen[bytes]) -> None:

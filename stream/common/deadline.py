@@ -15,6 +15,7 @@ READ_S: Final = 1.5
 END_S: Final = 4.2
 """How long after it the process ends at the latest."""
 RECHECK_S: Final = 0.2
+PARENT_CHECK_S: Final = 1.0
 ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -28,6 +29,17 @@ def end_in_time() -> None:
     os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
     signal.signal(signal.SIGURG, _ignore)
     _start(_end_soon, "whoplays-deadline")
+
+
+def end_with_parent() -> None:
+    """From here on, let this process end when the one that has started it does, however that ends."""
+    threading.Thread(target=_follow_parent, args=(os.getppid(),), name="whoplays-parent", daemon=True).start()
+
+
+def _follow_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_S)
+    os._exit(1)
 
 
 @contextlib.contextmanager

@@ -31,8 +31,10 @@ def expanded(path: str) -> Path:
     """A path with the home folder in place of `~`, or of `~` and a user's name, at its beginning.
 
     Raises:
-        OptionError: there is no such home folder.
+        OptionError: there is no such home folder, or the path holds a zero byte, which no path can.
     """
+    if "\0" in path:
+        raise OptionError(f"path must hold no zero byte, got {path!r}")
     try:
         return Path(path).expanduser()
     except RuntimeError as error:

@@ -100,16 +100,32 @@ def signal_safe(act: Callable[[], object], name: str) -> Iterator[Callable[[], N
             thread.join()
 
 
+def exit_on_interrupt(code: int = 130) -> None:
+    """Let Ctrl-C end this process at once, until a verb handles it in its own way.
+
+    While modules are imported and a source is opened, a KeyboardInterrupt may arise within a library's callback, which
+    swallows it. There is nothing to clean up then.
+    """
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"whoplays: stopped\n")
+        os._exit(code)
+
+    signal.signal(signal.SIGINT, leave)
+
+
 @contextmanager
 def end_on_signals() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the block quietly, wherever it is."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         yield
     except KeyboardInterrupt:
         pass
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

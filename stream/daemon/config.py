@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from whoplays.models.errors import OptionError, naming
 from whoplays.stream.common.json_schema import json_schema, write_schema
-from whoplays.stream.common.paths import allowed_folder, expanded, history_file
+from whoplays.stream.common.paths import allowed_folder, check_regular, expanded, history_file
 from whoplays.stream.daemon.child_config import PageConfig, RelayConfig
 from whoplays.stream.daemon.config_errors import ConfigErrors, SectionReader
 from whoplays.stream.daemon.stream_config import SourceConfig, StreamConfig, check_sources
@@ -139,6 +139,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 HEAD: Final = "the head of the file"
+MAX_FILE_BYTES: Final = 4 << 20
 SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     HEAD: Config,
     "[[stream]]": StreamConfig,
@@ -188,6 +189,7 @@ def _complete(relays: tuple[RelayConfig, ...] | None) -> tuple[RelayConfig, ...]
 
 def _load_toml(path: Path) -> dict[str, Any]:
     try:
+        _check_file(path)
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}") from error
@@ -195,6 +197,16 @@ def _load_toml(path: Path) -> dict[str, Any]:
         raise OptionError(f"{path} is nested too deep") from error
     except ValueError as error:  # of the syntax, the encoding, or a number of thousands of digits
         raise OptionError(f"{path} is not valid TOML: {error}") from error
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what could be read for ever."""
+    try:
+        check_regular(path)
+    except ValueError as error:
+        raise OptionError(f"{path} cannot be read: {error}") from error
+    if (size := path.stat().st_size) > MAX_FILE_BYTES:
+        raise OptionError(f"{path} must have at most {MAX_FILE_BYTES} bytes, got {size}")
 
 
 def _read(document: dict[str, Any], reader: SectionReader) -> Config:

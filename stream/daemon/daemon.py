@@ -13,7 +13,7 @@ from typing import Final, Self
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
-from whoplays.models.errors import OptionError, WhoplaysError, naming
+from whoplays.models.errors import DataError, OptionError, WhoplaysError, naming
 from whoplays.stream.clips.folder import ClipFolder
 from whoplays.stream.clips.recorder import ClipRecorder
 from whoplays.stream.common.descriptors import most_streams, raise_descriptor_limit
@@ -112,6 +112,7 @@ class Daemon:
         self._engine: Final = Engine(
             self._publisher, lambda stream, error: log.error("failed unexpectedly", stream=stream, exc_info=error)
         )
+        self._history: HistoryWorker | None = None
         self._reloader: Final = StreamReloader(self._engine, loaded)
         self._reloader.apply(self._config, ConfigErrors(path))
 
@@ -138,6 +139,10 @@ class Daemon:
             notifier.send("STOPPING=1")
         self._log.info("done")
         self._engine.check()
+        if self._history and self._history.unkept:
+            raise DataError(
+                f"the last {self._history.unkept} messages are not in the history; its disk could not be written"
+            )
 
     def _stop(self) -> None:
         self._children.stop()
@@ -165,7 +170,7 @@ class Daemon:
         history = None
         if self._config.history:
             with naming(str(self._path), "history.path"):
-                history = stack.enter_context(self._history_worker(self._config.history))
+                history = self._history = stack.enter_context(self._history_worker(self._config.history))
             yield history.handle
         if self._config.clips:
             with naming(str(self._path), "clips.folder"):

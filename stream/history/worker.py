@@ -56,6 +56,8 @@ class HistoryWorker(WorkerThread[Message]):
         super().__init__("whoplays-history", QUEUE_MESSAGES)
         self.dropped = 0
         """Messages that were dropped."""
+        self.unkept = 0
+        """Of these, how many at the end, when it could not be tried again."""
         self._path: Final = path
         self._database: Final = HistoryDatabase(
             path, keep_windows=keep_windows, max_age_days=max_age_days, max_mb=max_mb, on_replaced=on_problem
@@ -83,7 +85,7 @@ class HistoryWorker(WorkerThread[Message]):
 
     def _run(self) -> None:
         self._watch.run("history", self._keep, self._leaving)
-        self._drop(self.waiting)
+        self._give_up(self.waiting)
 
     def _keep(self) -> None:
         with closing(self._database):
@@ -113,7 +115,7 @@ class HistoryWorker(WorkerThread[Message]):
             if written:
                 return
             if last:
-                self._drop(len(batch))
+                self._give_up(len(batch))
                 return
             self._leaving.wait(RETRY_S)
 
@@ -130,6 +132,11 @@ class HistoryWorker(WorkerThread[Message]):
             del self._failing[verb]
             self._on_problem(f"could {verb} the history in {self._path} again; {self.dropped} messages were dropped")
         return True
+
+    def _give_up(self, count: int) -> None:
+        """Drop what will never be tried again; who enters this and leaves it looks at `unkept`."""
+        self.unkept += count
+        self._drop(count)
 
     def _drop(self, count: int) -> None:
         with self._counting:

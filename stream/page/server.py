@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from whoplays.models.errors import EndpointError
 from whoplays.stream.page.access import Guard
@@ -22,6 +24,8 @@ from whoplays.stream.security.keys import ClientKeys
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _MOST_CONNECTIONS: Final = 100
+_REQUEST_S: Final = 5.0
+"""How long a connection's first request may take to come, its body included."""
 _GRACE_S: Final = 1
 """How long requests may go on after a signal."""
 
@@ -53,11 +57,14 @@ async def _serve(
     listener: socket.socket,
     ready: Callable[[str], None],
 ) -> None:
+    # A client that is refused is no news, and could fill a log.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     state = PageState()
     broadcast = Broadcast(state)
     app = Guard(make_app(state, broadcast, options.history), _hosts(options), options.token)
     config = uvicorn.Config(
         app,
+        http=_HttpProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -96,6 +103,25 @@ async def _serve(
 async def _follow(subscriber: AsyncSubscriber, state: PageState) -> None:
     async for item in subscriber:
         state.update(item)
+
+
+class _HttpProtocol(H11Protocol):
+    """Closes what does not ask within some seconds: else those who say nothing would keep everybody else out."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._waiting = asyncio.get_running_loop().call_later(_REQUEST_S, self._expire)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._waiting.cancel()
+        super().connection_lost(exc)
+
+    def _expire(self) -> None:
+        # A cycle is a request with its answer; one whose body has not come is none yet.
+        if self.cycle is None or self.cycle.more_body:
+            self.transport.close()
 
 
 class _PageServer(uvicorn.Server):

@@ -93,7 +93,7 @@ def _is_address(endpoint: str) -> bool:
     scheme, _, rest = endpoint.partition("://")
     if scheme == "ipc":
         return bool(rest)
-    found = re.fullmatch(r"tcp://[^\s/]+:(?P<port>\*|\d{1,5})", endpoint)
+    found = re.fullmatch(r"tcp://(?:\[[^\s/\]]+\]|[^\s/:\[\]]+):(?P<port>\*|\d{1,5})", endpoint)
     return found is not None and (found["port"] == "*" or int(found["port"]) <= LAST_PORT)
 
 

@@ -1,6 +1,7 @@
 """A recording as a source."""
 
 import os
+import re
 import stat
 import threading
 import time
@@ -224,5 +225,8 @@ def _refuse_other(path: Path) -> None:
 
 
 def _shown(path: Path) -> str:
-    """A path as it can be printed and published: whatever of it is not UTF-8 is replaced."""
-    return os.fsencode(path).decode(errors="replace")
+    """A path as it can be printed and published: whatever of it is not UTF-8 is replaced.
+
+    What could be a user and a password, in an address that lacks its scheme, is not shown.
+    """
+    return re.sub(r"[^/\s:@]*:[^\s@]*@", "…@", os.fsencode(path).decode(errors="replace"))

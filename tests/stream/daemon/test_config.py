@@ -1,4 +1,5 @@
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -131,6 +132,8 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
         ("hop_s = 1\n" + STREAM, "hop_s not found in the head of the file; it belongs in [[stream]]"),
         ('"a\\nb" = 1\n' + STREAM, "a b not found in the head of the file; it has: stream, source, alert, publish"),
         ("publish = 'here'\n" + STREAM, "publish: "),
+        ("publish = 'tcp://me:secret@127.0.0.1:x'\n" + STREAM, "publish: address to publish on must be like"),
+        ("publish = 'tcp://a:1:2:3'\n" + STREAM, "publish: address to publish on must be like"),
         ("publish = 'tcp://*:9460'\n" + LOOPBACK + STREAM, "publish: tcp://*:9460 is open to the network"),
     ],
 )
@@ -229,3 +232,16 @@ def test_insecure_goes_without_keys_unless_they_are_required() -> None:
 def test_an_unknown_home_folder_is_refused() -> None:
     with pytest.raises(OptionError, match=r"home folder of ~nobody-such/x not found"):
         Security(mode="required", keys="~nobody-such/x").keys_for("tcp://*:1")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "large"])
+def test_what_could_be_read_for_ever_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "concert.toml"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.write_text("#" * (5 << 20))
+    with pytest.raises(OptionError, match="cannot be read: it is not a regular file|must have at most 4194304 bytes"):
+        read_config(path)

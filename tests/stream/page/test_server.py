@@ -181,6 +181,21 @@ def test_a_token_is_given_once_for_a_cookie_or_each_time(tmp_path: Path) -> None
         assert ask(port, "/api/now", Cookie=cookie.partition(";")[0]).status == 200
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "said", [b"", b"GET / HTTP/1.1\r\n", b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"]
+)
+def test_those_who_say_nothing_keep_nobody_out_for_long(said: bytes) -> None:
+    with serving("tcp://127.0.0.1:9") as port, ExitStack() as stack:
+        for _ in range(120):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            connection.sendall(said)
+        deadline_s = time.monotonic() + 20
+        while ask(port, "/api/now").status != 200:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.2)
+
+
 @pytest.mark.parametrize("path", ["/", "/login", "/api/events"])
 def test_ten_megabytes_are_no_request(path: str) -> None:
     with serving("tcp://127.0.0.1:9") as port:
