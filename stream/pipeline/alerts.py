@@ -117,6 +117,8 @@ class AlertMonitor:
 
     def _end(self, end: End, sequencer: MessageSequencer) -> Iterator[Alert]:
         """A stream that failed is lost, and what fires recovers when it is back; of another, nothing is wrong now."""
+        for known in [known for known in self._left if known[0] == end.stream]:
+            del self._left[known]
         for key in [key for key in self._conditions if key[0] == end.stream]:
             rule, condition = key[1], self._conditions[key]
             if end.reason == "failed" and rule.when == "lost" and not condition.fires:

@@ -47,6 +47,18 @@ def test_ctrl_c_ends_it_in_both_processes(concert: Path, model: Path) -> None:
     assert "demo: stopped after" in out
 
 
+def test_its_subscriber_ends_with_it_however_that_ends(concert: Path, model: Path) -> None:
+    command = [sys.executable, "-m", "whoplays", "demo", str(concert), "--model", str(model)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            process.stdout.readline()
+        finally:
+            process.kill()
+        # The subscriber has the pipe as well, and closes it by ending.
+        process.communicate(timeout=20)
+
+
 def test_it_fails_without_its_subscriber(clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "false")
     monkeypatch.setattr("whoplays.stream.cli.demo.JOIN_S", 0.2)

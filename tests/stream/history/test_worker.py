@@ -167,3 +167,12 @@ def test_the_longest_age_and_the_largest_size_are_kept_to(tmp_path: Path, monkey
             worker.handle(make_window(number))
         wait_for(lambda: count(tmp_path / "history.db") == 3)
     assert watch.failures == {}
+
+
+def test_what_cannot_be_kept_to_the_end_is_counted(tmp_path: Path) -> None:
+    with HistoryWorker(tmp_path / "history.db") as worker:
+        shutil.rmtree(tmp_path)
+        tmp_path.write_text("no folder")
+        for number in range(3):
+            worker.handle(make_window(number))
+    assert (worker.unkept, worker.dropped) == (3, 3)
