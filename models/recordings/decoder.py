@@ -45,9 +45,10 @@ class PartDecoder:
     Args:
         container: what is read.
         stream: its audio.
+        lost_value: of the samples that stand for what is damaged: 0, or NaN to tell them from silence.
     """
 
-    def __init__(self, container: InputContainer, stream: AudioStream) -> None:
+    def __init__(self, container: InputContainer, stream: AudioStream, lost_value: float = 0.0) -> None:
         self.heard_s = 0.0
         """How much came out."""
         self.lost_s = 0.0
@@ -60,6 +61,7 @@ class PartDecoder:
         """Where the last packet ends, in bytes, or the beginning of the header if there was none."""
         self.broke_off: av.error.FFmpegError | None = None
         """Why no more packets can be read, if not because that is all."""
+        self._lost_value: Final = lost_value
         self._container: Final = container
         self._stream: Final = stream
         self._format: Final = container.format.name
@@ -102,8 +104,10 @@ class PartDecoder:
     def _take(self, frame: AudioFrame) -> Iterator[Samples]:
         samples = to_float(frame)
         self._kind = (frame.sample_rate, samples.shape[1])
-        yield from self._silence(self._undecoded_s + self._ahead_s(frame))
-        self._undecoded_s = 0.0
+        yield from self._filled(self._undecoded_s, self._lost_value)
+        self._undecoded_s, lost_before_s = 0.0, self.lost_s
+        ahead_s = self._ahead_s(frame)
+        yield from self._filled(ahead_s, self._lost_value if self.lost_s > lost_before_s else 0.0)
         self.heard_s += frame.samples / frame.sample_rate
         yield Samples(samples, frame.sample_rate)
 
@@ -140,11 +144,11 @@ class PartDecoder:
             self.lost_at_s = self.heard_s
         self.lost_s += duration_s
 
-    def _silence(self, duration_s: float) -> Iterator[Samples]:
+    def _filled(self, duration_s: float, value: float) -> Iterator[Samples]:
         rate_hz, channels = self._kind
         left = round(duration_s * rate_hz)
         self.heard_s += duration_s if left else 0.0
         while left > 0:
             count = min(left, rate_hz)
             left -= count
-            yield Samples(np.zeros((count, channels), np.float32), rate_hz)
+            yield Samples(np.full((count, channels), value, np.float32), rate_hz)

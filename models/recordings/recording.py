@@ -30,13 +30,15 @@ class Recording:
     Args:
         source: its bytes.
         name: as messages show it.
+        lost_value: of the samples that stand for what is damaged: 0, or NaN to tell them from silence.
     """
 
-    def __init__(self, source: ByteSource, name: str) -> None:
+    def __init__(self, source: ByteSource, name: str, lost_value: float = 0.0) -> None:
         self.note = ""
         """That more is there than the header states, and was heard, once that is known; else empty."""
         self._source: Final = source
         self._name: Final = name
+        self._lost_value: Final = lost_value
         self._heard_s = 0.0
         self._problem = ""
 
@@ -74,7 +76,7 @@ class Recording:
             stated_s = stated_duration_s(view, container, stream)
             if view.extent.there and view.extent.replaced and view.extent.chunk and view.extent.chunk.stated:
                 self.note = "its header states less than is there; it is read to its end"
-            decoder = PartDecoder(container, stream)
+            decoder = PartDecoder(container, stream, self._lost_value)
             for samples in decoder.decode():
                 self._heard_s += len(samples.frames) / samples.rate_hz
                 yield samples
@@ -118,8 +120,8 @@ class Recording:
 
 
 @contextmanager
-def open_recording(path: Path, name: str) -> Iterator[Recording]:
-    """Open a file.
+def open_recording(path: Path, name: str, lost_value: float = 0.0) -> Iterator[Recording]:
+    """Open a file; see `Recording`.
 
     Raises:
         SourceError: it cannot be opened.
@@ -129,7 +131,7 @@ def open_recording(path: Path, name: str) -> Iterator[Recording]:
     except (OSError, ValueError) as error:
         raise SourceError(f"{name} cannot be read: {getattr(error, 'strerror', error)}") from error
     with file:
-        yield Recording(FileBytes(file.fileno(), path), name)
+        yield Recording(FileBytes(file.fileno(), path), name, lost_value)
 
 
 def _reason(view: View, error: av.error.FFmpegError) -> str:

@@ -24,7 +24,7 @@ MAX_UNREAD_GAPS: Final = 1000
 RING_SAMPLES: Final = 4 * WINDOW_SAMPLES
 WARNINGS: Final = {
     "windows": "the model returns nothing for some windows: they are gaps, cause invalid",
-    "invalid": "the audio holds samples that are no numbers (NaN or infinite): they are gaps, cause invalid",
+    "invalid": "the audio holds samples that are no numbers (NaN or infinite) or damaged: they are gaps, cause invalid",
     "absurd": "the audio is more than ten times as loud as full scale, and is clipped; check its format and gain",
 }
 

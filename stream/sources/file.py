@@ -1,5 +1,6 @@
 """A recording as a source."""
 
+import math
 import os
 import re
 import stat
@@ -116,7 +117,7 @@ class FileSource:
         yield from converter.finish()
 
     def _read(self) -> Iterator[Samples]:
-        with open_recording(self._path, _shown(self._path)) as self._recording:
+        with open_recording(self._path, _shown(self._path), math.nan) as self._recording:
             yield from self._recording.read()
 
     def _refuse_short(self) -> None:

@@ -1,5 +1,6 @@
 """A recording that is piped into standard input."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -23,7 +24,7 @@ class PipedRecording:
     """
 
     def __init__(self, more: Callable[[], bytes], name: str, selection: ChannelSelection) -> None:
-        self._recording: Final = Recording(PipeBytes(more), name)
+        self._recording: Final = Recording(PipeBytes(more), name, math.nan)
         self._converter: Final = VaryingConverter(selection)
 
     @property

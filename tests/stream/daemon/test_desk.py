@@ -1,4 +1,4 @@
-"""The concert desk of docs/daemon.md as it is written there: one console, a page, a lamp, a phone, a cable that fails."""
+"""The concert desk of docs/daemon.md as it is written: one console, a page, a lamp, a phone, a cable that fails."""
 
 import json
 import re

@@ -11,15 +11,17 @@ import soundfile
 from tests.stream.engines import all_messages
 from tests.stream.pipeline.test_engine import SECOND, FakeSource, check_tiling, noise, of_kind
 from tests.stream.tiny_model import write_tiny_model
-from whoplays.models.errors import ModelError, ProviderError
+from whoplays.models.errors import ModelError, ProviderError, SourceError
 from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.stream.audio.block import Audio, Block
+from whoplays.stream.audio.pcm import PcmFormat
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import End, Gap, Message, Status, Window, decode, encode
 from whoplays.stream.sources.base import SourceSpec
 from whoplays.stream.sources.file import FileSource
+from whoplays.stream.sources.stdin import PcmSource
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +151,26 @@ class NumpyTimes(FakeSource):
 def test_a_source_may_have_times_of_any_integer_type(recognizer: Recognizer) -> None:
     (window,) = of_kind(list(all_messages(NumpyTimes([noise(4.0)]), recognizer)), Window)
     assert decode(encode(window)) == window
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_what_is_damaged_in_a_recording_is_a_gap_where_it_is(
+    tmp_path: Path, recognizer: Recognizer, piped: bool
+) -> None:
+    path = tmp_path / "damaged.flac"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.1, 0.1, (9 * SECOND, 2)), SECOND)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 40_000] = bytes(40_000)
+    path.write_bytes(data)
+    messages: list[Message] = []
+    with path.open("rb") as file:
+        source = PcmSource(PcmFormat(), file.fileno()) if piped else FileSource(path, "max")
+        with pytest.raises(SourceError, match=r"is damaged after 4\.\d s"):
+            messages.extend(all_messages(source, recognizer))
+    assert {cause for _, _, cause in spans(messages)} == {"invalid"}
+    lost = sum(end - start for start, end, _ in spans(messages))
+    assert 0.1 * SECOND < lost < 2 * SECOND
+    assert all(4.0 * SECOND < start < end < 6.0 * SECOND for start, end, _ in spans(messages))
+    assert of_kind(messages, Status)[-1].counters.lost_samples == lost
+    assert sum(window.quality.lost_samples for window in of_kind(messages, Window)) == lost
