@@ -305,6 +305,8 @@ class ChildSource:
 
     def _end(self, message: ExitMessage) -> None:
         match message.reason:
+            case "ended" if isinstance(message.result, str):
+                self.warning = message.result
             case "session_over":
                 raise SessionOverError(message.text)
             case "failed":

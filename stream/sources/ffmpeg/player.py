@@ -106,6 +106,10 @@ def _duration_ns(samples: int) -> int:
     return samples * 1_000_000_000 // SAMPLE_RATE_HZ
 
 
+MISSING_S: Final = 0.2
+MISSING_BYTES: Final = 65_536
+"""More than tags and indexes take."""
+_STATES_DURATION: Final = frozenset({"wav", "aiff", "w64", "caf", "flac", "au"})
 MAX_CHUNKS: Final = 400
 """About 10 s of most codecs, 20 s of any: whoever is further ahead has to wait."""
 
@@ -150,8 +154,8 @@ class Player:
         self._send(Block(chunk.audio, due_ns, chunk.lost))
 
 
-def play(send: Send, media: dict[str, Any]) -> None:
-    """Play media in real time; returns when it ends on purpose.
+def play(send: Send, media: dict[str, Any]) -> str:
+    """Play media in real time; returns when it ends on purpose, with what was not heard of it, if anything was not.
 
     Nothing here ends a read that blocks for ever: the parent ends the process.
 
@@ -165,13 +169,41 @@ def play(send: Send, media: dict[str, Any]) -> None:
     """
     spec = msgspec.convert(media, MediaSpec)
     with EgressProxy(spec.url) as proxy, Player(send) as player, open_container(spec, proxy) as container:
-        ends = has_end(container)
+        ends, part = has_end(container), Heard()
         try:
-            _decode(spec, _packets(container, proxy), player)
+            _decode(spec, part.count(_packets(container, proxy)), player)
         except av.error.FFmpegError as error:
             raise read_error(spec, proxy, error) from error
         if not ends:
             raise SourceError(f"{spec.name} broke off: {CLOSED}")
+        return part.missing(container)
+
+
+class Heard:
+    """How far a recording that comes over the network was read, against what it states and what its server sent."""
+
+    def __init__(self) -> None:
+        self._end = 0
+        self._seconds = 0.0
+        self._stated_s: float | None = None
+
+    def count(
+        self, packets: Iterator[tuple[AudioStream, "Packet[AudioStream]"]]
+    ) -> Iterator[tuple[AudioStream, "Packet[AudioStream]"]]:
+        """The packets as they are."""
+        for stream, packet in packets:
+            self._end = max(self._end, (packet.pos or 0) + packet.size)
+            self._seconds += float((packet.duration or 0) * (packet.time_base or 0))
+            if stream.duration and stream.time_base and stream.container.format.name in _STATES_DURATION:
+                self._stated_s = float(stream.duration * stream.time_base)
+            yield stream, packet
+
+    def missing(self, container: InputContainer) -> str:
+        """What was not heard, in one line; empty if nothing is known to be missing."""
+        if self._stated_s and self._seconds < self._stated_s - MISSING_S:
+            return f"it ended after {self._seconds:.1f} s of {self._stated_s:.1f} s; it is cut off"
+        behind = (container.size if container.format.name in _STATES_DURATION else 0) - self._end
+        return f"{behind} bytes behind its end were not heard; is it two recordings?" if behind > MISSING_BYTES else ""
 
 
 def _packets(container: InputContainer, proxy: EgressProxy) -> Iterator[tuple[AudioStream, "Packet[AudioStream]"]]:

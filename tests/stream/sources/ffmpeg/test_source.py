@@ -76,6 +76,18 @@ def test_an_http_recording_is_played_in_real_time_and_ends(http: str) -> None:
     assert not any(block.lost for block in blocks)
 
 
+def test_what_the_server_sent_behind_the_end_is_told(http: str, clips: Path) -> None:
+    """Two recordings that were joined: FFmpeg reads the first one alone."""
+    soundfile.write(clips / "joined.wav", np.zeros((44_100, 2), np.float32), 44_100)
+    one = (clips / "joined.wav").read_bytes()
+    for name, data, told in (("one.wav", one, ""), ("joined.wav", one + one, "bytes behind its end were not heard")):
+        (clips / name).write_bytes(data)
+        source = open_uri(f"{http}/{name}")
+        assert sum(block.audio.shape[1] for block in source.blocks()) == 44_100
+        assert told in source.warning
+        assert bool(told) == bool(source.warning)
+
+
 def test_the_selection_is_applied(http: str) -> None:
     source = open_child(f"{http}/clip.flac", ChannelSelection(channels=(2, 1), gain_db=-6.0205999))
     audio = join(read_seconds(source, 0.2))
