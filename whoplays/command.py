@@ -134,7 +134,7 @@ def _explain(error: Exception, verb: str) -> tuple[str, int]:
         case ModuleNotFoundError():
             return _missing_package(error, verb), 1
         case OSError(errno=number, filename=name) if number in _DISK_ERRORS:
-            return f"{name or 'a file'} cannot be written: {error.strerror}", 1
+            return f"{name or 'standard output'} cannot be written: {error.strerror}", 1
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "new thread" in str(error)):
         return "there is too little memory, or the limit on processes and threads is too low", 1
     raise error

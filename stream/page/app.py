@@ -122,7 +122,10 @@ class _Api:
         try:
             return await asyncio.to_thread(_read, self._history, query)
         except DataError as error:
-            raise HTTPException(503, str(error)) from error
+            if query.stream and query.stream in str(error):
+                # It is not in the history, but may be live.
+                return []
+            raise HTTPException(503, "the history cannot be read") from error
 
 
 def describe() -> dict[str, Any]:

@@ -21,6 +21,8 @@ KEPT_EVENTS: Final = 10_000
 """More than ZeroMQ ever keeps."""
 LOOK_S: Final = 0.01
 """How often connections are looked at in a thread of their own."""
+IDLE_MS: Final = 100
+"""While there are none, the first one is waited for."""
 _REASONS: Final = {
     zmq.Event.HANDSHAKE_FAILED_AUTH: "the client's key is not allowed",
     zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "the keys of both ends do not belong together, or one has none",
@@ -81,7 +83,11 @@ class Handshakes:
         over = threading.Event()
 
         def work() -> None:
-            while not over.wait(LOOK_S):
+            while not over.is_set():
+                if self.connections or self._events is None:
+                    over.wait(LOOK_S)
+                else:
+                    self._events.poll(IDLE_MS)
                 self.update()
 
         with ThreadPoolExecutor(1, thread_name_prefix="whoplays-connections") as thread:
