@@ -28,6 +28,7 @@ def latency(
     windows: int = 200,
     hop: float = 0.25,
     provider: str | None = None,
+    page_clients: int = 0,
     json: Json = None,
 ) -> None:
     """Measure how long after a window's last sample was due another process receives its result.
@@ -39,10 +40,11 @@ def latency(
         windows: How many windows to measure.
         hop: Seconds from the start of one window to the next, up to 3.
         provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
+        page_clients: How many clients follow the page of it meanwhile.
         json: A file to write the result to as JSON, or - for standard output.
     """
     check_writable(json)
-    _report(measure_latency(model, windows, hop, provider), json)
+    _report(measure_latency(model, windows, hop, provider, page_clients), json)
 
 
 @app.command

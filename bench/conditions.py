@@ -75,7 +75,7 @@ def command_line(verb: str, **options: str | float | None) -> str:
     'whoplays bench soak --streams 32 --minutes 10'
     """
     words = (
-        f" --{name} {format(value, 'g') if isinstance(value, float) else value}"
+        f" --{name.replace('_', '-')} {format(value, 'g') if isinstance(value, float) else value}"
         for name, value in options.items()
         if value is not None
     )

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from whoplays.bench.conditions import command_line, current_conditions, load_average
+from whoplays.bench.page_clients import MOST_CLIENTS, page_clients
 from whoplays.bench.processes import listening
 from whoplays.bench.results import LatencyResult, Summary, summarize
 from whoplays.bench.senders import Schedule, block_of, send_pcm
@@ -25,7 +26,7 @@ STAGES: Final = ("send", "ingest", "queue", "infer", "publish")
 """From due to sent, to arrived, to the start of inference, to its end, to received."""
 
 
-def measure_latency(model: str, windows: int, hop_s: float, provider: str | None) -> LatencyResult:
+def measure_latency(model: str, windows: int, hop_s: float, provider: str | None, clients: int = 0) -> LatencyResult:
     """Send audio from this process to `whoplays listen -`, and receive in a third what it publishes.
 
     Args:
@@ -33,13 +34,19 @@ def measure_latency(model: str, windows: int, hop_s: float, provider: str | None
         windows: how many to measure.
         hop_s: seconds from the start of one window to the next.
         provider: the onnxruntime provider, or None for the best that runs.
+        clients: how many look at the page of it meanwhile.
 
     Raises:
         WhoplaysError: an option is out of range, the model cannot be run, or no window was received.
     """
     require_between("windows", windows, 1, MAX_WINDOWS)
+    require_between("page_clients", clients, 0, MOST_CLIENTS)
     load = load_average()
-    with listening(model, hop_s, provider) as listener, SubscriberProcess(listener.endpoint) as subscriber:
+    with (
+        listening(model, hop_s, provider) as listener,
+        SubscriberProcess(listener.endpoint) as subscriber,
+        page_clients(listener.endpoint, clients),
+    ):
         status = subscriber.status()
         note(f"measuring {windows} windows, one every {status.hop_samples / SAMPLE_RATE_HZ:g} s")
         schedule = Schedule(
@@ -55,7 +62,9 @@ def measure_latency(model: str, windows: int, hop_s: float, provider: str | None
         arrivals = [arrival for arrival in received if arrival.received_ns <= cutoff_ns]
     latency, stages = summarize_latency(schedule, sent_ns, arrivals)
     return LatencyResult(
-        command=command_line("latency", model=model, windows=windows, hop=hop_s, provider=provider),
+        command=command_line(
+            "latency", model=model, windows=windows, hop=hop_s, provider=provider, page_clients=clients or None
+        ),
         conditions=current_conditions(status.model, status.provider, load),
         hop_s=status.hop_samples / SAMPLE_RATE_HZ,
         cutoff_s=CUTOFF_S,

@@ -11,7 +11,7 @@ from whoplays.bench import latency
 from whoplays.bench.latency import STAGES, Arrival, SubscriberProcess, measure_latency, summarize_latency
 from whoplays.bench.results import LatencyResult
 from whoplays.bench.senders import Schedule
-from whoplays.models.errors import EndpointError, WhoplaysError
+from whoplays.models.errors import EndpointError, OptionError, WhoplaysError
 from whoplays.stream.pubsub.messages import End, Message
 from whoplays.stream.pubsub.publisher import Publisher
 
@@ -71,6 +71,16 @@ def test_three_processes_measure_the_whole_path(model: Path, capfd: pytest.Captu
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_clients_of_the_page_look_on(model: Path) -> None:
+    pytest.importorskip("uvicorn", reason="uvicorn is not installed")
+    result = measure_latency(str(model), 10, 0.2, "cpu", 3)
+    assert (result.received, result.lost) == (10, 0)
+    assert result.command.endswith(" --page-clients 3")
+    with pytest.raises(OptionError, match="page_clients must be between 0 and 32, got 33"):
+        measure_latency(str(model), 10, 0.2, "cpu", 33)
+
+
 def test_a_window_that_comes_too_late_is_lost(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cut-off is before the second of two windows is due, and long after the first was."""
     monkeypatch.setattr("whoplays.bench.latency.CUTOFF_S", -0.1)
