@@ -121,6 +121,8 @@ def _label(task: LabelTask) -> FileResult:
                 windows += isinstance(message, Window)
         except WhoplaysError as failure:
             error = str(failure)
+        except Exception as failure:  # noqa: BLE001  whatever it is, it is one recording's
+            error = f"failed unexpectedly: {' '.join(repr(failure).split())}"
     if task.messages:
         part.replace(task.messages)
     annotation = builder.annotation(options.min_probability) if windows else None

@@ -49,6 +49,8 @@ def make_report(title: str, parts: Iterable[ReportPart]) -> str:
 
 
 def _part(part: ReportPart) -> str:
+    if not part.duration_s:
+        return f"<section>\n<h2>{escape(part.title)}</h2>\n<p>{escape(part.begins)}</p>\n</section>"
     played: dict[str, float] = {}
     for span in part.spans:
         if not span.gap:

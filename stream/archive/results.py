@@ -4,6 +4,7 @@ import glob
 import hashlib
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -33,7 +34,7 @@ class LabelOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What decides what a result is."""
 
     model: str
-    """The SHA-256 of the graph."""
+    """Tells the model, with its thresholds, from all others."""
     hop_s: float
     sensitivity: Sensitivity
     min_probability: float
@@ -62,14 +63,14 @@ class FileResult(msgspec.Struct, frozen=True, kw_only=True):
 def find_recordings(places: Iterable[str]) -> Iterator[Recording]:
     """The recordings that paths stand for: files, folders, patterns such as `*.flac`, and `-` for a list to read.
 
-    Each is found once. What does not exist is found too: that is told when it is labelled.
+    Each is found once. What does not exist is found too: that is told when it is labelled. Where several would have one
+    name, each is called by its whole path.
     """
-    seen = set()
-    for recording in _found(places):
-        key = os.path.realpath(recording.path)
-        if key not in seen:
-            seen.add(key)
-            yield recording
+    found = {os.path.realpath(recording.path): recording for recording in reversed(list(_found(places)))}
+    names = Counter(recording.name for recording in found.values())
+    for recording in reversed(found.values()):
+        whole = str(Path(*recording.path.absolute().parts[1:]))
+        yield recording if names[recording.name] == 1 else recording._replace(name=whole)
 
 
 def _found(places: Iterable[str]) -> Iterator[Recording]:
@@ -107,13 +108,13 @@ class ResultFolder:
             raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
     def key(self, recording: Recording) -> str:
-        """Tells a recording's content, and the options, from all others."""
+        """Tells a recording as it is now, and the options, from all others."""
         digest = hashlib.blake2b(self._options, digest_size=16)
         digest.update(recording.name.encode(errors="surrogateescape"))
         try:
             with recording.path.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
-                digest.update(str(size).encode())
+                digest.update(f"{size} {os.fstat(file.fileno()).st_mtime_ns}".encode())
                 for start in (0, max(0, size - STAMP_BYTES)):
                     file.seek(start)
                     digest.update(file.read(STAMP_BYTES))

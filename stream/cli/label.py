@@ -1,5 +1,6 @@
 """`whoplays label`."""
 
+import hashlib
 import os
 import sys
 import time
@@ -57,7 +58,7 @@ def label(
     hop_samples(hop)
     formats = tuple(form or ("csv",))
     options = LabelOptions(
-        model=Recognizer.load(model, provider).card.sha256,
+        model=hashlib.sha256(msgspec.json.encode(Recognizer.load(model, provider).card)).hexdigest(),
         hop_s=hop,
         sensitivity=sensitivity,
         min_probability=min_probability,

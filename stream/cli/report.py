@@ -79,8 +79,7 @@ def _recordings(folder: Path) -> Iterator[ReportPart]:
         name = row["label"].removeprefix("not heard: ")
         by_file.setdefault(row["file"], []).append(ReportSpan(float(row["start_s"]), float(row["end_s"]), name, gap))
     for row in files:
-        if row["duration_s"]:
-            yield ReportPart(row["file"], row["error"], float(row["duration_s"]), by_file.get(row["file"], []))
+        yield ReportPart(row["file"], row["error"], float(row["duration_s"] or 0), by_file.get(row["file"], []))
 
 
 def _table(path: Path) -> Iterable[dict[str, str]]:

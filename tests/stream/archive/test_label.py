@@ -18,6 +18,7 @@ import pytest
 import whoplays
 from whoplays.models.errors import OptionError, SourceError
 from whoplays.stream.archive.annotation import Annotation
+from whoplays.stream.archive.pool import LabelTask, WorkerOptions, _label
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Event, Message
 
@@ -148,6 +149,29 @@ def test_files_are_found_once_by_patterns_and_lists(folder: Path, model: Path, t
     assert names == ["cut.wav", "missing.wav", "one.wav"]
     errors = {Path(row["file"]).name: row["error"] for row in table(tmp_path / "labels" / "files.csv")}
     assert "not found" in errors["missing.wav"]
+
+
+def test_files_of_one_name_are_kept_apart(tmp_path: Path, concert: Path, model: Path) -> None:
+    for day in ("mon", "tue"):
+        (tmp_path / day).mkdir()
+        shutil.copy(concert, tmp_path / day / "c.wav")
+    done = label(tmp_path / "mon" / "c.wav", tmp_path / "tue", "--out", tmp_path / "labels", "--model", model)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+    assert len(table(tmp_path / "labels" / "files.csv")) == 2
+    assert len(list((tmp_path / "labels").rglob("c.wav.csv"))) == 2
+
+
+def test_what_goes_wrong_in_a_worker_costs_its_recording_alone(
+    monkeypatch: pytest.MonkeyPatch, concert: Path, recognizer: Recognizer
+) -> None:
+    def full(*_: object) -> Iterator[Message]:
+        raise OSError(27, "File too large")
+
+    options = WorkerOptions("tiny", "cpu", 1.0, "normal", 0.0)
+    monkeypatch.setattr("whoplays.stream.archive.pool._loaded", (recognizer, options))
+    monkeypatch.setattr("whoplays.stream.archive.pool.messages_of", full)
+    result = _label(LabelTask("key", concert, None))
+    assert (result.annotation, "File too large" in result.error) == (None, True)
 
 
 @contextmanager
