@@ -28,7 +28,7 @@ UNSURE_S: Final = 30.0
 """Of one stream no more often than this."""
 
 
-class Heard(NamedTuple):
+class Received(NamedTuple):
     """A message, and the audio that its stream holds now."""
 
     message: Message
@@ -70,7 +70,7 @@ class _Stream:
     unsure_from_s: float = 0.0
 
 
-class ClipRecorder(WorkerThread[Heard]):
+class ClipRecorder(WorkerThread[Received]):
     """Writes a clip of each entrance, from before it to the end, and of windows that the model is unsure of.
 
     Args:
@@ -113,7 +113,7 @@ class ClipRecorder(WorkerThread[Heard]):
 
     def handle(self, message: Message, ring: RingBuffer) -> None:
         """Take note of a message; never waits."""
-        if isinstance(message, Event | Status | Window | End) and not self._put(Heard(message, ring)):
+        if isinstance(message, Event | Status | Window | End) and not self._put(Received(message, ring)):
             self.lost += isinstance(message, Event)
 
     def _record(self) -> None:
@@ -130,7 +130,7 @@ class ClipRecorder(WorkerThread[Heard]):
         for name, stream in tuple(self._streams.items()):
             self._close(name, stream)
 
-    def _note(self, heard: Heard) -> None:
+    def _note(self, heard: Received) -> None:
         message, name = heard.message, heard.message.stream
         stream = self._streams.get(name)
         if stream and stream.session != message.session:

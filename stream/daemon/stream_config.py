@@ -65,7 +65,7 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     @property
     def numbers(self) -> dict[str, int]:
         """The channels that have names."""
-        return {name: int(number) for number, name in self.names.items() if number.isdecimal()}
+        return {name: int(number) for number, name in self.names.items() if _is_channel(number)}
 
 
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,12 +138,17 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         )
 
 
+def _is_channel(text: str) -> bool:
+    """Whether it is a number as channels have them, and no longer than Python reads."""
+    return text.isdecimal() and len(text) < 4 and int(text) > 0
+
+
 def check_sources(sources: Iterable[SourceConfig], errors: ConfigErrors) -> None:
     """Collect what is wrong with the names of channels."""
     for source in sources:
         for at, (number, name) in enumerate(source.names.items()):
             with errors.collect(f"source {source.name}"):
-                if not number.isdecimal() or not 1 <= int(number) <= (source.channels or MOST_CHANNELS):
+                if not _is_channel(number) or int(number) > (source.channels or MOST_CHANNELS):
                     raise OptionError(f"names must be of channels 1 to {source.channels}, got {shown(number)}")
                 if name in list(source.names.values())[:at]:
                     raise OptionError(f"names must be unique, got {shown(name)} twice")

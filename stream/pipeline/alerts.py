@@ -176,12 +176,16 @@ def check_rules(
     for number, rule in enumerate(rules):
         if (rule.title, rule.stream) in [(each.title, each.stream) for each in rules[:number]]:
             yield rule, "two rules have that name; give one of them another"
-        if rule.stream and rule.stream not in labels:
-            yield rule, f"stream {rule.stream!r} not found; there are: {', '.join(labels)}"
-        elif (rule.when == "not playing") != (rule.instrument is not None):
-            needs = "must be given" if rule.instrument is None else "must be left out"
-            yield rule, f"instrument {needs} where when is {rule.when!r}"
-        elif rule.instrument:
-            meant = [labels[rule.stream]] if rule.stream else labels.values()
-            if unknown := [known for known in meant if known and rule.instrument not in known]:
-                yield rule, f"instrument {rule.instrument!r} not found; the model has: {', '.join(unknown[0])}"
+        if mistake := _mistake(rule, labels):
+            yield rule, mistake
+
+
+def _mistake(rule: AlertRule, labels: Mapping[str, Sequence[str] | None]) -> str:
+    if rule.stream and rule.stream not in labels:
+        return f"stream {rule.stream!r} not found; there are: {', '.join(labels)}"
+    if (rule.when == "not playing") != (rule.instrument is not None):
+        needs = "must be given" if rule.instrument is None else "must be left out"
+        return f"instrument {needs} where when is {rule.when!r}"
+    meant = [labels[rule.stream]] if rule.stream else labels.values()
+    unknown = [known for known in meant if known and rule.instrument and rule.instrument not in known]
+    return f"instrument {rule.instrument!r} not found; the model has: {', '.join(unknown[0])}" if unknown else ""

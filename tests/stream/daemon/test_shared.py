@@ -71,6 +71,7 @@ def read(folder: Path, text: str) -> None:
         ("name = 'other'", "['left']", "stream a: channels: 'left' not found; names are given by a [[source]]"),
         ("channels = 65", "[1]", "source console: channels must be between 1 and 64, got 65"),
         ("names = { 5 = 'x' }", "[1]", "source console: names must be of channels 1 to 4, got '5'"),
+        (f"names = {{ {5000 * '9'} = 'x' }}", "[1]", "source console: names must be of channels 1 to 4, got '999"),
         ("names = { x = 'x' }", "[1]", "source console: names must be of channels 1 to 4, got 'x'"),
         ("names = { 1 = 'x', 2 = 'x' }", "[1]", "source console: names must be unique, got 'x' twice"),
         ("address = 'device:x?channels=3'", "[1]", "source console: address: channels= must be left out"),
