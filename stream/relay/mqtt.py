@@ -57,7 +57,10 @@ class MqttTarget(Target):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._client.is_connected():
-            self._client.publish(self._status, "offline", 1, retain=True).wait_for_publish(LEAVE_S)
+            told = self._client.publish(self._status, "offline", 1, retain=True)
+            # It may be gone since; its last will says the same then.
+            if told.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                told.wait_for_publish(LEAVE_S)
             self._client.disconnect()
             self._client.loop_stop()
 

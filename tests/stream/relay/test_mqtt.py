@@ -178,6 +178,13 @@ def test_a_broker_that_refuses_is_told_once(tmp_path: Path, publisher: Publisher
         assert notes.next() == f"whoplays: mqtt 127.0.0.1:{port}: refused: Not authorized; it is tried again"
 
 
+def test_a_broker_that_goes_while_a_relay_ends_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody has noticed yet that the connection is gone.
+    monkeypatch.setattr(Client, "is_connected", lambda _: True)
+    with MqttTarget(MqttOptions("127.0.0.1", free_port())) as target:
+        assert not target.link.lost
+
+
 def test_what_waits_for_a_broker_is_counted() -> None:
     target = MqttTarget(MqttOptions("127.0.0.1", 9))
     for number in range(1000):
