@@ -1,18 +1,25 @@
 """Labelling one recording, by the same windows, model and event detector as live."""
 
+import gzip
 from collections.abc import Iterator
-from typing import Final
+from io import BytesIO
+from pathlib import Path
+from typing import Final, NamedTuple
 
 import msgspec
 
+from whoplays.models.errors import WhoplaysError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.api import open_engine
 from whoplays.stream.archive.annotation import AnnotatedEvent, AnnotatedGap, Annotation
+from whoplays.stream.archive.recordings import shown
+from whoplays.stream.archive.results import FileResult
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.pipeline.options import Sensitivity
 from whoplays.stream.pipeline.recognizer import Recognizer
-from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Window
-from whoplays.stream.sources.registry import open_now
+from whoplays.stream.pubsub.messages import End, Event, Gap, Message, Window, encode
+from whoplays.stream.sources.base import SourceSpec
+from whoplays.stream.sources.file import FileSource
 
 
 class AnnotationBuilder:
@@ -81,7 +88,7 @@ def messages_of(path: str, recognizer: Recognizer, hop_s: float, sensitivity: Se
         WhoplaysError: at once or after the last message: the recording is of no use, damaged, or shorter than it says.
     """
     engine = open_engine(
-        open_now(path, "max"),
+        SourceSpec.opened(FileSource(Path(path), "max")),
         stream="main",
         model=recognizer,
         hop_s=hop_s,
@@ -93,6 +100,61 @@ def messages_of(path: str, recognizer: Recognizer, hop_s: float, sensitivity: Se
     )
     yield from engine.run()
     engine.check()
+
+
+class WorkerOptions(NamedTuple):
+    """How recordings are labelled."""
+
+    model: str
+    provider: str | None
+    hop_s: float
+    sensitivity: Sensitivity
+    min_probability: float
+    messages: bool
+    """Whether the messages of the wire are wanted too."""
+
+
+class Labelled(NamedTuple):
+    """What came of a recording."""
+
+    result: FileResult
+    messages: bytes
+    """Those of the wire, a line of JSON each, compressed by gzip; empty if they are not wanted."""
+
+
+class Labeller:
+    """Labels recordings, one after another, with a model that is loaded once.
+
+    Args:
+        options: how.
+
+    Raises:
+        WhoplaysError: the model or the provider is of no use.
+    """
+
+    def __init__(self, options: WorkerOptions) -> None:
+        self._options: Final = options
+        self._recognizer: Final = Recognizer.load(options.model, options.provider)
+
+    def label(self, place: str) -> Labelled:
+        """Label a recording; whatever is wrong with it is part of the result."""
+        options, error, windows = self._options, "", 0
+        builder = AnnotationBuilder(shown(place), self._recognizer, options.hop_s)
+        lines = BytesIO()
+        with gzip.GzipFile(fileobj=lines, mode="wb", compresslevel=1, mtime=0) as file:
+            try:
+                for message in messages_of(place, self._recognizer, options.hop_s, options.sensitivity):
+                    builder.take(message)
+                    windows += isinstance(message, Window)
+                    if options.messages:
+                        file.write(encode(message) + b"\n")
+            except WhoplaysError as failure:
+                error = str(failure)
+            except Exception as failure:  # noqa: BLE001  whatever it is, it is one recording's
+                error = f"failed unexpectedly: {' '.join(repr(failure).split())}"
+        annotation = builder.annotation(options.min_probability) if windows else None
+        result = FileResult(path=shown(place), annotation=annotation, error=error)
+        return Labelled(result, lines.getvalue() if options.messages else b"")
 
 
 def _s(samples: int) -> float:

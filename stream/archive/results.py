@@ -1,33 +1,31 @@
-"""Recordings to label, and the folder of the results, which knows of what they are."""
+"""The folder of a run's results, which knows of what they are."""
 
-import glob
-import hashlib
+import gzip
 import os
-import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing, contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
 from whoplays.models.errors import DataError
 from whoplays.stream.archive.annotation import Annotation
-from whoplays.stream.archive.formats import SUFFIXES, Format, render, spans, to_csv
-from whoplays.stream.common.uri import redact
+from whoplays.stream.archive.formats import SUFFIXES, Format, render
+from whoplays.stream.archive.recordings import Recording, stamp
 from whoplays.stream.pipeline.options import Sensitivity
 
-KEPT: Final = ".whoplays"
-"""The folder, within that of the results, with what is known of each recording."""
-STAMP_BYTES: Final = 1 << 20
-SUFFIXES_OF_AUDIO: Final = frozenset(
-    f".{each}"
-    for each in (
-        *("wav", "flac", "ogg", "oga", "opus", "mp3", "mp2", "m4a", "aac", "ac3"),
-        *("aif", "aiff", "caf", "mp4", "mkv", "mka", "webm", "wma", "wv", "ape"),
-    )
-)
-"""Files that are taken from a folder; a file that is named itself may have any name."""
+KEPT: Final = Path(".whoplays", "results.db")
+"""The database, within the folder, with what is known of each recording."""
+_SCHEMA: Final = """
+PRAGMA locking_mode = exclusive;
+CREATE TABLE IF NOT EXISTS results
+    (name BLOB PRIMARY KEY, key BLOB, formats TEXT, heard INTEGER, failed INTEGER, result BLOB);
+BEGIN IMMEDIATE; COMMIT;
+"""
 
 
 class LabelOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,16 +36,6 @@ class LabelOptions(msgspec.Struct, frozen=True, kw_only=True):
     hop_s: float
     sensitivity: Sensitivity
     min_probability: float
-    messages: bool
-    """Whether the messages of the wire are kept too."""
-
-
-class Recording(NamedTuple):
-    """A recording to label."""
-
-    path: Path
-    name: str
-    """What its results are called, relative to their folder."""
 
 
 class FileResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,146 +48,143 @@ class FileResult(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with it, in one line; empty if nothing is."""
 
 
-def find_recordings(places: Iterable[str]) -> Iterator[Recording]:
-    """The recordings that paths stand for: files, folders, patterns such as `*.flac`, and `-` for a list to read.
+class Known(NamedTuple):
+    """What is known of a recording as it is now."""
 
-    Each is found once. What does not exist is found too: that is told when it is labelled. Where several would have one
-    name, each is called by its whole path.
-    """
-    found = {os.path.realpath(recording.path): recording for recording in reversed(list(_found(places)))}
-    names = Counter(recording.name for recording in found.values())
-    for recording in reversed(found.values()):
-        whole = str(Path(*recording.path.absolute().parts[1:]))
-        yield recording if names[recording.name] == 1 else recording._replace(name=whole)
-
-
-def _found(places: Iterable[str]) -> Iterator[Recording]:
-    for place in places:
-        path = Path(place)
-        if place == "-":
-            yield from _found(line.rstrip("\n") for line in sys.stdin if line.strip())
-        elif path.is_dir():
-            files = sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES_OF_AUDIO)
-            yield from (Recording(each, str(each.relative_to(path))) for each in files if each.is_file())
-        elif path.exists() or not glob.has_magic(place):
-            yield Recording(path, path.name)
-        else:
-            yield from _found(sorted(glob.glob(place, recursive=True)))  # noqa: PTH207  as it was given, absolute or not
+    formats: frozenset[str]
+    """Of its files."""
+    heard: bool
+    """Whether anything of it was; else it has no files."""
+    failed: bool
 
 
 class ResultFolder:
-    """The results of a run, which know of what they are.
+    """The results of a run; one process at a time has them. Closed at the end of a `with`.
 
     Args:
         path: the folder; made if there is none.
         options: what decides what a result is.
 
     Raises:
-        DataError: it cannot be made.
+        DataError: it cannot be made, or another process has it.
     """
 
     def __init__(self, path: Path, options: LabelOptions) -> None:
         self.path: Final = path
         self._options: Final = msgspec.json.encode(options)
-        self._kept: Final = path / KEPT
         try:
-            self._kept.mkdir(parents=True, exist_ok=True)
+            (path / KEPT).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(f"{path} cannot be written: {error.strerror}") from error
+        with self._problems():
+            self._database: Final = sqlite3.connect(path / KEPT, timeout=1.0, isolation_level=None)
+            self._database.executescript(_SCHEMA)
 
-    def key(self, recording: Recording) -> str:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def key(self, recording: Recording) -> bytes:
         """Tells a recording as it is now, and the options, from all others."""
-        digest = hashlib.blake2b(self._options, digest_size=16)
-        digest.update(recording.name.encode(errors="surrogateescape"))
-        try:
-            with recording.path.open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                digest.update(f"{size} {os.fstat(file.fileno()).st_mtime_ns}".encode())
-                for start in (0, max(0, size - STAMP_BYTES)):
-                    file.seek(start)
-                    digest.update(file.read(STAMP_BYTES))
-        except OSError as error:
-            digest.update(str(error.errno).encode())
-        return digest.hexdigest()
+        return stamp(recording) + self._options
 
-    def messages_file(self, key: str) -> Path:
-        """Where the messages of the wire are kept."""
-        return self._kept / f"{key}.jsonl"
+    def known(self, recording: Recording, key: bytes) -> Known | None:
+        """What is known of a recording; None if it was another then, or the options were."""
+        found = self._row("SELECT key, formats, heard, failed FROM results WHERE name = ?", recording)
+        return Known(frozenset(found[1].split()), *map(bool, found[2:])) if found and found[0] == key else None
 
-    def known(self, key: str) -> FileResult | None:
-        """What came of it before, if anything did."""
-        try:
-            return msgspec.json.decode((self._kept / f"{key}.json").read_bytes(), type=FileResult)
-        except (OSError, msgspec.DecodeError):
-            return None
+    def missing(self, recording: Recording, known: Known, formats: Iterable[Format]) -> set[Format]:
+        """The formats of which it should have a file, and has none."""
+        if not known.heard:
+            return set()
+        return {form for form in formats if form not in known.formats or not self._file(recording, form).exists()}
 
-    def keep(self, key: str, result: FileResult) -> None:
-        """Keep what came of a recording, whole or not at all.
+    def result(self, recording: Recording) -> FileResult | None:
+        """What came of it when it was labelled last, if it was."""
+        found = self._row("SELECT result FROM results WHERE name = ?", recording)
+        return msgspec.json.decode(found[0], type=FileResult) if found else None
 
-        Raises:
-            OSError: it cannot be written.
-        """
-        _write(self._kept / f"{key}.json", msgspec.json.encode(result).decode())
+    def keep(
+        self, recording: Recording, key: bytes, result: FileResult, formats: Collection[Format], messages: bytes = b""
+    ) -> None:
+        """Write a recording's files, and keep what came of it: all of that, or nothing is known of it.
 
-    def write(self, recording: Recording, key: str, result: FileResult, formats: Iterable[Format]) -> None:
-        """Write a recording's files, if they are not there.
+        Args:
+            recording: what was labelled.
+            key: of it and the options.
+            result: what came of it.
+            formats: of the files to write; none are written if nothing could be heard.
+            messages: those of the wire, a line of JSON each, compressed by gzip, for `jsonl`.
 
         Raises:
-            OSError: they cannot be written.
+            DataError: that cannot be written.
         """
-        if result.annotation is None:
+        with self._problems():
+            if result.annotation:
+                for form in formats:
+                    _write(self._file(recording, form), form, result.annotation, messages)
+        facts = (" ".join(formats), result.annotation is not None, bool(result.error))
+        row = (os.fsencode(recording.name), key, *facts, msgspec.json.encode(result))
+        with self._problems():
+            self._database.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def complete(self, recording: Recording, known: Known, missing: Iterable[Format]) -> None:
+        """Write files that are missing, of any format but `jsonl`.
+
+        Raises:
+            DataError: they cannot be written.
+        """
+        result = self.result(recording)
+        if result is None or result.annotation is None:
             return
-        for form in formats:
-            path = self.path / f"{recording.name}{SUFFIXES[form]}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, self.messages_file(key).read_text() if form == "jsonl" else render(result.annotation, form))
+        with self._problems():
+            for form in missing:
+                _write(self._file(recording, form), form, result.annotation, b"")
+            row = (" ".join({*known.formats, *missing}), os.fsencode(recording.name))
+            self._database.execute("UPDATE results SET formats = ? WHERE name = ?", row)
 
-    def combine(self, results: Iterable[FileResult], *, parquet: bool) -> None:
-        """Write one table with a row for each event of all recordings, and one with a row for each recording.
+    def _file(self, recording: Recording, form: Format) -> Path:
+        return self.path / f"{recording.name}{SUFFIXES[form]}"
+
+    def _row(self, query: str, recording: Recording) -> tuple[Any, ...] | None:
+        with self._problems(), closing(self._database.execute(query, (os.fsencode(recording.name),))) as found:
+            row: tuple[Any, ...] | None = found.fetchone()
+        return row
+
+    @contextmanager
+    def _problems(self) -> Iterator[None]:
+        """Let what goes wrong be one of our errors, of one line.
 
         Raises:
-            OSError: they cannot be written.
-            DataError: a Parquet file is asked for, and pyarrow is not installed.
+            DataError: something did.
         """
-        kept = list(results)
-        rows = [
-            (result.path, start_s, end_s, what, "" if probability is None else probability)
-            for result in kept
-            if result.annotation
-            for start_s, end_s, what, probability in spans(result.annotation)
-        ]
-        header = ("file", "start_s", "end_s", "label", "probability")
-        _write(self.path / "events.csv", to_csv(header, rows))
-        _write(self.path / "files.csv", to_csv(("file", "duration_s", "plays", "error"), map(_summary, kept)))
-        if parquet:
-            _write_parquet(self.path / "events.parquet", header, rows)
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            problem = "is in use by another whoplays label; wait for its end" if busy else f"cannot be used: {error}"
+            raise DataError(f"{self.path} {problem}") from error
+        except sqlite3.DatabaseError as error:
+            raise DataError(f"{self.path / KEPT} is damaged ({error}); remove it to begin anew") from error
+        except OSError as error:
+            raise DataError(f"{error.filename or self.path} cannot be written: {error.strerror}") from error
 
 
-def _summary(result: FileResult) -> tuple[str, float | str, str, str]:
-    shares = result.annotation.shares if result.annotation else {}
-    plays = "; ".join(f"{label} {share:.0%}" for label, share in shares.items())
-    return result.path, result.annotation.duration_s if result.annotation else "", plays, result.error
+def _write(path: Path, form: Format, annotation: Annotation, messages: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as part, part.open("wb") as file:
+        if form == "jsonl":
+            with gzip.open(BytesIO(messages)) as lines:
+                shutil.copyfileobj(lines, file)
+        else:
+            file.write(render(annotation, form).encode(errors="surrogateescape"))
 
 
-def _write(path: Path, text: str) -> None:
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A file to write, which takes the place of `path` at the end, unless something is raised."""
     part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8", errors="surrogateescape")
+    yield part
     part.replace(path)
-
-
-def _write_parquet(path: Path, header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
-    try:
-        import pyarrow  # noqa: PLC0415  an extra brings it
-        from pyarrow import parquet  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise DataError("a Parquet file needs pyarrow; install whoplays[parquet]") from error
-    columns = list(zip(*rows, strict=True)) or [()] * len(header)
-    numbers = [[None if cell == "" else cell for cell in column] for column in columns]
-    part = path.with_name(f"{path.name}.part")
-    parquet.write_table(pyarrow.table(dict(zip(header, numbers, strict=True))), part)
-    part.replace(path)
-
-
-def shown(path: Path) -> str:
-    """A path or an address as it is told."""
-    return redact(os.fsencode(path).decode(errors="replace"))

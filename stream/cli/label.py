@@ -4,6 +4,7 @@ import hashlib
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,8 +13,11 @@ from cyclopts import CycloptsError, Parameter
 
 from whoplays.models.errors import DataError, SourceError, require_between
 from whoplays.stream.archive.formats import Format
-from whoplays.stream.archive.pool import LabelPool, LabelTask, WorkerOptions, seconds_heard
-from whoplays.stream.archive.results import FileResult, LabelOptions, Recording, ResultFolder, find_recordings
+from whoplays.stream.archive.labelling import Labelled, WorkerOptions
+from whoplays.stream.archive.pool import LabelPool
+from whoplays.stream.archive.recordings import Recording, find_recordings
+from whoplays.stream.archive.results import FileResult, LabelOptions, ResultFolder
+from whoplays.stream.archive.tables import import_pyarrow, write_tables
 from whoplays.stream.common.terminal import ignore_broken_pipe, note, printable, stop_on_signals
 from whoplays.stream.pipeline.options import Sensitivity, hop_samples
 from whoplays.stream.pipeline.recognizer import Recognizer
@@ -56,36 +60,37 @@ def label(
         raise CycloptsError(msg=f"Unknown option: {unknown[0]}. A file of that name is ./{unknown[0]}")
     require_between("workers", 1 if workers is None else workers, 1, MOST_WORKERS)
     hop_samples(hop)
-    formats = tuple(form or ("csv",))
+    if parquet:
+        import_pyarrow()
+    formats = frozenset(form or ("csv",))
     options = LabelOptions(
         model=hashlib.sha256(msgspec.json.encode(Recognizer.load(model, provider).card)).hexdigest(),
         hop_s=hop,
         sensitivity=sensitivity,
         min_probability=min_probability,
-        messages="jsonl" in formats,
     )
-    run = LabelRun(list(find_recordings(paths)), ResultFolder(out, options), formats, messages=options.messages)
     pool = LabelPool(
-        WorkerOptions(model, provider, hop, sensitivity, min_probability), workers or len(os.sched_getaffinity(0))
+        WorkerOptions(model, provider, hop, sensitivity, min_probability, "jsonl" in formats),
+        workers or len(os.sched_getaffinity(0)),
     )
-    with ignore_broken_pipe(), stop_on_signals(run.stop):
-        run.label(pool, retry_failed=retry_failed)
-        run.finish(parquet=parquet)
+    recordings = find_recordings(paths)
+    if not recordings:
+        raise SourceError("recordings not found; give files, or folders with audio files")
+    with ResultFolder(out, options) as folder, ignore_broken_pipe():
+        run = LabelRun(recordings, folder, formats)
+        with stop_on_signals(run.stop):
+            run.label(pool, retry_failed=retry_failed)
+            run.finish(parquet=parquet)
 
 
 class LabelRun:
     """One call: what is missing is labelled, and told."""
 
-    def __init__(
-        self, recordings: list[Recording], folder: ResultFolder, formats: tuple[Format, ...], *, messages: bool
-    ) -> None:
-        if not recordings:
-            raise SourceError("recordings not found; give files, or folders with audio files")
+    def __init__(self, recordings: list[Recording], folder: ResultFolder, formats: frozenset[Format]) -> None:
+        self._recordings: Final = recordings
         self._folder: Final = folder
         self._formats: Final = formats
-        self._messages: Final = messages
-        self._recordings: Final = {folder.key(recording): recording for recording in recordings}
-        self._results: Final[dict[str, FileResult]] = {}
+        self._keys: Final[dict[str, bytes]] = {}
         self._stopped = False
         self._began_s = time.monotonic()
 
@@ -94,49 +99,65 @@ class LabelRun:
         self._stopped = True
 
     def label(self, pool: LabelPool, *, retry_failed: bool) -> None:
-        """Label what is missing."""
-        missing = []
-        for key, recording in self._recordings.items():
-            known = self._folder.known(key)
-            if known is None or (known.error and retry_failed):
-                messages = self._folder.messages_file(key) if self._messages else None
-                missing.append(LabelTask(key, recording.path, messages))
-            else:
-                self._take(key, known)
-        if self._results:
-            note(f"{len(self._results)} of {len(self._recordings)} recordings were labelled before")
-        heard_s = 0.0
-        for done, (task, result) in enumerate(pool.results(missing, lambda: self._stopped), 1):
-            self._folder.keep(task.key, result)
-            self._take(task.key, result)
-            heard_s += seconds_heard(result)
-            self._tell(result, done, len(missing), heard_s)
+        """Label what is missing.
+
+        Raises:
+            DataError: it was stopped before that, or a result cannot be written.
+        """
+        missing, count = list(self._missing(retry_failed)), len(self._recordings)
+        before = 0 if self._stopped else count - len(missing)
+        if before:
+            note(f"{before} of {count} recordings were labelled before")
+        heard_s, done = 0.0, 0
+        self._began_s = time.monotonic()
+        for recording, labelled in pool.results(missing, lambda: self._stopped):
+            self._keep(recording, labelled)
+            done += 1
+            heard_s += _seconds_heard(labelled.result)
+            self._tell(labelled.result, done, len(missing), heard_s)
+        if self._stopped or done < len(missing):
+            raise DataError(f"stopped: {before + done} of {count} recordings are labelled; the same command continues")
 
     def finish(self, *, parquet: bool) -> None:
         """Write the tables of all.
 
         Raises:
-            DataError: a recording failed, or it was stopped before all were labelled.
+            DataError: a recording failed.
         """
-        done = [self._results[key] for key in self._recordings if key in self._results]
-        self._folder.combine(done, parquet=parquet)
-        failed = sum(bool(result.error) for result in done)
-        if len(done) < len(self._recordings):
-            raise DataError(
-                f"stopped: {len(done)} of {len(self._recordings)} recordings are labelled; the same command continues"
-            )
+        failed = write_tables(self._folder.path, self._results(), parquet=parquet)
         if failed:
-            raise DataError(f"{failed} of {len(done)} recordings failed; {self._folder.path / 'files.csv'} says why")
+            where = self._folder.path / "files.csv"
+            raise DataError(f"{failed} of {len(self._recordings)} recordings failed; {where} says why")
 
-    def _take(self, key: str, result: FileResult) -> None:
-        self._results[key] = result
-        self._folder.write(self._recordings[key], key, result, self._formats)
+    def _missing(self, retry_failed: bool) -> Iterator[Recording]:
+        """What is to be labelled; files that are missing of what was labelled before are written."""
+        for recording in self._recordings:
+            if self._stopped:
+                return
+            key = self._folder.key(recording)
+            known = self._folder.known(recording, key)
+            missing = self._folder.missing(recording, known, self._formats) if known else set[Format]()
+            if known is None or (known.failed and retry_failed) or "jsonl" in missing:
+                self._keys[recording.name] = key
+                yield recording
+            elif missing:
+                self._folder.complete(recording, known, missing)
+
+    def _results(self) -> Iterator[FileResult]:
+        for recording in self._recordings:
+            if self._stopped:
+                raise DataError("stopped: the tables are not written; the same command continues")
+            if result := self._folder.result(recording):
+                yield result
+
+    def _keep(self, recording: Recording, labelled: Labelled) -> None:
+        self._folder.keep(recording, self._keys.pop(recording.name), labelled.result, self._formats, labelled.messages)
 
     def _tell(self, result: FileResult, done: int, count: int, heard_s: float) -> None:
         took_s = time.monotonic() - self._began_s
         if not sys.stdout.isatty():
             shares = result.annotation.shares if result.annotation else {}
-            line = {"file": result.path, "duration_s": seconds_heard(result), "plays": shares, "error": result.error}
+            line = {"file": result.path, "duration_s": _seconds_heard(result), "plays": shares, "error": result.error}
             print(msgspec.json.encode(line).decode(), flush=True)
             return
         plays = ", ".join(result.annotation.shares) if result.annotation else ""
@@ -146,3 +167,7 @@ class LabelRun:
             f"{printable(result.path)}: {printable(result.error) or plays or 'nobody plays'}",
             flush=True,
         )
+
+
+def _seconds_heard(result: FileResult) -> float:
+    return result.annotation.duration_s if result.annotation else 0.0

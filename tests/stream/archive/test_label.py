@@ -5,11 +5,12 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,8 @@ import pytest
 import whoplays
 from whoplays.models.errors import OptionError, SourceError
 from whoplays.stream.archive.annotation import Annotation
-from whoplays.stream.archive.pool import LabelTask, WorkerOptions, _label
+from whoplays.stream.archive.labelling import Labeller, WorkerOptions
+from whoplays.stream.archive.results import LabelOptions, ResultFolder
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Event, Message
 
@@ -135,6 +137,32 @@ def test_a_second_call_does_only_what_is_missing_and_a_damaged_file_costs_the_ot
     assert len(label(folder, "--out", out, "--model", model, "--hop", "2").stdout.splitlines()) == 3
 
 
+def test_files_that_are_missing_are_written_without_labelling(concert: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "labels"
+    options = (concert, "--out", out, "--model", model)
+    assert len(label(*options).stdout.splitlines()) == 1
+    (out / "concert.wav.csv").unlink()
+    assert label(*options, "--format", "csv", "--format", "jams").stdout == ""
+    assert (out / "concert.wav.csv").read_text().startswith("start_s,")
+    assert json.loads((out / "concert.wav.jams").read_text())["file_metadata"]["duration"] == 12.0
+    # The messages are not kept: they are made anew.
+    assert len(label(*options, "--format", "jsonl").stdout.splitlines()) == 1
+    assert (out / "concert.wav.jsonl").read_text().startswith("{")
+    # What the files of other options were is no result of these.
+    assert len(label(*options, "--hop", "2").stdout.splitlines()) == 1
+    assert len(label(*options, "--format", "jams").stdout.splitlines()) == 1
+
+
+def test_one_run_at_a_time_has_a_folder(concert: Path, model: Path, tmp_path: Path) -> None:
+    options = LabelOptions(model="m", hop_s=1.0, sensitivity="normal", min_probability=0.0)
+    with ResultFolder(tmp_path / "labels", options):
+        done = label(concert, "--out", tmp_path / "labels", "--model", model)
+    assert done.returncode == 1
+    assert done.stderr == f"whoplays: {tmp_path}/labels is in use by another whoplays label; wait for its end\n"
+    (tmp_path / "labels" / ".whoplays" / "results.db").write_text("no database" * 100)
+    assert "results.db is damaged" in label(concert, "--out", tmp_path / "labels", "--model", model).stderr
+
+
 def test_what_failed_is_tried_again_on_request(folder: Path, model: Path, tmp_path: Path) -> None:
     options = (folder / "may" / "cut.wav", "--out", tmp_path / "labels", "--model", model)
     assert len(label(*options).stdout.splitlines()) == 1
@@ -162,16 +190,21 @@ def test_files_of_one_name_are_kept_apart(tmp_path: Path, concert: Path, model: 
 
 
 def test_what_goes_wrong_in_a_worker_costs_its_recording_alone(
-    monkeypatch: pytest.MonkeyPatch, concert: Path, recognizer: Recognizer
+    monkeypatch: pytest.MonkeyPatch, concert: Path, model: Path
 ) -> None:
     def full(*_: object) -> Iterator[Message]:
         raise OSError(27, "File too large")
 
-    options = WorkerOptions("tiny", "cpu", 1.0, "normal", 0.0)
-    monkeypatch.setattr("whoplays.stream.archive.pool._loaded", (recognizer, options))
-    monkeypatch.setattr("whoplays.stream.archive.pool.messages_of", full)
-    result = _label(LabelTask("key", concert, None))
+    monkeypatch.setattr("whoplays.stream.archive.labelling.messages_of", full)
+    labeller = Labeller(WorkerOptions(str(model), "cpu", 1.0, "normal", 0.0, messages=False))
+    result = labeller.label(str(concert)).result
     assert (result.annotation, "File too large" in result.error) == (None, True)
+
+
+def kept_results(out: Path) -> int:
+    with closing(sqlite3.connect(out / ".whoplays" / "results.db")) as database:
+        found: int = database.execute("SELECT count(*) FROM results").fetchone()[0]
+    return found
 
 
 @contextmanager
@@ -208,7 +241,9 @@ def test_a_run_that_is_ended_goes_on_where_it_was(many: Path, model: Path, tmp_p
     if number != signal.SIGKILL:
         assert "the same command continues" in told
         assert process.returncode == 1
-    kept = len(list((out / ".whoplays").glob("*.json")))
+    # One table, once all are labelled.
+    assert not (out / "files.csv").exists()
+    kept = kept_results(out)
     assert 0 < kept < 40
     done = label(many, "--out", out, "--model", model, "--hop", "0.05")
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 40 - kept)
