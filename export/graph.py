@@ -21,12 +21,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from whoplays.models.card import MAX_DIFFERENCE
 from whoplays.models.errors import ModelError
 from whoplays.models.session import open_session
-from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
+from whoplays.models.signal import CHANNELS, SPECTROGRAM_INPUT, SPECTROGRAM_SHAPE, WINDOW_SAMPLES
 from whoplays.training.evaluate.calibration import Calibration
 from whoplays.training.fit.tagger import Tagger
 from whoplays.training.networks.frame_tagger import FrameTagger
+from whoplays.training.networks.mel_power import log_mel
 
 OPSET: Final = 18
+_COMPUTED: Final = "log_mel"
+_JOINED: Final = "spectrograms_of_all"
+_NONE: Final = "no_spectrograms"
 _RANDOM_WINDOWS: Final = 4
 _BATCH: Final = 4
 
@@ -57,13 +61,14 @@ class _WithFrames(nn.Module):
         self.network, self.to_probabilities = network, to_probabilities
         self.register_buffer("biases", torch.tensor(biases, dtype=torch.float32))
 
-    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Probabilities of the window and of each step, and the features that they follow from."""
-        steps = self.network.embed(self.network.power(audio))
+    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Probabilities of the window and of each step, the features that they follow from, and the spectrogram."""
+        spectrogram = log_mel(self.network.power(audio))
+        steps = self.network.embed(spectrogram)
         embedding = steps.mean(dim=1)
         frames = torch.sigmoid(self.network.frame_head(steps) + self.biases)
         probabilities: Tensor = self.to_probabilities(self.network.window_head(embedding))
-        return probabilities, frames, embedding
+        return probabilities, frames, embedding, spectrogram
 
 
 class Parity(NamedTuple):
@@ -102,7 +107,7 @@ def write_graph(tagger: Tagger, path: Path, frame_biases: Sequence[float] = (0.0
     if isinstance(network, FrameTagger):
         module, outputs = (
             _WithFrames(network, tagger.to_probabilities, frame_biases),
-            ["probabilities", "frames", "embedding"],
+            ["probabilities", "frames", "embedding", _COMPUTED],
         )
     with warnings.catch_warnings(), _quiet("torch.onnx"):
         for kind in (DeprecationWarning, FutureWarning):
@@ -123,11 +128,54 @@ def write_graph(tagger: Tagger, path: Path, frame_biases: Sequence[float] = (0.0
         raise ModelError("the exporter gave no graph")
     graph = program.model_proto
     _strip(graph)
+    if isinstance(network, FrameTagger):
+        graph.graph.output.pop()
+        accept_spectrograms(graph, _COMPUTED)
     onnx.helper.set_model_props(graph, {"labels": json.dumps(tagger.recipe.labels)})
     onnx.checker.check_model(graph, full_check=True)
     if not graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
         raise ModelError("the exporter fixed the batch; the network must not depend on it")
     onnx.save(graph, path)
+
+
+def accept_spectrograms(model: onnx.ModelProto, computed: str) -> None:
+    """Let a graph take windows as spectrograms besides: an input that may be left out, joined to those of `audio`.
+
+    Args:
+        model: is changed.
+        computed: the tensor `[batch, 298, 128]` that is computed of `audio`, and that alone is needed further on.
+    """
+    graph, helper = model.graph, onnx.helper
+    nodes = list(graph.node)
+    cut = next(place for place, node in enumerate(nodes) if computed in node.output) + 1
+    for node in nodes[cut:]:
+        node.input[:] = [_JOINED if name == computed else name for name in node.input]
+    for name in (SPECTROGRAM_INPUT, _NONE):
+        graph.initializer.append(helper.make_tensor(name, onnx.TensorProto.FLOAT, [0, *SPECTROGRAM_SHAPE], []))
+    graph.initializer.append(helper.make_tensor("no_batch", onnx.TensorProto.INT64, [1], [0]))
+    graph.input.append(_spectrograms(SPECTROGRAM_INPUT, "spectrograms"))
+    # Not all of its nodes can do with an empty batch.
+    front_end = helper.make_graph(nodes[:cut], "front_end", [], [_spectrograms(computed)])
+    nothing = helper.make_node("Identity", [_NONE], ["none_of_audio"])
+    without = helper.make_graph([nothing], "without_audio", [], [_spectrograms("none_of_audio")])
+    del graph.node[:]
+    graph.node.extend(
+        [
+            helper.make_node("Shape", ["audio"], ["batch_of_audio"], start=0, end=1),
+            helper.make_node("Greater", ["batch_of_audio", "no_batch"], ["any_audio"]),
+            helper.make_node("If", ["any_audio"], ["of_audio"], then_branch=front_end, else_branch=without),
+            helper.make_node("Concat", ["of_audio", SPECTROGRAM_INPUT], [_JOINED], axis=0),
+            *nodes[cut:],
+        ]
+    )
+    for output in graph.output:
+        output.type.tensor_type.shape.dim[0].dim_param = "windows"
+    # Inferred with the batch of audio alone.
+    del graph.value_info[:]
+
+
+def _spectrograms(name: str, batch: str | None = None) -> onnx.ValueInfoProto:
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [batch, *SPECTROGRAM_SHAPE])
 
 
 def count_macs(module: nn.Module) -> int:

@@ -134,6 +134,7 @@ def _card(
         labels=recipe.labels,
         thresholds=decisions.thresholds,
         hysteresis=settings.hysteresis,
+        spectrogram="log-mel-128" if isinstance(tagger.network, FrameTagger) else None,
         frames=settings.frames,
         calibration=tuple(zip(fitted.scales, fitted.biases, strict=True)) if fitted else (),
         description=f"{recipe.description} Trained for {training_length(run)}.",

@@ -8,7 +8,14 @@ import msgspec
 
 from whoplays.models.errors import DataError, ModelError
 from whoplays.models.labels import to_names
-from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.models.signal import (
+    CHANNELS,
+    SAMPLE_RATE_HZ,
+    SPECTROGRAM_INPUT,
+    SPECTROGRAM_SHAPE,
+    WINDOW_SAMPLES,
+    SpectrogramKind,
+)
 
 Task = Literal["single-label", "multi-label"]
 
@@ -94,6 +101,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     calibrated ones; empty where it applies none."""
     hysteresis: Hysteresis = Hysteresis()
     """Fitted to concerts in which instruments enter and leave, or as it is unless fitted."""
+    spectrogram: SpectrogramKind | None = None
+    """What the graph takes in place of audio as well, as `whoplays.models.spectrogram` computes it; None if nothing."""
     frames: Frames | None = None
     """Of a model that gives probabilities within the window; None of one that does not."""
     description: str = ""
@@ -116,6 +125,8 @@ class GraphFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     inputs: dict[str, tuple[object, ...]]
     """Shape by name; a free dimension is a string or None."""
+    optional: dict[str, tuple[object, ...]] = {}
+    """As `inputs`, of those that may be left out."""
     outputs: dict[str, tuple[object, ...]]
     types: dict[str, str]
     """Of the elements of each input and output, by name, as onnxruntime calls them: `tensor(float)`."""
@@ -178,6 +189,9 @@ def check_graph(card: ModelCard, facts: GraphFacts) -> None:
 
 
 def _check_inputs(card: ModelCard, facts: GraphFacts) -> None:
+    takes = facts.optional.get(SPECTROGRAM_INPUT, ())[1:] == SPECTROGRAM_SHAPE
+    if card.spectrogram and not takes:
+        raise ModelError(f"model {card.name}: its card says spectrogram {card.spectrogram}, its graph takes none")
     audio = facts.inputs.get("audio", ())
     wanted = (card.channels, card.window_samples)
     alone = len(facts.inputs) == 1

@@ -7,6 +7,13 @@ from pathlib import PurePosixPath
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples each time, and nothing that depends on how busy the machine is.
+settings.register_profile(
+    "deterministic", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("deterministic")
 
 ROOT: Final = PurePosixPath(__file__).parents[1]
 DEVICE_FIXTURES: Final = {"server", "pulse", "card"}

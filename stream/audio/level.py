@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio
@@ -43,6 +44,34 @@ class LevelMeter:
         if self._values >= CHANNELS * SAMPLE_RATE_HZ:
             self.newest = _level(self._power / self._values, self._peak, self._clipped)
             self._power, self._peak, self._clipped, self._values = 0.0, 0.0, 0, 0
+
+
+class HopLevels:
+    """How loud each of the newest hops was, so that a window's level is that of its hops together.
+
+    Args:
+        capacity: how many hops are kept.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._power: Final = np.zeros(capacity)
+        self._peak: Final = np.zeros(capacity, np.float32)
+        self._clipped: Final = np.zeros(capacity, np.int64)
+        self._values = 1
+
+    def put(self, places: NDArray[np.intp], audio: Audio) -> None:
+        """Measure hops, `[2, hops, samples]` float32 in [-1, 1], into these places."""
+        peaks = np.maximum(audio.max(axis=(0, 2)), -audio.min(axis=(0, 2)))
+        loud = peaks.max() >= FULL_SCALE
+        self._power[places] = np.einsum("chs,chs->h", audio, audio)
+        self._peak[places] = peaks
+        self._clipped[places] = np.count_nonzero(np.abs(audio) >= FULL_SCALE, axis=(0, 2)) if loud else 0
+        self._values = audio.shape[0] * audio.shape[2]
+
+    def level(self, places: NDArray[np.intp]) -> Level:
+        """The level of the hops in these places, together."""
+        power = float(self._power[places].sum()) / (len(places) * self._values)
+        return _level(power, float(self._peak[places].max()), int(self._clipped[places].sum()))
 
 
 def measure(window: Audio) -> Level:

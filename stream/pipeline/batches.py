@@ -8,8 +8,9 @@ import numpy as np
 
 from whoplays.models.errors import ModelError, ProviderError, SourceError
 from whoplays.models.signal import CHANNELS, WINDOW_SAMPLES
+from whoplays.models.spectrogram import BANDS, FRAMES
 from whoplays.stream.audio.block import Audio
-from whoplays.stream.pipeline.recognizer import Recognizer
+from whoplays.stream.pipeline.recognizer import Recognizer, Windows
 from whoplays.stream.pipeline.results import Invalid, Prediction
 from whoplays.stream.pipeline.stream import Stream
 from whoplays.stream.pipeline.windower import Skipped, WindowRef
@@ -31,7 +32,8 @@ class Batcher:
     def __init__(self, recognizer: Recognizer) -> None:
         self.recognizer: Final = recognizer
         self._sizes: Final = recognizer.warmed
-        self._rows: Final = np.empty((self._sizes[-1], CHANNELS, WINDOW_SAMPLES), np.float32)
+        self._audio: Final = np.empty((self._sizes[-1], CHANNELS, WINDOW_SAMPLES), np.float32)
+        self._spectrograms: Final = np.empty((self._sizes[-1], FRAMES, BANDS), np.float32)
         self._turn = 0
         self.took_ns = 0
         """How long the newest inference took."""
@@ -43,24 +45,27 @@ class Batcher:
             streams: all of this recogniser.
 
         Yields:
-            Each result with its stream, in order within a stream. A prediction's audio is valid until the next batch.
+            Each result with its stream, in order within a stream.
 
         Raises:
             ModelError: the graph fails, on silence too.
             ProviderError: so does the provider.
         """
-        taken = self._gather(streams)
-        results = self._infer([each for _, each in taken if isinstance(each, WindowRef)], time.monotonic_ns())
+        turns = list(self._turns(streams))
+        # Windows of one kind: those of another are the next batch.
+        framed = bool(turns) and turns[0].session.spectrogram is not None
+        rows = self._spectrograms if framed else self._audio
+        taken = self._gather([each for each in turns if (each.session.spectrogram is not None) == framed], rows)
+        results = self._infer([each for _, each in taken if isinstance(each, WindowRef)], rows, time.monotonic_ns())
         for stream, each in taken:
             yield stream, next(results) if isinstance(each, WindowRef) else each
 
-    def _gather(self, streams: Sequence[Stream]) -> list[tuple[Stream, WindowRef | Skipped]]:
+    def _gather(self, turns: Sequence[Stream], rows: Windows) -> list[tuple[Stream, WindowRef | Skipped]]:
         """The largest warmed batch that is ready."""
-        turns = list(self._turns(streams))
         taken: list[tuple[Stream, WindowRef | Skipped]] = []
         windows = 0
         for stream in turns[: self._size(len(turns))]:
-            taken += [(stream, each) for each in self._take(stream, self._rows[windows])]
+            taken += [(stream, each) for each in self._take(stream, rows[windows])]
             windows = sum(isinstance(each, WindowRef) for _, each in taken)
         return taken
 
@@ -84,35 +89,34 @@ class Batcher:
     def _size(self, ready: int) -> int:
         return max((size for size in self._sizes if size <= ready), default=0)
 
-    def _infer(self, windows: Sequence[WindowRef], ready_ns: int) -> Iterator[Prediction | Invalid]:
+    def _infer(self, windows: Sequence[WindowRef], rows: Windows, ready_ns: int) -> Iterator[Prediction | Invalid]:
         if not windows:
             return
-        audio = self._rows[: len(windows)]
         start_ns = time.monotonic_ns()
-        found = self._recognize(audio)
+        found = self._recognize(rows[: len(windows)])
         end_ns = time.monotonic_ns()
         self.took_ns = end_ns - start_ns
-        for window, samples, row in zip(windows, audio, found, strict=True):
+        for window, row in zip(windows, found, strict=True):
             if row is None:
                 yield Invalid(window)
             else:
-                yield Prediction(window, samples, *row, ready_ns, start_ns, end_ns, len(windows))
+                yield Prediction(window, *row, ready_ns, start_ns, end_ns, len(windows))
 
-    def _recognize(self, audio: Audio) -> list[tuple[Audio, Audio | None] | None]:
+    def _recognize(self, windows: Windows) -> list[tuple[Audio, Audio | None] | None]:
         """The probabilities of each window, and those within it; None of one that the model cannot judge."""
         try:
-            probabilities, frames = self.recognizer.infer(audio)
+            probabilities, frames = self.recognizer.infer(windows)
         except _FAILURES:
             # If it is the model or the provider, and no window, this raises as well.
-            self.recognizer.infer(np.zeros_like(audio))
-            return [self._recognize_alone(window, len(audio)) for window in audio]
+            self.recognizer.infer(np.zeros_like(windows))
+            return [self._recognize_alone(window, len(windows)) for window in windows]
         return [(row, None if frames is None else frames[place]) for place, row in enumerate(probabilities)]
 
     def _recognize_alone(self, window: Audio, batch: int) -> tuple[Audio, Audio | None] | None:
-        audio = np.zeros((batch, *window.shape), np.float32)
-        audio[0] = window
+        windows = np.zeros((batch, *window.shape), np.float32)
+        windows[0] = window
         try:
-            probabilities, frames = self.recognizer.infer(audio)
+            probabilities, frames = self.recognizer.infer(windows)
         except _FAILURES:
             return None
         return probabilities[0], None if frames is None else frames[0]

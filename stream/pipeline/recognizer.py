@@ -1,6 +1,7 @@
 """Running a model's graph on windows."""
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -13,6 +14,7 @@ from whoplays.models.card import GraphFacts, ModelCard, check_graph
 from whoplays.models.errors import ModelError, OptionError, SourceError
 from whoplays.models.labels import to_names
 from whoplays.models.session import one_line, open_session, run_options
+from whoplays.models.signal import SPECTROGRAM_INPUT, SPECTROGRAM_SHAPE
 
 LARGEST_BATCH: Final = 16
 
@@ -42,6 +44,9 @@ class Recognizer:
         self.warmed: tuple[int, ...] = ()
         """The batch sizes that have run already, ascending."""
         self._session = session
+        self.takes_spectrograms: Final = card.spectrogram is not None and provider == "cpu"
+        """Whether `infer` takes spectrograms as well; on a GPU they are better computed there."""
+        self._audio_shape: Final = (card.channels, card.window_samples)
         self._outputs: Final = frozenset(value.name for value in session.get_outputs())
         self._run_options: Final = run_options()
 
@@ -96,7 +101,8 @@ class Recognizer:
         """What the model makes of each window.
 
         Args:
-            windows: `[n, 2, 132300]` float32 in [-1, 1], any n from 1.
+            windows: float32, any n from 1: `[n, 2, 132300]` in [-1, 1], or `[n, 298, 128]`, their spectrograms
+                (`whoplays.models.spectrogram`), if it takes these.
 
         Raises:
             SourceError: the windows have another shape or type, or hold what is no number.
@@ -109,7 +115,7 @@ class Recognizer:
     def _run(self, windows: Windows, outputs: list[str]) -> list[npt.NDArray[np.float32]]:
         self._check(windows)
         with one_line(f"model {self.card.name}", self.provider):
-            found: list[npt.NDArray[np.float32]] = self._session.run(outputs, {"audio": windows}, self._run_options)
+            found: list[npt.NDArray[np.float32]] = self._session.run(outputs, self._inputs(windows), self._run_options)
         if not all(np.isfinite(each).all() for each in found):
             raise ModelError(f"model {self.card.name} returned NaN or infinity; give it samples in [-1, 1]")
         return found
@@ -121,11 +127,19 @@ class Recognizer:
         """
         self._run_options.terminate = aborted
 
+    def _inputs(self, windows: Windows) -> dict[str, Windows]:
+        if windows.shape[1:] == SPECTROGRAM_SHAPE:
+            # Of the others there are none.
+            return {"audio": np.empty((0, *self._audio_shape), np.float32), SPECTROGRAM_INPUT: windows}
+        return {"audio": windows}
+
     def _check(self, windows: Windows) -> None:
-        wanted = (self.card.channels, self.card.window_samples)
+        wanted = self._audio_shape
         form = f"windows must be float32 [n, {wanted[0]}, {wanted[1]}] with n from 1"
         if not isinstance(windows, np.ndarray):
             raise SourceError(f"{form}, not {type(windows).__name__}")
+        if self.takes_spectrograms and windows.shape[1:] == SPECTROGRAM_SHAPE:
+            wanted = SPECTROGRAM_SHAPE
         if windows.ndim != 3 or windows.shape[1:] != wanted or windows.dtype != np.float32 or not len(windows):
             raise SourceError(f"{form}, not {windows.dtype} {list(windows.shape)}")
         # Twice as quick as to look at each: whatever is no number is the largest or the smallest.
@@ -133,8 +147,9 @@ class Recognizer:
             raise SourceError("windows must hold numbers in [-1, 1], got NaN or infinity")
 
     def _warm(self, batches: Sequence[int]) -> None:
-        for batch in sorted(set(batches)):
-            self.recognize(np.zeros((batch, self.card.channels, self.card.window_samples), np.float32))
+        shapes = (self._audio_shape, SPECTROGRAM_SHAPE) if self.takes_spectrograms else (self._audio_shape,)
+        for batch, shape in product(sorted(set(batches)), shapes):
+            self.recognize(np.zeros((batch, *shape), np.float32))
         self.warmed = tuple(sorted(set(batches)))
 
 
@@ -147,6 +162,7 @@ def _default_batches(provider: str) -> Sequence[int]:
 def _facts(session: Any) -> GraphFacts:
     return GraphFacts(
         inputs={value.name: tuple(value.shape) for value in session.get_inputs()},
+        optional={value.name: tuple(value.shape) for value in session.get_overridable_initializers()},
         outputs={value.name: tuple(value.shape) for value in session.get_outputs()},
         types={value.name: value.type for value in (*session.get_inputs(), *session.get_outputs())},
         labels=_labels(session.get_modelmeta().custom_metadata_map.get("labels", "")),

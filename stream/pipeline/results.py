@@ -7,7 +7,7 @@ import numpy as np
 
 from whoplays.models.events import EventTransition, detector
 from whoplays.stream.audio.block import Audio
-from whoplays.stream.audio.level import Level, measure
+from whoplays.stream.audio.level import Level
 from whoplays.stream.common.clock import ClockKind, SampleClock, wall_ns
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
@@ -19,8 +19,6 @@ class Prediction(NamedTuple):
     """A window with the probabilities of its labels."""
 
     window: WindowRef
-    audio: Audio
-    """`[channels, samples]` float32 in [-1, 1]."""
     probabilities: Audio
     """`[labels]` float32 in [0, 1]."""
     frames: Audio | None
@@ -81,7 +79,7 @@ class ResultBuilder:
             prediction: the session's next.
             queue: how many windows of the stream still wait.
         """
-        window, level = prediction.window, measure(prediction.audio)
+        window, level = prediction.window, prediction.window.level
         row, frames = prediction.probabilities, prediction.frames
         self.silent = level.dbfs < self._silence_dbfs
         if self.silent:

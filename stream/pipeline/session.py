@@ -7,21 +7,27 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.models.spectrogram import HOP_SAMPLES
 from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.clip import Clipper
-from whoplays.stream.audio.level import LevelMeter
+from whoplays.stream.audio.level import LevelMeter, measure
 from whoplays.stream.common.clock import GapCause, RecentIncreases
 from whoplays.stream.pipeline.clock import Clock, LiveClock, ScheduleClock
 from whoplays.stream.pipeline.options import StreamOptions
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pipeline.results import Invalid, Prediction, ResultBuilder
 from whoplays.stream.pipeline.ring import RingBuffer
+from whoplays.stream.pipeline.spectrogram import SpectrogramRing
 from whoplays.stream.pipeline.windower import Skipped, Windower, WindowRef
 from whoplays.stream.pubsub.messages import Gap, Message, MessageSequencer
 from whoplays.stream.sources.base import Source
 
 MAX_UNREAD_GAPS: Final = 1000
 RING_SAMPLES: Final = 4 * WINDOW_SAMPLES
+WORTHWHILE_HOPS: Final = 8
+"""Frames are computed so many at a time at least: one alone takes a third as long as ten."""
+EARLY_SAMPLES: Final = 4 * HOP_SAMPLES
+"""So long before a window closes the engine is woken for its frames."""
 WARNINGS: Final = {
     "windows": "the model returns nothing for some windows: they are gaps, cause invalid",
     "invalid": "the audio holds samples that are no numbers (NaN or infinite) or damaged: they are gaps, cause invalid",
@@ -95,7 +101,11 @@ class Session:
         self.live = True
         self.sequencer: Final = MessageSequencer(options.stream)
         self.ring: Final = new_ring()
-        self.windower: Final = Windower(self.ring, WINDOW_SAMPLES, options.hop_samples)
+        framed = recognizer.takes_spectrograms and options.hop_samples % HOP_SAMPLES == 0
+        self.spectrogram: Final = SpectrogramRing(self.ring) if framed else None
+        """What windows are taken from; None where they are taken from the ring, as audio."""
+        read = self.spectrogram.read if self.spectrogram else None
+        self.windower: Final = Windower(self.ring, WINDOW_SAMPLES, options.hop_samples, read)
         self.results: Final = ResultBuilder(self.sequencer, recognizer, options)
         self.clock: Clock = LiveClock(SAMPLE_RATE_HZ)
         self.first = 0
@@ -173,6 +183,8 @@ class Session:
         self.name, self.uri, self.live = source.name, source.uri, source.live
         self.source_session = source_session or self.sequencer.id
         self.first = self._covered = self._invalid_to = first
+        if self.spectrogram:
+            self.spectrogram.begin_at(first)
         # In this order: no window must seem to be complete.
         self.windower.begin_at(first)
         self.ring.begin_at(first)
@@ -212,7 +224,7 @@ class Session:
         """Copy the next window into a row; skip those before it that are too old.
 
         Args:
-            row: `[channels, samples]` float32.
+            row: float32 `[channels, samples]`, or `[298, 128]` if there is a spectrogram.
         """
         if self.live and self.ready > 1:
             closed_ns = self.clock.captured_at_ns(self.windower.next_end)
@@ -222,7 +234,18 @@ class Session:
         if not isinstance(taken, WindowRef):
             return taken
         lost_samples = self._gaps.overlap(taken.start, taken.end)
-        return WindowRef(taken.start, taken.end, self.clock.captured_at_ns(taken.end), lost_samples)
+        level = self.spectrogram.level(taken.start) if self.spectrogram else measure(row)
+        return WindowRef(taken.start, taken.end, self.clock.captured_at_ns(taken.end), lost_samples, level)
+
+    def compute_frames(self) -> None:
+        """Compute the spectrogram of what has come; just before a window closes, so that little is left then."""
+        if not self.spectrogram:
+            return
+        close = self.windower.next_end
+        soon = close - EARLY_SAMPLES <= self.ring.written < close
+        if soon or self.spectrogram.waiting >= WORTHWHILE_HOPS:
+            self.spectrogram.update()
+        self.ring.wake_at = close if self.ring.written >= close - EARLY_SAMPLES else close - EARLY_SAMPLES
 
     def messages(self, result: Prediction | Invalid | Skipped) -> Iterator[Message]:
         """What there is to publish about a window, or about samples of which there was none."""

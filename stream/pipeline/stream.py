@@ -106,6 +106,7 @@ class Stream:
         Args:
             dropped_messages: how many the publisher has dropped so far, for the counters.
         """
+        self.session.compute_frames()
         yield from self.session.gaps()
         if self.session.drained:
             yield from self._leave_session(dropped_messages)

@@ -1,8 +1,10 @@
 """Cutting a stream into windows."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from whoplays.stream.audio.block import Audio
+from whoplays.stream.audio.level import FLOOR_DBFS, Level
 from whoplays.stream.pipeline.ring import RingBuffer
 
 
@@ -15,6 +17,7 @@ class WindowRef(NamedTuple):
     """Monotonic time at which its last sample was captured."""
     lost_samples: int = 0
     """How many of its samples stand for lost ones."""
+    level: Level = Level(FLOOR_DBFS, FLOOR_DBFS, 0)
 
 
 class Skipped(NamedTuple):
@@ -35,9 +38,16 @@ class Windower:
         ring: holds at least four windows.
         window_samples: length of a window.
         hop_samples: from the start of one window to the start of the next; from 1 to `window_samples`.
+        read: copies the window from an index on, as `RingBuffer.read` does, which it is unless given.
     """
 
-    def __init__(self, ring: RingBuffer, window_samples: int, hop_samples: int) -> None:
+    def __init__(
+        self,
+        ring: RingBuffer,
+        window_samples: int,
+        hop_samples: int,
+        read: Callable[[int, Audio], bool] | None = None,
+    ) -> None:
         if not 1 <= hop_samples <= window_samples <= ring.capacity_samples // 4:
             raise ValueError("needs 1 <= hop <= window <= a quarter of the ring")
         self.window_samples: Final = window_samples
@@ -47,6 +57,7 @@ class Windower:
         self.dropped = 0
         """Windows that were skipped."""
         self._ring = ring
+        self._read = read or ring.read
         self._origin = 0
         self._go_to(0)
 
@@ -67,7 +78,7 @@ class Windower:
         return 0 if beyond < 0 else beyond // self.hop_samples + 1
 
     def take(self, out: Audio) -> WindowRef | Skipped | None:
-        """Copy the next window into `out`, `[channels, window_samples]` float32.
+        """Copy the next window into `out`, of the shape that is read.
 
         Returns:
             The window, or the samples that were skipped (`out` is then worthless), or None if no window is ready.
@@ -75,7 +86,7 @@ class Windower:
         start, end = self._next, self.next_end
         if self._ring.written < end:
             return None
-        if not self._ring.read(start, out):
+        if not self._read(start, out):
             return self.skip()
         self.covered = end
         self._go_to(start + self.hop_samples)

@@ -104,7 +104,7 @@ def make_session(steps: list[tuple[str, *tuple[int, ...]]]) -> SessionMaker:
 
 
 @given(STEPS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_correct_session_is_covered_and_matches(steps: list[tuple[str, *tuple[int, ...]]]) -> None:
     made = make_session(steps)
     audit = audited(made.messages)
@@ -114,7 +114,7 @@ def test_a_correct_session_is_covered_and_matches(steps: list[tuple[str, *tuple[
 
 
 @given(STEPS, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_window_or_gap_can_be_missing_unnoticed(
     steps: list[tuple[str, *tuple[int, ...]]], data: st.DataObject
 ) -> None:

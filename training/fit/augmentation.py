@@ -5,7 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from whoplays.training.networks.mel_power import BANDS, FRAMES, band_widths_hz
+from whoplays.models.spectrogram import BANDS, FRAMES
+from whoplays.training.networks.mel_power import band_widths_hz
 
 _LEAST_LOUDNESS: Final = 1e-3
 # How much the tone colour of a solo, and of a mixture, is bent up and down.

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from whoplays.models.spectrogram import BANDS, FRAMES
 from whoplays.training.fit.augmentation import augment_mixtures, augment_solos, to_power
 from whoplays.training.networks.frame_tagger import STEP_FRAMES, STEPS
-from whoplays.training.networks.mel_power import BANDS, FRAMES
 from whoplays.training.windows.shards import KINDS, PreparedWindows
 from whoplays.training.windows.solos import shares
 

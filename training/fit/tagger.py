@@ -74,7 +74,7 @@ class Tagger(lightning.LightningModule):
         """Loss of one batch. Of mel power the front end, which has nothing to learn, is left out."""
         if isinstance(batch, MixtureBatch) and isinstance(self.network, FrameTagger):
             batch = self._teacher.taught(batch) if self._teacher else batch
-            steps = self.network.embed(batch.power)
+            steps = self.network.embed(log_mel(batch.power))
             logits = self.network.judge(steps)
             loss = _known_loss(logits.window, batch.target) + _known_loss(logits.frames, batch.frame_target)
             diverged = self._tagger.divergence(batch.power, steps) if self._tagger else 0.0

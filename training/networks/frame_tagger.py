@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from whoplays.models.labels import known_label
+from whoplays.models.spectrogram import FRAME_SAMPLES, FRAMES, HOP_SAMPLES
 from whoplays.training.networks.efficientat import CLASS_INDICES, FEATURES, EfficientATNetwork, read_weights
-from whoplays.training.networks.mel_power import FRAME, FRAMES, HOP, MelPower, log_mel
+from whoplays.training.networks.mel_power import MelPower, log_mel
 
 STEP_FRAMES: Final = 32
 """Frames from the middle of one of the trunk's time steps to the next: five strides of two."""
 STEPS: Final = -(-FRAMES // STEP_FRAMES)
-STEP_SAMPLES: Final = STEP_FRAMES * HOP
-FIRST_SAMPLE: Final = (FRAME - STEP_SAMPLES) // 2
+STEP_SAMPLES: Final = STEP_FRAMES * HOP_SAMPLES
+FIRST_SAMPLE: Final = (FRAME_SAMPLES - STEP_SAMPLES) // 2
 """Where the first step starts: it is centred on the first frame."""
 _HIDDEN: Final = 512
 
@@ -48,15 +49,15 @@ class FrameTagger(nn.Module):
 
     def classify(self, power: Tensor) -> Logits:
         """Logits of a batch of windows' mel power `[batch, 298, 128]`."""
-        return self.judge(self.embed(power))
+        return self.judge(self.embed(log_mel(power)))
 
     def judge(self, steps: Tensor) -> Logits:
         """Logits of the trunk's features at each step, `[batch, 10, 384]`."""
         return Logits(self.window_head(steps.mean(dim=1)), self.frame_head(steps))
 
-    def embed(self, power: Tensor) -> Tensor:
+    def embed(self, spectrogram: Tensor) -> Tensor:
         """The trunk's features at each step, their mean over bands: `[batch, 298, 128]` -> `[batch, 10, 384]`."""
-        features: Tensor = self.features(log_mel(power).transpose(1, 2)[:, None])
+        features: Tensor = self.features(spectrogram.transpose(1, 2)[:, None])
         return features.mean(dim=2).transpose(1, 2)
 
     def begin_from(self, tagger: Path, labels: tuple[str, ...]) -> None:

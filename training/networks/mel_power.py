@@ -1,35 +1,30 @@
-"""The front end: power in mel bands straight from 44.1 kHz, made of matrix products, so that every provider runs it.
-
-It stands for that of EfficientAT (32 kHz, Hann window of 25 ms, hop of 10 ms, pre-emphasis, 128 bands of Kaldi's up to
-15 kHz): the window and the hop are as long in time, and the pre-emphasis is folded into the weights of the bands.
-"""
+"""The front end within a graph: `whoplays.models.spectrogram` as matrix products, which every provider runs."""
 
 import math
 from typing import Final
 
 import numpy as np
 import torch
-import torchaudio
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.models.signal import SAMPLE_RATE_HZ
+from whoplays.models.spectrogram import (
+    FFT_SAMPLES,
+    FLOOR,
+    FRAME_SAMPLES,
+    HIGH_HZ,
+    HOP_SAMPLES,
+    OFFSET,
+    SCALE,
+    band_weights,
+    frame_window,
+    mel_triangles,
+)
 
-BANDS: Final = 128
-HOP: Final = 441
-FRAME: Final = 1103
-"""Samples in a frame: what the Hann window spans."""
-FRAMES: Final = (WINDOW_SAMPLES - FRAME) // HOP + 1
-"""Frames lie wholly inside the window, without padding: what a frame holds does not depend on where it stands."""
-_HIGH_HZ: Final = 15_000.0
-_PRE_EMPHASIS: Final = 0.97
-# Of the transform of 1,440 samples: its bins are as near to one another as those of the tagger.
+# Of the transform of 1,440 samples.
 _FIRST: Final = 48
 _SECOND: Final = 30
-# Of the tagger whose front end this stands for.
-_ITS_RATE_HZ: Final = 32_000
-_ITS_FRAME: Final = 800
-_ITS_FFT: Final = 1_024
 
 
 class MelPower(nn.Module):
@@ -40,47 +35,31 @@ class MelPower(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fourier = RealFourier(_FIRST, _SECOND, FRAME, _HIGH_HZ / SAMPLE_RATE_HZ)
+        self.fourier = RealFourier(_FIRST, _SECOND, FRAME_SAMPLES, HIGH_HZ / SAMPLE_RATE_HZ)
         window = torch.zeros(self.fourier.samples)
-        window[:FRAME] = torch.hann_window(FRAME, periodic=False) / 2  # the mean of two channels is half their sum
+        window[:FRAME_SAMPLES] = torch.from_numpy(frame_window())
         self.register_buffer("window", window, persistent=False)
-        self.register_buffer("bands", self.fourier.reorder(_bands(self.fourier.size)), persistent=False)
+        bands = self.fourier.reorder(torch.from_numpy(band_weights()))
+        self.register_buffer("bands", bands, persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
         """Mel power of a batch of windows."""
         batch = audio.shape[0]
-        hops = (audio[:, 0] + audio[:, 1]).reshape(batch, -1, HOP)
-        frames = torch.cat([hops[:, :-2], hops[:, 1:-1], hops[:, 2:, : self.fourier.samples - 2 * HOP]], dim=2)
+        hops = (audio[:, 0] + audio[:, 1]).reshape(batch, -1, HOP_SAMPLES)
+        rest = self.fourier.samples - 2 * HOP_SAMPLES
+        frames = torch.cat([hops[:, :-2], hops[:, 1:-1], hops[:, 2:, :rest]], dim=2)
         power: Tensor = self.fourier(frames * self.get_buffer("window"))
         return power @ self.get_buffer("bands")
 
 
 def log_mel(power: Tensor) -> Tensor:
     """What the network is given: a scaled logarithm (Schmid et al., 2023). Any shape -> the same."""
-    return (torch.log(power + 1e-5) + 4.5) / 5.0
+    return (torch.log(power + FLOOR) + OFFSET) / SCALE
 
 
 def band_widths_hz() -> NDArray[np.float32]:
     """How wide each mel band is: its triangle's area. Shape: `float32 [128]`."""
-    size = _FIRST * _SECOND
-    bands, _ = torchaudio.compliance.kaldi.get_mel_banks(BANDS, size, SAMPLE_RATE_HZ, 0.0, _HIGH_HZ, 100.0, -500.0, 1.0)
-    return np.asarray(bands.sum(dim=1).numpy() * SAMPLE_RATE_HZ / size)
-
-
-def _bands(size: int) -> Tensor:
-    """Weights of a spectrum's bins in the mel bands, `[size / 2 + 1, 128]`.
-
-    A tone is as strong in them as in those of the tagger: power goes with the square of the window's sum, and the sum
-    over a band with how near the bins are.
-    """
-    kaldi = torchaudio.compliance.kaldi
-    bands, _ = kaldi.get_mel_banks(BANDS, size, SAMPLE_RATE_HZ, 0.0, _HIGH_HZ, 100.0, -500.0, 1.0)
-    frequencies_hz = torch.arange(size // 2) * SAMPLE_RATE_HZ / size
-    turns = torch.exp(-2j * math.pi * frequencies_hz / _ITS_RATE_HZ)
-    emphasis = (1 - _PRE_EMPHASIS * turns).abs().square()
-    windows = _ITS_FRAME / FRAME
-    bins = (SAMPLE_RATE_HZ / size) / (_ITS_RATE_HZ / _ITS_FFT)
-    return nn.functional.pad((bands * emphasis * windows**2 * bins).T, (0, 0, 0, 1))
+    return np.asarray(mel_triangles().sum(axis=0) * SAMPLE_RATE_HZ / FFT_SAMPLES, np.float32)
 
 
 class RealFourier(nn.Module):

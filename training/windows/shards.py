@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whoplays.models.errors import DataError
+from whoplays.models.spectrogram import BANDS, FRAMES
 from whoplays.training.data.clip import Clip
 from whoplays.training.files import atomic_write, write_json
-from whoplays.training.networks.mel_power import BANDS, FRAMES
 from whoplays.training.windows import soundscapes
 
 KINDS: Final = ("solo", "mix")

@@ -23,7 +23,7 @@ def test_a_click_stays_where_it_was(rate_hz: int) -> None:
     assert np.abs(heard).argmax(axis=1).tolist() == [44_100, 44_100]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 5000))
 def test_blocks_of_any_size_sound_the_same(block: int) -> None:
     frames = np.random.default_rng(1).uniform(-0.5, 0.5, (5000, 2)).astype(np.float32)

@@ -15,7 +15,7 @@ from whoplays.stream.audio.timeline import PIECE_SAMPLES, Timeline
 START_NS = 7_000_000_000_000
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from([8_000, 44_100, 48_000, 192_000]),
     st.lists(st.tuples(st.booleans(), st.integers(1, 100_000)), min_size=1, max_size=10),
@@ -49,7 +49,7 @@ def test_many_short_gaps_do_not_add_up() -> None:
         assert samples == timeline.frames * SAMPLE_RATE_HZ // 192_000
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.sampled_from([8_000, 44_100, 48_000, 96_000]),
     st.lists(st.tuples(st.booleans(), st.integers(10, 5_000)), min_size=1, max_size=12),

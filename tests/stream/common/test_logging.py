@@ -131,13 +131,13 @@ around = st.text(st.characters(codec="utf-8", exclude_characters="@"), max_size=
 
 
 @given(around, st.sampled_from(["http", "rtsp", "rtp", "zmq", "https"]), st.sampled_from(" ,;.)('\"\n"), around)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_password_is_found_in_any_text(before: str, scheme: str, after: str, end: str) -> None:
     assert SECRET not in clean(f"{before}{scheme}://me:{SECRET}@stage.example/live{after}{end}")
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_text_can_be_logged(text: str) -> None:
     clean(text)
     clean(f"http://{text}")

@@ -96,7 +96,7 @@ def test_a_log_cut_off_anywhere_leaves_the_beginning(tmp_path_factory: pytest.Te
     log = (folder / "history.db-wal.saved").read_bytes()
 
     @given(st.integers(0, len(log)), st.binary(max_size=100))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def cut(length: int, rubbish: bytes) -> None:
         crashed = folder / "crashed.db"
         shutil.copy(folder / "history.db.saved", crashed)

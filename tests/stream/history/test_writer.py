@@ -111,7 +111,7 @@ phases = st.tuples(st.integers(0, 5), st.sampled_from(["start", "end"]))
 
 
 @given(st.lists(st.lists(phases, max_size=8), max_size=6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_starts_and_ends_pair_up(batches: list[list[Phase]]) -> None:
     """Whatever was lost before: one row for each appearance, with what is known of it."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
@@ -148,7 +148,7 @@ def test_sample_clock_is_exact_at_windows_and_follows_the_rate_elsewhere() -> No
 
 
 @given(st.lists(st.tuples(st.integers(1, 200_000), st.integers(0, 10**10)), min_size=1, max_size=20), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_sample_is_later_than_the_newest_window(steps: list[tuple[int, int]], data: st.DataObject) -> None:
     """Even where a file is read faster than in real time, or the clock drifts."""
     clock, sample, unix_ns = SampleClock(), 0, 10**18

@@ -94,7 +94,7 @@ def test_drift_that_is_not_known_is_not_a_number() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.integers(0, 400_000)), max_size=8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_counts_never_fall_and_go_on_from_session_to_session(statuses: list[tuple[str, int, int]]) -> None:
     metrics, before, restarts, last = make_metrics(), 0.0, -1, ""
     for session, windows, lost in statuses:

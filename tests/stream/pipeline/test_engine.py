@@ -11,6 +11,7 @@ from tests.stream.engines import all_messages, engine_for
 from whoplays.models.errors import SourceError
 from whoplays.models.signal import WINDOW_SAMPLES
 from whoplays.stream.audio.block import Audio, Block
+from whoplays.stream.audio.level import Level
 from whoplays.stream.common.clock import ClockKind, GapCause, wall_ns
 from whoplays.stream.pipeline.engine import Engine
 from whoplays.stream.pipeline.options import StreamOptions
@@ -294,10 +295,10 @@ def test_thresholds_entry_and_release_of_a_stream_work_together(
     recognizer: Recognizer, options: dict[str, Any], enters_at: float, leaves_below: float
 ) -> None:
     results = ResultBuilder(MessageSequencer("main"), recognizer, StreamOptions(**options))
-    sound, played = np.full((2, 10), 0.1, np.float32), []
+    played, loud = [], Level(-20.0, -20.0, 0)
     for piano in (enters_at - 0.01, enters_at + 0.01, leaves_below + 0.01, leaves_below - 0.01):
         row = np.array([piano, 0.0], np.float32)
-        list(results.build(Prediction(WindowRef(0, 10), sound, row, None, 0, 0, 0, 1), 0))
+        list(results.build(Prediction(WindowRef(0, 10, level=loud), row, None, 0, 0, 0, 1), 0))
         played.append(bool(results.playing))
     assert played == [False, True, True, False]
 

@@ -46,9 +46,10 @@ def hooked(port: int = 0) -> Iterator[tuple[Hook, str]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            # Before it is answered: the next one may come at once.
+            hook.posted.put((body, self.headers[SIGNATURE]))
             self.send_response(hook.answers.pop(0) if hook.answers else 204)
             self.end_headers()
-            hook.posted.put((body, self.headers[SIGNATURE]))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the library's
             pass

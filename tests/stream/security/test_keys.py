@@ -99,7 +99,7 @@ def test_a_pair_of_two_halves_is_refused(keyring: Keyring) -> None:
         read_secret(secret)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=100) | st.binary(max_size=60).map(lambda key: b"curve\n    public-key = " + key))
 def test_any_bytes_are_a_key_file_or_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.key"

@@ -8,7 +8,7 @@ from whoplays.stream.audio.block import Audio
 from whoplays.stream.sources.file import GRID_SAMPLES, in_real_time
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(st.integers(0, 900), max_size=5))
 def test_every_sample_is_due_at_its_time(sizes: list[int]) -> None:
     pieces: list[Audio] = [np.full((2, size), size, np.float32) for size in sizes]

@@ -190,7 +190,7 @@ def test_the_last_line_is_the_last_that_is_not_blank() -> None:
     assert last_line(b"\xff bad 'rtsp://u:p@h/x'") == "\ufffd bad 'rtsp://h/x'"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.integers(0, 50), st.integers(0, 2**62), st.sampled_from([None, "overflow", "network", "device_lost", "overload"])
 )

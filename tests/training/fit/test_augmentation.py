@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from whoplays.models.spectrogram import BANDS, FRAMES
 from whoplays.training.fit.augmentation import augment_mixtures, augment_solos, to_power
-from whoplays.training.networks.mel_power import BANDS, FRAMES
 
 
 def tone(mel: int, solos: int = 64) -> NDArray[np.float32]:

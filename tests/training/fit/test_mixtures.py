@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 from tests.training.windows.made_windows import made_windows
 from whoplays.models.labels import CORE
+from whoplays.models.spectrogram import BANDS, FRAMES
 from whoplays.training.fit import mixtures as module
 from whoplays.training.fit.mixtures import UNKNOWN, MixtureBatch, Mixtures
 from whoplays.training.networks.frame_tagger import STEP_FRAMES, STEPS
-from whoplays.training.networks.mel_power import BANDS, FRAMES
 
 EVERYONE: list[str | None] = [*CORE, None]
 EACH = BANDS // len(CORE)

@@ -13,11 +13,12 @@ from whoplays.export.graph import count_macs
 from whoplays.models.errors import DataError
 from whoplays.models.labels import KNOWN, NAMES
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from whoplays.models.spectrogram import BANDS, FRAME_SAMPLES, FRAMES, HOP_SAMPLES
 from whoplays.training.data.clip import Clip
 from whoplays.training.data.library import Library
 from whoplays.training.networks.efficientat import CLASS_INDICES, RATE_HZ, KaldiLogMel
 from whoplays.training.networks.frame_tagger import FIRST_SAMPLE, STEP_SAMPLES, STEPS, FrameTagger
-from whoplays.training.networks.mel_power import BANDS, FRAME, FRAMES, HOP, MelPower, RealFourier, log_mel
+from whoplays.training.networks.mel_power import MelPower, RealFourier, log_mel
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tagger(tmp_path_factory.mktemp("weights") / "tagger.pt")
 
 
-@pytest.mark.parametrize(("first", "second", "samples"), [(48, 30, FRAME), (32, 32, 1024), (4, 3, 12)])
+@pytest.mark.parametrize(("first", "second", "samples"), [(48, 30, FRAME_SAMPLES), (32, 32, 1024), (4, 3, 12)])
 def test_the_fourier_transform_is_that_of_torch(first: int, second: int, samples: int) -> None:
     fourier = RealFourier(first, second, samples, 0.3)
     frames = torch.randn(2, 3, fourier.samples, generator=torch.Generator().manual_seed(1))
@@ -79,7 +80,7 @@ def test_the_front_end_is_that_of_the_tagger(clips: list[Clip], library: Library
 
 def test_a_frame_does_not_depend_on_where_it_stands(audio: torch.Tensor) -> None:
     power = MelPower()
-    shifted = torch.roll(audio, -10 * HOP, dims=2)
+    shifted = torch.roll(audio, -10 * HOP_SAMPLES, dims=2)
     torch.testing.assert_close(power(shifted)[:, :-11], power(audio)[:, 10:-1], rtol=1e-3, atol=1e-7)
 
 

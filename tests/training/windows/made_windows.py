@@ -3,7 +3,7 @@
 import numpy as np
 
 from whoplays.models.labels import CORE
-from whoplays.training.networks.mel_power import BANDS, FRAMES
+from whoplays.models.spectrogram import BANDS, FRAMES
 from whoplays.training.windows.shards import KINDS, PreparedWindows, Shard
 
 QUIET = -18.0

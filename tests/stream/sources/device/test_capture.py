@@ -140,7 +140,7 @@ def test_an_overflow_before_the_first_frames_loses_nothing() -> None:
 calls = st.tuples(st.integers(1, 5000), st.sampled_from([0, 0, 0, 1, 17, 4410, 100_000]))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from([8_000, 44_100, 48_000, 192_000]), st.lists(calls, min_size=1, max_size=30))
 def test_captured_and_lost_add_up_to_what_went_by(rate_hz: int, calls: list[tuple[int, int]]) -> None:
     device = Device(rate_hz)

@@ -63,7 +63,7 @@ def test_what_stands_for_none_or_several_is_refused_with_what_there_is(
         resolve(selector, inputs)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.builds(make, st.sampled_from(["ALSA", "OSS", "Windows WASAPI", "a:b", "100%"]), st.text(min_size=1)),

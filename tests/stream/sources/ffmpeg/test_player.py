@@ -108,7 +108,7 @@ def test_what_comes_exactly_in_time_is_played_exactly_in_time() -> None:
         assert played.due_ns == [chunk * CHUNK_NS for chunk in range(3000)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(steps_ms=st.lists(st.integers(0, 500), min_size=1, max_size=600))
 def test_no_time_runs_backwards_and_no_more_is_missing_than_there_was(steps_ms: list[int]) -> None:
     arrivals = [sum(steps_ms[: number + 1]) * 1_000_000 for number in range(len(steps_ms))]

@@ -111,20 +111,20 @@ HEADERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(header=HEADERS, pcm=st.binary(max_size=64))
 def test_any_header_is_unpacked_or_refused(header: dict[str, object], pcm: bytes) -> None:
     whole = msgspec.to_builtins(make_header()) | header
     assert_refused_or_valid([msgspec.json.encode(whole), pcm])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(frames=st.lists(st.binary(max_size=200), max_size=4))
 def test_any_bytes_are_unpacked_or_refused(frames: list[bytes]) -> None:
     assert_refused_or_valid(frames)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(at=st.integers(0, 10_000), value=st.integers(0, 255), encoding=st.sampled_from(["s16le", "s24le", "f32le"]))
 def test_a_damaged_byte_is_refused_or_harmless(at: int, value: int, encoding: WireFormat) -> None:
     header, pcm = make_message(make_header(encoding=encoding))

@@ -43,7 +43,7 @@ def test_a_gap_of_the_sender_keeps_its_cause() -> None:
     assert spans == [(100, None), (200, "device_lost"), (50, "network"), (100, None)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rate_hz=st.sampled_from([8_000, 32_000, 44_100, 48_000, 96_000]),
     spans=st.lists(st.tuples(st.integers(0, 5_000), st.integers(1, 5_000)), min_size=1, max_size=8),

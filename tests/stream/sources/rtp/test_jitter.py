@@ -80,7 +80,7 @@ def arrive(arrivals: list[tuple[int, int]], starts: dict[int, int]) -> list[Exte
     return packets
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ARRIVALS)
 def test_each_frame_is_played_once_whatever_the_order_of_arrival(arrivals: list[tuple[int, int]]) -> None:
     packets, counters = arrive(arrivals, {}), RtpCounters()
@@ -91,7 +91,7 @@ def test_each_frame_is_played_once_whatever_the_order_of_arrival(arrivals: list[
     assert gap_frames(spans) == counters.lost * FRAMES
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ARRIVALS, st.dictionaries(st.integers(1, 40), st.integers(0, 600)))
 def test_spans_are_consecutive_even_with_arbitrary_timestamps(
     arrivals: list[tuple[int, int]], starts: dict[int, int]
@@ -101,7 +101,7 @@ def test_spans_are_consecutive_even_with_arbitrary_timestamps(
     assert counters.received + counters.rejected["overlap"] + counters.duplicate + counters.late == len(packets)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.permutations(range(1, 6)), st.integers(0, 8))
 def test_a_packet_reordered_within_the_depth_is_not_lost(order: list[int], pause_ms: int) -> None:
     counters = RtpCounters()

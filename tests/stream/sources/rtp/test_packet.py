@@ -13,7 +13,7 @@ def test_a_plain_packet_is_parsed() -> None:
     assert parse_packet(make_packet(7, 1000, b"abcd", ssrc=5, payload_type=11)) == RtpPacket(11, 7, 1000, 5, b"abcd")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     contributing=st.integers(0, 15),
     extension=st.none() | st.integers(0, 20),
@@ -50,7 +50,7 @@ def test_malformed_packets_are_rejected_with_their_reason(data: bytes, why: str)
     assert parse_packet(data) == why
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda rest: b"\xbf" + rest))
 def test_arbitrary_bytes_are_a_packet_or_rejected(data: bytes) -> None:
     parsed = parse_packet(data)

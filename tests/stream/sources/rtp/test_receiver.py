@@ -118,7 +118,7 @@ def test_without_losses_every_sample_is_played_exactly() -> None:
     assert player.receiver.counters.received == 201
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32))
 def test_an_impaired_network_costs_the_lost_packets_and_nothing_else(seed: int) -> None:
     audio, player = make_audio(300 * FRAMES), Player()
@@ -237,7 +237,7 @@ PACKETS = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.sampled_from(
         [

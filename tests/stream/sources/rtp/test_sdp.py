@@ -74,7 +74,7 @@ def test_formats_out_of_range_are_refused(rtpmap: str, why: str) -> None:
         parse_sdp(f"m=audio 5004 RTP/AVP 96\na=rtpmap:96 {rtpmap}")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text() | st.lists(st.sampled_from([*AES67.splitlines(), "m=", "a=rtpmap: /", "=", "c=IN"])).map("\n".join))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
