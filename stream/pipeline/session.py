@@ -215,10 +215,18 @@ class Session:
             self.meter.update(audio)
         if invalid and not block.lost:
             self._gaps.add(start + invalid.start, start + invalid.stop, "invalid")
-        self.clock.observe(start + samples, captured_at_ns)
+        self._observe(start + samples, captured_at_ns)
         written = self.ring.write(audio, wait=not self.live)
         self.last_block_at_ns = time.monotonic_ns()
         return written
+
+    def _observe(self, end: int, captured_at_ns: int) -> None:
+        clock, kind = self.clock, self.source.clock if self.source else self.results.clock_kind
+        if kind != self.results.clock_kind:
+            # The source's times are made of something else from now on: they are not on the line of those before.
+            clock = LiveClock(SAMPLE_RATE_HZ)
+        clock.observe(end, captured_at_ns)
+        self.clock, self.results.clock_kind = clock, kind
 
     def take(self, row: Audio) -> WindowRef | Skipped | None:
         """Copy the next window into a row; skip those before it that are too old.

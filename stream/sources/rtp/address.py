@@ -18,7 +18,7 @@ from whoplays.stream.sources.rtp.packet import (
 )
 from whoplays.stream.sources.rtp.sdp import SessionDescription, read_sdp
 
-OPTIONS: Final = frozenset({"rate", "channels", "bits", "pt", "sdp", "interface", "jitter_ms"})
+OPTIONS: Final = frozenset({"rate", "channels", "bits", "pt", "sdp", "interface", "jitter_ms", "rtcp_port"})
 FORMAT_OPTIONS: Final = frozenset({"rate", "channels", "bits", "pt"})
 
 
@@ -33,6 +33,8 @@ class RtpAddress(NamedTuple):
     formats: RtpFormats
     depth_ns: int
     """Of the jitter buffer: how long a packet waits for those before it."""
+    rtcp_port: int = 0
+    """Where the sender's reports come, besides the port itself; 0 for nowhere else, but of a group to the next port."""
 
 
 def parse_rtp_address(uri: str) -> RtpAddress:
@@ -50,9 +52,10 @@ def parse_rtp_address(uri: str) -> RtpAddress:
         refuse(f"{redact(uri)} has no port; give one, as in rtp://:5004", mistakes)
     depth = depth_ns(address, mistakes)
     formats = described.formats if described else _formats(address, mistakes)
+    rtcp_port = address.number("rtcp_port", range(1, 65_536), 0, mistakes)
     if mistakes:
         raise SourceError("; ".join(mistakes))
-    return RtpAddress(host, port or 0, address.options.get("interface", ""), formats, depth)
+    return RtpAddress(host, port or 0, address.options.get("interface", ""), formats, depth, rtcp_port)
 
 
 def depth_ns(address: Address, mistakes: list[str]) -> int:

@@ -58,7 +58,6 @@ class AnnouncedSource:
     def __init__(self, address: AnnouncedAddress, uri: str, selection: ChannelSelection) -> None:
         self.name = f"RTP {address.name}"
         self.uri = uri
-        self.clock: ClockKind = "arrival"
         self.disconnect_cause: GapCause = "network"
         self.live = True
         self._address: Final = address
@@ -66,6 +65,12 @@ class AnnouncedSource:
         self._table: Final = announcements()
         self._stopped: Final = threading.Event()
         self._source: RtpSource | None = None
+
+    @property
+    def clock(self) -> ClockKind:
+        """What its times are made of, now."""
+        source = self._source
+        return source.clock if source else "arrival"
 
     @property
     def warning(self) -> str:

@@ -62,7 +62,7 @@ class RtpCounters(msgspec.Struct):
     """Of the lost ones, those that came after all."""
     duplicate: int = 0
     rtcp: int = 0
-    """Reports about the stream, which are not needed."""
+    """Reports about the stream."""
     # Every reason from the start: a dictionary that does not grow can be read from any thread.
     rejected: dict[RejectReason, int] = msgspec.field(default_factory=lambda: dict.fromkeys(REJECT_REASONS, 0))
 

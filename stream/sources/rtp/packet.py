@@ -14,11 +14,6 @@ RTCP_TYPES: Final = range(72, 77)
 """What RTCP packets look like when they come to the same port (RFC 5761)."""
 
 
-RTCP_PACKETS: Final = range(200, 208)
-"""Their types as they are on the wire: SR, RR, SDES, BYE, APP, RTPFB, PSFB, XR."""
-RTCP_BYTES: Final = 8
-
-
 class RtpFormat(NamedTuple):
     """Linear PCM, big endian, its channels interleaved: L16 (RFC 3551) or L24 (RFC 3190)."""
 
@@ -97,11 +92,6 @@ def parse_packet(data: bytes) -> RtpPacket | ParseError:
     if first & 0x20 and not 1 <= padding <= len(data) - start:
         return "padding"
     return RtpPacket(second & 0x7F, sequence, timestamp, ssrc, data[start : len(data) - padding])
-
-
-def is_rtcp(data: bytes) -> bool:
-    """Whether it is a report about the stream (RFC 3550 section 6), which may come to the same port (RFC 5761)."""
-    return len(data) >= RTCP_BYTES and data[0] >> 6 == VERSION and data[1] in RTCP_PACKETS
 
 
 def extend(value: int, reference: int, bits: int) -> int:

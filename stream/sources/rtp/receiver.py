@@ -10,7 +10,8 @@ from whoplays.stream.sources.rtp.jitter import (
     RtpCounters,
     alignment_frames,
 )
-from whoplays.stream.sources.rtp.packet import RtpFormat, RtpFormats, RtpPacket, extend, is_rtcp, parse_packet
+from whoplays.stream.sources.rtp.packet import RtpFormat, RtpFormats, RtpPacket, extend, parse_packet
+from whoplays.stream.sources.rtp.rtcp import SenderClock, SenderReport, is_rtcp, sender_reports
 
 MAX_GAP_S: Final = 5
 """A gap up to this length is filled; a longer jump of the sender's clock begins a new session."""
@@ -85,6 +86,12 @@ class SenderTracker:
             self._newest = extended._replace(payload=b"")
         self.pace.add(extended.frames, arrived_ns)
         return extended
+
+    def frame_of(self, report: SenderReport, source: str) -> int | None:
+        """What a report is about, its timestamp extended; None if it is another sender's, or of another time."""
+        frame = extend(report.timestamp, self._newest.end, 32)
+        mine = (report.ssrc, source) == (self.ssrc, self.source)
+        return frame if mine and abs(frame - self._newest.end) <= MAX_GAP_S * self.form.rate_hz else None
 
     def _follows(self, packet: ExtendedPacket) -> bool:
         newest, rate_hz = self._newest, self.form.rate_hz
@@ -211,6 +218,7 @@ class ActiveSender:
     def __init__(self, tracker: SenderTracker, buffer: JitterBuffer, last_packet_at_ns: int) -> None:
         self.buffer: Final = buffer
         self.last_packet_at_ns = last_packet_at_ns
+        self.clock: Final = SenderClock(tracker.form.rate_hz)
         self._tracker: Final = tracker
 
     @property
@@ -224,6 +232,12 @@ class ActiveSender:
         if extended and self.buffer.push(extended):
             self.last_packet_at_ns = arrived_ns
         return extended is not None
+
+    def report(self, report: SenderReport, arrived_ns: int, source: str) -> None:
+        """Take a report, if it is this sender's, about what it sends now."""
+        frame = self._tracker.frame_of(report, source)
+        if frame is not None:
+            self.clock.take(frame, report.unix_ns, arrived_ns)
 
 
 class RtpReceiver:
@@ -259,7 +273,7 @@ class RtpReceiver:
     def push(self, data: bytes, arrived_ns: int, source: str = "") -> None:
         """Take a datagram, whatever it holds, from whatever address."""
         if is_rtcp(data) and data[1] & 0x7F not in self._formats:
-            self.counters.rtcp += 1
+            self.take_reports(data, arrived_ns, source)
             return
         packet = parse_packet(data)
         if isinstance(packet, str):
@@ -272,6 +286,17 @@ class RtpReceiver:
             self.counters.rejected["payload_length"] += 1
         elif not (self._active and self._active.push(packet, arrived_ns, source)):
             self._probation.push(packet, form, arrived_ns, source)
+
+    def take_reports(self, data: bytes, arrived_ns: int, source: str = "") -> None:
+        """Take a datagram of RTCP; what the sender that is heard says of its clock counts."""
+        self.counters.rtcp += 1
+        for report in sender_reports(data):
+            if self._active:
+                self._active.report(report, arrived_ns, source)
+
+    def captured_at_ns(self, end: int, arrived_ns: int) -> int | None:
+        """When the frames before `end` were captured, by the sender's own reports; None while none counts."""
+        return self._active.clock.captured_at_ns(end, arrived_ns) if self._active else None
 
     def pull(self, now_ns: int) -> Iterator[FrameSpan]:
         """What can be played now."""

@@ -64,3 +64,19 @@ def test_no_count_is_negative_while_a_gap_is_written(session: Session, monkeypat
     monkeypatch.setattr(session.ring, "write", write)
     session.write(Block(np.zeros((2, SAMPLES), np.float32), time.monotonic_ns(), "network"))
     assert seen == [0]
+
+
+def test_times_that_are_made_of_something_else_begin_a_new_line(session: Session) -> None:
+    """A sender's reports come: what came by its clock was captured before it arrived."""
+    source = ScriptedSource([])
+    session.connect(source)
+    block, arrived_ns = np.zeros((2, 44_100), np.float32), 10**18
+    for _ in range(30):
+        arrived_ns += 10**9
+        session.write(Block(block, arrived_ns))
+    source.clock = "adc"
+    for second in range(1, 31):
+        session.write(Block(block, arrived_ns + second * 10**9 - 30_000_000))
+    assert session.results.clock_kind == "adc"
+    assert session.clock.drift_ppm == pytest.approx(0, abs=1e-3)
+    assert session.clock.captured_at_ns(60 * 44_100) == arrived_ns + 30 * 10**9 - 30_000_000

@@ -8,7 +8,7 @@ from whoplays.stream.sources.rtp.packet import STATIC_FORMATS, RtpFormat
 
 
 def test_without_options_the_static_payload_types_are_received() -> None:
-    assert parse_rtp_address("rtp://239.0.0.1:5004") == ("239.0.0.1", 5004, "", STATIC_FORMATS, 60_000_000)
+    assert parse_rtp_address("rtp://239.0.0.1:5004") == ("239.0.0.1", 5004, "", STATIC_FORMATS, 60_000_000, 0)
     assert parse_rtp_address("rtp://:5004").host == ""
     assert parse_rtp_address("rtp://[ff15::1]:5004").host == "ff15::1"
 
