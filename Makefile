@@ -55,5 +55,5 @@ $(BIN)/python:
 	@touch $@
 
 .venv/develop.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable '.[cpu,page,osc,mqtt,parquet,train,bench,peers,dev]'
+	$(PIP) --editable '.[cpu,page,osc,mqtt,parquet,objects,train,bench,peers,dev]'
 	@touch $@ .venv/runtime.stamp

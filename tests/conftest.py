@@ -24,6 +24,7 @@ NETWORK: Final = (
     "bench/test_receiver.py",
     "bench/test_soak.py",
     "compatibility",
+    "stream/archive/test_remote.py",
     "stream/cli",
     "stream/daemon",
     "stream/faults",

@@ -155,7 +155,7 @@ def label(
     require_between("min_probability", min_probability, 0, 1)
     recognizer = model if isinstance(model, Recognizer) else Recognizer.load(model)
     builder = AnnotationBuilder(str(path), recognizer, hop_s)
-    for message in messages_of(str(path), recognizer, hop_s, sensitivity):
+    for message in messages_of(Path(path), recognizer, hop_s, sensitivity):
         builder.take(message)
     return builder.annotation(min_probability)
 

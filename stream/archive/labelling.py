@@ -8,11 +8,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from whoplays.models.errors import WhoplaysError
+from whoplays.models.errors import SourceError, WhoplaysError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.api import open_engine
 from whoplays.stream.archive.annotation import AnnotatedEvent, AnnotatedGap, Annotation
 from whoplays.stream.archive.recordings import shown
+from whoplays.stream.archive.remote import is_remote, local_copy, name_of
 from whoplays.stream.archive.results import FileResult
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.pipeline.options import Sensitivity
@@ -81,14 +82,26 @@ class AnnotationBuilder:
             self._gaps.append(gap)
 
 
-def messages_of(path: str, recognizer: Recognizer, hop_s: float, sensitivity: Sensitivity) -> Iterator[Message]:
+def messages_of(
+    path: Path, recognizer: Recognizer, hop_s: float, sensitivity: Sensitivity, place: str = ""
+) -> Iterator[Message]:
     """The messages about a recording, as `whoplays listen --speed max` has them.
+
+    Args:
+        path: the file.
+        recognizer: what labels it.
+        hop_s: from one window to the next.
+        sensitivity: how many errors are accepted.
+        place: the address that the file is a copy of, if it is one.
 
     Raises:
         WhoplaysError: at once or after the last message: the recording is of no use, damaged, or shorter than it says.
     """
+    source = FileSource(path, "max")
+    if is_remote(place):
+        source.name, source.uri = name_of(place), shown(place)
     engine = open_engine(
-        SourceSpec.opened(FileSource(Path(path), "max")),
+        SourceSpec.opened(source),
         stream="main",
         model=recognizer,
         hop_s=hop_s,
@@ -143,7 +156,7 @@ class Labeller:
         lines = BytesIO()
         with gzip.GzipFile(fileobj=lines, mode="wb", compresslevel=1, mtime=0) as file:
             try:
-                for message in messages_of(place, self._recognizer, options.hop_s, options.sensitivity):
+                for message in self._messages(place):
                     builder.take(message)
                     windows += isinstance(message, Window)
                     if options.messages:
@@ -155,6 +168,15 @@ class Labeller:
         annotation = builder.annotation(options.min_probability) if windows else None
         result = FileResult(path=shown(place), annotation=annotation, error=error)
         return Labelled(result, lines.getvalue() if options.messages else b"")
+
+    def _messages(self, place: str) -> Iterator[Message]:
+        with local_copy(place) as path:
+            try:
+                yield from messages_of(path, self._recognizer, self._options.hop_s, self._options.sensitivity, place)
+            except SourceError as error:
+                # Of a copy it is told where it is from.
+                told = str(error).replace(str(path), shown(place)) if is_remote(place) else str(error)
+                raise SourceError(told) from error
 
 
 def _s(samples: int) -> float:

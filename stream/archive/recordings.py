@@ -9,6 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from whoplays.models.errors import SourceError
+from whoplays.stream.archive.remote import facts, find_stored, is_remote, is_stored, name_of
+from whoplays.stream.common.uri import redact
+
 STAMP_BYTES: Final = 1 << 16
 SUFFIXES_OF_AUDIO: Final = frozenset(
     f".{each}"
@@ -24,25 +28,29 @@ class Recording(NamedTuple):
     """A recording to label."""
 
     place: str
-    """Its path."""
+    """Its path or address."""
     name: str
     """What its results are called, relative to their folder."""
 
 
 def find_recordings(places: Iterable[str]) -> list[Recording]:
-    """The recordings that paths stand for: files, folders, patterns such as `*.flac`, and `-` for a list to read.
+    """The recordings that paths and addresses stand for: files, folders, patterns, and `-` for a list to read.
 
     Each is found once. What does not exist is found too: that is told when it is labelled. Where several would have one
-    name, each is called by its whole path.
+    name, each is called by its whole path, or has its address's digest behind it.
 
     All of them are held in memory: some 0.4 kB each.
+
+    Raises:
+        SourceError: an address is of no recording, or an object store does not answer.
+        OptionError: what reads an object store is not installed.
     """
     found: dict[str, Recording] = {}
     for recording in _found(places):
-        found.setdefault(os.path.realpath(recording.place), recording)
+        found.setdefault(_identity(recording.place), recording)
     names = Counter(recording.name for recording in found.values())
     return [
-        recording if names[recording.name] == 1 else recording._replace(name=_whole_name(recording.place))
+        recording if names[recording.name] == 1 else recording._replace(name=_whole_name(recording))
         for recording in found.values()
     ]
 
@@ -50,9 +58,12 @@ def find_recordings(places: Iterable[str]) -> list[Recording]:
 def stamp(recording: Recording) -> bytes:
     """Tells a recording as it is now from all others, and from what it was before.
 
-    By its name, size, time, and what stands at its beginning and its end.
+    By its name, size, time, and what stands at its beginning and its end; elsewhere by what is said of it there.
     """
     digest = hashlib.blake2b(os.fsencode(recording.name), digest_size=16)
+    if is_remote(recording.place):
+        digest.update(_remote_facts(recording.place).encode(errors="replace"))
+        return digest.digest()
     try:
         with Path(recording.place).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -66,7 +77,10 @@ def stamp(recording: Recording) -> bytes:
 
 
 def shown(place: str) -> str:
-    """A recording's place as it is told."""
+    """A recording's place as it is told: of an address by HTTP what is no secret, and a digest of what is not shown."""
+    if is_remote(place) and not is_stored(place):
+        told = redact(place)
+        return f"{told}#{_digest(place)}" if "…" in told else told
     return os.fsencode(place).decode(errors="replace")
 
 
@@ -75,6 +89,8 @@ def _found(places: Iterable[str]) -> Iterator[Recording]:
         path = Path(place)
         if place == "-":
             yield from _found(line.rstrip("\n") for line in sys.stdin if line.strip())
+        elif is_remote(place):
+            yield from _found_remote(place)
         elif path.is_dir():
             files = sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES_OF_AUDIO)
             yield from (Recording(str(each), str(each.relative_to(path))) for each in files if each.is_file())
@@ -84,5 +100,36 @@ def _found(places: Iterable[str]) -> Iterator[Recording]:
             yield from _found(sorted(glob.glob(place, recursive=True)))  # noqa: PTH207  as it was given, absolute or not
 
 
-def _whole_name(place: str) -> str:
-    return str(Path(*Path(os.path.abspath(place)).parts[1:]))  # noqa: PTH100  without `..`, which would lead elsewhere
+def _found_remote(place: str) -> Iterator[Recording]:
+    if not is_stored(place):
+        yield Recording(place, name_of(place))
+        return
+    for address, name in find_stored(place) or [(place, name_of(place))]:
+        if address == place or Path(name).suffix.lower() in SUFFIXES_OF_AUDIO:
+            yield Recording(address, _inside(name))
+
+
+def _remote_facts(place: str) -> str:
+    try:
+        return f"{place} {facts(place)}"
+    except SourceError as error:
+        return str(error)
+
+
+def _identity(place: str) -> str:
+    return place if is_remote(place) else os.path.realpath(place)
+
+
+def _whole_name(recording: Recording) -> str:
+    if is_remote(recording.place):
+        return f"{recording.name}-{_digest(recording.place)}"
+    return _inside(os.path.abspath(recording.place))  # noqa: PTH100  without `..`, which would lead elsewhere
+
+
+def _inside(name: str) -> str:
+    """A path that stays within the folder that it is put into."""
+    return str(Path(*(part for part in Path(name).parts if part not in {"/", ".."})))
+
+
+def _digest(place: str) -> str:
+    return hashlib.blake2b(place.encode(errors="replace"), digest_size=4).hexdigest()

@@ -5,8 +5,10 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -20,6 +22,7 @@ from whoplays.stream.pipeline.options import Sensitivity
 
 KEPT: Final = Path(".whoplays", "results.db")
 """The database, within the folder, with what is known of each recording."""
+LOOKERS: Final = 16
 _SCHEMA: Final = """
 PRAGMA locking_mode = exclusive;
 CREATE TABLE IF NOT EXISTS results
@@ -86,9 +89,14 @@ class ResultFolder:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    def key(self, recording: Recording) -> bytes:
-        """Tells a recording as it is now, and the options, from all others."""
-        return stamp(recording) + self._options
+    def keys(self, recordings: Iterable[Recording]) -> Iterator[tuple[Recording, bytes]]:
+        """Each with what tells it as it is now, and the options, from all others; several are looked at at a time."""
+        left = iter(recordings)
+        with ThreadPoolExecutor(LOOKERS) as pool:
+            while some := list(islice(left, 4 * LOOKERS)):
+                yield from (
+                    (each, found + self._options) for each, found in zip(some, pool.map(stamp, some), strict=True)
+                )
 
     def known(self, recording: Recording, key: bytes) -> Known | None:
         """What is known of a recording; None if it was another then, or the options were."""

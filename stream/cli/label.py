@@ -41,7 +41,8 @@ def label(
     """Label recordings: who plays when in each. A second call does only what is missing.
 
     Args:
-        paths: Files, folders, patterns such as *.flac, or - for a list on standard input.
+        paths: Files, folders, patterns such as *.flac, addresses that begin with http://, https:// or, of object
+            stores, s3://, gs:// or abfs://, or - for a list on standard input.
         out: The folder of the results.
         form: The format of each recording's file, csv unless given; may be given several times.
         parquet: Write the table of all events as Parquet too.
@@ -131,10 +132,9 @@ class LabelRun:
 
     def _missing(self, retry_failed: bool) -> Iterator[Recording]:
         """What is to be labelled; files that are missing of what was labelled before are written."""
-        for recording in self._recordings:
+        for recording, key in self._folder.keys(self._recordings):
             if self._stopped:
                 return
-            key = self._folder.key(recording)
             known = self._folder.known(recording, key)
             missing = self._folder.missing(recording, known, self._formats) if known else set[Format]()
             if known is None or (known.failed and retry_failed) or "jsonl" in missing:

@@ -215,8 +215,12 @@ def _authorisation(upstream: SplitResult) -> list[bytes]:
     """By the name and password in the address of the user's proxy (RFC 7617), if there are any."""
     if upstream.username is None:
         return []
-    pair = f"{unquote(upstream.username)}:{unquote(upstream.password or '')}".encode()
-    return [b"Proxy-Authorization: Basic " + b64encode(pair)]
+    return [b"Proxy-Authorization: " + basic_credentials(upstream).encode()]
+
+
+def basic_credentials(parts: SplitResult) -> str:
+    """The name and password in an address, as a header states them (RFC 7617)."""
+    return "Basic " + b64encode(f"{unquote(parts.username or '')}:{unquote(parts.password or '')}".encode()).decode()
 
 
 def _relay(here: socket.socket, there: socket.socket) -> None:

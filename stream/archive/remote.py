@@ -1,0 +1,183 @@
+"""Recordings elsewhere: by HTTP where they are finite, and in object stores through fsspec."""
+
+import glob
+import importlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import IO, Any, Final
+from urllib import request
+from urllib.error import HTTPError
+from urllib.parse import unquote, urlsplit
+
+from whoplays.models.errors import OptionError, SourceError
+from whoplays.stream.common.uri import redact
+from whoplays.stream.sources.ffmpeg.proxy import EgressProxy, basic_credentials
+
+HTTP: Final = frozenset({"http", "https"})
+STORES: Final = frozenset({"s3", "gs", "abfs"})
+TIMEOUT_S: Final = 30.0
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+
+
+def is_remote(place: str) -> bool:
+    """Whether a place is an address, and no path.
+
+    Raises:
+        SourceError: it is one of no recording.
+    """
+    found = _SCHEME.match(place)
+    if found and found[1].lower() not in HTTP | STORES:
+        known = ", ".join(f"{scheme}://" for scheme in sorted(HTTP | STORES))
+        raise SourceError(f"recordings must be files, or addresses that begin with {known}; got {redact(place)}")
+    return found is not None
+
+
+def is_stored(place: str) -> bool:
+    """Whether an address is one of an object store."""
+    return place.partition("://")[0].lower() in STORES
+
+
+def find_stored(place: str) -> list[tuple[str, str]]:
+    """The addresses of objects that an address, a prefix or a pattern of an object store stands for, with their names.
+
+    Raises:
+        SourceError: the store refuses, or does not answer.
+        OptionError: what reads it is not installed.
+    """
+    store, path = _store(place)
+    scheme = place.partition("://")[0]
+    with _refused(place):
+        found = sorted(store.glob(path) if glob.has_magic(path) else store.find(path))
+    folder = "" if glob.has_magic(path) or found == [path] else path.rstrip("/") + "/"
+    names = (each.removeprefix(folder) if folder else each.rpartition("/")[2] for each in found)
+    return [(f"{scheme}://{each}", name) for each, name in zip(found, names, strict=True)]
+
+
+def facts(place: str) -> str:
+    """What tells whether a recording has changed, without reading it.
+
+    Raises:
+        SourceError: it cannot be had.
+    """
+    if is_stored(place):
+        store, path = _store(place)
+        with _refused(place):
+            info = store.info(path)
+        return f"{info['size']} {info.get('e_tag')} {info.get('last_modified')}"
+    with _response(place) as response:
+        return " ".join(f"{name}: {response.headers[name]}" for name in ("Content-Length", "ETag", "Last-Modified"))
+
+
+@contextmanager
+def local_copy(place: str) -> Iterator[Path]:
+    """A recording as a file; that of one elsewhere is gone afterwards, however this process ends.
+
+    Raises:
+        SourceError: it cannot be had, or has no end.
+    """
+    if not is_remote(place):
+        yield Path(place)
+        return
+    with tempfile.TemporaryFile(prefix="whoplays-") as file:
+        if is_stored(place):
+            store, path = _store(place)
+            with _refused(place), store.open(path, "rb") as stored:
+                shutil.copyfileobj(stored, file, 1 << 20)
+        else:
+            _download(place, file)
+        file.flush()
+        yield Path("/dev/fd", str(file.fileno()))
+
+
+def _download(place: str, file: IO[bytes]) -> None:
+    with _response(place) as response:
+        length = response.headers["Content-Length"]
+        if length is None:
+            raise SourceError(f"{redact(place)} states no length; follow a stream with whoplays listen")
+        shutil.copyfileobj(response, file, 1 << 20)
+        if file.tell() < int(length):
+            raise SourceError(f"{redact(place)} ended after {file.tell()} of {length} bytes; try again")
+
+
+@contextmanager
+def _response(place: str) -> Iterator[HTTPResponse]:
+    """What a server answers; from an address on the open internet no redirect leads to this machine or its network."""
+    parts = urlsplit(place)
+    with EgressProxy(place) as proxy:
+        opener = request.OpenerDirector()
+        for handler in (
+            *(_Through(proxy.options["http_proxy"]), request.HTTPHandler(), request.HTTPSHandler()),
+            *(request.HTTPRedirectHandler(), request.HTTPErrorProcessor(), request.HTTPDefaultErrorHandler()),
+            request.UnknownHandler(),
+        ):
+            opener.add_handler(handler)
+        try:
+            address = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+            asked = request.Request(address, headers={"User-Agent": "whoplays", "Accept-Encoding": "identity"})  # noqa: S310  http(s) alone
+            if parts.username is not None:
+                asked.add_unredirected_header("Authorization", basic_credentials(parts))
+            with opener.open(asked, timeout=TIMEOUT_S) as response:
+                yield response
+        except HTTPError as error:
+            raise SourceError(f"{redact(place)} cannot be had: the server answers {error.code}") from error
+        except (OSError, HTTPException, ValueError) as error:
+            reason = proxy.problem or getattr(error, "reason", None) or error
+            raise SourceError(f"{redact(place)} cannot be had: {reason}") from error
+
+
+class _Through(request.BaseHandler):
+    """Leads each request, that after a redirect too, through a proxy."""
+
+    handler_order = 100
+
+    def __init__(self, proxy: str) -> None:
+        self._place: Final = urlsplit(proxy).netloc
+
+    def http_open(self, asked: request.Request) -> None:
+        asked.set_proxy(self._place, "http")
+
+    https_open = http_open
+
+
+def _store(place: str) -> tuple[Any, str]:
+    scheme, _, path = place.partition("://")
+    return _file_system(scheme.lower()), path
+
+
+@cache
+def _file_system(scheme: str) -> Any:
+    try:
+        fsspec, stores = (importlib.import_module(name) for name in ("fsspec", "obstore.fsspec"))
+    except ModuleNotFoundError as error:
+        raise OptionError(f"{scheme}:// needs obstore; install whoplays[objects]") from error
+    stores.register(scheme)
+    return fsspec.filesystem(scheme)
+
+
+@contextmanager
+def _refused(place: str) -> Iterator[None]:
+    """Let what an object store's client raises be one of our errors, of one line.
+
+    Raises:
+        SourceError: it did.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SourceError(f"{place} not found") from error
+    except Exception as error:  # its errors share no base but this one
+        reason = " ".join(str(error).partition("\n")[0].split())
+        raise SourceError(f"{place} cannot be had: {reason[:300]}") from error
+
+
+def name_of(place: str) -> str:
+    """What a recording's results may be called by its address: its last part, in no other folder."""
+    name = unquote(urlsplit(place).path).rstrip("/").rpartition("/")[2]
+    kept = re.sub(r"[\x00-\x1f\x7f]", "", name)[-100:]
+    return kept if kept.strip(".") else "recording"
