@@ -15,9 +15,13 @@ from whoplays.models.errors import ModelError, OptionError, WhoplaysError
 
 MAX_BATCH: Final = 1024
 MAX_THREADS: Final = 256
+WINDOWS: Final = 400
+"""As few as give the p99 an interval, and some more."""
+FULL_WINDOWS: Final = 2000
 
 app = App(name="bench", help="Measure latency, throughput, endurance and event detection on this machine.")
 
+Full = Annotated[bool, Parameter(negative=())]
 Json = Annotated[str | None, Parameter(name="--json", allow_leading_hyphen=True)]
 
 
@@ -25,26 +29,36 @@ Json = Annotated[str | None, Parameter(name="--json", allow_leading_hyphen=True)
 def latency(
     *,
     model: str = "default",
-    windows: int = 200,
-    hop: float = 0.25,
+    windows: int | None = None,
+    hop: float = 0.1,
+    source: str = "pipe",
+    streams: int = 1,
+    packet_ms: float = 10.0,
+    full: Full = False,
     provider: str | None = None,
     page_clients: int = 0,
     json: Json = None,
 ) -> None:
     """Measure how long after a window's last sample was due another process receives its result.
 
-    Audio is sent by a schedule that waits for nothing, into `whoplays listen -`, which publishes over TCP.
+    Audio is sent by a schedule that waits for nothing, into `whoplays listen -` or `serve`, which publish over TCP.
 
     Args:
         model: A name from `whoplays models`, or a folder with an exported model.
-        windows: How many windows to measure.
+        windows: How many windows to measure, of all streams; 400 unless given, 2000 with --full.
         hop: Seconds from the start of one window to the next, up to 3.
+        source: The kind of source: pipe, which is one stream, rtp or zmq.
+        streams: How many streams.
+        packet_ms: Milliseconds of audio that are sent at once.
+        full: Measure for the page of results.
         provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
         page_clients: How many clients follow the page of it meanwhile.
         json: A file to write the result to as JSON, or - for standard output.
     """
     check_writable(json)
-    _report(measure_latency(model, windows, hop, provider, page_clients), json)
+    count = windows if windows is not None else FULL_WINDOWS if full else WINDOWS
+    of_each = count if count < streams or streams < 1 else count // streams
+    _report(measure_latency(model, of_each, hop, provider, page_clients, source, streams, packet_ms / 1000), json)
 
 
 @app.command

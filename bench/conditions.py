@@ -17,6 +17,8 @@ from whoplays.models.card import ModelCard
 from whoplays.stream.pubsub.messages import ModelInfo
 
 PACKAGES: Final = ("whoplays", "onnxruntime", "onnxruntime-gpu", "numpy", "pyzmq")
+SEED: Final = 0
+"""Of whatever a measurement draws: noise, the order of turns, lost packets, resamples."""
 
 
 class Hardware(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,9 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     hardware: Hardware
     load: float
     """Load average of the last minute, before the measurement: near 0 if the machine has nothing else to do."""
+    load_after: float | None = None
+    """The same after it, so its own part as well; None in results of version 0.1.0."""
+    seed: int = SEED
     versions: dict[str, str]
     """Of Python and of each package in use."""
     commit: str | None = None
@@ -61,10 +66,11 @@ def describe(conditions: Conditions) -> str:
     gpu = f", {hardware.gpu}" if hardware.gpu else ""
     software = ", ".join(f"{name} {version}" for name, version in conditions.versions.items())
     software += f", commit {conditions.commit}" if conditions.commit else ""
+    after = "" if conditions.load_after is None else f", {conditions.load_after:g} after"
     digests = " and ".join(model.sha256 for model in conditions.models)
     return (
         f"{hardware.cpu}, {hardware.cores} cores, {hardware.memory_gib:g} GiB{gpu}; {conditions.os}; {software}; "
-        f"model sha256 {digests}; load {conditions.load:g} before; {conditions.measured_at}"
+        f"model sha256 {digests}; load {conditions.load:g} before{after}; {conditions.measured_at}"
     )
 
 
@@ -88,7 +94,7 @@ def model_info(card: ModelCard) -> ModelInfo:
 
 
 def current_conditions(model: ModelInfo, provider: str, load: float, others: Sequence[ModelInfo] = ()) -> Conditions:
-    """The conditions on this machine, now.
+    """The conditions on this machine, at the end of a measurement.
 
     Args:
         model: what was measured.
@@ -101,6 +107,7 @@ def current_conditions(model: ModelInfo, provider: str, load: float, others: Seq
         os=f"{platform.system()} {platform.machine()}",
         hardware=_hardware(),
         load=load,
+        load_after=load_average(),
         versions={"python": platform.python_version(), **_installed()},
         commit=_commit(),
         model=model,

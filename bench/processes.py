@@ -14,6 +14,7 @@ import msgspec
 from whoplays.bench.senders import HOST
 from whoplays.models.errors import WhoplaysError
 
+WHOPLAYS: Final = (sys.executable, "-m", "whoplays")
 SUBSCRIBER_WAIT_S: Final = 60
 START_TIMEOUT_S: Final = 120.0
 EXIT_TIMEOUT_S: Final = 60.0
@@ -124,13 +125,16 @@ def publishing(command: list[str], folder: Path, find_endpoint: Callable[[str], 
 
 
 @contextmanager
-def listening(model: str, hop_s: float, provider: str | None) -> Iterator[PublisherProcess]:
+def listening(
+    model: str, hop_s: float, provider: str | None, whoplays: Sequence[str] = WHOPLAYS
+) -> Iterator[PublisherProcess]:
     """Run `whoplays listen` on raw PCM from its standard input; it begins once it has a subscriber.
 
     Args:
         model: a name from the catalogue, or a folder with an exported model.
         hop_s: seconds from the start of one window to the next.
         provider: the onnxruntime provider, or None for the best that runs.
+        whoplays: the command itself.
 
     Raises:
         WhoplaysError: it failed; the message is the last line of its log.
@@ -138,43 +142,56 @@ def listening(model: str, hop_s: float, provider: str | None) -> Iterator[Publis
     options = [f"--model={model}", f"--hop={hop_s}", "--publish=tcp://127.0.0.1:*", f"--wait={SUBSCRIBER_WAIT_S}"]
     options += [f"--provider={provider}"] if provider else []
     with TemporaryDirectory(prefix="whoplays-bench-") as folder:
-        command = [sys.executable, "-m", "whoplays", "listen", "-", *options]
+        command = [*whoplays, "listen", "-", *options]
         with publishing(command, Path(folder), _announced_endpoint) as process:
             yield process
 
 
 @contextmanager
-def serving(model: str, provider: str | None, ports: Sequence[int]) -> Iterator[PublisherProcess]:
-    """Run `whoplays serve` on RTP streams, which `stream_name` names.
+def serving(
+    model: str, provider: str | None, ports: Sequence[int], source: str = "rtp", hop_s: float | None = None
+) -> Iterator[PublisherProcess]:
+    """Run `whoplays serve` on streams, which `stream_name` names.
 
     Args:
         model: a name from the catalogue, or a folder with an exported model.
         provider: the onnxruntime provider, or None for the best that runs.
-        ports: at which RTP arrives on this machine.
+        ports: at which the audio arrives on this machine.
+        source: `rtp` or `zmq`.
+        hop_s: seconds from the start of one window to the next; the daemon's own unless given.
 
     Raises:
         WhoplaysError: it failed; the message is the last line of its log.
     """
     with TemporaryDirectory(prefix="whoplays-bench-") as folder:
-        config = Path(folder, "soak.toml")
-        config.write_text(configuration(model, provider, ports), encoding="utf-8")
-        command = [sys.executable, "-m", "whoplays", "serve", str(config), "--json"]
+        config = Path(folder, "bench.toml")
+        config.write_text(configuration(model, provider, ports, source, hop_s), encoding="utf-8")
+        command = [*WHOPLAYS, "serve", str(config), "--json"]
         with publishing(command, Path(folder), logged_endpoint) as process:
             yield process
 
 
-def configuration(model: str, provider: str | None, ports: Sequence[int]) -> str:
-    """The TOML of a daemon with one RTP stream for each port."""
+def configuration(
+    model: str, provider: str | None, ports: Sequence[int], source: str = "rtp", hop_s: float | None = None
+) -> str:
+    """The TOML of a daemon with one stream for each port."""
+    options = [f"model = {_quoted(model)}"]
+    options += [f"provider = {_quoted(provider)}"] if provider else []
+    options += [f"hop_s = {hop_s:g}"] if hop_s is not None else []
     lines = ['publish = "tcp://127.0.0.1:*"']
     for stream, port in enumerate(ports):
-        lines += ["[[stream]]", f'name = "{stream_name(stream)}"', f'source = "rtp://{HOST}:{port}"']
-        lines += [f"model = {_quoted(model)}"] + ([f"provider = {_quoted(provider)}"] if provider else [])
+        lines += ["[[stream]]", f'name = "{stream_name(stream)}"', f'source = "{source}://{HOST}:{port}"', *options]
     return "\n".join(lines) + "\n"
 
 
 def stream_name(stream: int) -> str:
     """The id of a stream, by its number from 0."""
-    return f"soak-{stream:03}"
+    return f"bench-{stream:03}"
+
+
+def stream_number(name: str) -> int:
+    """The number of a stream, by its id."""
+    return int(name.rpartition("-")[2])
 
 
 def _announced_endpoint(line: str) -> str:

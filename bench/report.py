@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from whoplays.bench.conditions import describe
+from whoplays.bench.intervals import Interval
 from whoplays.bench.results import (
     EventsResult,
     LatencyResult,
@@ -24,6 +25,9 @@ from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.models.tables import Table
 
 HEAD_PATH: Final = Path(__file__).with_name("page_head.md")
+INTERVALS: Final = (
+    " In brackets: where the percentile of such windows lies at 95 %, were they independent of one another."
+)
 NO_RESULTS: Final = "\n## Results\n\nNothing has been measured yet.\n"
 
 
@@ -64,10 +68,14 @@ def _section(result: Result) -> str:
 
 def _latency(result: LatencyResult, subject: str) -> Table:
     rows = (_times("due to received", result.latency), *(_times(*stage) for stage in result.stages.items()))
+    if result.streams > 1 or result.source != "pipe":
+        subject += f", {result.streams} {result.source} stream{'s' * (result.streams > 1)}"
+    subject += ": OVERLOADED" if result.overload else ""
     caption = f"{result.windows} windows, one every {result.hop_s:g} s: {result.received} received, {result.lost} lost"
     if result.overload:
         caption += f", {result.overload} of them to overload: inference takes longer than a hop"
     caption += "."
+    caption += INTERVALS if result.latency.count else ""
     return Table(f"Latency of {subject}", ("ms",), ("p50", "p90", "p99", "max"), rows, caption)
 
 
@@ -84,9 +92,10 @@ def _throughput(result: ThroughputResult, subject: str) -> Table:
 
 def _soak(result: SoakResult, subject: str) -> Table:
     _, *lags = _times("lag", result.lag)
+    intervals = INTERVALS if result.lag.count else ""
     caption = (
         f"{result.streams} streams for {result.minutes:g} min, {result.loss:.2%} of the packets withheld. "
-        f"Lag in ms: p50 {lags[0]}, p90 {lags[1]}, p99 {lags[2]}, max {lags[3]}."
+        f"Lag in ms: p50 {lags[0]}, p90 {lags[1]}, p99 {lags[2]}, max {lags[3]}.{intervals}"
     )
     rows = tuple(map(_soak_row, result.checks))
     return Table(f"Soak of {subject}", ("check",), ("found", "allowed", "result"), rows, caption)
@@ -110,7 +119,19 @@ def _events(result: EventsResult, subject: str) -> Table:
 
 
 def _times(name: str, times: Summary) -> tuple[str, ...]:
-    return name, *(f"{value:.2f}" for value in (times.p50_ms, times.p90_ms, times.p99_ms, times.max_ms))
+    if not times.count:
+        return name, *(f"{value:.2f}" for value in (times.p50_ms, times.p90_ms, times.p99_ms, times.max_ms))
+    percentiles = zip((times.p50_ms, times.p90_ms, times.p99_ms), times.intervals, strict=True)
+    return name, *(with_interval(*each) for each in percentiles), f"{times.max_ms:.2f}"
+
+
+def with_interval(value: float, interval: Interval | None) -> str:
+    """A percentile and where it may lie.
+
+    >>> with_interval(10.583, (9.5, 14.97)), with_interval(10.583, None)
+    ('10.58 (9.50 to 14.97)', '10.58 (n too small)')
+    """
+    return f"{value:.2f} " + (f"({interval[0]:.2f} to {interval[1]:.2f})" if interval else "(n too small)")
 
 
 def _throughput_row(row: ThroughputRow) -> tuple[str, ...]:

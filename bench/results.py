@@ -1,6 +1,7 @@
 """The results of measurements, as they are kept in files: the fields' names in JSON are those of version 0.1.0."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,28 +11,52 @@ import msgspec
 import numpy as np
 
 from whoplays.bench.conditions import Conditions
+from whoplays.bench.intervals import Interval, quantile_interval
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.event_scores import EventSettings, EventsRow
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
+class Summary(msgspec.Struct, frozen=True):
     """Percentiles by nearest rank: each is a time that was really measured."""
 
     p50_ms: float
     p90_ms: float
     p99_ms: float
     max_ms: float
+    count: int = 0
+    """How many times these are of; 0 if that was not kept."""
+    p50_interval: Interval | None = None
+    """In ms, at 95 %; None if there were too few times for it."""
+    p90_interval: Interval | None = None
+    p99_interval: Interval | None = None
+
+    @property
+    def intervals(self) -> tuple[Interval | None, ...]:
+        """Of the percentiles, in their order."""
+        return self.p50_interval, self.p90_interval, self.p99_interval
 
 
 def summarize(times_ns: Sequence[int]) -> Summary:
     """The distribution of one or more times, given in ns.
 
-    >>> summarize([1_000_000, 3_000_000, 2_000_000])
-    Summary(p50_ms=2.0, p90_ms=3.0, p99_ms=3.0, max_ms=3.0)
+    >>> summarize([1_000_000, 3_000_000, 2_000_000]).p90_ms
+    3.0
     """
     found_ns = np.percentile(times_ns, (50, 90, 99, 100), method="inverted_cdf")
     p50, p90, p99, longest = (found_ns / 1e6).tolist()
-    return Summary(p50_ms=p50, p90_ms=p90, p99_ms=p99, max_ms=longest)
+    times_ms = np.asarray(times_ns) / 1e6
+    intervals = (quantile_interval(times_ms, share) for share in (0.5, 0.9, 0.99))
+    return Summary(p50, p90, p99, longest, len(times_ms), *intervals)
+
+
+def histogram(times_ns: Sequence[int]) -> dict[str, int]:
+    """How often each time occurs, in ms to three significant digits: what is kept where times are too many.
+
+    >>> histogram([1_000_499, 999_800, 25_000_000])
+    {'1': 2, '25': 1}
+    """
+    found, counts = np.unique([float(f"{time_ns / 1e6:.3g}") for time_ns in times_ns], return_counts=True)
+    return {f"{value:g}": int(count) for value, count in zip(found, counts, strict=True)}
 
 
 class LatencyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="latency"):
@@ -39,12 +64,15 @@ class LatencyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench"
 
     command: str
     conditions: Conditions
+    source: str = "pipe"
+    """The kind of source that the streams have."""
+    streams: int = 1
     hop_s: float
     """From the start of one window to the next."""
     cutoff_s: float
     """A window that is not received within this time after the last one was due is lost."""
     windows: int
-    """Due by the schedule."""
+    """Due by the schedule, of all streams."""
     received: int
     """Before the cut-off; the times below are of these."""
     lost: int
@@ -55,6 +83,8 @@ class LatencyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench"
     """From the moment the window's last sample was due until another process had received the result."""
     stages: dict[str, Summary]
     """The parts of which each latency is the sum, in order; see `bench.latency.STAGES`."""
+    samples_us: dict[str, list[int]] = {}
+    """What `latency` and `stages` are made of, window by window as they were received; `latency` is the sum."""
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +97,8 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     fastest_per_s: float
     ratio: float
     """To the reference: one window at a time on one thread."""
+    rounds: tuple[float, ...] = ()
+    """Windows a second in each round."""
 
 
 class ThroughputRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +156,8 @@ class SoakResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", t
     """The share of packets that the sender withheld."""
     lag: Summary
     """From the close of a window to the end of its inference, of all windows of all streams."""
+    lags_ms: dict[str, int] = {}
+    """How often each lag occurred, to three significant digits."""
     checks: tuple[SoakCheck, ...] = msgspec.field(name="points")
 
     @property
@@ -148,6 +182,8 @@ class EventsResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench",
 
 Result = LatencyResult | ThroughputResult | SoakResult | EventsResult
 
+_NUMBERS: Final = re.compile(r"\[[\d\s.,e+-]*\]")
+"""An array of numbers, which stands in one line."""
 _decoder: Final[msgspec.json.Decoder[Result]] = msgspec.json.Decoder(Result)
 
 
@@ -177,6 +213,7 @@ def _is_writable(path: Path) -> bool:
 def write_result(result: Result, target: str) -> None:
     """Write a result as indented JSON to a file, or to standard output if the target is `-`."""
     text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
+    text = _NUMBERS.sub(lambda found: "".join(found[0].split()).replace(",", ", "), text)
     if target == "-":
         sys.stdout.write(text)
     else:

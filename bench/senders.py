@@ -17,9 +17,12 @@ from typing import Final, Literal, Self
 
 import numpy as np
 
+from whoplays.bench.conditions import SEED
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 
-BLOCK_SAMPLES: Final = SAMPLE_RATE_HZ // 100
+PACKET_S: Final = 0.01
+PACKETS_MS: Final = (1.0, 50.0)
+BLOCK_SAMPLES: Final = round(PACKET_S * SAMPLE_RATE_HZ)
 FRAME_BYTES: Final = 2 * CHANNELS
 HOST: Final = "127.0.0.1"
 PAYLOAD_TYPE: Final = 10
@@ -43,6 +46,7 @@ class Schedule:
     hop_samples: int
     windows: int
     """One or more."""
+    block_samples: int = BLOCK_SAMPLES
 
     @property
     def samples(self) -> int:
@@ -58,7 +62,7 @@ class Schedule:
     @property
     def block_ends(self) -> list[int]:
         """For each block the index after its last sample; the last block ends with the last window."""
-        return [min(start + BLOCK_SAMPLES, self.samples) for start in range(0, self.samples, BLOCK_SAMPLES)]
+        return [min(start + self.block_samples, self.samples) for start in range(0, self.samples, self.block_samples)]
 
     @property
     def last_due_ns(self) -> int:
@@ -70,9 +74,9 @@ class Schedule:
         return self.start_ns + index * 1_000_000_000 // SAMPLE_RATE_HZ
 
 
-def block_of(index: int) -> int:
+def block_of(index: int, block_samples: int = BLOCK_SAMPLES) -> int:
     """The number of the block that holds the sample before `index`."""
-    return (index - 1) // BLOCK_SAMPLES
+    return (index - 1) // block_samples
 
 
 def send_pcm(schedule: Schedule, descriptor: int, cutoff_ns: int) -> list[int]:
@@ -90,7 +94,7 @@ def send_pcm(schedule: Schedule, descriptor: int, cutoff_ns: int) -> list[int]:
         was closed.
     """
     os.set_blocking(descriptor, False)
-    blocks, sent_ns, start = _noise("<i2"), list[int](), 0
+    blocks, sent_ns, start = noise_blocks("<i2", schedule.block_samples), list[int](), 0
     for number, end in enumerate(schedule.block_ends):
         time.sleep(max(0, schedule.due_ns(end) - time.monotonic_ns()) / 1e9)
         sent_ns.append(time.monotonic_ns())
@@ -124,7 +128,7 @@ class RtpSender:
         seed: of the loss.
     """
 
-    def __init__(self, ports: Sequence[int], loss: float, seed: int = 0) -> None:
+    def __init__(self, ports: Sequence[int], loss: float, seed: int = SEED) -> None:
         self.withheld: Final = [0] * len(ports)
         """By stream, how many packets were not sent."""
         self.packets = 0
@@ -134,7 +138,7 @@ class RtpSender:
         self._ports: Final = ports
         self._loss: Final = loss
         self._random: Final = np.random.default_rng(seed)
-        self._payloads: Final = _noise(">i2")
+        self._payloads: Final = noise_blocks(">i2")
         self._finishing: Final = threading.Event()
         self._resources: Final = ExitStack()
         self._socket: Final = self._resources.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -185,27 +189,28 @@ class RtpSender:
         for stream, (port, is_withheld) in enumerate(zip(self._ports, withheld, strict=True)):
             self.withheld[stream] += is_withheld
             if not is_withheld:
-                self._socket.sendto(_header(self.packets, stream) + payload, (HOST, port))
+                self._socket.sendto(rtp_header(self.packets, stream) + payload, (HOST, port))
         self.packets += 1
 
     def _next_due_ns(self) -> int:
         return self._start_ns + (self.samples + BLOCK_SAMPLES) * 1_000_000_000 // SAMPLE_RATE_HZ
 
 
-def free_ports(count: int) -> list[int]:
-    """UDP ports that are not in use."""
+def free_ports(count: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> list[int]:
+    """Ports of UDP, or another kind, that are not in use."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(count)]
+        sockets = [stack.enter_context(socket.socket(socket.AF_INET, kind)) for _ in range(count)]
         for each in sockets:
             each.bind((HOST, 0))
         return [each.getsockname()[1] for each in sockets]
 
 
-def _noise(dtype: Literal["<i2", ">i2"]) -> list[bytes]:
-    """Blocks of 10 ms to be sent in turn, interleaved as they travel: `[300]` of `[441, 2]` samples."""
-    frames = np.random.default_rng(0).normal(0.0, _NOISE_LEVEL, (_NOISE_BLOCKS, BLOCK_SAMPLES, CHANNELS))
+def noise_blocks(dtype: Literal["<i2", ">i2"], samples: int = BLOCK_SAMPLES) -> list[bytes]:
+    """Blocks to be sent in turn, interleaved as they travel: `[300]` of `[samples, 2]`."""
+    frames = np.random.default_rng(SEED).normal(0.0, _NOISE_LEVEL, (_NOISE_BLOCKS, samples, CHANNELS))
     return [block.tobytes() for block in (frames.clip(-1, 1) * 32767).astype(dtype)]
 
 
-def _header(packet: int, stream: int) -> bytes:
-    return struct.pack(">BBHII", 0x80, PAYLOAD_TYPE, packet % 2**16, packet * BLOCK_SAMPLES % 2**32, stream + 1)
+def rtp_header(packet: int, stream: int, samples: int = BLOCK_SAMPLES) -> bytes:
+    """What goes before the payload of a stream's packet, of so many samples each (RFC 3550)."""
+    return struct.pack(">BBHII", 0x80, PAYLOAD_TYPE, packet % 2**16, packet * samples % 2**32, stream + 1)

@@ -1,12 +1,12 @@
 """Whether a daemon with many streams accounts for every sample, and whether it grows, however long it runs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from whoplays.bench.conditions import command_line, current_conditions, load_average
 from whoplays.bench.processes import PublisherProcess, serving
-from whoplays.bench.results import SoakResult, summarize
+from whoplays.bench.results import SoakCheck, SoakResult, histogram, summarize
 from whoplays.bench.senders import RtpSender, free_ports
 from whoplays.bench.soak_checks import (
     ResourceMonitor,
@@ -48,7 +48,26 @@ def measure_soak(model: str, streams: int, minutes: float, loss: float, provider
     require_between("streams", streams, 1, MAX_STREAMS)
     require_between("minutes", minutes, *MINUTES)
     require_between("loss", loss, 0, MAX_LOSS)
-    load, ports = load_average(), free_ports(streams)
+    load = load_average()
+    status, audit, checks = _run(model, streams, minutes, loss, provider)
+    if not audit.lags_ns:
+        raise WhoplaysError(f"no window was complete; a window needs {WINDOW_SAMPLES / SAMPLE_RATE_HZ:g} s of audio")
+    return SoakResult(
+        command=command_line("soak", model=model, streams=streams, minutes=minutes, loss=loss, provider=provider),
+        conditions=current_conditions(status.model, status.provider, load),
+        streams=streams,
+        minutes=minutes,
+        loss=loss,
+        lag=summarize(audit.lags_ns),
+        lags_ms=histogram(audit.lags_ns),
+        checks=checks,
+    )
+
+
+def _run(
+    model: str, streams: int, minutes: float, loss: float, provider: str | None
+) -> tuple[Status, AuditLog, tuple[SoakCheck, ...]]:
+    ports = free_ports(streams)
     with (
         RtpSender(ports, loss) as sender,
         serving(model, provider, ports) as daemon,
@@ -56,7 +75,7 @@ def measure_soak(model: str, streams: int, minutes: float, loss: float, provider
     ):
         audit = AuditLog(subscriber, sender.due_samples)
         status = _first_status(audit, daemon, streams)
-        _await_sockets(daemon.pid, ports)
+        await_ports(daemon.pid, ports)
         note(f"sending {streams} streams for {minutes:g} min")
         with ResourceMonitor(daemon.pid) as monitor:
             sender.start()
@@ -72,17 +91,7 @@ def measure_soak(model: str, streams: int, minutes: float, loss: float, provider
             *check_growth(monitor.samples),
             *check_exit(audit, daemon.wait(), streams),
         )
-    if not audit.lags_ns:
-        raise WhoplaysError(f"no window was complete; a window needs {WINDOW_SAMPLES / SAMPLE_RATE_HZ:g} s of audio")
-    return SoakResult(
-        command=command_line("soak", model=model, streams=streams, minutes=minutes, loss=loss, provider=provider),
-        conditions=current_conditions(status.model, status.provider, load),
-        streams=streams,
-        minutes=minutes,
-        loss=loss,
-        lag=summarize(audit.lags_ns),
-        checks=checks,
-    )
+    return status, audit, checks
 
 
 def _receive_for(seconds: float, audit: AuditLog, daemon: PublisherProcess, enough: Callable[[], bool]) -> None:
@@ -105,10 +114,14 @@ def _silence(daemon: PublisherProcess) -> WhoplaysError:
     return WhoplaysError(f"whoplays serve runs, but published nothing for {SILENCE_S:.0f} s")
 
 
-def _await_sockets(pid: int, ports: list[int]) -> None:
-    """Wait until the daemon has opened every port, so that no first packet is lost."""
+def await_ports(pid: int, ports: Sequence[int], source: str = "rtp") -> None:
+    """Wait until a daemon has opened every port of its sources, so that no first packet is lost.
+
+    Raises:
+        WhoplaysError: it does not.
+    """
     deadline_s = time.monotonic() + BIND_TIMEOUT_S
-    while not set(ports) <= _bound_ports(pid):
+    while not set(ports) <= _bound_ports(pid, "udp4" if source == "rtp" else "tcp4"):
         if time.monotonic() > deadline_s:
             raise WhoplaysError(
                 f"whoplays serve did not open all of its {len(ports)} ports within {BIND_TIMEOUT_S:.0f} s"
@@ -116,6 +129,6 @@ def _await_sockets(pid: int, ports: list[int]) -> None:
         time.sleep(0.05)
 
 
-def _bound_ports(pid: int) -> set[int]:
-    connections = (found for process in process_tree(pid) for found in process.net_connections("udp4"))
+def _bound_ports(pid: int, kind: str) -> set[int]:
+    connections = (found for process in process_tree(pid) for found in process.net_connections(kind))
     return {found.laddr.port for found in connections if found.laddr}

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from whoplays.bench.conditions import command_line, current_conditions, load_average, model_info
+from whoplays.bench.conditions import SEED, command_line, current_conditions, load_average, model_info
 from whoplays.bench.results import BaselineRow, Rates, ThroughputResult, ThroughputRow
 from whoplays.models.card import MAX_DIFFERENCE
 from whoplays.models.errors import DataError, OptionError, require_between
@@ -185,13 +185,14 @@ def summarize_rates(rounds: Sequence[float], reference: Sequence[float]) -> Rate
         slowest_per_s=round(min(rounds), 3),
         fastest_per_s=round(max(rounds), 3),
         ratio=round(median / float(np.median(reference)), 3),
+        rounds=tuple(round(rate, 3) for rate in rounds),
     )
 
 
 def _measure_in_turns(workloads: Mapping[Key, Workload], turn_s: float) -> dict[Key, list[float]]:
     """Of each workload its windows a second, one a round."""
     rates: dict[Key, list[float]] = {key: [] for key in workloads}
-    keys, random = list(workloads), np.random.default_rng(0)
+    keys, random = list(workloads), np.random.default_rng(SEED)
     for _ in range(ROUNDS):
         for place in random.permutation(len(keys)):
             rates[keys[place]].append(_windows_per_s(workloads[keys[place]], turn_s))
@@ -209,4 +210,4 @@ def _windows_per_s(workload: Workload, turn_s: float) -> float:
 
 
 def _noise(*shape: int) -> Floats:
-    return _NOISE_LEVEL * np.random.default_rng(0).standard_normal(shape, np.float32)
+    return _NOISE_LEVEL * np.random.default_rng(SEED).standard_normal(shape, np.float32)

@@ -19,7 +19,10 @@ ROOT: Final = PurePosixPath(__file__).parents[1]
 DEVICE_FIXTURES: Final = {"server", "pulse", "card"}
 """Those that start a sound server."""
 NETWORK: Final = (
+    "bench/test_capacity.py",
+    "bench/test_compare.py",
     "bench/test_latency.py",
+    "bench/test_load.py",
     "bench/test_processes.py",
     "bench/test_receiver.py",
     "bench/test_soak.py",

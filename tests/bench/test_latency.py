@@ -7,17 +7,14 @@ import pytest
 import whoplays
 from tests.stream.history.make_history import make_window
 from tests.stream.make_messages import make_end, make_gap, make_status
-from whoplays.bench import latency
-from whoplays.bench.latency import STAGES, Arrival, SubscriberProcess, measure_latency, summarize_latency
+from whoplays.bench.latency import STAGES, measure_latency, stage_samples
+from whoplays.bench.receiver import Arrival, SubscriberProcess, collect_arrivals, window_times
 from whoplays.bench.results import LatencyResult
-from whoplays.bench.senders import Schedule
 from whoplays.models.errors import EndpointError, OptionError, WhoplaysError
 from whoplays.stream.pubsub.messages import End, Message
 from whoplays.stream.pubsub.publisher import Publisher
 
 MS = 1_000_000
-SCHEDULE = Schedule(start_ns=0, window_samples=882, hop_samples=441, windows=3)
-SENT_NS = [10 * MS, 21 * MS, 32 * MS, 43 * MS]
 JOIN_S = 30
 
 
@@ -28,11 +25,17 @@ def make_arrival(end: int, sent_ms: int) -> Arrival:
 
 
 def test_latency_counts_from_when_the_last_sample_was_due() -> None:
-    latency, stages = summarize_latency(SCHEDULE, SENT_NS, [make_arrival(882, 21), make_arrival(1323, 32)])
+    first = window_times(20 * MS, 21 * MS, make_arrival(882, 21))
+    second = window_times(30 * MS, 32 * MS, make_arrival(1323, 32))
+    stages = stage_samples([first, second], 2)
     assert tuple(stages) == STAGES
-    assert (latency.p50_ms, latency.max_ms) == (15.0, 16.0)
-    assert (stages["send"].p50_ms, stages["send"].max_ms) == (1.0, 2.0)
-    assert [stages[stage].max_ms for stage in STAGES[1:]] == [2.0, 3.0, 4.0, 5.0]
+    assert stages["send"] == [1 * MS, 2 * MS]
+    assert [stages[stage] for stage in STAGES[1:]] == [[count * MS] * 2 for count in (2, 3, 4, 5)]
+
+
+def test_an_arrival_is_estimated_no_earlier_than_its_sending() -> None:
+    times = window_times(20 * MS, 24 * MS, make_arrival(882, 21))
+    assert (times.sent_ns, times.arrived_ns) == (24 * MS, 24 * MS)
 
 
 def test_waiting_in_overload_is_under_queue() -> None:
@@ -42,7 +45,7 @@ def test_waiting_in_overload_is_under_queue() -> None:
     waited = msgspec.structs.replace(window, timing=timing)
     counters = msgspec.structs.replace(status.counters, dropped_windows=7)
     messages: list[Message] = [waited, msgspec.structs.replace(status, counters=counters), make_end(0)]
-    (arrival,), dropped = latency._arrivals(messages)
+    (arrival,), dropped = collect_arrivals(messages)
     assert dropped == 7
     assert (arrival.infer_start_ns - arrival.arrived_ns, arrival.infer_end_ns - arrival.infer_start_ns) == (
         901 * MS,
@@ -52,7 +55,7 @@ def test_waiting_in_overload_is_under_queue() -> None:
 
 def test_without_any_window_there_is_no_latency() -> None:
     with pytest.raises(EndpointError, match="none of 3 windows was received"):
-        summarize_latency(SCHEDULE, SENT_NS, [])
+        stage_samples([], 3)
 
 
 def test_three_processes_measure_the_whole_path(model: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -64,13 +67,13 @@ def test_three_processes_measure_the_whole_path(model: Path, capfd: pytest.Captu
     assert (result.windows, result.received, result.lost, result.hop_s) == (3, 3, 0, 0.1)
     assert (result.conditions.model.name, result.conditions.provider) == ("tiny", "cpu")
     assert result.command == f"whoplays bench latency {options}"
+    assert {len(times) for times in result.samples_us.values()} == {3}
     for times in (result.latency, *result.stages.values()):
         assert 0 <= times.p50_ms <= times.p90_ms <= times.p99_ms <= times.max_ms <= result.latency.max_ms
     assert "Latency of tiny 0.1" in err
     assert "3 received, 0 lost" in err
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_clients_of_the_page_look_on(model: Path) -> None:
     pytest.importorskip("uvicorn", reason="uvicorn is not installed")
@@ -129,3 +132,19 @@ def test_the_exit_of_the_subscriber_is_noticed(publisher: Publisher) -> None:
         subscriber._process.kill()
         with pytest.raises(EndpointError, match="has exited"):
             subscriber.status()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--streams 2", "streams must be 1 with a pipe, got 2; other sources: rtp, zmq"),
+        ("--source radio", "source must be one of pipe, rtp, zmq, got radio"),
+        ("--source rtp --streams 2000", "streams must be between 1 and 1000, got 2000"),
+        ("--source rtp --packet-ms 0", "packet_ms must be between 1 and 50, got 0"),
+        ("--source zmq --page-clients 1", "page_clients must be 0 with a source other than a pipe"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options: str, message: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        whoplays.main(["bench", "latency", *options.split()])
+    assert message in capfd.readouterr().err

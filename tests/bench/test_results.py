@@ -1,6 +1,7 @@
 import random
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,6 @@ from whoplays.bench.conditions import current_conditions, load_average
 from whoplays.bench.results import (
     LatencyResult,
     SoakResult,
-    Summary,
     ThroughputResult,
     check_writable,
     read_result,
@@ -26,6 +26,13 @@ def test_results_come_back_from_their_files(
     for result in (latency, throughput, failed_soak):
         write_result(result, str(tmp_path / "result.json"))
         assert read_result(tmp_path / "result.json") == result
+
+
+def test_numbers_stand_in_one_line(tmp_path: Path, latency: LatencyResult) -> None:
+    kept = msgspec.structs.replace(latency, samples_us={"infer": [1, 2, 3]})
+    write_result(kept, str(tmp_path / "result.json"))
+    assert '"infer": [1, 2, 3]' in (tmp_path / "result.json").read_text()
+    assert read_result(tmp_path / "result.json") == kept
 
 
 def test_another_file_is_named(tmp_path: Path) -> None:
@@ -67,7 +74,9 @@ def test_conditions_are_those_of_this_machine() -> None:
 def test_percentiles_of_a_hundred() -> None:
     times_ns = [ms * 1_000_000 for ms in range(1, 101)]
     random.Random(0).shuffle(times_ns)
-    assert summarize(times_ns) == Summary(p50_ms=50.0, p90_ms=90.0, p99_ms=99.0, max_ms=100.0)
+    found = summarize(times_ns)
+    assert (found.p50_ms, found.p90_ms, found.p99_ms, found.max_ms) == (50.0, 90.0, 99.0, 100.0)
+    assert found.intervals == ((40.0, 61.0), (84.0, 96.0), None)
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=1))

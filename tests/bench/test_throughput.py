@@ -43,7 +43,9 @@ def wrong_in_batches(recognize: Callable[[Recognizer, Floats], Floats]) -> Calla
 
 def test_rows_are_medians_and_their_ratios() -> None:
     reference, pair = make_rows({REFERENCE: [10.0, 30.0, 20.0], PAIR: [5.0, 100.0, 50.0]}, {REFERENCE: 0.0, PAIR: 1e-4})
-    assert reference.rates == Rates(windows_per_s=20.0, slowest_per_s=10.0, fastest_per_s=30.0, ratio=1.0)
+    assert reference.rates == Rates(
+        windows_per_s=20.0, slowest_per_s=10.0, fastest_per_s=30.0, ratio=1.0, rounds=(10.0, 30.0, 20.0)
+    )
     assert (pair.rates.windows_per_s, pair.rates.ratio, pair.max_abs_diff, pair.agrees) == (50.0, 2.5, 1e-4, True)
 
 

@@ -5,7 +5,7 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --page-clients --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --speed --stream --streams --threads --title --token-file --trees --until --version --wait --windows --workers'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --packet-ms --page-clients --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --source --speed --stream --streams --threads --title --token-file --trees --until --version --wait --windows --workers'
     set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys label latency list listen make models mqtt osc page prepare relay render replay report revoke send serve show simulate soak throughput train watch webhook'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
@@ -118,8 +118,12 @@ complete -c whoplays -n '__fish_whoplays_using_command bench latency' -s h -d 'D
 complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l version -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command bench latency' -s V -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l model -r -d 'A name from whoplays models, or a folder with an exported model.'
-complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l windows -r -d 'How many windows to measure.'
+complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l windows -r -d 'How many windows to measure, of all streams; 400 unless given, 2000 with --full.'
 complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l hop -r -d 'Seconds from the start of one window to the next, up to 3.'
+complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l source -r -d 'The kind of source: pipe, which is one stream, rtp or zmq.'
+complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l streams -r -d 'How many streams.'
+complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l packet-ms -r -d 'Milliseconds of audio that are sent at once.'
+complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l full -d 'Measure for the page of results.'
 complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l provider -r -d 'The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, e…'
 complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l page-clients -r -d 'How many clients follow the page of it meanwhile.'
 complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l json -r -d 'A file to write the result to as JSON, or - for standard output.'
