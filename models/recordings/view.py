@@ -79,6 +79,11 @@ class PipeBytes:
         self._begin = 0
         self._ended = False
 
+    @property
+    def begin(self) -> int:
+        """The offset of the first one that is kept."""
+        return self._begin
+
     def size(self) -> None:
         """They are still to come."""
 

@@ -8,16 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO, Any, Final
-from urllib import request
-from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 
 from whoplays.models.errors import OptionError, SourceError
 from whoplays.stream.common.uri import redact
-from whoplays.stream.sources.ffmpeg.proxy import EgressProxy, basic_credentials
+from whoplays.stream.sources.ffmpeg.http_bytes import http_response, stated_length
+from whoplays.stream.sources.ffmpeg.proxy import EgressProxy
 
 HTTP: Final = frozenset({"http", "https"})
 STORES: Final = frozenset({"s3", "gs", "abfs"})
@@ -70,8 +68,10 @@ def facts(place: str) -> str:
         with _refused(place):
             info = store.info(path)
         return f"{info['size']} {info.get('e_tag')} {info.get('last_modified')}"
-    with _response(place) as response:
-        return " ".join(f"{name}: {response.headers[name]}" for name in ("Content-Length", "ETag", "Last-Modified"))
+    with EgressProxy(place) as proxy, http_response(place, proxy) as response:
+        return " ".join(
+            f"{name}: {response.headers[name]}" for name in ("Content-Range", "Content-Length", "ETag", "Last-Modified")
+        )
 
 
 @contextmanager
@@ -96,53 +96,13 @@ def local_copy(place: str) -> Iterator[Path]:
 
 
 def _download(place: str, file: IO[bytes]) -> None:
-    with _response(place) as response:
-        length = response.headers["Content-Length"]
+    with EgressProxy(place) as proxy, http_response(place, proxy) as response:
+        length = stated_length(response)
         if length is None:
             raise SourceError(f"{redact(place)} states no length; follow a stream with whoplays listen")
         shutil.copyfileobj(response, file, 1 << 20)
-        if file.tell() < int(length):
+        if file.tell() < length:
             raise SourceError(f"{redact(place)} ended after {file.tell()} of {length} bytes; try again")
-
-
-@contextmanager
-def _response(place: str) -> Iterator[HTTPResponse]:
-    """What a server answers; from an address on the open internet no redirect leads to this machine or its network."""
-    parts = urlsplit(place)
-    with EgressProxy(place) as proxy:
-        opener = request.OpenerDirector()
-        for handler in (
-            *(_Through(proxy.options["http_proxy"]), request.HTTPHandler(), request.HTTPSHandler()),
-            *(request.HTTPRedirectHandler(), request.HTTPErrorProcessor(), request.HTTPDefaultErrorHandler()),
-            request.UnknownHandler(),
-        ):
-            opener.add_handler(handler)
-        try:
-            address = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
-            asked = request.Request(address, headers={"User-Agent": "whoplays", "Accept-Encoding": "identity"})  # noqa: S310  http(s) alone
-            if parts.username is not None:
-                asked.add_unredirected_header("Authorization", basic_credentials(parts))
-            with opener.open(asked, timeout=TIMEOUT_S) as response:
-                yield response
-        except HTTPError as error:
-            raise SourceError(f"{redact(place)} cannot be had: the server answers {error.code}") from error
-        except (OSError, HTTPException, ValueError) as error:
-            reason = proxy.problem or getattr(error, "reason", None) or error
-            raise SourceError(f"{redact(place)} cannot be had: {reason}") from error
-
-
-class _Through(request.BaseHandler):
-    """Leads each request, that after a redirect too, through a proxy."""
-
-    handler_order = 100
-
-    def __init__(self, proxy: str) -> None:
-        self._place: Final = urlsplit(proxy).netloc
-
-    def http_open(self, asked: request.Request) -> None:
-        asked.set_proxy(self._place, "http")
-
-    https_open = http_open
 
 
 def _store(place: str) -> tuple[Any, str]:

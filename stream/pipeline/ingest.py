@@ -17,7 +17,7 @@ from whoplays.stream.audio.resample import ChannelMixer
 from whoplays.stream.common.backoff import STEADY_S, Backoff
 from whoplays.stream.pipeline.faults import Faults
 from whoplays.stream.pipeline.session import Session
-from whoplays.stream.sources.base import SessionOverError, Source, SourceSpec
+from whoplays.stream.sources.base import RecordingError, SessionOverError, Source, SourceSpec
 
 MAX_SESSIONS: Final = 4
 WAIT_S: Final = 0.02
@@ -223,7 +223,7 @@ class Ingest:
             failure = error if isinstance(error, WhoplaysError) else SourceError(self._faults.tell(error))
             for feed in self._feeds:
                 feed.sessions[-1].problem = str(failure)
-            if not self.spec.reconnects:
+            if not self.spec.reconnects or isinstance(error, RecordingError):
                 self.failure = failure
                 return False
         else:

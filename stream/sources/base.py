@@ -15,6 +15,10 @@ class SessionOverError(SourceError):
     """The sender began anew: its samples no longer follow those before. `blocks` may be called again at once."""
 
 
+class RecordingError(SourceError):
+    """A recording was read to its end, and was not whole: there is nothing to wait for, and no use in trying again."""
+
+
 class Source(Protocol):
     """Audio that can be listened to, once.
 

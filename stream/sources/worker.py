@@ -31,7 +31,7 @@ from whoplays.models.errors import SourceError, WhoplaysError
 from whoplays.stream.audio.block import Block
 from whoplays.stream.common.clock import ClockKind, GapCause
 from whoplays.stream.common.uri import clean
-from whoplays.stream.sources.base import SessionOverError
+from whoplays.stream.sources.base import RecordingError, SessionOverError
 
 PIPE_BYTES: Final = 1 << 20
 """Three seconds of audio, where the system grants it."""
@@ -60,7 +60,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 class ExitMessage(msgspec.Struct, frozen=True, tag=True):
     """The last message of a child; the parent makes it of one that died."""
 
-    reason: Literal["ended", "failed", "session_over", "died"]
+    reason: Literal["ended", "failed", "session_over", "not_whole", "died"]
     text: str = ""
     """What went wrong, in one line."""
     result: Any = None
@@ -309,6 +309,8 @@ class ChildSource:
                 self.warning = message.result
             case "session_over":
                 raise SessionOverError(message.text)
+            case "not_whole":
+                raise RecordingError(message.text)
             case "failed":
                 raise SourceError(message.text)
             case "died" if not self._stopped:
@@ -343,6 +345,8 @@ def _run(task: Task, send: Send) -> ExitMessage:
         result = getattr(importlib.import_module(module), name)(send, **task.arguments)
     except SessionOverError as error:
         return ExitMessage("session_over", str(error))
+    except RecordingError as error:
+        return ExitMessage("not_whole", str(error))
     except WhoplaysError as error:
         return ExitMessage("failed", str(error))
     return ExitMessage("ended", result=result)

@@ -65,7 +65,7 @@ class Decoder:
     def finish(self) -> Iterator[Chunk]:
         """What is still in the resampler."""
         for audio in self._converter.finish():
-            yield from _cut(audio)
+            yield from cut(audio)
 
     def _replace_damaged(self, packet: "Packet[AudioStream]") -> Iterator[Chunk]:
         # Who joins a broadcast in the middle cannot decode its first packets: before any audio, nothing is lost.
@@ -81,7 +81,7 @@ class Decoder:
     def _convert(self, frame: AudioFrame) -> Iterator[Chunk]:
         yield from self._gap(self._ahead_s(frame))
         for audio in self._converter.convert(to_float(frame), frame.sample_rate):
-            yield from _cut(audio)
+            yield from cut(audio)
 
     def _ahead_s(self, frame: AudioFrame) -> float:
         """How much is missing before a frame."""
@@ -107,6 +107,7 @@ def silence(samples: int, lost: GapCause) -> Iterator[Chunk]:
         yield Chunk(np.zeros((2, min(CHUNK_SAMPLES, samples - start)), np.float32), lost)
 
 
-def _cut(audio: Audio) -> Iterator[Chunk]:
+def cut(audio: Audio) -> Iterator[Chunk]:
+    """Samples of any length, chunk by chunk."""
     for start in range(0, audio.shape[1], CHUNK_SAMPLES):
         yield Chunk(audio[:, start : start + CHUNK_SAMPLES])

@@ -16,6 +16,7 @@ from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.ffmpeg.playlist import BODY_BYTES, MOST_PLAYLISTS, describe, first_address
 from whoplays.stream.sources.ffmpeg.proxy import EgressProxy
+from whoplays.stream.sources.ffmpeg.rtsp import is_rtsp, redirect_of
 
 
 class MediaSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,7 @@ class MediaSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CONNECT_S: Final = 5.0
+MOST_REDIRECTS: Final = 5
 CLOSED: Final = "the server closed the connection"
 _TLS_PORTS: Final = {"https": 443, "rtsps": 322}
 
@@ -75,9 +77,10 @@ OPEN_S: Final = 20.0
 READ_S: Final = 15.0
 """How long FFmpeg waits for data; the stream may reopen the source sooner."""
 
-# A playlist can name other addresses: it must not make us read files here.
+# What comes can name other addresses: it must not make us read files here, nor listen where a server says.
+_HTTP_PROTOCOLS: Final = "http,https,httpproxy,tcp,tls,crypto,data"
+_RTSP_PROTOCOLS: Final = "rtsp,rtp,udp,tcp,tls"
 _NETWORK: Final = {
-    "protocol_whitelist": "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,crypto,data",
     # RTP within the RTSP connection if the server can: then no packet is lost.
     "rtsp_flags": "prefer_tcp",
     # Pictures are not even asked for.
@@ -95,7 +98,7 @@ def open_container(media: MediaSpec, proxy: EgressProxy) -> InputContainer:
     Raises:
         SourceError: it cannot be reached, cannot be read, or has no audio.
     """
-    url = media.url
+    url = follow_redirects(media, proxy) if is_rtsp(media.url) else media.url
     for _ in range(MOST_PLAYLISTS):
         try:
             container = _open(url, media.form if url == media.url else None, proxy)
@@ -117,8 +120,26 @@ def open_container(media: MediaSpec, proxy: EgressProxy) -> InputContainer:
     raise SourceError(f"{media.name} is a playlist of playlists; give the address of the stream itself")
 
 
+def follow_redirects(media: MediaSpec, proxy: EgressProxy) -> str:
+    """Where a server of RTSP leads, which FFmpeg would follow without end, and anywhere.
+
+    Raises:
+        SourceError: it leads where it must not, or on and on.
+    """
+    url = media.url
+    for _ in range(MOST_REDIRECTS):
+        following = redirect_of(url, proxy)
+        if proxy.refused:
+            raise SourceError(f"{media.name} cannot be opened: {proxy.problem}")
+        if following is None:
+            return url
+        url = following
+    raise SourceError(f"{media.name} redirects again and again; give the address of the stream itself")
+
+
 def _open(url: str, form: str | None, proxy: EgressProxy) -> InputContainer:
-    return av.open(url, format=form, options={**_network(), **proxy.options}, timeout=(OPEN_S, READ_S))
+    protocols = {"protocol_whitelist": _RTSP_PROTOCOLS if is_rtsp(url) else _HTTP_PROTOCOLS}
+    return av.open(url, format=form, options={**_network(), **protocols, **proxy.options}, timeout=(OPEN_S, READ_S))
 
 
 def _look_into(url: str, proxy: EgressProxy) -> tuple[str | None, str]:

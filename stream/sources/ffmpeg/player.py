@@ -1,5 +1,6 @@
 """The thread that hands decoded audio out in real time."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -16,9 +17,12 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from whoplays.models.errors import SourceError
+from whoplays.models.recordings.recording import Recording
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.audio.block import Block
-from whoplays.stream.sources.ffmpeg.decoder import Chunk, Decoder, silence
+from whoplays.stream.audio.block import Audio, Block
+from whoplays.stream.audio.resample import VaryingConverter
+from whoplays.stream.sources.base import RecordingError
+from whoplays.stream.sources.ffmpeg.decoder import Chunk, Decoder, cut, silence
 from whoplays.stream.sources.ffmpeg.demux import (
     CLOSED,
     MediaSpec,
@@ -28,8 +32,10 @@ from whoplays.stream.sources.ffmpeg.demux import (
     open_data,
     read_error,
 )
+from whoplays.stream.sources.ffmpeg.http_bytes import HttpBytes
 from whoplays.stream.sources.ffmpeg.ogg import ogg_packets
 from whoplays.stream.sources.ffmpeg.proxy import EgressProxy
+from whoplays.stream.sources.file import PIECE_S, gather
 from whoplays.stream.sources.worker import Send
 
 SURVEY_SAMPLES: Final = 10 * SAMPLE_RATE_HZ
@@ -106,10 +112,9 @@ def _duration_ns(samples: int) -> int:
     return samples * 1_000_000_000 // SAMPLE_RATE_HZ
 
 
-MISSING_S: Final = 0.2
-MISSING_BYTES: Final = 65_536
-"""More than tags and indexes take."""
-_STATES_DURATION: Final = frozenset({"wav", "aiff", "w64", "caf", "flac", "au"})
+MISSING_S: Final = 0.3
+"""More than encoders and playlists round the length of segments by."""
+_PLAYLISTS: Final = frozenset({"hls", "dash"})
 MAX_CHUNKS: Final = 400
 """About 10 s of most codecs, 20 s of any: whoever is further ahead has to wait."""
 
@@ -123,6 +128,8 @@ class Player:
 
     def __init__(self, send: Send) -> None:
         self._send: Final = send
+        self.samples = 0
+        """How many were put."""
         self._schedule: Final = Schedule()
         self._chunks: Final = Queue[tuple[Chunk, int] | None](MAX_CHUNKS)
         self._thread: Final = threading.Thread(target=self._play, name="whoplays-player")
@@ -139,6 +146,7 @@ class Player:
 
     def put(self, chunk: Chunk, arrived_ns: int) -> None:
         """Queue a chunk behind those before it; waits while the queue is full."""
+        self.samples += chunk.audio.shape[1]
         self._chunks.put((chunk, arrived_ns))
 
     def _play(self) -> None:
@@ -155,7 +163,7 @@ class Player:
 
 
 def play(send: Send, media: dict[str, Any]) -> str:
-    """Play media in real time; returns when it ends on purpose, with what was not heard of it, if anything was not.
+    """Play media in real time; returns when it ends on purpose, with what is noteworthy about it.
 
     Nothing here ends a read that blocks for ever: the parent ends the process.
 
@@ -165,45 +173,58 @@ def play(send: Send, media: dict[str, Any]) -> str:
 
     Raises:
         SourceError: they cannot be opened, or are lost.
+        RecordingError: they are a recording that is not whole.
         SessionOverError: the sender began anew.
     """
     spec = msgspec.convert(media, MediaSpec)
-    with EgressProxy(spec.url) as proxy, Player(send) as player, open_container(spec, proxy) as container:
-        ends, part = has_end(container), Heard()
+    with EgressProxy(spec.url) as proxy, Player(send) as player:
+        with open_container(spec, proxy) as container:
+            url, of_playlist = container.name, container.format.name in _PLAYLISTS
+            is_recording = url.startswith(("http://", "https://")) and container.size > 0 and not of_playlist
+            if not is_recording:
+                _play_broadcast(spec, container, proxy, player)
+                return ""
+        return _play_recording(spec, url, proxy, player)
+
+
+def _play_broadcast(spec: MediaSpec, container: InputContainer, proxy: EgressProxy, player: Player) -> None:
+    """Play what goes on until it is lost, or what a playlist says that it ends."""
+    ends, stated_s = has_end(container), (container.duration or 0) / 1_000_000
+    of_playlist = container.format.name in _PLAYLISTS
+    try:
+        _decode(spec, _packets(container, proxy), player)
+    except av.error.FFmpegError as error:
+        raise read_error(spec, proxy, error) from error
+    if not ends:
+        raise SourceError(f"{spec.name} broke off: {CLOSED}")
+    heard_s = player.samples / SAMPLE_RATE_HZ
+    if of_playlist and heard_s < stated_s - MISSING_S:
+        raise RecordingError(
+            f"{spec.name} ends after {heard_s:.1f} s of {stated_s:.1f} s; segments are missing or damaged"
+        )
+
+
+def _play_recording(spec: MediaSpec, url: str, proxy: EgressProxy, player: Player) -> str:
+    """Play a file that a server has, decoded as one that is here; returns a note if its header states less."""
+    converter = VaryingConverter(spec.selection)
+    with HttpBytes(url, proxy) as source:
+        recording = Recording(source, spec.name, math.nan)
         try:
-            _decode(spec, part.count(_packets(container, proxy)), player)
-        except av.error.FFmpegError as error:
-            raise read_error(spec, proxy, error) from error
-        if not ends:
-            raise SourceError(f"{spec.name} broke off: {CLOSED}")
-        return part.missing(container)
+            for samples in gather(recording.read(), PIECE_S):
+                _put(converter.convert(*samples), player)
+        except SourceError as error:
+            _put(converter.finish(), player)
+            if source.problem:
+                raise SourceError(f"{spec.name} broke off: {source.problem}") from error
+            raise RecordingError(str(error)) from error
+    _put(converter.finish(), player)
+    return recording.note
 
 
-class Heard:
-    """How far a recording that comes over the network was read, against what it states and what its server sent."""
-
-    def __init__(self) -> None:
-        self._end = 0
-        self._seconds = 0.0
-        self._stated_s: float | None = None
-
-    def count(
-        self, packets: Iterator[tuple[AudioStream, "Packet[AudioStream]"]]
-    ) -> Iterator[tuple[AudioStream, "Packet[AudioStream]"]]:
-        """The packets as they are."""
-        for stream, packet in packets:
-            self._end = max(self._end, (packet.pos or 0) + packet.size)
-            self._seconds += float((packet.duration or 0) * (packet.time_base or 0))
-            if stream.duration and stream.time_base and stream.container.format.name in _STATES_DURATION:
-                self._stated_s = float(stream.duration * stream.time_base)
-            yield stream, packet
-
-    def missing(self, container: InputContainer) -> str:
-        """What was not heard, in one line; empty if nothing is known to be missing."""
-        if self._stated_s and self._seconds < self._stated_s - MISSING_S:
-            return f"it ended after {self._seconds:.1f} s of {self._stated_s:.1f} s; it is cut off"
-        behind = (container.size if container.format.name in _STATES_DURATION else 0) - self._end
-        return f"{behind} bytes behind its end were not heard; is it two recordings?" if behind > MISSING_BYTES else ""
+def _put(pieces: Iterator[Audio], player: Player) -> None:
+    for audio in pieces:
+        for chunk in cut(audio):
+            player.put(chunk, time.monotonic_ns())
 
 
 def _packets(container: InputContainer, proxy: EgressProxy) -> Iterator[tuple[AudioStream, "Packet[AudioStream]"]]:

@@ -67,6 +67,8 @@ class EgressProxy:
     def __init__(self, url: str) -> None:
         self.problem = ""
         """Why the last connection was not made; empty if it was."""
+        self.refused = False
+        """Whether that is because it leads where it must not."""
         self._proxies: Final = getproxies_environment()
         public = is_public(urlsplit(url).hostname or "")
         # What only a proxy can look up is on its side of it.
@@ -122,10 +124,10 @@ class EgressProxy:
 
     def _connected(self, host: str, port: int, *, only_public: bool) -> socket.socket:
         self._allowance.wait()
-        self.problem = f"host {host} not found"
+        self.problem, self.refused = f"host {host} not found", False
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             if only_public and not _is_global(address[0]):
-                self.problem = _PRIVATE.format(host)
+                self.problem, self.refused = _PRIVATE.format(host), True
                 continue
             connection = socket.socket(family, kind, protocol)
             try:
@@ -136,7 +138,7 @@ class EgressProxy:
                 self.problem = error.strerror or str(error)
             else:
                 connection.settimeout(None)
-                self.problem = ""
+                self.problem, self.refused = "", False
                 return connection
         raise OSError(self.problem)
 

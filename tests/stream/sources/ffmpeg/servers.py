@@ -27,7 +27,13 @@ class Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         _, manner, *rest = self.path.partition("?")[0].split("/")
-        behave = {"endless": self._endless, "stall": self._stall, "drop": self._drop, "hang_up": self._hang_up}
+        behave = {
+            "endless": self._endless,
+            "stall": self._stall,
+            "drop": self._drop,
+            "hang_up": self._hang_up,
+            "ranges": self._ranges,
+        }
         with contextlib.suppress(ConnectionError):
             if manner in behave:
                 behave[manner]((Path(self.directory) / rest[0]).read_bytes())
@@ -58,6 +64,15 @@ class Handler(SimpleHTTPRequestHandler):
         """Sends it with no length, as broadcasts are sent, and closes the connection."""
         self._begin()
         self.wfile.write(data)
+
+    def _ranges(self, data: bytes) -> None:
+        """From the byte that is asked for."""
+        start = int((self.headers["Range"] or "bytes=0-").partition("=")[2].partition("-")[0])
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        self.wfile.write(data[start:])
 
     def _begin(self, length: int | None = None) -> None:
         self.send_response(200)

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -9,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from tests.stream.sources.ffmpeg.servers import free_port, serve_rtsp
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.resample import WHOLE, ChannelSelection
+from whoplays.stream.sources.base import RecordingError
 from whoplays.stream.sources.registry import open_uri
 from whoplays.stream.sources.worker import ChildSource
 
@@ -76,16 +79,74 @@ def test_an_http_recording_is_played_in_real_time_and_ends(http: str) -> None:
     assert not any(block.lost for block in blocks)
 
 
-def test_what_the_server_sent_behind_the_end_is_told(http: str, clips: Path) -> None:
-    """Two recordings that were joined: FFmpeg reads the first one alone."""
-    soundfile.write(clips / "joined.wav", np.zeros((44_100, 2), np.float32), 44_100)
-    one = (clips / "joined.wav").read_bytes()
-    for name, data, told in (("one.wav", one, ""), ("joined.wav", one + one, "bytes behind its end were not heard")):
-        (clips / name).write_bytes(data)
-        source = open_uri(f"{http}/{name}")
-        assert sum(block.audio.shape[1] for block in source.blocks()) == 44_100
-        assert told in source.warning
-        assert bool(told) == bool(source.warning)
+def made(ffmpeg: str, clips: Path, name: str, *options: str) -> bytes:
+    """The clip in another container."""
+    subprocess.run([ffmpeg, "-v", "error", "-y", "-i", "clip.flac", *options, name], cwd=clips, check=True)
+    return (clips / name).read_bytes()
+
+
+CONTAINERS: Final = {
+    "wav": (),
+    "ogg": ("-c:a", "libvorbis", "-page_duration", "100000"),
+    "opus": ("-c:a", "libopus", "-page_duration", "100000"),
+    "mp3": ("-b:a", "128k"),
+    "mka": ("-c:a", "aac"),
+    "m4a": ("-movflags", "faststart"),
+    "caf": (),
+    "flac": (),
+    "wma": (),
+}
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_a_recording_that_is_cut_off_is_told_as_that_of_a_path_is(
+    http: str, clips: Path, ffmpeg: str, kind: str
+) -> None:
+    whole = made(ffmpeg, clips, f"whole.{kind}", *CONTAINERS[kind])
+    (clips / f"cut.{kind}").write_bytes(whole[: len(whole) * 6 // 10])
+    assert sum(block.audio.shape[1] for block in read(f"{http}/whole.{kind}")) == pytest.approx(66_150, abs=6000)
+    heard: list[Block] = []
+    with pytest.raises(RecordingError, match=r"cut off|damaged|index is missing"):
+        deque(map(heard.append, open_uri(f"{http}/cut.{kind}").blocks()))
+    assert 0 < sum(block.audio.shape[1] for block in heard) < 50_000
+
+
+@pytest.mark.parametrize("manner", ["", "ranges/"])
+@pytest.mark.parametrize("kind", ["wav", "mp3", "flac", "ogg"])
+def test_recordings_that_were_joined_are_heard_whole(
+    http: str, clips: Path, ffmpeg: str, kind: str, manner: str
+) -> None:
+    one = made(ffmpeg, clips, f"one.{kind}", *CONTAINERS[kind])
+    (clips / f"joined.{kind}").write_bytes(one + one)
+    blocks = read(f"{http}/{manner}joined.{kind}")
+    assert sum(block.audio.shape[1] for block in blocks) == pytest.approx(132_300, abs=6000)
+
+
+def test_a_recording_whose_index_is_at_its_end_is_read_by_ranges(http: str, clips: Path, ffmpeg: str) -> None:
+    # Not kept any more when its index was read: its beginning is asked for anew.
+    length = len(made(ffmpeg, clips, "late.m4a", "-af", "aloop=3:66150", "-c:a", "alac"))
+    assert length > 100_000
+    blocks = read(f"{http}/ranges/late.m4a")
+    assert sum(block.audio.shape[1] for block in blocks) == pytest.approx(4 * 66_150, abs=6000)
+
+
+@pytest.mark.parametrize("segment", ["ts", "m4s"])
+def test_a_playlist_whose_segments_are_missing_is_told(http: str, clips: Path, ffmpeg: str, segment: str) -> None:
+    options = ["-c:a", "aac", "-f", "hls", "-hls_time", "0.5", "-hls_playlist_type", "vod"]
+    options += ["-hls_segment_type", "fmp4"] if segment == "m4s" else []
+    text = made(ffmpeg, clips, f"{segment}.m3u8", *options).decode()
+    assert read(f"{http}/{segment}.m3u8")
+    (clips / f"last_{segment}.m3u8").write_text(re.sub(r"\w[23]\.(ts|m4s)", r"gone.\1", text))
+    with pytest.raises(RecordingError, match=r"ends after 1\.\d s of 1\.5 s; segments are missing or damaged"):
+        read(f"{http}/last_{segment}.m3u8")
+
+
+def test_what_a_recording_says_of_a_broadcast_is_not_received(http: str, clips: Path) -> None:
+    """A session description would have this machine listen wherever a server says."""
+    lines = ("v=0", "o=- 0 0 IN IP4 1.2.3.4", "s=x", "c=IN IP4 239.1.2.3", "t=0 0", "m=audio 7777 RTP/AVP 10", "")
+    (clips / "evil.sdp").write_text("\n".join(lines))
+    with pytest.raises(SourceError, match="it is not audio that FFmpeg can read"):
+        read(f"{http}/evil.sdp")
 
 
 def test_the_selection_is_applied(http: str) -> None:
