@@ -72,24 +72,28 @@ class Spectrograph:
 
     def __init__(self) -> None:
         self._window, self._weights = _constants()
+        self._audio: Final = np.zeros((_CHUNK_FRAMES - 1) * HOP_SAMPLES + FRAME_SAMPLES, np.float32)
+        self._hops: Final = np.lib.stride_tricks.sliding_window_view(self._audio, FRAME_SAMPLES)[::HOP_SAMPLES]
         self._frames: Final = np.zeros((_CHUNK_FRAMES, FFT_SAMPLES), np.float32)
         self._spectrum: Final = np.empty((_CHUNK_FRAMES, FFT_SAMPLES // 2 + 1), np.complex64)
 
     def compute(self, audio: Float32s, out: Float32s) -> None:
-        """Write a frame for each whole hop of audio that a frame fits behind.
+        """Write frames, the first of which begins with the audio.
 
         Args:
-            audio: `[samples]` float32, the sum of both channels, at least `441 (n - 1) + 1103` long.
+            audio: `[2, samples]` float32, at least `441 (n - 1) + 1103` samples.
             out: `[n, 128]` float32, that many frames.
         """
-        hops = np.lib.stride_tricks.sliding_window_view(audio, FRAME_SAMPLES)[::HOP_SAMPLES]
         for start in range(0, len(out), _CHUNK_FRAMES):
             chunk = out[start : start + _CHUNK_FRAMES]
-            self._compute_chunk(hops[start : start + len(chunk)], chunk)
+            first, length = start * HOP_SAMPLES, (len(chunk) - 1) * HOP_SAMPLES + FRAME_SAMPLES
+            left, right = audio[:, first : first + length]
+            np.add(left, right, out=self._audio[:length])
+            self._compute_chunk(chunk)
 
-    def _compute_chunk(self, frames: Float32s, out: Float32s) -> None:
+    def _compute_chunk(self, out: Float32s) -> None:
         count = len(out)
-        np.multiply(frames, self._window, out=self._frames[:count, :FRAME_SAMPLES])
+        np.multiply(self._hops[:count], self._window, out=self._frames[:count, :FRAME_SAMPLES])
         # Single precision, which its type hints do not know.
         np.fft.rfft(self._frames[:count], out=self._spectrum[:count])  # type: ignore[arg-type]
         # Real and imaginary parts side by side: the product below adds their squares.

@@ -90,7 +90,7 @@ class SpectrogramRing:
         audio = self._audio[:, : (BEHIND_HOPS + hops) * HOP_SAMPLES]
         places = np.arange(self._hops, self._hops + hops) % self._capacity
         frames = np.empty((hops, BANDS), np.float32)
-        self._spectrograph.compute(audio[0] + audio[1], frames)
+        self._spectrograph.compute(audio, frames)
         self._frames[places] = frames
         self._levels.put(places, audio[:, BEHIND_HOPS * HOP_SAMPLES :].reshape(CHANNELS, hops, HOP_SAMPLES))
         self._audio[:, : BEHIND_HOPS * HOP_SAMPLES] = audio[:, hops * HOP_SAMPLES :]

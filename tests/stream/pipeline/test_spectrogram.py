@@ -47,7 +47,7 @@ def music(seconds: float, seed: int = 0) -> Float32s:
 
 def spectrogram(window: Float32s) -> Float32s:
     frames = np.empty((FRAMES, BANDS), np.float32)
-    Spectrograph().compute(window[0] + window[1], frames)
+    Spectrograph().compute(window, frames)
     return frames
 
 
