@@ -14,6 +14,7 @@ from whoplays.stream.daemon.config_errors import ConfigErrors
 from whoplays.stream.daemon.reload import check_alerts, load
 from whoplays.stream.history.schema import check_to_write
 from whoplays.stream.metrics.server import parse_address
+from whoplays.stream.pubsub.endpoint import check_ipc
 from whoplays.stream.sources.base import BoundAddress
 from whoplays.stream.sources.registry import check_uri, look_up
 
@@ -32,6 +33,8 @@ def check(path: Path) -> None:
     config = read_config(path, errors)
     with errors.collect():
         config.security.keys_for(config.publish)
+    with errors.collect("publish"):
+        check_ipc(config.publish)
     if config.history:
         with errors.collect("history.path"):
             check_to_write(config.history.file)

@@ -1,5 +1,6 @@
 """The database of the history: its tables, and how it is opened."""
 
+import errno
 import os
 import sqlite3
 import tempfile
@@ -131,6 +132,8 @@ def check_to_write(path: Path) -> None:
             # Tried, because permissions alone do not say who may write.
             with tempfile.TemporaryFile(dir=nearest):
                 return
+        if not (path.is_file() or path.is_dir()):
+            raise OSError(errno.EINVAL, "it is not a regular file")
         with path.open("r+b"), closing(_connect_to_read(path)) as connection:
             _version(connection, path)
 

@@ -2,8 +2,10 @@
 
 import errno
 import ipaddress
+import os
 import re
 import socket
+from pathlib import Path
 from typing import Final
 
 import zmq
@@ -12,6 +14,8 @@ from whoplays.models.errors import EndpointError
 
 DEFAULT_ENDPOINT: Final = "tcp://127.0.0.1:9460"
 LAST_PORT: Final = 65_535
+LONGEST_IPC_BYTES: Final = 107
+"""What the system allows (`sun_path`)."""
 
 
 def check_bind(endpoint: str, *, insecure: bool = False, encrypted: bool = False) -> None:
@@ -37,6 +41,30 @@ def check_connect(endpoint: str) -> None:
     """
     if not _is_address(endpoint) or endpoint.endswith(":*"):
         raise EndpointError(f"address to connect to must be like {DEFAULT_ENDPOINT} or ipc://PATH, got {endpoint!r}")
+
+
+def check_ipc(endpoint: str) -> None:
+    """Refuse an `ipc://` address that cannot be bound here; others pass, and nothing is made.
+
+    Raises:
+        EndpointError: its folder is not there or cannot be written, its path is too long, or a file is there.
+    """
+    scheme, _, name = endpoint.partition("://")
+    if scheme != "ipc" or name.startswith("@"):
+        return
+    path = Path(name)
+    folder = path.parent
+    if len(os.fsencode(name)) > LONGEST_IPC_BYTES:
+        problem = f"a path must have at most {LONGEST_IPC_BYTES} bytes"
+    elif not folder.is_dir():
+        problem = f"there is no folder {folder}"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        problem = f"folder {folder} cannot be written"
+    elif path.exists() and not path.is_socket():
+        problem = "a file is there"
+    else:
+        return
+    raise EndpointError(f"cannot publish on {endpoint}: {problem}; give another path")
 
 
 def is_open(endpoint: str) -> bool:

@@ -93,6 +93,7 @@ def test_all_mistakes_are_found_at_once(tmp_path: Path, model: Path) -> None:
         ("c.toml", "file is not a database"),
         ("c.toml/history.db", "Not a directory"),
         (300 * "x", "File name too long"),
+        ("/dev/full", "it is not a regular file"),
     ],
 )
 def test_a_history_that_cannot_be_written_is_refused(tmp_path: Path, model: Path, file: str, reason: str) -> None:
@@ -184,3 +185,19 @@ def test_the_port_of_the_page_is_one_of_those_that_are_bound(tmp_path: Path, mod
         tmp_path / "c.toml", model, stream("hall", str(concert)), extra="[page]\nport = 9460\n", endpoint=PUBLISH
     )
     assert mistakes(path) == ["page.port: port 9460 is taken by publish; give another"]
+
+
+@pytest.mark.parametrize(
+    ("place", "problem"),
+    [
+        ("nowhere/whoplays", "there is no folder {folder}/nowhere"),
+        ("notes", "a file is there"),
+        (200 * "x", "a path must have at most 107 bytes"),
+    ],
+)
+def test_a_socket_that_cannot_be_bound_is_refused(tmp_path: Path, model: Path, place: str, problem: str) -> None:
+    (tmp_path / "notes").touch()
+    endpoint = f"ipc://{tmp_path}/{place}"
+    (found,) = mistakes(write(tmp_path / "c.toml", model, HALL, endpoint=endpoint))
+    expected = problem.format(folder=tmp_path)
+    assert found == f"publish: cannot publish on {endpoint}: {expected}; give another path"
