@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from subprocess import Popen
 from typing import Final
 
@@ -98,8 +99,18 @@ def test_connections_that_say_nothing_leave_descriptors_for_others() -> None:
         assert process.stdout is not None
         endpoint = process.stdout.readline().strip()
         with half_open(endpoint, 200), zmq.Context() as context, context.socket(zmq.PUSH) as honest:
-            honest.connect(endpoint)  # and again where it is ended among the others
-            for seq in range(20):
-                honest.send_multipart(make_message(make_header(2205 * seq, seq=seq)))
-            told = [process.stdout.readline() for _ in range(20)]
-        assert told[-1].split()[0] == str(20 * 2205)
+            honest.connect(endpoint)  # and again where it is ended among the others, with what was on its way
+            heard = threading.Event()
+            sender = threading.Thread(target=_send_until, args=(heard, honest))
+            sender.start()
+            while int(process.stdout.readline().split()[0]) < 20 * 2205:
+                pass
+            heard.set()
+            sender.join()
+
+
+def _send_until(heard: threading.Event, honest: zmq.Socket[bytes]) -> None:
+    for seq in count():
+        honest.send_multipart(make_message(make_header(2205 * seq, seq=seq)))
+        if heard.wait(0.05):
+            return
