@@ -130,6 +130,53 @@ def soak(
 
 
 @app.command
+def capacity(
+    *,
+    model: str = "default",
+    source: str = "rtp",
+    hop: float = 3.0,
+    budget: float = 250.0,
+    start: int = 16,
+    seconds: float | None = None,
+    packet_ms: float = 10.0,
+    full: Full = False,
+    provider: str | None = None,
+    json: Json = None,
+) -> None:
+    """Search the most streams of which nothing is lost, and whose windows are received in time.
+
+    `whoplays serve` runs in one process, the sender in another. It says what runs out, and whether the daemon recovers.
+
+    Args:
+        model: A name from `whoplays models`, or a folder with an exported model.
+        source: The kind of source: rtp or zmq.
+        hop: Seconds from the start of one window to the next, up to 3.
+        budget: Milliseconds within which 99 of 100 windows must be received after their last sample was due.
+        start: The number of streams to begin with; it is doubled until that is too many.
+        seconds: How long each number is tried; 9 unless given, 30 with --full.
+        packet_ms: Milliseconds of audio that are sent at once.
+        full: Measure for the page of results: longer, and to 2 % of the number instead of 10 %.
+        provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
+        json: A file to write the result to as JSON, or - for standard output.
+    """
+    from whoplays.bench.capacity import measure_capacity  # noqa: PLC0415  needs the extra `bench`
+
+    check_writable(json)
+    result = measure_capacity(
+        model,
+        source,
+        hop,
+        budget,
+        start=start,
+        seconds=seconds if seconds is not None else 30.0 if full else 9.0,
+        resolution=0.02 if full else 0.1,
+        packet_s=packet_ms / 1000,
+        provider=provider,
+    )
+    _report(result, json)
+
+
+@app.command
 def events(
     *,
     concerts: Annotated[list[Path], Parameter(negative=())],

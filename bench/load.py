@@ -11,6 +11,7 @@ import psutil
 from whoplays.bench.latency import CUTOFF_S
 from whoplays.bench.processes import serving, stream_number
 from whoplays.bench.receiver import SILENCE_S, Arrival, WindowTimes, arrival_of, window_times
+from whoplays.bench.results import LoadUsage
 from whoplays.bench.sender_process import SenderProcess
 from whoplays.bench.senders import PACKET_S, Schedule, free_ports
 from whoplays.bench.soak import await_ports
@@ -36,21 +37,6 @@ class Load(NamedTuple):
     packet_s: float = PACKET_S
 
 
-class LoadUsage(NamedTuple):
-    """What a run took, from its first sample to its last, in cores: 1 is one core all the time."""
-
-    daemon: float
-    busiest_thread: float
-    """Of the daemon's threads."""
-    sender: float
-    machine: float
-    """All that ran on it."""
-    rss_mib: float
-    """Of the daemon, at the end."""
-    available_mib: float
-    """What the machine has left, at the end."""
-
-
 class LoadRun(NamedTuple):
     """What came of a run."""
 
@@ -64,6 +50,8 @@ class LoadRun(NamedTuple):
     lost_samples: int
     """Those that the daemon missed or invented, of all streams."""
     usage: LoadUsage
+    schedules: list[Schedule]
+    """Of the streams."""
 
 
 def run_load(load: Load, windows: Sequence[int]) -> LoadRun:
@@ -101,7 +89,7 @@ def run_load(load: Load, windows: Sequence[int]) -> LoadRun:
         window_times(schedules[stream].due_ns(arrival.end), sent_ns[stream][number], arrival)
         for (stream, number), arrival in arrived.items()
     ]
-    return LoadRun(status, times, list(arrived), sum(log.dropped.values()), log.lost_samples, meter.usage)
+    return LoadRun(status, times, list(arrived), sum(log.dropped.values()), log.lost_samples, meter.usage, schedules)
 
 
 def _first_status(subscriber: Subscriber, streams: int) -> Status:

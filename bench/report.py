@@ -10,6 +10,8 @@ from rich.console import Console
 from whoplays.bench.conditions import describe
 from whoplays.bench.intervals import Interval
 from whoplays.bench.results import (
+    CapacityResult,
+    CapacityStep,
     EventsResult,
     LatencyResult,
     Rates,
@@ -54,6 +56,8 @@ def make_table(result: Result) -> Table:
             return _throughput(result, subject)
         case SoakResult():
             return _soak(result, subject)
+        case CapacityResult():
+            return _capacity(result, subject)
         case EventsResult():
             return _events(result, subject)
 
@@ -99,6 +103,42 @@ def _soak(result: SoakResult, subject: str) -> Table:
     )
     rows = tuple(map(_soak_row, result.checks))
     return Table(f"Soak of {subject}", ("check",), ("found", "allowed", "result"), rows, caption)
+
+
+def _capacity(result: CapacityResult, subject: str) -> Table:
+    most, recovery = result.most_streams, "was not tried"
+    if result.recovery_s is not None:
+        recovery = f"took {result.recovery_s:g} s until half of them were in time again"
+    elif most > 1 and not all(step.passed for step in result.steps):
+        recovery = "did not come within 15 s"
+    caption = (
+        f"{most} {result.source} stream{'s' * (most != 1)} at a hop of {result.hop_s:g} s, packets of "
+        f"{result.packet_ms:g} ms: p99 within {result.budget_ms:g} ms, no sample and no window lost. What ran out: "
+        f"{result.ran_out}. Recovery from an overload of twice as many {recovery}. Latency in ms; CPU in cores."
+    )
+    figures = (
+        "windows",
+        "p50",
+        "p99",
+        "lost\nwindows",
+        "lost\nsamples",
+        "daemon",
+        "thread",
+        "sender",
+        "machine",
+        "MiB",
+    )
+    rows = tuple(map(_capacity_row, result.steps))
+    return Table(f"Capacity of {subject}", ("streams",), (*figures, "result"), rows, caption + INTERVALS)
+
+
+def _capacity_row(step: CapacityStep) -> tuple[str, ...]:
+    usage, latency = step.usage, step.latency
+    cores = (f"{each:.2f}" for each in (usage.daemon, usage.busiest_thread, usage.sender, usage.machine))
+    _, p50, _, p99, _ = _times("", latency)
+    lost = (str(step.lost_windows), str(step.lost_samples))
+    passed = "passed" if step.passed else "FAILED"
+    return str(step.streams), str(latency.count), p50, p99, *lost, *cores, f"{usage.rss_mib:.0f}", passed
 
 
 def _events(result: EventsResult, subject: str) -> Table:

@@ -166,6 +166,59 @@ class SoakResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", t
         return [check for check in self.checks if check.passed is False]
 
 
+class LoadUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run took, from its first sample to its last, in cores: 1 is one core all the time."""
+
+    daemon: float
+    busiest_thread: float
+    """Of the daemon's threads."""
+    sender: float
+    machine: float
+    """All that ran on it."""
+    rss_mib: float
+    """Of the daemon, at the end."""
+    available_mib: float
+    """What the machine has left, at the end."""
+
+
+class CapacityStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One number of streams."""
+
+    streams: int
+    latency: Summary
+    """From when a window's last sample was due until it was received, of all streams."""
+    samples_us: list[int]
+    """What it is made of."""
+    lost_windows: int
+    overload: int
+    """Windows that the daemon says it gave up."""
+    lost_samples: int
+    """That the daemon missed or invented."""
+    sender_late_ms: float
+    """p99 of how late the sender was."""
+    usage: LoadUsage
+    passed: bool
+    """Nothing is lost, and the p99 is within the budget."""
+
+
+class CapacityResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="capacity"):
+    """How many streams a daemon carries."""
+
+    command: str
+    conditions: Conditions
+    source: str
+    hop_s: float
+    budget_ms: float
+    packet_ms: float
+    most_streams: int
+    """0 if not even one passed."""
+    ran_out: str
+    """Why more did not pass, in words."""
+    recovery_s: float | None
+    """How long after an overload of twice as many streams half of them were late; None if to the end, or not tried."""
+    steps: tuple[CapacityStep, ...]
+
+
 class EventsResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="events"):
     """How well and how soon onsets and offsets are detected.
 
@@ -180,7 +233,7 @@ class EventsResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench",
     rows: tuple[EventsRow, ...]
 
 
-Result = LatencyResult | ThroughputResult | SoakResult | EventsResult
+Result = LatencyResult | ThroughputResult | SoakResult | CapacityResult | EventsResult
 
 _NUMBERS: Final = re.compile(r"\[[\d\s.,e+-]*\]")
 """An array of numbers, which stands in one line."""

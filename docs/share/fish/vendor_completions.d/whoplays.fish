@@ -5,8 +5,8 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --packet-ms --page-clients --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --source --speed --stream --streams --threads --title --token-file --trees --until --version --wait --windows --workers'
-    set -l all_commands 'allow baselines bench calibrate demo devices evaluate events export history keys label latency list listen make models mqtt osc page prepare relay render replay report revoke send serve show simulate soak throughput train watch webhook'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --budget --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --packet-ms --page-clients --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --source --speed --start --stream --streams --threads --title --token-file --trees --until --version --wait --windows --workers'
+    set -l all_commands 'allow baselines bench calibrate capacity demo devices evaluate events export history keys label latency list listen make models mqtt osc page prepare relay render replay report revoke send serve show simulate soak throughput train watch webhook'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
     set -e cmd[1]
@@ -95,6 +95,7 @@ complete -c whoplays -n '__fish_whoplays_using_command baselines' -l cache -r -F
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'latency' -d 'Measure how long after a window'\''s last sample was due another process receives …'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'throughput' -d 'Measure how many windows are recognised in a second, by batch size and threads.'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'soak' -d 'Check that a daemon with many streams accounts for every sample, and does not g…'
+complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'capacity' -d 'Search the most streams of which nothing is lost, and whose windows are receive…'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'events' -d 'Measure how well and how soon onsets and offsets are detected, and fit the sett…'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'report' -d 'Print a page in Markdown that shows results.'
 # Options for: bench
@@ -102,6 +103,22 @@ complete -c whoplays -n '__fish_whoplays_using_command bench' -l help -d 'Displa
 complete -c whoplays -n '__fish_whoplays_using_command bench' -s h -d 'Display this message and exit.'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -l version -d 'Display application version.'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -s V -d 'Display application version.'
+
+# Options for: bench capacity
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -s V -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l model -r -d 'A name from whoplays models, or a folder with an exported model.'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l source -r -d 'The kind of source: rtp or zmq.'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l hop -r -d 'Seconds from the start of one window to the next, up to 3.'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l budget -r -d 'Milliseconds within which 99 of 100 windows must be received after their last s…'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l start -r -d 'The number of streams to begin with; it is doubled until that is too many.'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l seconds -r -d 'How long each number is tried; 9 unless given, 30 with --full.'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l packet-ms -r -d 'Milliseconds of audio that are sent at once.'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l full -d 'Measure for the page of results: longer, and to 2 % of the number instead of 10…'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l provider -r -d 'The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, e…'
+complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l json -r -d 'A file to write the result to as JSON, or - for standard output.'
 
 # Options for: bench events
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -l help -d 'Display this message and exit.'
