@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from whoplays.bench.compare import compare_commits, compare_models, compare_results
 from whoplays.bench.events import measure_events
 from whoplays.bench.latency import measure_latency
 from whoplays.bench.report import make_page, show
@@ -174,6 +175,43 @@ def capacity(
         provider=provider,
     )
     _report(result, json)
+
+
+@app.command
+def compare(
+    first: str | None = None,
+    second: str | None = None,
+    *,
+    against: str | None = None,
+    model: str = "default",
+    hop: float = 0.1,
+    rounds: int = 10,
+    provider: str | None = None,
+    json: Json = None,
+) -> None:
+    """Say whether B is faster or slower than A: two models, two files of results, or this checkout and another commit.
+
+    Both take turns, but for results. The verdict is of an interval of the ratio of their times, at 95 %.
+
+    Args:
+        first: A: a model, or a result of latency or throughput that --json wrote to a file with the suffix .json.
+        second: B.
+        against: A commit, instead of both: it gets a worktree and an environment of its own, which takes a minute.
+        model: The model that is run with --against, by its name.
+        hop: Seconds from the start of one window to the next with --against.
+        rounds: How many turns each has, from 6.
+        provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
+        json: A file to write the result to as JSON, or - for standard output.
+    """
+    check_writable(json)
+    if against is not None and first is None:
+        _report(compare_commits(against, model, hop, rounds, provider), json)
+    elif first is None or second is None or against is not None:
+        raise OptionError("give two models, two files of results, or --against COMMIT")
+    elif first.endswith(".json") and second.endswith(".json"):
+        _report(compare_results(Path(first), Path(second)), json)
+    else:
+        _report(compare_models(first, second, rounds, provider), json)
 
 
 @app.command

@@ -12,6 +12,7 @@ from whoplays.bench.intervals import Interval
 from whoplays.bench.results import (
     CapacityResult,
     CapacityStep,
+    ComparisonResult,
     EventsResult,
     LatencyResult,
     Rates,
@@ -58,6 +59,8 @@ def make_table(result: Result) -> Table:
             return _soak(result, subject)
         case CapacityResult():
             return _capacity(result, subject)
+        case ComparisonResult():
+            return _comparison(result, subject)
         case EventsResult():
             return _events(result, subject)
 
@@ -139,6 +142,20 @@ def _capacity_row(step: CapacityStep) -> tuple[str, ...]:
     lost = (str(step.lost_windows), str(step.lost_samples))
     passed = "passed" if step.passed else "FAILED"
     return str(step.streams), str(latency.count), p50, p99, *lost, *cores, f"{usage.rss_mib:.0f}", passed
+
+
+def _comparison(result: ComparisonResult, subject: str) -> Table:
+    ratio, verdict = result.time_ratio, result.time_ratio.verdict
+    found = "cannot tell" if verdict == "cannot tell" else f"{result.second} is {verdict}"
+    caption = (
+        f"{found}: {result.second} takes {ratio.ratio:.3f} times as long as {result.first} ({ratio.low:.3f} to "
+        f"{ratio.high:.3f} at 95 %, bootstrap of {len(result.rounds_ms[0])} rounds). Measured: {result.what}."
+    )
+    rows = tuple(
+        (name, str(sum(map(len, rounds))), f"{np.median([np.median(each) for each in rounds]):.3f}")
+        for name, rounds in zip((result.first, result.second), result.rounds_ms, strict=True)
+    )
+    return Table(f"Comparison by {subject}", ("of",), ("times", "median ms"), rows, caption)
 
 
 def _events(result: EventsResult, subject: str) -> Table:

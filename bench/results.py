@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from whoplays.bench.conditions import Conditions
-from whoplays.bench.intervals import Interval, quantile_interval
+from whoplays.bench.intervals import Interval, RatioEstimate, quantile_interval
 from whoplays.models.errors import DataError, OptionError
 from whoplays.models.event_scores import EventSettings, EventsRow
 
@@ -219,6 +219,22 @@ class CapacityResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench
     steps: tuple[CapacityStep, ...]
 
 
+class ComparisonResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="comparison"):
+    """How much time B takes beside A."""
+
+    command: str
+    conditions: Conditions
+    what: str
+    """The time that was measured."""
+    first: str
+    """A."""
+    second: str
+    """B."""
+    rounds_ms: tuple[list[list[float]], list[list[float]]]
+    """Of A and of B the times of each round."""
+    time_ratio: RatioEstimate
+
+
 class EventsResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="events"):
     """How well and how soon onsets and offsets are detected.
 
@@ -233,7 +249,7 @@ class EventsResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench",
     rows: tuple[EventsRow, ...]
 
 
-Result = LatencyResult | ThroughputResult | SoakResult | CapacityResult | EventsResult
+Result = LatencyResult | ThroughputResult | SoakResult | CapacityResult | ComparisonResult | EventsResult
 
 _NUMBERS: Final = re.compile(r"\[[\d\s.,e+-]*\]")
 """An array of numbers, which stands in one line."""

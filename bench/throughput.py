@@ -74,7 +74,7 @@ class BaselineTagger:
         interpreter = open_interpreter(self.path)
         try:
             (samples,) = interpreter.get_input_details()[0]["shape"]
-            interpreter.set_tensor(interpreter.get_input_details()[0]["index"], _noise(samples))
+            interpreter.set_tensor(interpreter.get_input_details()[0]["index"], noise(samples))
         except (ValueError, RuntimeError) as error:
             raise DataError(f"{self.path} does not take mono audio: {' '.join(str(error).split())}") from error
         return interpreter, max(1, WINDOW_SAMPLES * _BASELINE_RATE_HZ // SAMPLE_RATE_HZ // int(samples))
@@ -114,12 +114,8 @@ def measure_throughput(
         for count in sorted({setting.threads for setting in settings})
     }
     note(f"measuring {len(settings)} settings, each for {seconds:g} s or more")
-    audio = _noise(max(setting.batch for setting in settings), CHANNELS, WINDOW_SAMPLES)
-    workloads: dict[Setting | str, Workload] = {
-        setting: (setting.batch, partial(recognizers[setting.threads].recognize, audio[: setting.batch]))
-        for setting in settings
-    }
-    workloads |= {name: (1, tagger.tag_window) for name, tagger in taggers.items()}
+    audio = noise(max(setting.batch for setting in settings), CHANNELS, WINDOW_SAMPLES)
+    workloads = _workloads(settings, recognizers, taggers, audio)
     rates = _measure_in_turns(workloads, seconds / ROUNDS)
     return ThroughputResult(
         command=command_line(
@@ -140,6 +136,19 @@ def measure_throughput(
             BaselineRow(name=name, rates=summarize_rates(rates[name], rates[REFERENCE])) for name in taggers
         ),
     )
+
+
+def _workloads(
+    settings: Sequence[Setting],
+    recognizers: Mapping[int, Recognizer],
+    taggers: Mapping[str, BaselineTagger],
+    audio: Floats,
+) -> dict[Setting | str, Workload]:
+    workloads: dict[Setting | str, Workload] = {
+        setting: (setting.batch, partial(recognizers[setting.threads].recognize, audio[: setting.batch]))
+        for setting in settings
+    }
+    return workloads | {name: (1, tagger.tag_window) for name, tagger in taggers.items()}
 
 
 def differences(
@@ -195,11 +204,12 @@ def _measure_in_turns(workloads: Mapping[Key, Workload], turn_s: float) -> dict[
     keys, random = list(workloads), np.random.default_rng(SEED)
     for _ in range(ROUNDS):
         for place in random.permutation(len(keys)):
-            rates[keys[place]].append(_windows_per_s(workloads[keys[place]], turn_s))
+            rates[keys[place]].append(windows_per_s(workloads[keys[place]], turn_s))
     return rates
 
 
-def _windows_per_s(workload: Workload, turn_s: float) -> float:
+def windows_per_s(workload: Workload, turn_s: float) -> float:
+    """How many windows a second are recognised in a turn of so many seconds; once at least."""
     windows_at_once, recognize = workload
     started_ns, elapsed_ns, windows = time.perf_counter_ns(), 0, 0
     while elapsed_ns < turn_s * 1e9:
@@ -209,5 +219,6 @@ def _windows_per_s(workload: Workload, turn_s: float) -> float:
     return windows * 1e9 / elapsed_ns
 
 
-def _noise(*shape: int) -> Floats:
+def noise(*shape: int) -> Floats:
+    """Audio of this shape."""
     return _NOISE_LEVEL * np.random.default_rng(SEED).standard_normal(shape, np.float32)

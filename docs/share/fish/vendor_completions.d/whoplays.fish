@@ -5,8 +5,8 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --budget --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --packet-ms --page-clients --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rule --run --runs --samples --scores --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --source --speed --start --stream --streams --threads --title --token-file --trees --until --version --wait --windows --workers'
-    set -l all_commands 'allow baselines bench calibrate capacity demo devices evaluate events export history keys label latency list listen make models mqtt osc page prepare relay render replay report revoke send serve show simulate soak throughput train watch webhook'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --budget --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --first --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --packet-ms --page-clients --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rounds --rule --run --runs --samples --scores --second --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --source --speed --start --stream --streams --threads --title --token-file --trees --until --version --wait --windows --workers'
+    set -l all_commands 'allow baselines bench calibrate capacity compare demo devices evaluate events export history keys label latency list listen make models mqtt osc page prepare relay render replay report revoke send serve show simulate soak throughput train watch webhook'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
     set -e cmd[1]
@@ -96,6 +96,7 @@ complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'latency' -d 'M
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'throughput' -d 'Measure how many windows are recognised in a second, by batch size and threads.'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'soak' -d 'Check that a daemon with many streams accounts for every sample, and does not g…'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'capacity' -d 'Search the most streams of which nothing is lost, and whose windows are receive…'
+complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'compare' -d 'Say whether B is faster or slower than A: two models, two files of results, or …'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'events' -d 'Measure how well and how soon onsets and offsets are detected, and fit the sett…'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'report' -d 'Print a page in Markdown that shows results.'
 # Options for: bench
@@ -119,6 +120,20 @@ complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l packet
 complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l full -d 'Measure for the page of results: longer, and to 2 % of the number instead of 10…'
 complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l provider -r -d 'The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, e…'
 complete -c whoplays -n '__fish_whoplays_using_command bench capacity' -l json -r -d 'A file to write the result to as JSON, or - for standard output.'
+
+# Options for: bench compare
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -s V -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -l first -r -d 'A: a model, or a result of latency or throughput that --json wrote to a file wi…'
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -l second -r -d 'B.'
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -l against -r -d 'A commit, instead of both: it gets a worktree and an environment of its own, wh…'
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -l model -r -d 'The model that is run with --against, by its name.'
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -l hop -r -d 'Seconds from the start of one window to the next with --against.'
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -l rounds -r -d 'How many turns each has, from 6.'
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -l provider -r -d 'The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, e…'
+complete -c whoplays -n '__fish_whoplays_using_command bench compare' -l json -r -d 'A file to write the result to as JSON, or - for standard output.'
 
 # Options for: bench events
 complete -c whoplays -n '__fish_whoplays_using_command bench events' -l help -d 'Display this message and exit.'
