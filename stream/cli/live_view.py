@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from textwrap import wrap
-from types import TracebackType
 from typing import Final, Self, TextIO
 
 from whoplays.stream.cli.screen import Line, Piece, Screen, Style
@@ -55,9 +54,7 @@ class LiveView:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, error: object = None, *_: object) -> None:
         self._leaving.set()
         self._thread.join(LEAVE_S)
         self._screen.paused = self._thread.is_alive()

@@ -3,7 +3,6 @@
 import os
 import sys
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Final, Protocol, Self
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
@@ -20,9 +19,7 @@ class View(Protocol):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         sys.stdout.flush()
 
     def show(self, item: Message | Notice) -> None:

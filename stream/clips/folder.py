@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ import soundfile
 from whoplays.models.errors import DataError
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio
+from whoplays.stream.common.paths import slug
 from whoplays.stream.history.retention import DAY_NS, AgeLimit, SizeLimit, SteadyClock
 
 INDEX: Final = "index.csv"
@@ -112,7 +112,7 @@ class ClipFolder:
         """
         at = datetime.fromtimestamp(at_ns // 1_000_000 / 1000, UTC)
         time = at.strftime("%Y%m%dT%H%M%S") + f".{at.microsecond // 1000:03d}Z"
-        return ClipFile(self.path / f"{stream}_{time}_{re.sub(r'[^a-z0-9]+', '_', label.lower())}.flac")
+        return ClipFile(self.path / f"{stream}_{time}_{slug(label)}.flac")
 
     def add(self, clip: ClipFile, labels: Iterable[ClipLabel], stream: str, session: str, first_sample: int) -> None:
         """Finish a clip, and write what plays in it into the index: a row for each label.

@@ -1,6 +1,8 @@
 """Addresses of sources: their parts, and what of them, and of texts that name them, may be shown."""
 
+import ipaddress
 import re
+from contextlib import suppress
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -89,6 +91,13 @@ def _port(netloc: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ValueError("its port is no number")
     return int(text)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host can be reached from this machine alone."""
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def host_and_port(host: str, port: int | str) -> str:

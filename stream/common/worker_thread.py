@@ -4,7 +4,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import Final, Generic, ParamSpec, TypeVar
 
 Item = TypeVar("Item")
@@ -31,9 +30,7 @@ class WorkerThread(Generic[Item]):
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._work: Future[None] | None = None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, error: object = None, *_: object) -> None:
         self._leaving.set()
         self._notify()
         self._thread.shutdown()

@@ -1,11 +1,10 @@
 """Where the page is, and who may see it."""
 
-import contextlib
-import ipaddress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import OptionError
+from whoplays.stream.common.uri import is_loopback
 
 SHORTEST_TOKEN: Final = 16
 
@@ -37,13 +36,6 @@ class PageOptions(NamedTuple):
             raise OptionError(
                 f"{self.host} can be reached by others: give --token-file, or --insecure if a proxy asks who they are"
             )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine alone."""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def read_token(path: Path) -> str:

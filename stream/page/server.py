@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from whoplays.models.errors import EndpointError
+from whoplays.stream.common.uri import host_and_port
 from whoplays.stream.page.access import Guard
 from whoplays.stream.page.app import make_app
 from whoplays.stream.page.broadcast import Broadcast
@@ -88,7 +89,7 @@ async def _serve(
         tasks = [
             asyncio.create_task(work) for work in (broadcast.run(), *(_follow(each, state) for each in subscribers))
         ]
-        ready(f"http://{_shown(options.host)}:{listener.getsockname()[1]}/")
+        ready(f"http://{host_and_port(options.host, listener.getsockname()[1])}/")
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         await asyncio.wait([serving, *tasks], return_when=asyncio.FIRST_COMPLETED)
         stop()
@@ -148,7 +149,3 @@ def _hosts(options: PageOptions) -> frozenset[str]:
         return frozenset()
     own = () if options.host in {"0.0.0.0", "::"} else (options.host.lower(),)  # noqa: S104  compared, not bound
     return _LOOPBACK | {*own, *(host.lower() for host in options.allow_hosts)}
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

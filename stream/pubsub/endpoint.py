@@ -1,7 +1,6 @@
 """ZeroMQ addresses: which may be bound or connected to, and how sockets are set up for them."""
 
 import errno
-import ipaddress
 import os
 import re
 import socket
@@ -11,9 +10,9 @@ from typing import Final
 import zmq
 
 from whoplays.models.errors import EndpointError
+from whoplays.stream.common.uri import LAST_PORT, is_loopback
 
 DEFAULT_ENDPOINT: Final = "tcp://127.0.0.1:9460"
-LAST_PORT: Final = 65_535
 LONGEST_IPC_BYTES: Final = 107
 """What the system allows (`sun_path`)."""
 
@@ -70,7 +69,7 @@ def check_ipc(endpoint: str) -> None:
 def is_open(endpoint: str) -> bool:
     """Whether an address can be reached from other machines."""
     scheme, _, rest = endpoint.partition("://")
-    return scheme != "ipc" and not _is_loopback(rest.rpartition(":")[0].strip("[]"))
+    return scheme != "ipc" and not is_loopback(rest.rpartition(":")[0].strip("[]"))
 
 
 def is_in_use(endpoint: str) -> bool:
@@ -123,12 +122,3 @@ def _is_address(endpoint: str) -> bool:
         return bool(rest)
     found = re.fullmatch(r"tcp://(?:\[[^\s/\]]+\]|[^\s/:\[\]]+):(?P<port>\*|\d{1,5})", endpoint)
     return found is not None and (found["port"] == "*" or int(found["port"]) <= LAST_PORT)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

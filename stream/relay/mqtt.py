@@ -4,7 +4,6 @@ import re
 import ssl
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import Any, Final, Self
 
 import msgspec
@@ -53,9 +52,7 @@ class MqttTarget(Target):
         self._client.loop_start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._client.is_connected():
             told = self._client.publish(self._status, "offline", 1, retain=True)
             # It may be gone since; its last will says the same then.

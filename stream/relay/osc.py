@@ -5,7 +5,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import Final, NamedTuple
 
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
@@ -58,9 +57,7 @@ class OscTarget(Target):
         self._refresh_s = 0.0
         self._sent_s = time.monotonic()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._disconnect()
 
     def take(self, message: Message) -> None:

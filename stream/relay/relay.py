@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 from typing import Final, Protocol, Self
 
 from whoplays.models.errors import OptionError
@@ -27,9 +26,7 @@ class Target(Protocol):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let go of the target."""
 
     def take(self, message: Message) -> None:
@@ -104,11 +101,6 @@ class Link:
         self._untold = 0
         self.lost = 0
         """What was given up."""
-
-    @property
-    def down(self) -> bool:
-        """Whether it cannot be reached."""
-        return self._down
 
     def lose(self, count: int = 1) -> None:
         """Count what was given up."""

@@ -6,7 +6,6 @@ import http.client
 import ssl
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -52,11 +51,9 @@ class WebhookTarget(WorkerThread[_Waiting], Target):
         self._start(self._run)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *reason: object) -> None:
         self._until_s = time.monotonic() + LEAVE_S
-        super().__exit__(kind, error, trace)
+        super().__exit__(*reason)
 
     def take(self, message: Message) -> None:
         """Let an event or an alert wait to be posted, as it came over the wire."""

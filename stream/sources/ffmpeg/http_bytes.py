@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from http.client import HTTP_PORT, HTTPS_PORT, HTTPException, HTTPResponse
-from types import TracebackType
 from typing import Final, Self
 from urllib import request
 from urllib.error import HTTPError
@@ -101,9 +100,7 @@ class HttpBytes:
         self._connect(0)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
 
     def size(self) -> int | None:

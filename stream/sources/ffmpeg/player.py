@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 from queue import Queue
-from types import TracebackType
 from typing import Any, Final, Self
 
 import av
@@ -138,9 +137,7 @@ class Player:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._chunks.put(None)
         self._thread.join()
 

@@ -13,10 +13,11 @@ import threading
 import time
 from base64 import b64encode
 from contextlib import suppress
-from types import TracebackType
 from typing import Final, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
+
+from whoplays.stream.common.uri import is_loopback
 
 CONNECT_S: Final = 10.0
 HEAD_BYTES: Final = 65_536
@@ -45,12 +46,6 @@ def _is_global(address: str | int) -> bool:
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
         parsed = parsed.ipv4_mapped
     return parsed.is_global and not parsed.is_multicast
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
 
 
 class EgressProxy:
@@ -83,9 +78,7 @@ class EgressProxy:
         threading.Thread(target=self._server.serve_forever, name="whoplays-proxy", daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         if self._bypass is not None:
@@ -99,7 +92,7 @@ class EgressProxy:
     def upstream(self, scheme: str, host: str) -> SplitResult | None:
         """The proxy that the user has set for a host; none for this machine itself."""
         found = self._proxies.get(scheme) or self._proxies.get("all")
-        if not found or _is_loopback(host) or proxy_bypass_environment(host, self._proxies):
+        if not found or is_loopback(host) or proxy_bypass_environment(host, self._proxies):
             return None
         return urlsplit(found if "//" in found else f"//{found}")
 

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 
 import numpy as np
@@ -163,11 +162,9 @@ class Sender(WorkerThread[PackedMessage]):
             self._start(self._run, socket, stack.pop_all())
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *reason: object) -> None:
         self._linger_until_s = time.monotonic() + LINGER_S
-        super().__exit__(kind, error, trace)
+        super().__exit__(*reason)
 
     def _connect(self, socket: zmq.Socket[bytes]) -> None:
         enable_heartbeat(socket)

@@ -13,8 +13,8 @@ from whoplays.stream.audio.block import Block
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.common.clock import ClockKind, GapCause, RecentIncreases
 from whoplays.stream.common.paths import expanded
-from whoplays.stream.common.uri import Address, host_and_port, parse_uri, redact
-from whoplays.stream.pubsub.endpoint import LAST_PORT, is_open
+from whoplays.stream.common.uri import LAST_PORT, Address, host_and_port, parse_uri, redact
+from whoplays.stream.pubsub.endpoint import is_open
 from whoplays.stream.security.allow_list import ServerKeys, server_keys
 from whoplays.stream.security.handshakes import Handshakes
 from whoplays.stream.sources.base import BoundAddress, SessionOverError

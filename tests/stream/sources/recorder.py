@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
 import numpy as np
@@ -29,9 +28,7 @@ class Recorder(Generic[AnySource]):
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.source.stop()
         self.join()
 

@@ -130,7 +130,7 @@ class OwnProxy(BaseHTTPRequestHandler):
 def passed(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str | None]]]:
     """What passes through a proxy that the user has set; hall.invalid is a name that only it knows."""
     seen: list[tuple[str, str | None]] = []
-    monkeypatch.setattr(proxy_module, "_is_loopback", lambda _: False)
+    monkeypatch.setattr(proxy_module, "is_loopback", lambda _: False)
     handler = partial(OwnProxy, server_port=int(server.rpartition(":")[2]), passed=seen)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as own:
         thread = threading.Thread(target=partial(own.serve_forever, 0.05))

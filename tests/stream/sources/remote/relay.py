@@ -4,7 +4,6 @@ import contextlib
 import select
 import socket
 import threading
-from types import TracebackType
 from typing import Self
 
 
@@ -25,9 +24,7 @@ class Relay:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._left.set()
         self._thread.join()
         self._server.close()
