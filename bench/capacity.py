@@ -187,7 +187,7 @@ def what_ran_out(step: CapacityStep, hardware: Hardware, budget_ms: float) -> st
     if usage.machine >= FULL_SHARE * hardware.cores:
         shares = f"daemon {usage.daemon:.2f}, sender {usage.sender:.2f}"
         return f"CPU ({usage.machine:.2f} of {hardware.cores} cores: {shares})"
-    return f"no resource as a whole ({usage.machine:.2f} of {hardware.cores} cores): bursts"
+    return f"no resource as a whole ({usage.machine:.2f} of {hardware.cores} cores): threads wait for the GIL or a lock"
 
 
 def recovery_s(load: Load, most: int, windows: int, budget_ms: float) -> float | None:

@@ -215,6 +215,37 @@ def compare(
 
 
 @app.command
+def profile(
+    *,
+    model: str = "default",
+    source: str = "rtp",
+    streams: int = 1,
+    hop: float = 0.1,
+    seconds: float = 20.0,
+    flame: Path | None = None,
+    provider: str | None = None,
+    json: Json = None,
+) -> None:
+    """Show where the time of a window goes, stage by stage, and what CPU it takes.
+
+    Args:
+        model: A name from `whoplays models`, or a folder with an exported model.
+        source: The kind of source: rtp or zmq.
+        streams: How many streams.
+        hop: Seconds from the start of one window to the next, up to 3.
+        seconds: How long audio is sent.
+        flame: A file for a flame graph of the daemon as SVG, by py-spy, which slows it a little.
+        provider: The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, else cpu.
+        json: A file to write the result to as JSON, or - for standard output.
+    """
+    from whoplays.bench.profile import measure_profile  # noqa: PLC0415  needs the extra `bench`
+
+    check_writable(json)
+    check_writable(str(flame) if flame else None)
+    _report(measure_profile(model, source, streams, hop, seconds, flame, provider), json)
+
+
+@app.command
 def events(
     *,
     concerts: Annotated[list[Path], Parameter(negative=())],

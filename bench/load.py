@@ -2,7 +2,8 @@
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -54,7 +55,9 @@ class LoadRun(NamedTuple):
     """Of the streams."""
 
 
-def run_load(load: Load, windows: Sequence[int]) -> LoadRun:
+def run_load(
+    load: Load, windows: Sequence[int], beside: Callable[[int], AbstractContextManager[None]] | None = None
+) -> LoadRun:
     """Run a daemon with a stream for each number of windows, until they are received or are late.
 
     The streams begin one after the other, evenly over a hop, as those of independent senders do on average.
@@ -62,6 +65,7 @@ def run_load(load: Load, windows: Sequence[int]) -> LoadRun:
     Args:
         load: the streams.
         windows: of each stream how many.
+        beside: entered with the daemon's process id while it is measured.
 
     Raises:
         WhoplaysError: the daemon does not run, or sends nothing.
@@ -78,7 +82,7 @@ def run_load(load: Load, windows: Sequence[int]) -> LoadRun:
         schedules = _schedules(load, status, windows)
         log = ArrivalLog(schedules)
         last_ns = max(schedule.last_due_ns for schedule in schedules)
-        with UsageMeter(daemon.pid, sender.pid) as meter:
+        with UsageMeter(daemon.pid, sender.pid) as meter, beside(daemon.pid) if beside else nullcontext():
             sender.start(schedules)
             while not log.complete and time.monotonic_ns() < last_ns + CUTOFF_S * 1e9:
                 log.add(next(subscriber), time.monotonic_ns())

@@ -1,8 +1,8 @@
 """Results as tables, on a terminal and in Markdown: docs/benchmarks.md is made of page_head.md and result files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from rich.console import Console
@@ -15,6 +15,7 @@ from whoplays.bench.results import (
     ComparisonResult,
     EventsResult,
     LatencyResult,
+    ProfileResult,
     Rates,
     Result,
     SoakCheck,
@@ -50,19 +51,7 @@ def make_table(result: Result) -> Table:
     conditions = result.conditions
     models = " and ".join(f"{model.name} {model.version}" for model in conditions.models)
     subject = f"{models} on {conditions.provider}"
-    match result:
-        case LatencyResult():
-            return _latency(result, subject)
-        case ThroughputResult():
-            return _throughput(result, subject)
-        case SoakResult():
-            return _soak(result, subject)
-        case CapacityResult():
-            return _capacity(result, subject)
-        case ComparisonResult():
-            return _comparison(result, subject)
-        case EventsResult():
-            return _events(result, subject)
+    return _TABLES[type(result)](result, subject)
 
 
 def _section(result: Result) -> str:
@@ -158,6 +147,22 @@ def _comparison(result: ComparisonResult, subject: str) -> Table:
     return Table(f"Comparison by {subject}", ("of",), ("times", "median ms"), rows, caption)
 
 
+def _profile(result: ProfileResult, subject: str) -> Table:
+    means = {stage: float(np.mean(times_us)) for stage, times_us in result.samples_us.items()}
+    total = sum(means.values())
+    rows = tuple(
+        (stage, f"{mean:.0f}", f"{np.median(result.samples_us[stage]):.0f}", f"{mean / total:.1%}")
+        for stage, mean in means.items()
+    )
+    per_window_us = 1e6 * result.usage.daemon * result.hop_s / result.streams
+    caption = (
+        f"{len(result.samples_us['infer'])} windows of {result.streams} {result.source} streams at a hop of "
+        f"{result.hop_s:g} s. The daemon took {per_window_us:.0f} us of CPU for each hop of a stream, all included, "
+        f"{result.usage.busiest_thread:.2f} of a core in its busiest thread. {result.overload} windows were given up."
+    )
+    return Table(f"Profile of {subject}", ("stage",), ("mean us", "p50 us", "share"), rows, caption)
+
+
 def _events(result: EventsResult, subject: str) -> Table:
     best, frames = result.settings.hysteresis, result.settings.frames
     held = (
@@ -216,3 +221,14 @@ def _events_row(row: EventsRow) -> tuple[str, ...]:
         for share in (50, 90)
     )
     return "fitted to others" if row.fitted_to_others else "fitted to all", *counts, *f1, *delays
+
+
+_TABLES: Final[dict[type[Result], Callable[[Any, str], Table]]] = {
+    LatencyResult: _latency,
+    ThroughputResult: _throughput,
+    SoakResult: _soak,
+    CapacityResult: _capacity,
+    ComparisonResult: _comparison,
+    ProfileResult: _profile,
+    EventsResult: _events,
+}

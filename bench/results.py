@@ -219,6 +219,21 @@ class CapacityResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench
     steps: tuple[CapacityStep, ...]
 
 
+class ProfileResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="profile"):
+    """Where the time of a window goes."""
+
+    command: str
+    conditions: Conditions
+    source: str
+    streams: int
+    hop_s: float
+    overload: int
+    """Windows that the daemon gave up."""
+    samples_us: dict[str, list[int]]
+    """Of each stage, window by window; see `bench.latency.STAGES`."""
+    usage: LoadUsage
+
+
 class ComparisonResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench", tag="comparison"):
     """How much time B takes beside A."""
 
@@ -249,7 +264,9 @@ class EventsResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="bench",
     rows: tuple[EventsRow, ...]
 
 
-Result = LatencyResult | ThroughputResult | SoakResult | CapacityResult | ComparisonResult | EventsResult
+Result = (
+    LatencyResult | ThroughputResult | SoakResult | CapacityResult | ComparisonResult | ProfileResult | EventsResult
+)
 
 _NUMBERS: Final = re.compile(r"\[[\d\s.,e+-]*\]")
 """An array of numbers, which stands in one line."""

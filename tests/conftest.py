@@ -24,6 +24,7 @@ NETWORK: Final = (
     "bench/test_latency.py",
     "bench/test_load.py",
     "bench/test_processes.py",
+    "bench/test_profile.py",
     "bench/test_receiver.py",
     "bench/test_soak.py",
     "compatibility",

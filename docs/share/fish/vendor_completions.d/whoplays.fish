@@ -5,8 +5,8 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --budget --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --first --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --packet-ms --page-clients --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rounds --rule --run --runs --samples --scores --second --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --source --speed --start --stream --streams --threads --title --token-file --trees --until --version --wait --windows --workers'
-    set -l all_commands 'allow baselines bench calibrate capacity compare demo devices evaluate events export history keys label latency list listen make models mqtt osc page prepare relay render replay report revoke send serve show simulate soak throughput train watch webhook'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --budget --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --first --flame --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --packet-ms --page-clients --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rounds --rule --run --runs --samples --scores --second --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --source --speed --start --stream --streams --threads --title --token-file --trees --until --version --wait --windows --workers'
+    set -l all_commands 'allow baselines bench calibrate capacity compare demo devices evaluate events export history keys label latency list listen make models mqtt osc page prepare profile relay render replay report revoke send serve show simulate soak throughput train watch webhook'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
     set -e cmd[1]
@@ -97,6 +97,7 @@ complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'throughput' -d
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'soak' -d 'Check that a daemon with many streams accounts for every sample, and does not g…'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'capacity' -d 'Search the most streams of which nothing is lost, and whose windows are receive…'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'compare' -d 'Say whether B is faster or slower than A: two models, two files of results, or …'
+complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'profile' -d 'Show where the time of a window goes, stage by stage, and what CPU it takes.'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'events' -d 'Measure how well and how soon onsets and offsets are detected, and fit the sett…'
 complete -c whoplays -n '__fish_whoplays_using_command bench' -a 'report' -d 'Print a page in Markdown that shows results.'
 # Options for: bench
@@ -159,6 +160,20 @@ complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l full -d
 complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l provider -r -d 'The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, e…'
 complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l page-clients -r -d 'How many clients follow the page of it meanwhile.'
 complete -c whoplays -n '__fish_whoplays_using_command bench latency' -l json -r -d 'A file to write the result to as JSON, or - for standard output.'
+
+# Options for: bench profile
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -l help -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -s h -d 'Display this message and exit.'
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -l version -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -s V -d 'Display application version.'
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -l model -r -d 'A name from whoplays models, or a folder with an exported model.'
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -l source -r -d 'The kind of source: rtp or zmq.'
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -l streams -r -d 'How many streams.'
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -l hop -r -d 'Seconds from the start of one window to the next, up to 3.'
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -l seconds -r -d 'How long audio is sent.'
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -l flame -r -F -d 'A file for a flame graph of the daemon as SVG, by py-spy, which slows it a litt…'
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -l provider -r -d 'The onnxruntime provider, such as cpu or cuda; unless given, cuda if it runs, e…'
+complete -c whoplays -n '__fish_whoplays_using_command bench profile' -l json -r -d 'A file to write the result to as JSON, or - for standard output.'
 
 # Options for: bench report
 complete -c whoplays -n '__fish_whoplays_using_command bench report' -l help -d 'Display this message and exit.'
