@@ -47,11 +47,7 @@ class LevelMeter:
 
 
 class HopLevels:
-    """How loud each of the newest hops was, so that a window's level is that of its hops together.
-
-    Args:
-        capacity: how many hops are kept.
-    """
+    """How loud each of the newest hops was, so that a window's level is that of its hops together."""
 
     def __init__(self, capacity: int) -> None:
         self._power: Final = np.zeros(capacity)

@@ -82,10 +82,6 @@ _LARGEST: Final = np.float32(1e9)
 class ChannelMixer:
     """Makes of a source's channels those that are taken: two, or each by itself.
 
-    Args:
-        selection: which channels are taken, and how loud.
-        channels: how many there are.
-
     Raises:
         SourceError: a chosen channel is not there.
     """
@@ -113,11 +109,6 @@ class Converter:
 
     Resampling is soxr's; it removes its own delay, so that output sample n lies at time n / 44 100 s of the input (it
     comes out later, but not displaced).
-
-    Args:
-        rate_hz: of what comes in.
-        channels: of what comes in.
-        selection: which channels are taken, and how loud.
 
     Raises:
         SourceError: the rate or the channel count is not one that audio can have, or a chosen channel is not there.
@@ -186,11 +177,7 @@ class Converter:
 
 
 class VaryingConverter:
-    """A `Converter` of audio whose rate and channel count may change on the way, as in recordings that were joined.
-
-    Args:
-        selection: which channels are taken, and how loud.
-    """
+    """A `Converter` of audio whose rate and channel count may change on the way, as in recordings that were joined."""
 
     def __init__(self, selection: ChannelSelection = WHOLE) -> None:
         self._selection: Final = selection

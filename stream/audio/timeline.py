@@ -20,11 +20,6 @@ class Timeline:
 
     At other rates than 44.1 kHz, what follows a loss lies up to a sample off; that does not add up.
 
-    Args:
-        rate_hz: of the frames.
-        channels: of the frames.
-        selection: which channels are taken, and how loud.
-
     Raises:
         SourceError: the rate or the channel count is not one that audio can have, or a chosen channel is not there.
     """

@@ -44,9 +44,6 @@ class ClipLabel(NamedTuple):
 class ClipFile:
     """A clip that is being written: 16-bit FLAC, stereo at 44.1 kHz; it has its name once it is whole.
 
-    Args:
-        path: its name.
-
     Raises:
         OSError, soundfile.LibsndfileError: it cannot be written.
     """

@@ -20,11 +20,7 @@ RECENT_NS: Final = 10_000_000_000
 
 
 class RecentIncreases:
-    """Which of some counts have increased in the last ten seconds. One thread updates, any may ask.
-
-    Args:
-        clock: monotonic time in ns.
-    """
+    """Which of some counts have increased in the last ten seconds. One thread updates, any may ask."""
 
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock: Final = clock

@@ -23,11 +23,7 @@ class _Failures:
 
 
 class ThreadWatch:
-    """What unforeseen errors end is logged with its traceback, counted, and started again; may be used by any thread.
-
-    Args:
-        log: where failures go.
-    """
+    """What unforeseen errors end is logged with its traceback, counted, and started again; for any thread."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log: Final = log

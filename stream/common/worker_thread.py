@@ -15,10 +15,6 @@ class WorkerThread(Generic[Item]):
 
     A subclass calls `_start` on entering and `_put` for each item; its thread calls `_take` until it is `_finished`.
     Whatever ended the thread before is raised by `_put`, and on leaving, unless another error is under way there.
-
-    Args:
-        name: the thread's.
-        capacity: how many items may wait.
     """
 
     def __init__(self, name: str, capacity: int) -> None:

@@ -13,11 +13,7 @@ from whoplays.stream.common.constraints import require, shown
 
 
 class ConfigErrors:
-    """Collects the mistakes of a file.
-
-    Args:
-        path: the file.
-    """
+    """Collects the mistakes of a file."""
 
     def __init__(self, path: Path) -> None:
         self._path: Final = path

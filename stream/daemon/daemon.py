@@ -78,10 +78,6 @@ MessageHandler = Callable[[Message], None]
 class Daemon:
     """Serves a configuration: SIGHUP reads it again, SIGTERM and SIGINT end it after the last window is recognised.
 
-    Args:
-        path: the configuration file.
-        log: where lines about what happens go.
-
     Raises:
         WhoplaysError: the configuration has mistakes, or something that it names is missing.
     """

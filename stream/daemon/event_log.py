@@ -13,11 +13,7 @@ LOSSES_EVERY_S: Final = 10.0
 
 
 class EventLog:
-    """Logs which instruments enter and leave, each stream's state, and, of lost audio, a sum every ten seconds.
-
-    Args:
-        log: where the lines go.
-    """
+    """Logs which instruments enter and leave, each stream's state, and, of lost audio, a sum every ten seconds."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log: Final = log

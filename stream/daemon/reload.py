@@ -87,13 +87,7 @@ def check_streams(config: Config, errors: ConfigErrors) -> dict[ModelKey, Recogn
 
 
 def check_alerts(config: Config, recognizers: Mapping[ModelKey, Recognizer], errors: ConfigErrors) -> None:
-    """Collect what is wrong with the rules of alerts.
-
-    Args:
-        config: that of the daemon.
-        recognizers: the models of its streams, as far as they could be loaded.
-        errors: where mistakes are collected.
-    """
+    """Collect what is wrong with the rules of alerts."""
     loaded = {stream.name: recognizers.get(_key(stream)) for stream in config.stream}
     labels = {name: recognizer.labels if recognizer else None for name, recognizer in loaded.items()}
     for rule, mistake in check_rules(config.alert, labels):
@@ -144,13 +138,7 @@ def _inputs(
 def load(
     streams: Iterable[StreamConfig], errors: ConfigErrors, loaded: Mapping[ModelKey, Recognizer]
 ) -> dict[ModelKey, Recognizer]:
-    """The models of streams, each loaded once; what is wrong with a stream's model or options is collected.
-
-    Args:
-        streams: those to run.
-        errors: where mistakes are collected.
-        loaded: models that need not be loaded again.
-    """
+    """The models of streams, each loaded once; what is wrong with a stream's model or options is collected."""
     recognizers: dict[ModelKey, Recognizer] = {}
     for stream in streams:
         key = _key(stream)

@@ -101,11 +101,7 @@ class _Session:
 
 
 class Metrics:
-    """Counts the messages of all streams; the only labels are streams' names, and what has few fixed values.
-
-    Args:
-        probes: what to ask for what no message says.
-    """
+    """Counts the messages of all streams; the only labels are streams' names, and what has few fixed values."""
 
     def __init__(self, probes: Probes) -> None:
         self.registry: Final = CollectorRegistry()

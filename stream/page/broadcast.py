@@ -17,11 +17,7 @@ MOST_WAITING: Final = 240
 
 
 class Broadcast:
-    """What the page's state changes, to all who listen.
-
-    Args:
-        state: whose changes they are.
-    """
+    """What the page's state changes, to all who listen."""
 
     def __init__(self, state: PageState) -> None:
         self._state: Final = state

@@ -289,11 +289,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="n
 
 
 class MessageSequencer:
-    """Numbers the messages of one stream from one start, restart or reconnection to the next.
-
-    Args:
-        stream: the stable id of the stream.
-    """
+    """Numbers the messages of one stream from one start, restart or reconnection to the next."""
 
     def __init__(self, stream: str) -> None:
         self.stream: Final = stream

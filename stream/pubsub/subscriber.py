@@ -43,9 +43,6 @@ class Losses:
 
     Of the session that is met first, what came before the first message is not lost. Each later session counts from
     its beginning. The `last_seq` of a `status` says what was lost of the other kinds.
-
-    Args:
-        kinds: those whose losses count.
     """
 
     def __init__(self, kinds: Collection[str] = tuple(KINDS)) -> None:

@@ -29,11 +29,7 @@ ON_OFF: Final = {True: "ON", False: "OFF", None: "None"}
 
 
 class MqttTarget(Target):
-    """A broker, which keeps how things are: it is told all of it at each connection, and then what changes.
-
-    Args:
-        options: which broker, and what topics begin with.
-    """
+    """A broker, which keeps how things are: it is told all of it at each connection, and then what changes."""
 
     tick_s = TICK_S
 

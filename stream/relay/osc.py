@@ -39,11 +39,7 @@ class Line(NamedTuple):
 
 
 class OscTarget(Target):
-    """A receiver of OSC; what it is sent is bundled, and no more often than the rate says.
-
-    Args:
-        options: where it is, and how often it is told.
-    """
+    """A receiver of OSC; what it is sent is bundled, and no more often than the rate says."""
 
     def __init__(self, options: OscOptions) -> None:
         self.tick_s = 1 / options.rate

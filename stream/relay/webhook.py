@@ -33,11 +33,7 @@ class _Waiting(NamedTuple):
 
 
 class WebhookTarget(WorkerThread[_Waiting], Target):
-    """An HTTP server; what it is told waits in a bounded queue, for a thread that tells it.
-
-    Args:
-        options: its address, and the secret to sign with.
-    """
+    """An HTTP server; what it is told waits in a bounded queue, for a thread that tells it."""
 
     tick_s = 1.0
 

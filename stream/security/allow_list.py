@@ -70,10 +70,6 @@ class AllowList:
     def allow(self, public: Path, name: str) -> Path:
         """Let the owner of a public key connect.
 
-        Args:
-            public: the file with the key.
-            name: what to call the owner.
-
         Raises:
             OptionError: the file or the name cannot be used, or the name is taken by another key.
         """
@@ -141,10 +137,6 @@ class ServerKeys:
     @classmethod
     def load(cls, keys: Path, allowed: Path) -> Self:
         """Read them.
-
-        Args:
-            keys: the secret key file.
-            allowed: the folder with the public key files of those who may connect.
 
         Raises:
             OptionError: a file or the folder is missing, damaged, or readable by others.

@@ -129,13 +129,7 @@ RETRY_S: Final = 1.0
 
 
 class Reconnector:
-    """Keeps a socket connecting: ZeroMQ gives up for good when a handshake fails, although keys can be allowed later.
-
-    Args:
-        socket: the connecting one.
-        endpoint: where it connects to.
-        handshakes: those of the socket.
-    """
+    """Keeps a socket connecting: ZeroMQ gives up when a handshake fails, although keys can be allowed later."""
 
     def __init__(self, socket: zmq.Socket[bytes], endpoint: str, handshakes: Handshakes) -> None:
         self._socket: Final = socket

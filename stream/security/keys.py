@@ -167,10 +167,6 @@ class ClientKeys:
     def load(cls, keys: Path, server_key: Path) -> Self:
         """Read them.
 
-        Args:
-            keys: the secret key file.
-            server_key: the server's public key file.
-
         Raises:
             OptionError: a file is missing, damaged, or readable by others.
         """

@@ -67,11 +67,6 @@ class FileSource:
     In real time it plays as if it were live, and does not wait for a listener that is too slow; at `max` speed it
     waits, and nothing is lost. What its header states of its length is no limit; see `Recording`.
 
-    Args:
-        path: where it is.
-        speed: how fast it is played.
-        selection: which channels are taken, and how loud.
-
     Raises:
         SourceError: it is missing, empty, no audio, or shorter than a window.
     """

@@ -137,10 +137,6 @@ def check_address(uri: str, selection: ChannelSelection) -> None:
 def open_pulse(uri: str, selection: ChannelSelection) -> Source:
     """Open a source of the sound server: `pulse:NAME`, or `pulse:` for its default one, with `?rate=48000`.
 
-    Args:
-        uri: the address.
-        selection: which channels are taken, and how loud.
-
     Raises:
         SourceError: there is no such source, it has no such channel, or an option is unknown or out of range.
     """
@@ -157,10 +153,6 @@ def open_pulse(uri: str, selection: ChannelSelection) -> Source:
 
 def refuse_remix(name: str, channels: int) -> None:
     """Refuse an input of PortAudio that is the sound server's if fewer channels are opened than the source has.
-
-    Args:
-        name: the input's.
-        channels: how many are opened.
 
     Raises:
         SourceError: the server would mix the others into them.

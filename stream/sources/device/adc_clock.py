@@ -24,9 +24,6 @@ class AdcClock:
     servers and drivers may leave that at zero, at a constant, or anywhere at all, so it is believed only if it moves
     and lies within seconds of the present. (It may step back a little: servers estimate it.) It shows what was captured
     on time but came late, as after a standstill; but what came no later than ever was not captured long before.
-
-    Args:
-        rate_hz: of the frames.
     """
 
     def __init__(self, rate_hz: int) -> None:

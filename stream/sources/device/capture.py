@@ -67,12 +67,7 @@ class CaptureQueue:
 
 
 class Callback:
-    """Copies what came, and when, into a queue; nothing else, because PortAudio waits for it.
-
-    Args:
-        clock: when frames were captured.
-        queue: takes them.
-    """
+    """Copies what came, and when, into a queue; nothing else, because PortAudio waits for it."""
 
     def __init__(self, clock: AdcClock, queue: CaptureQueue) -> None:
         self._clock: Final = clock
@@ -95,11 +90,6 @@ class GapAwareCapture:
 
     What our own queue missed is known to the frame. A device that overflows only reports that it did; how much it lost
     is how much later the next frames were captured than the count of frames says, beyond the usual.
-
-    Args:
-        rate_hz: of what is captured.
-        channels: of what is captured.
-        selection: which channels are taken, and how loud.
 
     Raises:
         SourceError: the rate or the channel count is not one that audio can have, or a chosen channel is not there.

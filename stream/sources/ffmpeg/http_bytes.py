@@ -75,12 +75,7 @@ def stated_length(response: HTTPResponse) -> int | None:
 
 
 class HttpBytes:
-    """A recording's bytes, from `__enter__` to `__exit__`; of a server that cannot begin anywhere, as of a pipe.
-
-    Args:
-        url: where it is.
-        proxy: through which it is asked for.
-    """
+    """A recording's bytes, from `__enter__` to `__exit__`; of a server that cannot begin anywhere, as of a pipe."""
 
     def __init__(self, url: str, proxy: EgressProxy) -> None:
         self.name: Final = ""

@@ -119,11 +119,7 @@ MAX_CHUNKS: Final = 400
 
 
 class Player:
-    """Sends chunks when they are due, from `__enter__` to `__exit__`, which waits until the last one is sent.
-
-    Args:
-        send: where they go.
-    """
+    """Sends chunks when they are due, from `__enter__` to `__exit__`, which waits until the last one is sent."""
 
     def __init__(self, send: Send) -> None:
         self._send: Final = send

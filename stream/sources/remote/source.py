@@ -93,10 +93,6 @@ class RemoteSource:
 
     The address is bound from the first block to the end of `blocks`; if that is a new session, then on, until `blocks`
     is called again or `stop` is.
-
-    Args:
-        address: what is bound.
-        selection: which channels are taken, and how loud.
     """
 
     def __init__(self, address: RemoteAddress, selection: ChannelSelection) -> None:

@@ -46,11 +46,6 @@ def parse_announced(uri: str) -> AnnouncedAddress:
 class AnnouncedSource:
     """What the sender of an announced stream sends; waits until it is announced.
 
-    Args:
-        address: which stream.
-        uri: its address, as it is shown.
-        selection: which channels are taken, and how loud.
-
     Raises:
         SourceError: announcements cannot be listened for.
     """

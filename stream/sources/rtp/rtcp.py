@@ -52,11 +52,7 @@ def sender_reports(data: bytes) -> Iterator[SenderReport]:
 
 
 class SenderClock:
-    """When a sender's frames were captured, by its reports, while its wall clock agrees with this machine's.
-
-    Args:
-        rate_hz: of the sender's frames.
-    """
+    """When a sender's frames were captured, by its reports, while its wall clock agrees with this machine's."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz: Final = rate_hz
