@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Final
+from typing import Final, Protocol
 
 from whoplays.stream.archive.labelling import Labelled, Labeller, WorkerOptions
 from whoplays.stream.archive.recordings import Recording, shown
@@ -15,6 +15,15 @@ from whoplays.stream.common.deadline import end_with_parent
 
 WAIT_S: Final = 0.2
 DIED: Final = "the process that labelled it was ended; is there too little memory?"
+
+
+class Pool(Protocol):
+    """What labels recordings, several at a time."""
+
+    def results(
+        self, recordings: Sequence[Recording], stopped: Callable[[], bool]
+    ) -> Iterator[tuple[Recording, Labelled]]:
+        """Each recording with what came of it, as they are done; none any more once stopped."""
 
 
 class LabelPool:

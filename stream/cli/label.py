@@ -11,10 +11,11 @@ from typing import Annotated, Final
 import msgspec
 from cyclopts import CycloptsError, Parameter
 
+from whoplays.models import catalogue
 from whoplays.models.errors import DataError, SourceError, require_between
 from whoplays.stream.archive.formats import Format
 from whoplays.stream.archive.labelling import Labelled, WorkerOptions
-from whoplays.stream.archive.pool import LabelPool
+from whoplays.stream.archive.pool import LabelPool, Pool
 from whoplays.stream.archive.recordings import Recording, find_recordings
 from whoplays.stream.archive.results import FileResult, LabelOptions, ResultFolder
 from whoplays.stream.archive.tables import import_pyarrow, write_tables
@@ -36,6 +37,7 @@ def label(
     min_probability: float = 0.0,
     provider: str | None = None,
     workers: int | None = None,
+    ray: Annotated[bool | str, Parameter(negative=())] = False,
     retry_failed: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Label recordings: who plays when in each. A second call does only what is missing.
@@ -52,6 +54,7 @@ def label(
         min_probability: Leave out events that never came to it.
         provider: The onnxruntime provider, such as cpu or cuda.
         workers: How many processes; one for each core unless given.
+        ray: Label on a Ray cluster, with its address as in --ray=HOST:6379; without one on a cluster of this machine.
         retry_failed: Try recordings again that failed before.
     """
     if not paths:
@@ -64,24 +67,30 @@ def label(
     if parquet:
         import_pyarrow()
     formats = frozenset(form or ("csv",))
+    # The cluster may have a provider that this machine has not.
+    card = catalogue.find(model)[1] if ray else Recognizer.load(model, provider).card
     options = LabelOptions(
-        model=hashlib.sha256(msgspec.json.encode(Recognizer.load(model, provider).card)).hexdigest(),
+        model=hashlib.sha256(msgspec.json.encode(card)).hexdigest(),
         hop_s=hop,
         sensitivity=sensitivity,
         min_probability=min_probability,
     )
-    pool = LabelPool(
-        WorkerOptions(model, provider, hop, sensitivity, min_probability, "jsonl" in formats),
-        workers or len(os.sched_getaffinity(0)),
-    )
+    how = WorkerOptions(model, provider, hop, sensitivity, min_probability, "jsonl" in formats)
     recordings = find_recordings(paths)
     if not recordings:
         raise SourceError("recordings not found; give files, or folders with audio files")
     with ResultFolder(out, options) as folder, ignore_broken_pipe():
+        pool = _ray_pool(how, ray, workers) if ray else LabelPool(how, workers or len(os.sched_getaffinity(0)))
         run = LabelRun(recordings, folder, formats)
         with stop_on_signals(run.stop):
             run.label(pool, retry_failed=retry_failed)
             run.finish(parquet=parquet)
+
+
+def _ray_pool(how: WorkerOptions, ray: bool | str, workers: int | None) -> Pool:
+    from whoplays.stream.archive.cluster import RayPool  # noqa: PLC0415  a heavy extra
+
+    return RayPool(how, None if ray is True else str(ray), workers)
 
 
 class LabelRun:
@@ -99,7 +108,7 @@ class LabelRun:
         """Make an end soon; what is done is kept."""
         self._stopped = True
 
-    def label(self, pool: LabelPool, *, retry_failed: bool) -> None:
+    def label(self, pool: Pool, *, retry_failed: bool) -> None:
         """Label what is missing.
 
         Raises:

@@ -5,7 +5,7 @@
 function __fish_whoplays_using_command
     set -l cmd (commandline -opc)
     set -l subcommands
-    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --budget --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --first --flame --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --packet-ms --page-clients --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --recipe --report --rooms --rounds --rule --run --runs --samples --scores --second --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --source --speed --start --stream --streams --threads --title --token-file --trees --until --version --wait --windows --workers'
+    set -l options_with_values '--accelerator --against --allow-host --allowed --announced --bank --bank-windows --base --baseline --batches --budget --cache --channels --clips --concerts --count --data --discovery --efficientat --epoch-windows --epochs --false-alarm-cost --first --flame --folder --format --gain-db --history --hop --host --impulse --json --judge --keys --loss --method --min-probability --minutes --model --name --only --out --packet-ms --page-clients --password-file --peer --port --prefix --prepared --prepared-windows --provider --publish --rate --ray --recipe --report --rooms --rounds --rule --run --runs --samples --scores --second --seconds --secret-file --seed --sensitivity --server-key --session --silence-dbfs --since --soundfont --source --speed --start --stream --streams --threads --title --token-file --trees --until --version --wait --windows --workers'
     set -l all_commands 'allow baselines bench calibrate capacity compare demo devices evaluate events export history keys label latency list listen make models mqtt osc page prepare profile relay render replay report revoke send serve show simulate soak throughput train watch webhook'
     set -l skip_next 0
     # Extract command words (only real subcommand names) from command line
@@ -338,6 +338,7 @@ complete -c whoplays -n '__fish_whoplays_using_command label' -l sensitivity -x 
 complete -c whoplays -n '__fish_whoplays_using_command label' -l min-probability -r -d 'Leave out events that never came to it.'
 complete -c whoplays -n '__fish_whoplays_using_command label' -l provider -r -d 'The onnxruntime provider, such as cpu or cuda.'
 complete -c whoplays -n '__fish_whoplays_using_command label' -l workers -r -d 'How many processes; one for each core unless given.'
+complete -c whoplays -n '__fish_whoplays_using_command label' -l ray -r -d 'Label on a Ray cluster, with its address as in --ray=HOST:6379; without one on …'
 complete -c whoplays -n '__fish_whoplays_using_command label' -l retry-failed -d 'Try recordings again that failed before.'
 
 # Options for: listen
