@@ -10,7 +10,7 @@ from msgspec import Meta
 from whoplays.models.errors import OptionError, install_hint, naming
 from whoplays.stream.common.paths import expanded
 from whoplays.stream.page.options import PageOptions, read_token
-from whoplays.stream.pipeline.options import StreamName
+from whoplays.stream.pubsub.messages import StreamName
 from whoplays.stream.relay.options import FASTEST_HZ, SLOWEST_HZ, MqttOptions, OscOptions, WebhookOptions
 from whoplays.stream.relay.relay import read_short
 

@@ -20,11 +20,11 @@ from whoplays.stream.pipeline.options import (
     Release,
     Sensitivity,
     Silence,
-    StreamName,
     StreamOptions,
     Threshold,
     hop_samples,
 )
+from whoplays.stream.pubsub.messages import StreamName
 from whoplays.stream.sources.registry import with_format
 
 StreamChannels = Annotated[

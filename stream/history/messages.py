@@ -9,6 +9,7 @@ import msgspec
 
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.common.clock import GapCause
+from whoplays.stream.common.paths import check_regular
 from whoplays.stream.history.query import Query, Span, newest_session, rows
 from whoplays.stream.history.schema import APPLICATION_ID
 from whoplays.stream.pubsub.messages import (
@@ -32,9 +33,10 @@ _SQLITE: Final = b"SQLite format 3\0"
 def is_history(path: Path) -> bool:
     """Whether a file is a database, such as that of `whoplays serve`; False if it cannot be read."""
     try:
+        check_regular(path)
         with path.open("rb") as file:
             head = file.read(72)
-    except OSError:
+    except (OSError, ValueError):
         return False
     return head.startswith(_SQLITE) and head[68:72] == APPLICATION_ID.to_bytes(4, "big")
 

@@ -19,6 +19,7 @@ from whoplays.models.errors import DataError
 from whoplays.stream.history.query import Query, Span, rows
 from whoplays.stream.page.broadcast import MOST_CLIENTS, Broadcast
 from whoplays.stream.page.state import KEPT_NS, NowPlaying, PageState, StreamView, TimelineSpan
+from whoplays.stream.pubsub.messages import STREAM_NAME
 
 MOST_EVENTS: Final = 20_000
 MOST_BODY_BYTES: Final = 4096
@@ -95,6 +96,8 @@ class _Api:
         to_ns = _time_ns(request, "to", time.time_ns())
         from_ns = _time_ns(request, "from", to_ns - KEPT_NS)
         stream = request.query_params.get("stream")
+        if stream is not None and not STREAM_NAME.fullmatch(stream):
+            raise HTTPException(400, "stream must be the name of a stream")
         kept = await self._kept(Query(stream, None, from_ns, to_ns))
         known = set(map(_key, kept))
         spans = [*kept, *(each for each in self._state.spans(from_ns, to_ns, stream) if _key(each) not in known)]
@@ -104,7 +107,7 @@ class _Api:
     async def acknowledge(self, request: Request) -> Response:
         try:
             asked = msgspec.json.decode(await _body(request), type=Acknowledgement)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise HTTPException(400, f"an acknowledgement must be JSON with stream and rule: {error}") from error
         if not self._state.acknowledge(asked.stream, asked.rule):
             raise HTTPException(404, "there is no such alert now")

@@ -4,7 +4,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import OptionError
+<<<<<<< HEAD
 from whoplays.stream.common.uri import is_loopback
+=======
+from whoplays.stream.common.paths import check_regular
+>>>>>>> 5e2e6bb (Relays and page: every request has its limit, what is not acknowledged is lost, nothing waits for a pipe or a name)
 
 SHORTEST_TOKEN: Final = 16
 
@@ -45,8 +49,9 @@ def read_token(path: Path) -> str:
         OptionError: the file cannot be read, or the token is too short to be secret.
     """
     try:
+        check_regular(path)
         token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise OptionError(f"token file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(token) < SHORTEST_TOKEN:
         raise OptionError(

@@ -26,7 +26,7 @@ from whoplays.stream.security.keys import ClientKeys
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _MOST_CONNECTIONS: Final = 100
 _REQUEST_S: Final = 5.0
-"""How long a connection's first request may take to come, its body included."""
+"""How long a request may take to come, its body included, from the connection or the answer before."""
 _GRACE_S: Final = 1
 """How long requests may go on after a signal."""
 
@@ -112,16 +112,25 @@ class _HttpProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self._waiting = asyncio.get_running_loop().call_later(_REQUEST_S, self._expire)
+        self._wait()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next one."""
+        super().on_response_complete()
+        self._waiting.cancel()
+        self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._waiting.cancel()
         super().connection_lost(exc)
 
+    def _wait(self) -> None:
+        self._waiting = asyncio.get_running_loop().call_later(_REQUEST_S, self._expire)
+
     def _expire(self) -> None:
         # A cycle is a request with its answer; one whose body has not come is none yet.
-        if self.cycle is None or self.cycle.more_body:
+        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
             self.transport.close()
 
 

@@ -8,12 +8,25 @@ from typing import Final, Literal
 import msgspec
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
-from whoplays.stream.pubsub.messages import End, Event, FiringAlert, Gap, LevelInfo, Message, Notice, Status, Window
+from whoplays.stream.pubsub.messages import (
+    STREAM_NAME,
+    End,
+    Event,
+    FiringAlert,
+    Gap,
+    LevelInfo,
+    Message,
+    Notice,
+    Status,
+    Window,
+)
 from whoplays.stream.pubsub.players import Players
 
 KEPT_NS: Final = 12 * 3600 * 1_000_000_000
 """How far back spans are kept."""
 MOST_SPANS: Final = 20_000
+MOST_STREAMS: Final = 1_000
+"""Those of which nothing came for the longest are forgotten."""
 JOINED_NS: Final = 100_000_000
 """Gaps, and silent windows, that are no further apart than this are one."""
 NOT_RECEIVED: Final = "not received"
@@ -92,7 +105,7 @@ class PageState:
         self._notices: Final = deque[Notice](maxlen=100)
 
     def update(self, item: Message | Notice) -> None:
-        """Take in what a subscriber received."""
+        """Take in what a subscriber received; a stream with a name that none of ours can have is left out."""
         if isinstance(item, Notice):
             self._notices.append(item)
             names = list(self._streams) if item.what == "silent" and not item.stream else [item.stream]
@@ -102,9 +115,20 @@ class PageState:
                     self._take(state.miss() if item.what == "silent" else state.forget())
                     self._dirty.add(name)
             return
-        state = self._streams.setdefault(item.stream, _StreamState(item.stream))
+        if not STREAM_NAME.fullmatch(item.stream):
+            return
+        # Moved behind the others: the first one is that of which nothing came for the longest.
+        state = self._streams.pop(item.stream) if item.stream in self._streams else self._new_stream(item.stream)
+        self._streams[item.stream] = state
         self._take(state.update(item))
         self._dirty.add(item.stream)
+
+    def _new_stream(self, name: str) -> "_StreamState":
+        while len(self._streams) >= MOST_STREAMS:
+            oldest = next(iter(self._streams))
+            del self._streams[oldest]
+            self._dirty.discard(oldest)
+        return _StreamState(name)
 
     def acknowledge(self, stream: str, rule: str) -> bool:
         """Note that somebody knows of an alert; False if there is no such alert now."""

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from whoplays.stream.pipeline.options import StreamName
+from whoplays.stream.common.paths import slug
 from whoplays.stream.pubsub.messages import (
     Alert,
     AlertCondition,
@@ -18,10 +18,18 @@ from whoplays.stream.pubsub.messages import (
     Message,
     MessageSequencer,
     Status,
+    StreamName,
 )
 
 CLIPPING_NS: Final = 10_000_000_000
 """Clipping goes on until nothing has clipped for so long: music does not clip all the time."""
+AlertName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,100}$(?!\n)",
+        extra={"expected": "1 to 100 characters, none of them a control character"},
+    ),
+]
 AlertDelay = Annotated[float, Meta(ge=0, le=86_400, extra={"unit": "s"})]
 
 
@@ -37,7 +45,7 @@ class AlertRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Which one does not play, by its English name."""
     for_s: AlertDelay = 30.0
     """How long it must be so."""
-    name: str | None = None
+    name: AlertName | None = None
     """What the rule is called; made of the others unless given."""
 
     @property
@@ -174,8 +182,10 @@ def check_rules(
         labels: by stream, those that its model has; None of a stream whose model could not be loaded.
     """
     for number, rule in enumerate(rules):
-        if (rule.title, rule.stream) in [(each.title, each.stream) for each in rules[:number]]:
-            yield rule, "two rules have that name; give one of them another"
+        alike = [each for each in rules[:number] if each.stream == rule.stream and slug(each.title) == slug(rule.title)]
+        if alike:
+            names = "that name" if alike[0].title == rule.title else f"names that relays write as {slug(rule.title)!r}"
+            yield rule, f"two rules have {names}; give one of them another"
         if mistake := _mistake(rule, labels):
             yield rule, mistake
 

@@ -13,17 +13,10 @@ from whoplays.models.errors import OptionError
 from whoplays.models.signal import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from whoplays.stream.audio.level import SILENCE_DBFS
 from whoplays.stream.common.constraints import require, require_fields
+from whoplays.stream.pubsub.messages import StreamName
 
 WINDOW_S: Final = WINDOW_SAMPLES / SAMPLE_RATE_HZ
 LAG_S: Final = 6.0
-StreamName = Annotated[
-    # `$` alone would allow a line break after it.
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9._-]{1,100}$(?!\n)",
-        extra={"expected": "letters, digits, dots, dashes or underscores, 100 at most"},
-    ),
-]
 Hop = Annotated[float, Meta(ge=1 / SAMPLE_RATE_HZ, le=WINDOW_S, extra={"unit": "s"})]
 Silence = Annotated[float, Meta(le=0, extra={"unit": "dBFS"})]
 Lag = Annotated[float, Meta(gt=0, le=3600, extra={"unit": "s"})]

@@ -4,17 +4,28 @@ Readers ignore fields and kinds that they do not know. All times in ns are whole
 from the start of the session at 44 100 Hz.
 """
 
+import re
 import secrets
 import time
 from pathlib import Path
-from typing import Any, Final, Literal, TypedDict, get_args
+from typing import Annotated, Any, Final, Literal, TypedDict, get_args
 
 import msgspec
+from msgspec import Meta
 
 from whoplays.stream.common.clock import ClockKind, GapCause
 from whoplays.stream.common.json_schema import json_schema, write_schema
 
 VERSION: Final = 1
+# `$` alone would allow a line break after it.
+STREAM_NAME: Final = re.compile(r"^[A-Za-z0-9._-]{1,100}$(?!\n)")
+StreamName = Annotated[
+    str,
+    Meta(
+        pattern=STREAM_NAME.pattern,
+        extra={"expected": "letters, digits, dots, dashes or underscores, 100 at most"},
+    ),
+]
 State = Literal["connecting", "listening", "silent", "stalled", "lost", "ended"]
 Reason = Literal["finished", "stopped", "failed"]
 Kind = Literal["status", "window", "event", "gap", "end", "alert"]

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from whoplays.models.errors import DataError
+from whoplays.stream.common.paths import check_regular
 from whoplays.stream.pubsub.messages import KINDS, Message, MessageSequencer, Status, decode
 from whoplays.stream.pubsub.publisher import Publisher
 
@@ -24,6 +25,7 @@ def read_recording(path: Path) -> Iterator[Message]:
         DataError: the file cannot be read, or a line is no message.
     """
     try:
+        check_regular(path)
         with path.open("rb") as file:
             number = 0
             while line := file.readline(LONGEST_LINE):
@@ -32,6 +34,8 @@ def read_recording(path: Path) -> Iterator[Message]:
                     yield _read(path, number, line)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def _read(path: Path, number: int, line: bytes) -> Message:

@@ -3,6 +3,7 @@
 import re
 import ssl
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
@@ -41,6 +42,9 @@ class MqttTarget(Target):
         self._alerts: Final[dict[str, str]] = {}
         self._greet = False
         """Whether a new connection was made, and nothing was told by it."""
+        self._unanswered: Final[set[int]] = set()
+        """Events, gaps and alerts that the broker has not acknowledged, by their message ids."""
+        self._asked_s = time.monotonic()
         self._client: Final = self._make_client()
 
     def __enter__(self) -> Self:
@@ -50,12 +54,14 @@ class MqttTarget(Target):
 
     def __exit__(self, *_: object) -> None:
         if self._client.is_connected():
+            self._await_answers()
             told = self._client.publish(self._status, "offline", 1, retain=True)
             # It may be gone since; its last will says the same then.
             if told.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 told.wait_for_publish(LEAVE_S)
             self._client.disconnect()
             self._client.loop_stop()
+        self.link.lose(len(self._unanswered))
 
     def take(self, message: Message) -> None:
         """Publish events, gaps and alerts as they come over the wire."""
@@ -64,13 +70,12 @@ class MqttTarget(Target):
                 # Kept, like all that lasts.
                 self._alerts[f"{self._base(message.stream)}/alert/{slug(message.rule)}"] = to_json(message)
             case Event() | Gap():
-                topic = f"{self._base(message.stream)}/{message.kind}"
-                if not (self._client.is_connected() and self._publish(topic, to_json(message))):
-                    self.link.lose()
+                self._tell(f"{self._base(message.stream)}/{message.kind}", to_json(message))
 
     def show(self, views: Sequence[StreamView]) -> None:
         """Publish what has changed, to be kept."""
         if not self._client.is_connected():
+            self._complain()
             return
         if self._greet:
             self._greet = False
@@ -85,6 +90,13 @@ class MqttTarget(Target):
         for topic, payload in topics.items():
             if self._kept.get(topic) != payload and self._publish(topic, payload, retain=True):
                 self._kept[topic] = payload
+        for topic in [topic for topic, payload in self._kept.items() if not payload]:
+            del self._kept[topic]
+
+    def _complain(self) -> None:
+        """Say so if nothing has come of a connection for a while."""
+        if not self.link.down and time.monotonic() - self._asked_s > CONNECT_S:
+            self.link.failed("does not answer")
 
     @property
     def _status(self) -> str:
@@ -92,6 +104,22 @@ class MqttTarget(Target):
 
     def _base(self, stream: str) -> str:
         return f"{self._options.prefix}/{stream}"
+
+    def _tell(self, topic: str, payload: str) -> None:
+        """Publish what is told once, if the broker takes it."""
+        told = self._client.publish(topic, payload, 1) if self._client.is_connected() else None
+        if told and told.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._unanswered.add(told.mid)
+            # It may have been answered already.
+            if told.is_published():
+                self._unanswered.discard(told.mid)
+        else:
+            self.link.lose()
+
+    def _await_answers(self) -> None:
+        until_s = time.monotonic() + LEAVE_S
+        while self._unanswered and time.monotonic() < until_s:
+            time.sleep(TICK_S / 10)
 
     def _publish(self, topic: str, payload: str, *, retain: bool = False) -> bool:
         # Acknowledged, for then what waits for a slow broker is bounded.
@@ -135,6 +163,7 @@ class MqttTarget(Target):
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
         return client
 
     def _on_connect(
@@ -146,6 +175,11 @@ class MqttTarget(Target):
             self._greet = True
             self.link.succeeded()
 
+    def _on_publish(
+        self, _client: Client, _data: Any, number: int, _code: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._unanswered.discard(number)
+
     def _on_connect_fail(self, _client: Client, _data: Any) -> None:
         # It is called where the error is handled, which it is not given.
         error = sys.exception()
@@ -154,5 +188,6 @@ class MqttTarget(Target):
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: DisconnectFlags, code: ReasonCode, _properties: Properties | None
     ) -> None:
+        self._asked_s = time.monotonic()
         if code.is_failure:
             self.link.failed(f"connection lost: {code}")

@@ -1,11 +1,18 @@
 """Open Sound Control over UDP, as lighting desks and media servers take it."""
 
+import errno
 import os
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+<<<<<<< HEAD
 from typing import Final, NamedTuple
+=======
+from types import TracebackType
+from typing import Any, Final, NamedTuple
+>>>>>>> 5e2e6bb (Relays and page: every request has its limit, what is not acknowledged is lost, nothing waits for a pipe or a name)
 
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
@@ -27,8 +34,11 @@ BUNDLE_BYTES: Final = 1_400
 UNKNOWN: Final = -1.0
 """The probability of a label of which it is not known whether it plays."""
 MOST_WAITING: Final = 100
+PATIENCE_S: Final = 0.5
 
 Values = tuple[int | float | str, ...]
+_Place = tuple[int, int, Any]
+"""Family, kind and address of a socket."""
 
 
 class Line(NamedTuple):
@@ -46,6 +56,7 @@ class OscTarget(Target):
         self.link = Link(f"osc {options.shown}", "bundles")
         self._options: Final = options
         self._socket: socket.socket | None = None
+        self._lookup: _Lookup | None = None
         self._sent: Final[dict[str, dict[str, Values]]] = {}
         """By stream and address, what was sent last."""
         self._probabilities: Final[dict[str, Mapping[str, float]]] = {}
@@ -73,11 +84,17 @@ class OscTarget(Target):
         if now_s >= self._refresh_s:
             self._refresh_s = now_s + REFRESH_S
             self._sent.clear()
+        self._forget({view.stream for view in views})
         for view in views:
             self._send(self._changed(view.stream, self._lines(view)), view.updated_ns)
         lines: dict[str, Values] = {f"{self._options.prefix}/anybody": (int(bool(anybody(views))),)} if views else {}
         self._send([*self._changed("", lines), *self._once], time.time_ns())
         self._once.clear()
+
+    def _forget(self, known: set[str]) -> None:
+        for kept in (self._sent, self._probabilities):
+            for stream in kept.keys() - known - {""}:
+                del kept[stream]
 
     def _tell_once(self, line: Line) -> None:
         if len(self._once) == MOST_WAITING:
@@ -129,9 +146,8 @@ class OscTarget(Target):
 
     def _connected(self) -> socket.socket:
         if self._socket is None:
-            found = socket.getaddrinfo(self._options.host, self._options.port, type=socket.SOCK_DGRAM)
-            # IPv4 first: names such as localhost have both, and receivers of OSC seldom listen on IPv6.
-            family, kind, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+            self._lookup = self._lookup or _Lookup(self._options.host, self._options.port)
+            family, kind, address = self._lookup.found()
             self._socket = socket.socket(family, kind)
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
@@ -142,6 +158,44 @@ class OscTarget(Target):
         if self._socket:
             self._socket.close()
         self._socket = None
+        if self._lookup and self._lookup.is_done:
+            self._lookup = None
+
+
+class _Lookup:
+    """A name that is looked up in a thread of its own: that can take many seconds, and nobody can end it."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._outcome: _Place | OSError | None = None
+        thread = threading.Thread(target=self._run, args=(host, port), name="whoplays-lookup", daemon=True)
+        thread.start()
+        # Mostly it is known at once.
+        thread.join(PATIENCE_S)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is over."""
+        return self._outcome is not None
+
+    def found(self) -> "_Place":
+        """Where it is.
+
+        Raises:
+            OSError: it was not found, or not yet.
+        """
+        if isinstance(self._outcome, tuple):
+            return self._outcome
+        raise self._outcome or OSError(errno.EAGAIN, "its name is still being looked up")
+
+    def _run(self, host: str, port: int) -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        except OSError as error:
+            self._outcome = error
+            return
+        # IPv4 first: names such as localhost have both, and receivers of OSC seldom listen on IPv6.
+        family, kind, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+        self._outcome = family, kind, address
 
 
 def bundles(lines: Sequence[Line], at_s: float) -> Iterator[bytes]:

@@ -3,12 +3,18 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+<<<<<<< HEAD
+=======
+from pathlib import Path
+from types import TracebackType
+>>>>>>> 5e2e6bb (Relays and page: every request has its limit, what is not acknowledged is lost, nothing waits for a pipe or a name)
 from typing import Final, Protocol, Self
 
 from whoplays.models.errors import OptionError
+from whoplays.stream.common.paths import check_regular
 from whoplays.stream.common.terminal import end_on_signals, note
 from whoplays.stream.page.state import PageState, StreamView
-from whoplays.stream.pubsub.messages import Message, Notice
+from whoplays.stream.pubsub.messages import STREAM_NAME, Message, Notice
 from whoplays.stream.pubsub.subscriber import Subscriber
 
 DRAIN_S: Final = 0.2
@@ -66,8 +72,10 @@ def _update(state: PageState, target: Target, item: Message | Notice) -> None:
     state.update(item)
     if isinstance(item, Notice):
         note(item.text)
-    else:
+    elif STREAM_NAME.fullmatch(item.stream):
         target.take(item)
+    else:
+        target.link.refuse(item.stream)
 
 
 def playing_by_label(view: StreamView) -> Mapping[str, bool | None]:
@@ -97,7 +105,7 @@ class Link:
         self._what: Final = what
         self._tell: Final = tell
         self._lock: Final = threading.Lock()
-        self._down = False
+        self._down = self._refused = False
         self._untold = 0
         self.lost = 0
         """What was given up."""
@@ -107,6 +115,12 @@ class Link:
         with self._lock:
             self.lost += count
             self._untold += count
+
+    def refuse(self, stream: str) -> None:
+        """A stream cannot be told of by its name; said once."""
+        if not self._refused:
+            self._refused = True
+            self._tell(f"{self._name}: stream {stream[:100]!r} is not relayed: no stream can have that name")
 
     def failed(self, reason: str, then: str = "it is tried again") -> None:
         """It cannot be reached: why, and what happens then."""
@@ -147,9 +161,10 @@ def read_short(path: str, what: str) -> str:
         OptionError: the file cannot be read, is empty, or too long.
     """
     try:
+        check_regular(Path(path))
         with open(path, encoding="utf-8") as file:  # noqa: PTH123  a path that is not expanded
             text = file.read(LONGEST_TARGET_BYTES + 1).strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise OptionError(f"{what} file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not text or len(text) > LONGEST_TARGET_BYTES:
         raise OptionError(f"{what} file {path} must have one line of up to {LONGEST_TARGET_BYTES} characters")

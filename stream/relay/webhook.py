@@ -3,9 +3,17 @@
 import hashlib
 import hmac
 import http.client
+import socket
 import ssl
+import threading
 import time
+<<<<<<< HEAD
 from collections.abc import Sequence
+=======
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import TracebackType
+>>>>>>> 5e2e6bb (Relays and page: every request has its limit, what is not acknowledged is lost, nothing waits for a pipe or a name)
 from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -19,7 +27,9 @@ from whoplays.stream.relay.relay import Link, Target
 MOST_WAITING: Final = 1_000
 OLDEST_S: Final = 300.0
 """What could not be told for so long is given up."""
-TIMEOUT_S: Final = 5.0
+TIMEOUT_S: Final = 3.0
+"""How long a server may take with one message, whatever it sends meanwhile."""
+LONGEST_REASON: Final = 200
 LEAVE_S: Final = 1.0
 """How long what waits is still told when the relay is ended."""
 SIGNATURE: Final = "X-Whoplays-Signature-256"
@@ -42,6 +52,7 @@ class WebhookTarget(WorkerThread[_Waiting], Target):
         self.link = Link(f"webhook {options.shown}", "messages")
         self._options: Final = options
         self._until_s = float("inf")
+        self._connection: http.client.HTTPConnection | None = None
 
     def __enter__(self) -> Self:
         self._start(self._run)
@@ -49,7 +60,12 @@ class WebhookTarget(WorkerThread[_Waiting], Target):
 
     def __exit__(self, *reason: object) -> None:
         self._until_s = time.monotonic() + LEAVE_S
+<<<<<<< HEAD
         super().__exit__(*reason)
+=======
+        with _timer(LEAVE_S, self._abort):
+            super().__exit__(kind, error, trace)
+>>>>>>> 5e2e6bb (Relays and page: every request has its limit, what is not acknowledged is lost, nothing waits for a pipe or a name)
 
     def take(self, message: Message) -> None:
         """Let an event or an alert wait to be posted, as it came over the wire."""
@@ -85,7 +101,8 @@ class WebhookTarget(WorkerThread[_Waiting], Target):
         try:
             status = self._status(body)
         except (OSError, http.client.HTTPException) as error:
-            self.link.failed(f"cannot be reached: {getattr(error, 'strerror', None) or error or type(error).__name__}")
+            reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
+            self.link.failed(f"cannot be reached: {reason[:LONGEST_REASON]}")
             return False
         if status in _AGAIN or status >= 500:
             self.link.failed(f"answers {status}")
@@ -107,14 +124,36 @@ class WebhookTarget(WorkerThread[_Waiting], Target):
             if parts.scheme == "https"
             else http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
         )
-        try:
-            connection.request("POST", path, body, self._headers(body))
-            return connection.getresponse().status
-        finally:
-            connection.close()
+        self._connection = connection
+        # The connection's own limit is one for each read.
+        with _timer(timeout_s, self._abort):
+            try:
+                connection.request("POST", path, body, self._headers(body))
+                return connection.getresponse().status
+            finally:
+                connection.close()
+
+    def _abort(self) -> None:
+        """End the request that is under way; whoever waits for its answer sees that the connection is closed."""
+        connection = self._connection
+        if connection and connection.sock:
+            with suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
     def _headers(self, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "whoplays"}
         if self._options.secret:
             headers[SIGNATURE] = f"sha256={hmac.new(self._options.secret.encode(), body, hashlib.sha256).hexdigest()}"
         return headers
+
+
+@contextmanager
+def _timer(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+    """Call a function in another thread if it takes longer."""
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

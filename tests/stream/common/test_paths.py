@@ -1,10 +1,15 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from whoplays.models.errors import OptionError
+from whoplays.models.errors import OptionError, WhoplaysError
 from whoplays.stream.common.paths import allowed_folder, expanded, history_file, keys_folder
+from whoplays.stream.history.messages import is_history
+from whoplays.stream.page.options import read_token
+from whoplays.stream.pubsub.recording import read_recording
+from whoplays.stream.relay.relay import read_short
 
 
 @pytest.mark.parametrize(
@@ -44,3 +49,20 @@ def test_without_a_home_a_place_has_to_be_said(monkeypatch: pytest.MonkeyPatch) 
         history_file()
     monkeypatch.setenv("XDG_CONFIG_HOME", "/elsewhere")
     assert keys_folder() == Path("/elsewhere/whoplays/keys")
+
+
+@pytest.mark.parametrize(
+    ("read", "refusal"),
+    [
+        (read_token, "token file .* cannot be read: it is not a regular file"),
+        (lambda path: read_short(str(path), "secret"), "secret file .* cannot be read: it is not a regular file"),
+        (lambda path: list(read_recording(path)), "cannot be read: it is not a regular file"),
+    ],
+)
+def test_a_pipe_that_nobody_writes_into_is_not_waited_for(
+    tmp_path: Path, read: Callable[[Path], object], refusal: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WhoplaysError, match=refusal):
+        read(tmp_path / "pipe")
+    assert not is_history(tmp_path / "pipe")

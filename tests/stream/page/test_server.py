@@ -190,10 +190,32 @@ def test_those_who_say_nothing_keep_nobody_out_for_long(said: bytes) -> None:
         for _ in range(120):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             connection.sendall(said)
-        deadline_s = time.monotonic() + 20
-        while ask(port, "/api/now").status != 200:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.2)
+        await_answer(port)
+
+
+def await_answer(port: int) -> None:
+    deadline_s = time.monotonic() + 20
+    while ask(port, "/api/now").status != 200:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.2)
+
+
+def test_those_who_say_nothing_after_an_answer_keep_nobody_out_for_long() -> None:
+    with serving("tcp://127.0.0.1:9") as port, ExitStack() as stack:
+        for _ in range(110):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            connection.sendall(b"GET /icon.svg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert connection.recv(65_536)
+            connection.sendall(b"GET / HTTP/1.1\r\n")
+        await_answer(port)
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"[" * 100_000, b"{}"])
+def test_what_is_no_acknowledgement_is_refused(body: bytes) -> None:
+    with serving("tcp://127.0.0.1:9") as port:
+        assert ask(port, "/api/acknowledge", "POST", body).status in {400, 413}
+        assert ask(port, "/api/events?stream=%00").status == 400
+        assert ask(port, "/api/now").status == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/api/events"])

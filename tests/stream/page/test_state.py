@@ -161,3 +161,11 @@ def test_spans_are_bounded_and_those_that_go_on_are_kept(monkeypatch: pytest.Mon
     assert 50 < len(kept) <= 101
     assert any(span.name == "piano" and span.end_ns is None for span in kept)
     assert max(span.start_ns for span in kept) == T0 + 500 * S
+
+
+def test_streams_are_bounded_and_those_without_a_proper_name_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_module, "MOST_STREAMS", 3)
+    state = PageState()
+    for name in ("a", "b", "c", "a", "d", "a/#+\0", "x" * 101):
+        state.update(status(0, stream=name))
+    assert [view.stream for view in state.streams()] == ["a", "c", "d"]

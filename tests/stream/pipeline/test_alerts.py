@@ -145,3 +145,6 @@ def test_a_mistaken_rule_is_one_line() -> None:
         assert [told for _, told in check_rules([rule], labels)] == ([mistake] if mistake else [])
     twice = [AlertRule(when="lost"), AlertRule(when="lost", for_s=5)]
     assert [told for _, told in check_rules(twice, labels)] == ["two rules have that name; give one of them another"]
+    alike = [AlertRule(when="lost", name="mic 1"), AlertRule(when="silent", name="mic_1")]
+    told = "two rules have names that relays write as 'mic_1'; give one of them another"
+    assert [each for _, each in check_rules(alike, labels)] == [told]

@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Queue
+from threading import Event, Thread
 
 import msgspec
 import pytest
@@ -26,6 +27,7 @@ pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed")
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from whoplays.stream.relay import mqtt
 from whoplays.stream.relay.mqtt import MqttTarget
 
 VIOLIN = (Playing(id=0, label="violin", since=0, since_ns=1),)
@@ -208,3 +210,45 @@ def test_mistakes_are_one_line(arguments: list[str], mistake: str) -> None:
     command = [sys.executable, "-m", "whoplays", "relay", "mqtt", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, f"whoplays: {mistake}\n")
+
+
+@contextmanager
+def mute_broker(first: bytes) -> Iterator[int]:
+    """One that says something once it is connected to, and nothing more; its port."""
+
+    ended = Event()
+
+    def serve() -> None:
+        with suppress(OSError):
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(first)
+                ended.wait(60)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        thread = Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            ended.set()
+            thread.join()
+
+
+def test_what_a_broker_never_acknowledges_is_counted() -> None:
+    accepted = bytes([0x20, 2, 0, 0])
+    with mute_broker(accepted) as port, MqttTarget(MqttOptions("127.0.0.1", port)) as target:
+        wait_for(target._client.is_connected)
+        target.take(event(1, "violin", "start"))
+        assert target.link.lost == 0
+    assert target.link.lost == 1
+
+
+def test_a_broker_that_does_not_answer_is_told() -> None:
+    told = list[str]()
+    with mute_broker(b"") as port, MqttTarget(MqttOptions("127.0.0.1", port)) as target:
+        target.link._tell = told.append  # type: ignore[misc]
+        target._asked_s -= mqtt.CONNECT_S
+        target.show(())
+    assert told == [f"mqtt 127.0.0.1:{port}: does not answer; it is tried again"]

@@ -1,8 +1,10 @@
 """A relay to a receiver of OSC: what it is told, what happens while nobody receives, and what is no receiver."""
 
 import re
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Queue
@@ -23,6 +25,7 @@ from pythonosc.dispatcher import Dispatcher
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_server import BlockingOSCUDPServer
 
+from whoplays.stream.relay import osc
 from whoplays.stream.relay.osc import BUNDLE_BYTES, Line, OscTarget, bundles
 
 Told = tuple[object, ...]
@@ -148,3 +151,31 @@ def test_mistakes_are_one_line(arguments: list[str], mistake: str) -> None:
     command = [sys.executable, "-m", "whoplays", "relay", "osc", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, f"whoplays: {mistake}\n")
+
+
+def test_a_name_that_is_looked_up_for_ever_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, told = threading.Event(), list[str]()
+
+    def look_up(*_: object, **__: object) -> None:
+        found.wait(60)
+        raise OSError("not found")
+
+    monkeypatch.setattr(osc, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    target = OscTarget(OscOptions("desk.example", 9))
+    target.link._tell = told.append  # type: ignore[misc]
+    target.take(make_gap(0))
+    target.show(())
+    found.set()
+    assert told == ["osc desk.example:9: cannot be reached: its name is still being looked up; it is tried again"]
+
+
+def test_a_stream_that_has_a_name_of_no_stream_is_not_relayed(publisher: Publisher) -> None:
+    concert = Concert(publisher)
+    with receiving() as (desk, port), relaying("osc", f"127.0.0.1:{port}", publisher.endpoint) as notes:
+        assert publisher.wait_for_subscriber(JOIN_S)
+        concert.send(status(0, stream="a/#+\0"), make_gap(0, stream="a/#+\0"), status(0, *VIOLIN))
+        assert notes.next() == (
+            f"whoplays: osc 127.0.0.1:{port}: stream 'a/#+\\x00' is not relayed: no stream can have that name"
+        )
+        desk.await_told("/whoplays/hall/violin", 1, 0.0)

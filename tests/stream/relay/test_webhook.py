@@ -2,14 +2,16 @@
 
 import hashlib
 import hmac
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
+from threading import Event as Event_
 from threading import Thread
 
 import msgspec
@@ -159,3 +161,28 @@ def test_mistakes_are_one_line(target: str, mistake: str) -> None:
     command = [sys.executable, "-m", "whoplays", "relay", "webhook", target]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, f"whoplays: {mistake}\n")
+
+
+@pytest.mark.parametrize("drip", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_server_that_never_comes_to_an_end_holds_nothing_up(drip: bytes) -> None:
+    ended = Event_()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=_drip, args=(server, drip, ended))
+        thread.start()
+        target = WebhookTarget(WebhookOptions(f"http://127.0.0.1:{server.getsockname()[1]}/"))
+        began_s = time.monotonic()
+        with target:
+            target.take(event(1, "violin", "start"))
+        assert time.monotonic() - began_s < 4
+        ended.set()
+        thread.join()
+    assert target.link.lost == 1
+
+
+def _drip(server: socket.socket, drip: bytes, ended: Event_) -> None:
+    """Answer the first who asks bit by bit, for ever."""
+    server.settimeout(10)
+    connection, _ = server.accept()
+    with connection, suppress(OSError):
+        while not ended.wait(0.05):
+            connection.sendall(drip)
