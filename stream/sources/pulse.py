@@ -22,7 +22,7 @@ from whoplays.stream.audio.pcm import WIDTH_BYTES, decode
 from whoplays.stream.audio.resample import RATES_HZ, ChannelSelection
 from whoplays.stream.common.uri import parse_uri
 from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.device.capture import Captured, GapAwareCapture
+from whoplays.stream.sources.device.capture import Captured, GapAwareCapture, until_quiet
 from whoplays.stream.sources.worker import PIPE_BYTES, ChildSource, Send, last_line
 
 SCHEME: Final = "pulse"
@@ -30,8 +30,6 @@ INSTALL: Final = "install pulseaudio-utils"
 ASK_S: Final = 5.0
 LATENCY_MS: Final = 100
 PIECE_MS: Final = 20
-QUIET_S: Final = 5.0
-POLL_S: Final = 0.2
 
 
 class PulseInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,19 +194,15 @@ def _captured(wanted: PulseRequest) -> Iterator[Captured]:
         *(f"--device={name}", f"--rate={wanted.rate_hz}", f"--channels={channels}"),
         *(f"--latency-msec={LATENCY_MS}", f"--process-time-msec={PIECE_MS}"),
     ]
-    frame_bytes, rest, empty_polls = WIDTH_BYTES["f32le"] * channels, b"", 0
+    frame_bytes, rest = WIDTH_BYTES["f32le"] * channels, b""
     with _running(command) as parec:
         output = _Output(parec, name)
-        # Not by the clock: it goes on while this process stands still.
-        while empty_polls * POLL_S < QUIET_S:
-            data = output.read()
-            empty_polls = 0 if data else empty_polls + 1
+        for data in until_quiet(output.read, name):
             rest += data
             whole = len(rest) // frame_bytes * frame_bytes
             if whole:
                 frames, rest = decode(rest[:whole], "f32le", channels), rest[whole:]
                 yield Captured(frames, time.monotonic_ns(), output.take_overrun(), 0)
-    raise SourceError(f"{name} has delivered nothing for {QUIET_S:.0f} s; check whether it is connected")
 
 
 @contextmanager
@@ -243,13 +237,13 @@ class _Output:
         overrun, self._overrun = self._overrun, False
         return overrun
 
-    def read(self) -> bytes:
-        """The next bytes of audio; none if none came for a moment.
+    def read(self, timeout_s: float) -> bytes:
+        """The next bytes of audio; none if none came within the time.
 
         Raises:
             SourceError: the source is gone.
         """
-        ready, _, _ = select.select([self._audio, self._messages], [], [], POLL_S)
+        ready, _, _ = select.select([self._audio, self._messages], [], [], timeout_s)
         if self._messages in ready:
             *lines, self._begun = (self._begun + os.read(self._messages, 4096)).replace(b"\r", b"\n").split(b"\n")
             for line in lines:

@@ -3,16 +3,23 @@
 import queue
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import ceil
 from statistics import median
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
+from whoplays.models.errors import SourceError
 from whoplays.models.signal import SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.audio.timeline import Timeline
 from whoplays.stream.sources.device.adc_clock import AdcClock
+
+POLL_S: Final = 0.2
+QUIET_S: Final = 5.0
+"""How long an input may deliver nothing, not even silence, before it is taken to be gone."""
+
+Taken = TypeVar("Taken")
 
 
 class Captured(NamedTuple):
@@ -121,3 +128,19 @@ class GapAwareCapture:
     def _delay_ns(self, captured: Captured) -> int:
         """How much later its last frame was captured than the count of frames up to it says."""
         return captured.captured_at_ns - self._timeline.duration_ns(self._timeline.frames + len(captured.frames))
+
+
+def until_quiet(take: Callable[[float], Taken | None], name: str, quiet_s: float = QUIET_S) -> Iterator[Taken]:
+    """What an input called `name` delivers; `take` waits for it so many seconds at most.
+
+    Raises:
+        SourceError: it has delivered nothing for too long; or what `take` raises.
+    """
+    empty_polls = 0
+    # Not by the clock: it goes on while this process stands still.
+    while empty_polls * POLL_S < quiet_s:
+        taken = take(POLL_S)
+        empty_polls = 0 if taken else empty_polls + 1
+        if taken:
+            yield taken
+    raise SourceError(f"{name} has delivered nothing for {quiet_s:.0f} s; check whether it is connected")

@@ -1,23 +1,19 @@
 """A sound device as a source."""
 
-from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 import msgspec
 
-from whoplays.models.errors import SourceError
 from whoplays.stream.audio.resample import ChannelSelection
 from whoplays.stream.sources.base import Source
-from whoplays.stream.sources.device.capture import Captured, GapAwareCapture
+from whoplays.stream.sources.device.capture import QUIET_S, GapAwareCapture, until_quiet
 from whoplays.stream.sources.device.names import SCHEME, DeviceRequest, check_channels, read_address
-from whoplays.stream.sources.device.portaudio import InputStream, open_input
+from whoplays.stream.sources.device.portaudio import open_input
 from whoplays.stream.sources.device.probe import probe_input
 from whoplays.stream.sources.pulse import refuse_remix
 from whoplays.stream.sources.worker import ChildSource, Send
 
 PROBE_S: Final = 0.7
-POLL_S: Final = 0.2
-QUIET_S: Final = 5.0
 
 
 def open_device(uri: str, selection: ChannelSelection) -> Source:
@@ -69,23 +65,7 @@ def capture(send: Send, request: dict[str, Any], quiet_s: float = QUIET_S) -> No
     wanted = msgspec.convert(request, DeviceRequest)
     with open_input(wanted) as stream:
         gap_aware = GapAwareCapture(stream.rate_hz, stream.channels, wanted.selection)
-        for captured in follow(stream, quiet_s):
+        for captured in until_quiet(stream.take, stream.input.name, quiet_s):
             for block in gap_aware.blocks(captured):
                 send(block)
-    raise AssertionError("following ends with an error only")
-
-
-def follow(stream: InputStream, quiet_s: float) -> Iterator[Captured]:
-    """What an input delivers.
-
-    Raises:
-        SourceError: it was disconnected, or has delivered nothing for too long.
-    """
-    empty_polls = 0
-    # Not by the clock: it goes on while this process stands still.
-    while empty_polls * POLL_S < quiet_s:
-        captured = stream.take(POLL_S)
-        empty_polls = 0 if captured else empty_polls + 1
-        if captured:
-            yield captured
-    raise SourceError(f"{stream.input.name} has delivered nothing for {quiet_s:.0f} s; check whether it is connected")
+    raise AssertionError("capturing ends with an error only")

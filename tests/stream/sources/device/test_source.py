@@ -23,11 +23,8 @@ from tests.stream.sources.device.pulse import (
 from whoplays.models.errors import SourceError
 from whoplays.stream.audio.block import Audio, Block
 from whoplays.stream.audio.resample import WHOLE, ChannelSelection
-from whoplays.stream.sources.device.adc_clock import AdcClock
-from whoplays.stream.sources.device.capture import Captured, CaptureQueue
-from whoplays.stream.sources.device.names import DeviceRequest, Input
-from whoplays.stream.sources.device.portaudio import InputStream
-from whoplays.stream.sources.device.source import POLL_S, follow
+from whoplays.stream.sources.device.capture import POLL_S, until_quiet
+from whoplays.stream.sources.device.names import DeviceRequest
 from whoplays.stream.sources.registry import open_uri
 from whoplays.stream.sources.worker import ChildSource
 
@@ -154,23 +151,16 @@ def test_an_input_that_delivers_nothing_is_given_up(card: Pulse) -> None:
         list(source.blocks())
 
 
-class Scripted(InputStream):
-    """An input of which it is known when it delivers something."""
-
-    script: list[bool]
-
-    def take(self, timeout_s: float) -> Captured | None:
-        assert timeout_s == POLL_S
-        return Captured(np.zeros((1, 2), np.float32), 0, False, 0) if self.script.pop(0) else None
-
-
 def test_an_input_is_given_up_only_after_it_was_quiet_for_long_at_a_stretch() -> None:
-    mic = Input(hostapi="ALSA", name="Mic", channels=2, rate_hz=44_100, default=True)
-    stream = Scripted(mic, 44_100, 2, AdcClock(44_100), CaptureQueue(1), None)
-    stream.script = [True, False, False, True, False, False, False, True]
-    captured = follow(stream, quiet_s=3 * POLL_S)
-    assert next(captured)
-    assert next(captured)
+    script = [b"first", b"", b"", b"second", b"", b"", b"", b"too late"]
+
+    def take(timeout_s: float) -> bytes:
+        assert timeout_s == POLL_S
+        return script.pop(0)
+
+    captured = until_quiet(take, "Mic", quiet_s=3 * POLL_S)
+    assert next(captured) == b"first"
+    assert next(captured) == b"second"
     with pytest.raises(SourceError, match="Mic has delivered nothing for 1 s; check whether it is connected"):
         next(captured)
 
