@@ -4,11 +4,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from whoplays.models.errors import OptionError
-<<<<<<< HEAD
-from whoplays.stream.common.uri import is_loopback
-=======
 from whoplays.stream.common.paths import check_regular
->>>>>>> 5e2e6bb (Relays and page: every request has its limit, what is not acknowledged is lost, nothing waits for a pipe or a name)
+from whoplays.stream.common.uri import is_loopback
 
 SHORTEST_TOKEN: Final = 16
 

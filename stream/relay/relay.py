@@ -3,11 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-<<<<<<< HEAD
-=======
 from pathlib import Path
-from types import TracebackType
->>>>>>> 5e2e6bb (Relays and page: every request has its limit, what is not acknowledged is lost, nothing waits for a pipe or a name)
 from typing import Final, Protocol, Self
 
 from whoplays.models.errors import OptionError
@@ -109,6 +105,11 @@ class Link:
         self._untold = 0
         self.lost = 0
         """What was given up."""
+
+    @property
+    def down(self) -> bool:
+        """Whether it cannot be reached."""
+        return self._down
 
     def lose(self, count: int = 1) -> None:
         """Count what was given up."""

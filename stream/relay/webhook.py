@@ -7,13 +7,8 @@ import socket
 import ssl
 import threading
 import time
-<<<<<<< HEAD
-from collections.abc import Sequence
-=======
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from types import TracebackType
->>>>>>> 5e2e6bb (Relays and page: every request has its limit, what is not acknowledged is lost, nothing waits for a pipe or a name)
 from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -60,12 +55,8 @@ class WebhookTarget(WorkerThread[_Waiting], Target):
 
     def __exit__(self, *reason: object) -> None:
         self._until_s = time.monotonic() + LEAVE_S
-<<<<<<< HEAD
-        super().__exit__(*reason)
-=======
         with _timer(LEAVE_S, self._abort):
-            super().__exit__(kind, error, trace)
->>>>>>> 5e2e6bb (Relays and page: every request has its limit, what is not acknowledged is lost, nothing waits for a pipe or a name)
+            super().__exit__(*reason)
 
     def take(self, message: Message) -> None:
         """Let an event or an alert wait to be posted, as it came over the wire."""
