@@ -38,7 +38,7 @@ def test_windows_of_every_stream_are_received(model: Path, source: str) -> None:
     assert sorted(run.numbers) == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1)]
     assert len(run.windows) == 5
     assert all(times.due_ns <= times.sent_ns <= times.received_ns for times in run.windows)
-    assert (run.overload, run.lost_samples) == (0, 0)
+    assert run.overload == 0
     assert run.usage.daemon > 0 < run.usage.sender
     assert run.usage.rss_mib > 0
 
