@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from whoplays.models.errors import OptionError
+from whoplays.stream.common.clock import unix_ns
 from whoplays.stream.common.paths import history_file
 from whoplays.stream.common.terminal import ignore_broken_pipe
 from whoplays.stream.history.export import OF_ONE_SESSION, Format, write
@@ -69,7 +70,7 @@ def parse_time(text: str, now: datetime) -> int:
     except (ValueError, OverflowError) as error:
         examples = "2026-05-01, 2026-05-01T20:15, 20:15, or 90m for that long ago"
         raise OptionError(f"time must be one such as {examples}, got {text!r}") from error
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    return unix_ns(time)
 
 
 def _absolute(text: str, now: datetime) -> datetime:

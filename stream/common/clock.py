@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from whoplays.models.signal import SAMPLE_RATE_HZ
@@ -45,6 +46,14 @@ class RecentIncreases:
 def wall_ns(monotonic_ns: int) -> int:
     """The wall time (Unix epoch) of a moment on the monotonic clock, by the clocks as they stand now."""
     return time.time_ns() - (time.monotonic_ns() - monotonic_ns)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def unix_ns(moment: datetime) -> int:
+    """Unix time in ns, exact to the microsecond, of a time with a time zone."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 ANCHORS: Final = 4

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 import whoplays
 from whoplays.models.errors import DataError
+from whoplays.stream.common.clock import unix_ns
 from whoplays.stream.history.query import Query, Span, rows
 from whoplays.stream.page.broadcast import MOST_CLIENTS, Broadcast
 from whoplays.stream.page.state import KEPT_NS, NowPlaying, PageState, StreamView, TimelineSpan
@@ -24,8 +25,6 @@ from whoplays.stream.pubsub.messages import STREAM_NAME
 MOST_EVENTS: Final = 20_000
 MOST_BODY_BYTES: Final = 4096
 _FILES: Final = Path(__file__).with_name("static")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,7 +205,7 @@ def _time_ns(request: Request, name: str, default_ns: int) -> int:
     try:
         if text.isdecimal() and len(text) <= 19:
             return int(text)
-        return (datetime.fromisoformat(text).astimezone(UTC) - _EPOCH) // _MICROSECOND * 1000
+        return unix_ns(datetime.fromisoformat(text).astimezone(UTC))
     except (ValueError, OverflowError) as error:
         wanted = "ISO 8601 or Unix time in nanoseconds"
         raise HTTPException(400, f"{name} must be {wanted}, got {text[:80]!r}") from error
@@ -228,11 +227,7 @@ def _span(row: Span) -> TimelineSpan:
         stream=row.stream,
         kind="gap" if row.gap else "label",
         name=row.gap or row.label or "",
-        start_ns=_unix_ns(row.start or ""),
-        end_ns=None if row.end is None else _unix_ns(row.end),
+        start_ns=unix_ns(datetime.fromisoformat(row.start or "")),
+        end_ns=None if row.end is None else unix_ns(datetime.fromisoformat(row.end)),
         peak=row.peak,
     )
-
-
-def _unix_ns(text: str) -> int:
-    return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND * 1000

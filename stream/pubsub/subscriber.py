@@ -6,7 +6,6 @@ from collections import defaultdict, deque
 from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from math import ceil, inf
-from types import TracebackType
 from typing import Final, Self
 
 import msgspec
@@ -260,9 +259,7 @@ class AsyncSubscriber(Subscription):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.close()
 
     def __aiter__(self) -> Self:
