@@ -95,7 +95,7 @@ class MqttTarget(Target):
 
     def _complain(self) -> None:
         """Say so if nothing has come of a connection for a while."""
-        if not self.link.down and time.monotonic() - self._asked_s > CONNECT_S:
+        if time.monotonic() - self._asked_s > CONNECT_S:
             self.link.failed("does not answer")
 
     @property

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Queue
 
 import msgspec
@@ -36,10 +36,12 @@ class Notes:
 
     def _read(self) -> None:
         assert self.process.stderr
-        for line in self.process.stderr:
-            # Of a publisher that is slow to say the next thing.
-            if "nothing came from" not in line:
-                self._lines.put(line.rstrip("\n"))
+        # It may be closed before its end was read.
+        with suppress(ValueError):
+            for line in self.process.stderr:
+                # Of a publisher that is slow to say the next thing.
+                if "nothing came from" not in line:
+                    self._lines.put(line.rstrip("\n"))
 
 
 @contextmanager
