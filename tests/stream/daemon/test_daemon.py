@@ -14,6 +14,7 @@ import soundfile
 import whoplays
 from tests.stream.daemon.daemon import receive, serving, stream, windows_of, write
 from tests.stream.daemon.feeding import Feed
+from tests.stream.sources.recorder import wait_until
 from whoplays.models.errors import WhoplaysError
 from whoplays.stream.common.logging import log
 from whoplays.stream.daemon.daemon import Daemon, Notifier
@@ -80,7 +81,9 @@ def test_an_alert_is_published_logged_counted_and_changed_by_a_reload(tmp_path: 
             daemon.logged("reloaded")
             hall.pause()
             assert daemon.logged("alert")["rule"] == "microphone"
-            assert 'whoplays_alerts_firing{stream="hall"} 1.0' in fetch(f"http://{address}/metrics")[1]
+            # With the next status.
+            firing = 'whoplays_alerts_firing{stream="hall"} 1.0'
+            wait_until(lambda: firing in fetch(f"http://{address}/metrics")[1])
             hall.resume()
             assert daemon.logged("alert recovered")["stream"] == "hall"
             messages = receive(subscriber, lambda all_: sum(isinstance(each, Alert) for each in all_) == 2)
@@ -90,8 +93,8 @@ def test_an_alert_is_published_logged_counted_and_changed_by_a_reload(tmp_path: 
         ("microphone", "lost", False),
         ("microphone", "lost", True),
     ]
-    firing = [status.alerts for status in messages if isinstance(status, Status)]
-    assert {alert.rule for alerts_ in firing for alert in alerts_} == {"microphone"}
+    told = [status.alerts for status in messages if isinstance(status, Status)]
+    assert {alert.rule for alerts_ in told for alert in alerts_} == {"microphone"}
     assert subscriber.lost == 0
 
 
