@@ -339,3 +339,8 @@ def test_a_piped_ogg_that_is_cut_off_is_said(make: Callable[..., Path]) -> None:
     data = make("piped-cut.ogg").read_bytes()
     assert hear_piped(data)[1] == ""
     assert "within a page; it is cut off" in hear_piped(data[: len(data) * 2 // 3])[1]
+
+
+@pytest.mark.parametrize("codec", ["flac", "alac", "aac", "wavpack"])
+def test_eight_channels_are_heard(make: Callable[..., Path], codec: str) -> None:
+    assert_whole(make(f"eight-{codec}.mka", f"-ac 8 -c:a {codec}"))
