@@ -25,8 +25,19 @@ CONNECT_S: Final = 5.0
 LONGEST_PAUSE_S: Final = 30
 MOST_WAITING: Final = 1_000
 LEAVE_S: Final = 1.0
+LONGEST_ANSWER_BYTES: Final = 65_536
+"""More than a broker has to say to a client that subscribes to nothing."""
 ON_OFF: Final = {True: "ON", False: "OFF", None: "None"}
 """What Home Assistant takes for on, off and unknown."""
+
+
+class _BoundedClient(Client):
+    """Ends the connection to a broker that announces a huge packet: the library would keep all of it."""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if bufsize > LONGEST_ANSWER_BYTES:
+            raise ConnectionAbortedError(f"a packet must have up to {LONGEST_ANSWER_BYTES} bytes, got {bufsize}")
+        return super()._sock_recv(bufsize)
 
 
 class MqttTarget(Target):
@@ -151,7 +162,7 @@ class MqttTarget(Target):
         }
 
     def _make_client(self) -> Client:
-        client = Client(CallbackAPIVersion.VERSION2)
+        client = _BoundedClient(CallbackAPIVersion.VERSION2)
         if self._options.username:
             client.username_pw_set(self._options.username, self._options.password or None)
         if self._options.tls:

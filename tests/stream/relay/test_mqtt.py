@@ -187,6 +187,20 @@ def test_a_broker_that_goes_while_a_relay_ends_costs_nothing(monkeypatch: pytest
         assert not target.link.lost
 
 
+def test_a_broker_that_announces_a_huge_packet_is_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(JOIN_S)
+        with MqttTarget(MqttOptions("127.0.0.1", server.getsockname()[1])):
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(JOIN_S)
+                assert connection.recv(1024)
+                connection.sendall(b"\x20\x02\x00\x00" + b"\x30\xff\xff\xff\x7f")
+                with suppress(ConnectionResetError):
+                    while connection.recv(1024):
+                        pass
+
+
 def test_what_waits_for_a_broker_is_counted() -> None:
     target = MqttTarget(MqttOptions("127.0.0.1", 9))
     for number in range(1000):
