@@ -2,7 +2,6 @@
 
 import errno
 import importlib
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -107,8 +106,6 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: What follows `whoplays`; those of the process unless given.
     """
     open_standard_streams()
-    # Its matrices are small: more threads would wait for one another, and spin meanwhile. Read when numpy is imported.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     words = _words(sys.argv[1:] if arguments is None else arguments)
     verb = next((verb for word in words if (verb := FORMER_NAMES.get(word, word)) in VERBS), "")
     if arguments is None:

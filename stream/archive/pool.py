@@ -1,7 +1,6 @@
 """Processes that label recordings, one a core; one that dies costs the recording that it was at."""
 
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -59,8 +58,6 @@ class LabelPool:
         self, waiting: deque[Recording], stopped: Callable[[], bool]
     ) -> Iterator[tuple[Recording, Labelled | None]]:
         """Until there are none, or a process died: then None for each recording that was under way."""
-        # A process a core: threads of numpy's within each would only wait for one another. Heeded as a process begins.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(min(self._workers, len(waiting)), context, _load, (self._options,))
         running: dict[Future[Labelled], Recording] = {}

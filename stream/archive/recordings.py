@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from whoplays.models.errors import SourceError
 from whoplays.stream.archive.remote import facts, find_stored, is_remote, is_stored, name_of
+from whoplays.stream.common.paths import check_regular
 from whoplays.stream.common.uri import redact
 
 STAMP_BYTES: Final = 1 << 16
@@ -65,6 +66,7 @@ def stamp(recording: Recording) -> bytes:
         digest.update(_remote_facts(recording.place).encode(errors="replace"))
         return digest.digest()
     try:
+        check_regular(Path(recording.place))
         with Path(recording.place).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             digest.update(f" {size} {os.fstat(file.fileno()).st_mtime_ns}".encode())
@@ -88,16 +90,51 @@ def _found(places: Iterable[str]) -> Iterator[Recording]:
     for place in places:
         path = Path(place)
         if place == "-":
-            yield from _found(line.rstrip("\n") for line in sys.stdin if line.strip())
+            yield from _found(map(_listed, filter(bytes.strip, sys.stdin.buffer)))
         elif is_remote(place):
             yield from _found_remote(place)
-        elif path.is_dir():
-            files = sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES_OF_AUDIO)
-            yield from (Recording(str(each), str(each.relative_to(path))) for each in files if each.is_file())
-        elif path.exists() or not glob.has_magic(place):
+        elif _is_folder(path):
+            yield from (Recording(str(each), str(each.relative_to(path))) for each in sorted(_files_in(path)))
+        elif not glob.has_magic(place) or _exists(path):
             yield Recording(place, path.name)
         else:
             yield from _found(sorted(glob.glob(place, recursive=True)))  # noqa: PTH207  as it was given, absolute or not
+
+
+def _listed(line: bytes) -> str:
+    if b"\0" in line:
+        raise SourceError("a list of recordings must have one in each line; this one has zero bytes")
+    return os.fsdecode(line.rstrip(b"\n"))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        # It is told when it is labelled.
+        return False
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """The recordings in a folder, behind links as well, each folder once; and the folders that cannot be read."""
+    seen, refused = set[tuple[int, int]](), list[Path]()
+    for place, folders, names in os.walk(
+        folder, onerror=lambda error: refused.append(Path(error.filename)), followlinks=True
+    ):
+        status = Path(place).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield from (each for name in names if (each := Path(place, name)).suffix.lower() in SUFFIXES_OF_AUDIO)
+    yield from refused
 
 
 def _found_remote(place: str) -> Iterator[Recording]:

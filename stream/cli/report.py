@@ -1,17 +1,21 @@
 """`whoplays report`."""
 
 import csv
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import TypeVar
 
 from whoplays.models.errors import DataError
 from whoplays.stream.archive.report import ReportPart, ReportSpan, make_report
 from whoplays.stream.cli.history import parse_time
-from whoplays.stream.common.paths import history_file
+from whoplays.stream.common.paths import check_regular, history_file
 from whoplays.stream.history.query import Query, Span, rows
+
+Row = TypeVar("Row")
 
 
 def report(
@@ -72,19 +76,42 @@ def _recordings(folder: Path) -> Iterator[ReportPart]:
     Raises:
         DataError: the folder holds nothing of it.
     """
-    files, events = _table(folder / "files.csv"), _table(folder / "events.csv")
     by_file: dict[str, list[ReportSpan]] = {}
-    for row in events:
-        gap = row["label"].startswith("not heard: ")
-        name = row["label"].removeprefix("not heard: ")
-        by_file.setdefault(row["file"], []).append(ReportSpan(float(row["start_s"]), float(row["end_s"]), name, gap))
-    for row in files:
-        yield ReportPart(row["file"], row["error"], float(row["duration_s"] or 0), by_file.get(row["file"], []))
+    for name, span in _table(folder / "events.csv", _span):
+        by_file.setdefault(name, []).append(span)
+    for name, error, duration_s in _table(folder / "files.csv", _file):
+        yield ReportPart(name, error, duration_s, by_file.get(name, []))
 
 
-def _table(path: Path) -> Iterable[dict[str, str]]:
+def _span(row: dict[str, str]) -> tuple[str, ReportSpan]:
+    gap, name = row["label"].startswith("not heard: "), row["label"].removeprefix("not heard: ")
+    return row["file"], ReportSpan(_seconds(row["start_s"]), _seconds(row["end_s"]), name, gap)
+
+
+def _file(row: dict[str, str]) -> tuple[str, str, float]:
+    return row["file"], row["error"], _seconds(row["duration_s"] or "0")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ValueError(f"a time must be a number of seconds, got {text}")
+    return seconds
+
+
+def _table(path: Path, read: Callable[[dict[str, str]], Row]) -> list[Row]:
+    """What stands in the rows of a table.
+
+    Raises:
+        DataError: it cannot be read, or a row is not as `whoplays label` writes it.
+    """
+    table = list[Row]()
     try:
+        check_regular(path)
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            return list(csv.DictReader(file))
+            table.extend(map(read, csv.DictReader(file)))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}; make it with whoplays label") from error
+    except (KeyError, AttributeError, TypeError, ValueError, csv.Error) as error:
+        raise DataError(f"{path}, row {len(table) + 1} is not as whoplays label writes it: {error}") from error
+    return table

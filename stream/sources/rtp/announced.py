@@ -118,7 +118,7 @@ class AnnouncedSource:
     def _watch(self, announced: Announcement, source: RtpSource, changed: threading.Event) -> None:
         """Stop a source whose announcement is another one now, and let it be opened anew."""
         while not source.stopped.wait(CHECK_S):
-            now = self._table.find(self._address.name)
+            now = self._table.find(self._address.name, announced)
             if now and now != announced:
                 changed.set()
                 source.stop()

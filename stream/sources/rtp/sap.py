@@ -101,11 +101,14 @@ class AnnouncementTable:
                 if packet.deletes:
                     self._known.pop(key, None)
                     return
-                announcement = Announcement(session_name(packet.text), packet.origin, parse_sdp(packet.text))
-                self._known.pop(key, None)
+                description = parse_sdp(packet.text)
+                # A name would be looked up as a stranger wishes.
+                ipaddress.ip_address(description.host)
+                announcement = Announcement(session_name(packet.text), packet.origin, description)
+                # Where it stood: the first one that has a name keeps it.
                 self._known[key] = time.monotonic(), packet.number, announcement
                 while len(self._known) > MOST_ANNOUNCED:
-                    del self._known[next(iter(self._known))]
+                    del self._known[min(self._known, key=lambda each: self._known[each][0])]
 
     def all(self) -> tuple[Announcement, ...]:
         """Those that are announced, by name."""
@@ -115,11 +118,20 @@ class AnnouncementTable:
                 del self._known[key]
             return tuple(sorted((known for _, _, known in self._known.values()), key=lambda each: each[:2]))
 
-    def find(self, name: str) -> Announcement | None:
-        """The one of that name; the newest, if several have it."""
+    def find(self, name: str, followed: Announcement | None = None) -> Announcement | None:
+        """The one of that name: if several have it, that which announced it first.
+
+        Args:
+            name: of the stream.
+            followed: what is received now. As long as anybody announces just that, it is that; else what its own
+                machine announces comes first.
+        """
         with self._lock:
             found = [known for _, _, known in self._known.values() if known.name == name]
-        return found[-1] if found else None
+        if followed and any(known.description == followed.description for known in found):
+            return followed
+        own = (known for known in found if followed and known.origin == followed.origin)
+        return next(own, found[0] if found else None)
 
 
 def _session_id(text: str) -> str:

@@ -20,6 +20,7 @@ import whoplays
 from whoplays.models.errors import OptionError, SourceError
 from whoplays.stream.archive.annotation import Annotation
 from whoplays.stream.archive.labelling import Labeller, WorkerOptions
+from whoplays.stream.archive.recordings import find_recordings, stamp
 from whoplays.stream.archive.results import LabelOptions, ResultFolder
 from whoplays.stream.pipeline.recognizer import Recognizer
 from whoplays.stream.pubsub.messages import Event, Message
@@ -298,3 +299,21 @@ def test_the_pages_example_runs(
     script = page.partition("```python\n")[2].partition("```")[0]
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
     assert json.loads(Path("concert.jams").read_text())["file_metadata"]["duration"] == 12.0
+
+
+def test_what_a_folder_leads_to_is_found_and_what_cannot_be_read_is_told(folder: Path, tmp_path: Path) -> None:
+    """Links, also those that lead around, and one that leads nowhere; a list with zero bytes."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(folder / "may" / "one.wav", elsewhere / "two.wav")
+    (folder / "linked").symlink_to(elsewhere)
+    (elsewhere / "around").symlink_to(elsewhere)
+    (folder / "gone.wav").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.wav")
+    names = {recording.name for recording in find_recordings([str(folder)])}
+    assert names == {"may/one.wav", "may/cut.wav", "linked/two.wav", "gone.wav", "pipe.wav"}
+    assert len({stamp(recording) for recording in find_recordings([str(folder)])}) == len(names)
+    assert find_recordings([300 * "x" + ".wav"])
+    done = label("-", "--out", tmp_path / "labels", data="a.wav\0b.wav")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "this one has zero bytes" in done.stderr

@@ -69,4 +69,25 @@ def test_a_history_and_labels_become_pages(
     with pytest.raises(SystemExit) as ended:
         whoplays.main(["report", str(tmp_path), "--out", f"{tmp_path}/x.html"])
     assert ended.value.code == 1
-    assert "files.csv cannot be read" in capsys.readouterr().err
+    assert "events.csv cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("events", "row"),
+    [
+        ("file;start_s;end_s;label\na.wav;0;1;piano\n", 1),
+        ("file,start_s,end_s,label\na.wav,0,1,piano\na.wav\n", 2),
+        ('file,start_s,end_s,label\na.wav,"0,5",1,piano\n', 1),
+        ("file,start_s,end_s,label\na.wav,nan,1,piano\n", 1),
+        ("file,start_s,end_s,label\na.wav,0,1," + 140_000 * "x" + "\n", 1),
+    ],
+)
+def test_a_table_that_somebody_has_changed_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], events: str, row: int
+) -> None:
+    (tmp_path / "events.csv").write_text(events)
+    (tmp_path / "files.csv").write_text("file,error,duration_s\na.wav,,3\n")
+    with pytest.raises(SystemExit):
+        whoplays.main(["report", str(tmp_path), "--out", str(tmp_path / "r.html")])
+    (told,) = capsys.readouterr().err.splitlines()
+    assert f"events.csv, row {row} is not as whoplays label writes it" in told

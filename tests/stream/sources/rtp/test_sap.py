@@ -185,3 +185,36 @@ def test_a_mistaken_address_is_refused(uri: str, mistake: str) -> None:
     with pytest.raises(SourceError) as told:
         check_uri(uri, ChannelSelection())
     assert mistake in str(told.value)
+
+
+def test_a_name_is_that_of_the_first_machine_until_it_announces_it_no_more() -> None:
+    """Two may announce one stream, for redundancy; a stranger may announce another one by its name."""
+    table = AnnouncementTable()
+    one, other = (sap(sdp("hall", 5004, session=session)) for session in (1, 2))
+    stranger = sap(sdp("hall", 6006, session=3)).replace(
+        socket.inet_aton("192.0.2.7"), socket.inet_aton("192.0.2.9"), 1
+    )
+    table.take(one)
+    followed = table.find("hall")
+    assert followed
+    for packet in (other, stranger, one, stranger, other):
+        table.take(packet)
+        assert table.find("hall", followed) == followed
+        assert table.find("hall") == followed
+    table.take(sap(sdp("hall", 5008, session=1)))
+    assert table.find("hall", followed) == followed, "the other one announces it still"
+    table.take(sap(sdp("hall", 5008, session=2)))
+    found = table.find("hall", followed)
+    assert found
+    assert found.description.port == 5008
+    for session in (1, 2):
+        table.take(sap(sdp("hall", 5008, session=session), flags=0x24))
+    left = table.find("hall", followed)
+    assert left
+    assert left.description.port == 6006
+
+
+def test_a_machine_that_is_named_by_a_stranger_is_not_looked_up() -> None:
+    table = AnnouncementTable()
+    table.take(sap(sdp("hall", 5004).replace(b"c=IN IP4 127.0.0.1", b"c=IN IP4 tracker.example")))
+    assert not table.all()
