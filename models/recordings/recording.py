@@ -1,5 +1,6 @@
 """A recording, decoded from its first sample to the last one that is there, whatever its header states."""
 
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,14 +10,17 @@ import av
 
 from whoplays.models.errors import SourceError
 from whoplays.models.recordings.decoder import PartDecoder, Samples
+from whoplays.models.recordings.headers import BEGINNING_BYTES
 from whoplays.models.recordings.stated import ends_within_a_page, stated_duration_s
 from whoplays.models.recordings.view import ByteSource, FileBytes, View
 
 TOLERANCE_S: Final = 0.1
 """By how much what is there may differ from what is stated: encoders pad, and containers round."""
 _OPTIONS: Final = {"protocol_whitelist": "file,crypto,data"}
-"""A playlist may name files here, and nothing elsewhere."""
-
+"""What is read may name files here, and nothing elsewhere."""
+_PLAYLIST: Final = re.compile(rb"(\xef\xbb\xbf)?(#EXTM3U|ffconcat|\[playlist\])", re.IGNORECASE)
+"""FFmpeg would follow it to itself, to a pipe that nobody writes into, or for as long as it has no end."""
+_ADVICE: Final = "give a WAV, FLAC, Ogg, MP3 or other recording"
 _PIPE_OPTIONS: Final = {**_OPTIONS, "probesize": "65536"}
 """FFmpeg would wait for seconds of a live WAV to see that it is one."""
 
@@ -59,6 +63,9 @@ class Recording:
 
     def _read_part(self, view: View) -> Generator[Samples, None, int | None]:
         """One container's audio; returns where the next one begins."""
+        if _PLAYLIST.match(view.read_at(0, BEGINNING_BYTES)):
+            self._refuse(view, "is a playlist", None, "give the recordings that it names")
+            return None
         try:
             options = _OPTIONS if view.seekable() else _PIPE_OPTIONS
             container = av.open(view, "r", options=options, metadata_errors="replace")
@@ -86,11 +93,11 @@ class Recording:
             self._account_end(view, decoder)
         return following
 
-    def _refuse(self, view: View, problem: str, error: Exception | None) -> None:
+    def _refuse(self, view: View, problem: str, error: Exception | None, advice: str = _ADVICE) -> None:
         if view.start:
             self._report(f"goes on after {self._heard_s:.1f} s with what {problem}")
             return
-        raise SourceError(f"{self._name} {problem}; give a WAV, FLAC, Ogg, MP3 or other recording") from error
+        raise SourceError(f"{self._name} {problem}; {advice}") from error
 
     def _account(self, decoder: PartDecoder, stated_s: float | None) -> None:
         """See whether all was heard of a part that has just been read."""

@@ -344,3 +344,17 @@ def test_a_piped_ogg_that_is_cut_off_is_said(make: Callable[..., Path]) -> None:
 @pytest.mark.parametrize("codec", ["flac", "alac", "aac", "wavpack"])
 def test_eight_channels_are_heard(make: Callable[..., Path], codec: str) -> None:
     assert_whole(make(f"eight-{codec}.mka", f"-ac 8 -c:a {codec}"))
+
+
+@pytest.mark.parametrize(
+    "text", ["#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1000\nself\n", "ffconcat version 1.0\nfile self\n"]
+)
+def test_a_playlist_is_no_recording(tmp_path: Path, text: str) -> None:
+    """FFmpeg would follow one that names itself for ever."""
+    path = tmp_path / "self"
+    path.write_text(text)
+    with (
+        open_recording(path, "self") as recording,
+        pytest.raises(SourceError, match="self is a playlist"),
+    ):
+        list(recording.read())
