@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import soundfile
 
@@ -17,6 +17,8 @@ from whoplays.stream.common.paths import slug
 from whoplays.stream.history.retention import DAY_NS, AgeLimit, SizeLimit, SteadyClock
 
 INDEX: Final = "index.csv"
+_TEXT: Final[Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+"""Whatever somebody has written into it stays as it is."""
 PART: Final = ".part"
 """The end of the name of a clip that is not whole yet."""
 COLUMNS: Final = (
@@ -92,11 +94,9 @@ class ClipFolder:
             path.mkdir(parents=True, exist_ok=True)
             for part in path.glob(f"*.flac{PART}"):
                 part.unlink()
-            if not self._index.exists():
-                self._index.write_text(_line(COLUMNS), encoding="utf-8")
-            with self._index.open("a+", encoding="utf-8") as file:
-                file.seek(0)
-                if file.readline() != _line(COLUMNS):
+            self._append(())
+            with self._index.open(**_TEXT) as file:
+                if file.readline().rstrip("\r\n") != _line(COLUMNS).rstrip("\n"):
                     raise DataError(f"{self._index} is not an index of clips; give another folder")
         except OSError as error:
             raise DataError(f"clips cannot be kept in {path}: {error.strerror}") from error
@@ -122,7 +122,13 @@ class ClipFolder:
             (clip.path.name, *label, f"{stream}-{session}", "whoplays", "", stream, session, first_sample)
             for label in labels
         )
-        with self._index.open("a", encoding="utf-8") as file:
+        self._append(rows)
+
+    def _append(self, rows: Iterable[Iterable[object]]) -> None:
+        with self._index.open("a", **_TEXT) as file:
+            # It is new, or somebody has taken it away.
+            if not file.tell():
+                file.write(_line(COLUMNS))
             file.write("".join(map(_line, rows)))
 
     def prune(self) -> None:
@@ -131,7 +137,8 @@ class ClipFolder:
         Raises:
             OSError: it cannot be done.
         """
-        found = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in self.path.glob("*.flac"))
+        files = (path for path in self.path.glob("*.flac") if path.is_file())
+        found = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in files)
         size, now_ns = sum(bytes_ for _, bytes_, _ in found), self._clock.now_ns()
         removed = set()
         for written_ns, bytes_, path in found:
@@ -144,10 +151,14 @@ class ClipFolder:
             self._drop_rows(removed)
 
     def _drop_rows(self, removed: set[str]) -> None:
-        with self._index.open(newline="", encoding="utf-8") as file:
-            kept = [row for row in csv.reader(file) if row and row[0] not in removed]
+        with self._index.open(**_TEXT) as file:
+            try:
+                kept = [row for row in csv.reader(file) if row and row[0] not in removed]
+            except csv.Error as error:
+                raise OSError(f"{self._index.name} is no table any more: {error}") from error
         fresh = self._index.with_suffix(PART)
-        fresh.write_text("".join(map(_line, kept)), encoding="utf-8")
+        with fresh.open("w", **_TEXT) as file:
+            file.write("".join(map(_line, kept)))
         fresh.replace(self._index)
 
 

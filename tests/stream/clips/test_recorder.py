@@ -178,3 +178,37 @@ def test_an_index_of_another_kind_is_refused(tmp_path: Path) -> None:
         ClipFolder(tmp_path, None, None)
     with pytest.raises(DataError, match="clips cannot be kept in"):
         ClipFolder(tmp_path / "index.csv" / "clips", None, None)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_an_index_that_somebody_has_saved_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    """One that can still be read goes on, and keeps what stands in it; another one is refused in one line."""
+    index = tmp_path / "index.csv"
+    index.write_text(",".join(COLUMNS) + "\r\ngone.flac,Flöte,0,1,a,b,,c,d,0\r\n", encoding=encoding)
+    if encoding == "utf-16":
+        with pytest.raises(DataError, match="is not an index of clips"):
+            ClipFolder(tmp_path, None, None)
+        return
+    folder = ClipFolder(tmp_path, max_age_days=1.0, max_mb=1.0)
+    old = tmp_path / "old.flac"
+    old.write_bytes(b"x")
+    os.utime(old, (1, 1))
+    folder.prune()
+    assert not old.exists()
+    assert b"Fl\xf6te" in index.read_bytes()
+
+
+def test_what_is_no_clip_is_left_and_an_index_that_is_gone_begins_anew(tmp_path: Path) -> None:
+    folder = ClipFolder(tmp_path, max_age_days=1.0, max_mb=1.0)
+    (tmp_path / "folder.flac").mkdir()
+    (tmp_path / "link.flac").symlink_to("nowhere")
+    old = tmp_path / "old.flac"
+    old.write_bytes(b"x")
+    os.utime(old, (1, 1))
+    folder.prune()
+    assert not old.exists()
+    (tmp_path / "index.csv").unlink()
+    clip = folder.create("hall", STARTED_NS, "violin")
+    clip.write(np.zeros((2, 100), np.float32))
+    folder.add(clip, [], "hall", "one", 0)
+    ClipFolder(tmp_path, None, None)
