@@ -133,6 +133,8 @@ def _files_in(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
+        # The one of several ways to a folder that gives its recordings their names is the same in every call.
+        folders.sort()
         yield from (each for name in names if (each := Path(place, name)).suffix.lower() in SUFFIXES_OF_AUDIO)
     yield from refused
 

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
@@ -40,7 +41,7 @@ def report(
         until: Of a history, what played then or earlier.
     """
     place = source or history_file()
-    if place.is_dir():
+    if _is_folder(place):
         parts = list(_recordings(place))
     else:
         now = datetime.now(UTC)
@@ -49,9 +50,24 @@ def report(
         parts = [_concert(name, list(spans)) for name, spans in groupby(found, attrgetter("stream"))]
     page = make_report(title, parts)
     try:
-        out.write_text(page, encoding="utf-8", errors="replace")
+        with open(out, "w", encoding="utf-8", errors="replace", opener=_open_at_once) as file:
+            file.write(page)
     except OSError as error:
         raise DataError(f"{out} cannot be written: {error.strerror}") from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """As `os.open`, but a pipe that nobody reads is an error, and not waited for."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _is_folder(place: Path) -> bool:
+    try:
+        return place.is_dir()
+    except OSError as error:
+        raise DataError(f"{place} cannot be read: {error.strerror}") from error
 
 
 def _concert(stream: str, spans: list[Span]) -> ReportPart:
@@ -108,10 +124,13 @@ def _table(path: Path, read: Callable[[dict[str, str]], Row]) -> list[Row]:
     table = list[Row]()
     try:
         check_regular(path)
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            table.extend(map(read, csv.DictReader(file)))
+        # A spreadsheet may put a byte order mark before it.
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            for row in csv.DictReader(file):
+                table.append(read({column: text for column, text in row.items() if text is not None}))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}; make it with whoplays label") from error
-    except (KeyError, AttributeError, TypeError, ValueError, csv.Error) as error:
-        raise DataError(f"{path}, row {len(table) + 1} is not as whoplays label writes it: {error}") from error
+    except (KeyError, ValueError, csv.Error) as error:
+        problem = f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{path}, row {len(table) + 1} is not as whoplays label writes it: {problem}") from error
     return table

@@ -13,7 +13,7 @@ import soundfile
 from whoplays.models.errors import DataError
 from whoplays.models.signal import CHANNELS, SAMPLE_RATE_HZ
 from whoplays.stream.audio.block import Audio
-from whoplays.stream.common.paths import slug
+from whoplays.stream.common.paths import check_regular, slug
 from whoplays.stream.history.retention import DAY_NS, AgeLimit, SizeLimit, SteadyClock
 
 INDEX: Final = "index.csv"
@@ -94,12 +94,16 @@ class ClipFolder:
             path.mkdir(parents=True, exist_ok=True)
             for part in path.glob(f"*.flac{PART}"):
                 part.unlink()
+            if self._index.exists():
+                check_regular(self._index)
             self._append(())
             with self._index.open(**_TEXT) as file:
                 if file.readline().rstrip("\r\n") != _line(COLUMNS).rstrip("\n"):
                     raise DataError(f"{self._index} is not an index of clips; give another folder")
         except OSError as error:
             raise DataError(f"clips cannot be kept in {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise DataError(f"{self._index} is not an index of clips ({error}); give another folder") from error
 
     def create(self, stream: str, at_ns: int, label: str) -> ClipFile:
         """Begin a clip of what begins at a wall time.

@@ -1,5 +1,6 @@
 """A page of a concert, from a history and from labels."""
 
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -91,3 +92,23 @@ def test_a_table_that_somebody_has_changed_is_refused_in_one_line(
         whoplays.main(["report", str(tmp_path), "--out", str(tmp_path / "r.html")])
     (told,) = capsys.readouterr().err.splitlines()
     assert f"events.csv, row {row} is not as whoplays label writes it" in told
+
+
+def test_what_cannot_be_read_or_written_is_one_line_and_never_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A short row, a name that is too long, a pipe that nobody reads; a byte order mark is no mistake."""
+    page, pipe, long = tmp_path / "r.html", tmp_path / "pipe", tmp_path / (300 * "x")
+    (tmp_path / "events.csv").write_text("\ufefffile,start_s,end_s,label\na.wav,0,1,piano\n")
+    (tmp_path / "files.csv").write_text("\ufefffile,error,duration_s\na.wav,,3\n")
+    whoplays.main(["report", str(tmp_path), "--out", str(page)])
+    os.mkfifo(pipe)
+    for source, out in ((tmp_path, pipe), (tmp_path, long), (long, page)):
+        with pytest.raises(SystemExit):
+            whoplays.main(["report", str(source), "--out", str(out)])
+        (told,) = capsys.readouterr().err.splitlines()
+        assert "cannot be" in told
+    (tmp_path / "files.csv").write_text("file,error,duration_s\na.wav,,3\nb.wav\n")
+    with pytest.raises(SystemExit):
+        whoplays.main(["report", str(tmp_path), "--out", str(page)])
+    assert "files.csv, row 2 is not as whoplays label writes it: it has no error" in capsys.readouterr().err

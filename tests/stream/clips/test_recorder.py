@@ -176,6 +176,11 @@ def test_an_index_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_text("path,labels,group\n")
     with pytest.raises(DataError, match=r"index.csv is not an index of clips; give another folder"):
         ClipFolder(tmp_path, None, None)
+    pipe = tmp_path / "pipe"
+    pipe.mkdir()
+    os.mkfifo(pipe / "index.csv")
+    with pytest.raises(DataError, match="not a regular file"):
+        ClipFolder(pipe, None, None)
     with pytest.raises(DataError, match="clips cannot be kept in"):
         ClipFolder(tmp_path / "index.csv" / "clips", None, None)
 
