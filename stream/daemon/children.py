@@ -52,7 +52,7 @@ class Children:
 
     Args:
         children: the commands.
-        log: where goes what they say, and that they ended; what is said again and again is logged once.
+        log: where goes what they say, and that they ended; what one says again that was started again is logged once.
         watch: what their threads are watched by.
     """
 
@@ -113,11 +113,13 @@ class Children:
         said: set[str] = set()
         for _ in Backoff(self._stopped).attempts():
             began_s = time.monotonic()
-            self._run(name, words, said)
+            said |= self._run(name, words, frozenset(said))
             if time.monotonic() - began_s > STEADY_S:
                 said.clear()
 
-    def _run(self, name: str, words: Sequence[str], said: set[str]) -> None:
+    def _run(self, name: str, words: Sequence[str], said: frozenset[str]) -> set[str]:
+        """Run it to its end; returns what it said. What it said in a run before is no news."""
+        now = set[str]()
         command = [sys.executable, "-m", "whoplays.stream.daemon.child", *words]
         # In a session of its own: Ctrl-C in a terminal is meant for us.
         with subprocess.Popen(  # noqa: S603  our own interpreter and module
@@ -128,16 +130,20 @@ class Children:
                 process.terminate()
             assert process.stderr is not None  # noqa: S101  it is a pipe
             while line := process.stderr.readline(LONGEST_LINE):
-                self._say(name, line.decode("utf-8", "replace").strip().removeprefix("whoplays: "), said)
+                text = line.decode("utf-8", "replace").strip().removeprefix("whoplays: ")
+                self._say(name, text, said)
+                if len(now) < MOST_SAID:
+                    now.add(text)
             status = process.wait()
         if not self._stopped.is_set():
-            self._say(name, f"ended with status {status}; it is started again", said)
+            text = f"ended with status {status}; it is started again"
+            self._say(name, text, said)
+            now.add(text)
+        return now
 
-    def _say(self, name: str, text: str, said: set[str]) -> None:
+    def _say(self, name: str, text: str, said: frozenset[str]) -> None:
         if text in said:
             return
-        if len(said) < MOST_SAID:
-            said.add(text)
         # Where the page is, is no trouble.
         (self._log.info if text.startswith("http") else self._log.warning)(name, text=text)
 

@@ -120,6 +120,20 @@ def test_what_they_say_again_and_again_is_logged_once() -> None:
     assert second == "ended with status 1; it is started again"
 
 
+def test_each_outage_that_one_tells_of_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says the same of the second as of the first."""
+    lines = ["broker: connection lost", "broker: reached again", "broker: connection lost"]
+    script = tmp_path / "child"
+    script.write_text("#!/bin/sh\n" + "".join(f"echo '{line}' >&2\n" for line in lines))
+    script.chmod(0o755)
+    monkeypatch.setattr("whoplays.stream.daemon.children.sys.executable", str(script))
+    log, run = Mock(), Children([], Mock(), Mock())
+    run._log = log  # type: ignore[misc]
+    run._run("relay", ["mqtt"], frozenset())
+    told = [each.kwargs["text"] for each in log.warning.call_args_list]
+    assert told == [*lines, "ended with status 0; it is started again"]
+
+
 def asked(port: int) -> str:
     """The streams of a page; nothing while it is not there."""
     try:
