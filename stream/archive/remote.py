@@ -19,7 +19,6 @@ from whoplays.stream.sources.ffmpeg.proxy import EgressProxy
 
 HTTP: Final = frozenset({"http", "https"})
 STORES: Final = frozenset({"s3", "gs", "abfs"})
-TIMEOUT_S: Final = 30.0
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 

@@ -106,11 +106,6 @@ class Link:
         self.lost = 0
         """What was given up."""
 
-    @property
-    def down(self) -> bool:
-        """Whether it cannot be reached."""
-        return self._down
-
     def lose(self, count: int = 1) -> None:
         """Count what was given up."""
         with self._lock:
